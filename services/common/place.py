@@ -1,0 +1,20 @@
+"""A place: where a message is. The identity of every mail event and of a row in ``email_places``."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+
+class Place(Struct, frozen=True, kw_only=True, order=True):
+    """(account, folder, UIDVALIDITY, UID), RFC 3501 section 2.3.1.1; ``folderid`` is ours and survives a rename."""
+
+    account: Annotated[str, Meta(description="Slug of the account, chosen by its owner.")]
+    folder: Annotated[str, Meta(description="Decoded name of the folder when the event was made; a label, not an identity.")]
+    folderid: Annotated[str, Meta(description="Our id of the folder; a renamed folder keeps it.")]
+    uidvalidity: Annotated[int, Meta(description="UIDVALIDITY of the folder; 0 where the server gives none.")]
+    uid: Annotated[int, Meta(description="UID of the message in the folder.")]
+
+    @property
+    def subject(self) -> str:
+        """The place as one string, ``account/folderid/uidvalidity/uid``: record key and ``ce_subject``."""
+        return f"{self.account}/{self.folderid}/{self.uidvalidity}/{self.uid}"
