@@ -9,7 +9,9 @@ class Place(Struct, frozen=True, kw_only=True, order=True):
     """(account, folder, UIDVALIDITY, UID), RFC 3501 section 2.3.1.1; ``folderid`` is ours and survives a rename."""
 
     account: Annotated[str, Meta(description="Slug of the account, chosen by its owner.")]
-    folder: Annotated[str, Meta(description="Decoded name of the folder when the event was made; a label, not an identity.")]
+    folder: Annotated[
+        str, Meta(description="Decoded name of the folder when the event was made; a label, not an identity.")
+    ]
     folderid: Annotated[str, Meta(description="Our id of the folder; a renamed folder keeps it.")]
     uidvalidity: Annotated[int, Meta(description="UIDVALIDITY of the folder; 0 where the server gives none.")]
     uid: Annotated[int, Meta(description="UID of the message in the folder.")]

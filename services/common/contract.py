@@ -1,0 +1,230 @@
+"""Events to records and back: CloudEvents 1.0 in binary mode (Kafka protocol binding section 3.2).
+
+Attributes travel in ``ce_`` headers as UTF-8 text, the value is the thing itself: the message, the file, or one JSON
+object. ``ce_id`` follows from the event type and what the event is about, so a repeat can be recognised and dropped.
+"""
+
+import hashlib
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from services.common import events as ev
+from services.common import topics
+from services.common.attributes import mail_attributes, mail_fields, text_attributes
+from services.common.email import Email
+from services.common.errors import ContractViolated
+from services.common.topics import Topic
+
+PREFIX = "org.mailweir."
+
+
+class Record(Struct, frozen=True):
+    """One Kafka record as it is on the wire; ``partition`` and ``offset`` are -1 before it was written."""
+
+    topic: str
+    key: bytes
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+    partition: int = -1
+    offset: int = -1
+
+
+class EventSpec(Struct, frozen=True):
+    """How one event version travels: its name (without prefix), its topic, what its value is."""
+
+    name: str
+    event: type[Any]
+    topic: Topic
+    value: str  # "bytes", "email" or "json"
+
+    @property
+    def type(self) -> str:
+        """The ``ce_type``."""
+        return f"{PREFIX}{self.name}.v1"
+
+
+SPECS = (
+    EventSpec("message-fetched", ev.MessageFetched, topics.MAIL_FETCHED, "bytes"),
+    EventSpec("email-parsed", ev.EmailParsed, topics.MAIL_PARSED, "email"),
+    EventSpec("attachment-extracted", ev.AttachmentExtracted, topics.MAIL_ATTACHMENTS, "bytes"),
+    EventSpec("object-filed", ev.ObjectFiled, topics.MAIL_FILED, "json"),
+    EventSpec("place-relinked", ev.PlaceRelinked, topics.MAIL_MAILBOX, "json"),
+    EventSpec("folder-created", ev.FolderCreated, topics.MAIL_MAILBOX, "json"),
+    EventSpec("folder-renamed", ev.FolderRenamed, topics.MAIL_MAILBOX, "json"),
+    EventSpec("folder-gone", ev.FolderGone, topics.MAIL_MAILBOX, "json"),
+    EventSpec("uidvalidity-changed", ev.UidValidityChanged, topics.MAIL_MAILBOX, "json"),
+    EventSpec("flags-changed", ev.FlagsChanged, topics.MAIL_MAILBOX, "json"),
+    EventSpec("messages-vanished", ev.MessagesVanished, topics.MAIL_MAILBOX, "json"),
+    EventSpec("messages-returned", ev.MessagesReturned, topics.MAIL_MAILBOX, "json"),
+    EventSpec("sync-reported", ev.SyncReported, topics.MAIL_MAILBOX, "json"),
+    EventSpec("account-reported", ev.AccountReported, topics.MAIL_MAILBOX, "json"),
+    EventSpec("access-audited", ev.AccessAudited, topics.MAIL_AUDIT, "json"),
+)
+SPEC_BY_EVENT: dict[type[Any], EventSpec] = {spec.event: spec for spec in SPECS}
+SPEC_BY_TYPE = {spec.type: spec for spec in SPECS}
+_ENCODER = msgspec.json.Encoder()
+_JSON_DECODERS = {spec.type: msgspec.json.Decoder(spec.event) for spec in SPECS if spec.value == "json"}
+_EMAIL_DECODER = msgspec.json.Decoder(Email)
+
+
+def topic_of(event: ev.Event) -> str:
+    """Name of the topic that an event travels on."""
+    if isinstance(event, ev.DeadLetter):
+        return topics.BY_NAME[event.topic].dead_letters
+    return SPEC_BY_EVENT[type(event)].topic.name
+
+
+def subject_of(event: ev.Event) -> str:
+    """What the event is about: a place, a folder or an account. Also the record key."""
+    if isinstance(event, ev.MailEvent):
+        return event.place.subject
+    if isinstance(event, ev.FolderEvent):
+        return f"{event.account}/{event.folderid}"
+    if isinstance(event, ev.AccountReported | ev.AccessAudited):
+        return event.account
+    raise TypeError(f"{type(event).__name__} has no subject of its own")
+
+
+def event_id(event: ev.Event) -> str:
+    """Deterministic ``ce_id``: the same thing said about the same place has the same id."""
+    if isinstance(event, ev.AccessAudited):
+        return event.id
+    said = "/".join((SPEC_BY_EVENT[type(event)].type, subject_of(event), *_distinction(event)))
+    return hashlib.sha256(said.encode()).hexdigest()[:32]
+
+
+def _distinction(event: ev.Event) -> tuple[str, ...]:
+    if isinstance(event, ev.EmailParsed):
+        return (event.contentsha256, event.email.mailweir.parserVersion)
+    if isinstance(event, ev.AttachmentExtracted):
+        return (event.contentsha256, event.partid, event.partsha256)
+    if isinstance(event, ev.ObjectFiled):
+        return (event.kind, event.key)
+    if isinstance(event, ev.MailEvent):
+        return (event.contentsha256,)
+    return (str(event.sequence),) if isinstance(event, ev.FolderEvent | ev.AccountReported) else ()
+
+
+def encode(event: ev.Event, service: str, now: datetime) -> Record:
+    """One event as the record that carries it; ``service`` is who says it, ``now`` becomes ``ce_time``."""
+    if isinstance(event, ev.DeadLetter):
+        return _encode_dead_letter(event)
+    spec = SPEC_BY_EVENT[type(event)]
+    value, attributes, content_type = _encode_value(spec, event)
+    attributes = _envelope(spec, event, service, now) | attributes
+    headers = [(f"ce_{name}", text.encode()) for name, text in attributes.items()]
+    return Record(
+        spec.topic.name, subject_of(event).encode(), value, (*headers, ("content-type", content_type.encode()))
+    )
+
+
+def _envelope(spec: EventSpec, event: ev.Event, service: str, now: datetime) -> dict[str, str]:
+    account = subject_of(event).partition("/")[0]
+    return {
+        "specversion": "1.0",
+        "id": event_id(event),
+        "source": f"/mailweir/{service}/{account}",
+        "type": spec.type,
+        "subject": subject_of(event),
+        "time": now.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+    }
+
+
+def _encode_value(spec: EventSpec, event: ev.Event) -> tuple[bytes, dict[str, str], str]:
+    if isinstance(event, ev.EmailParsed):
+        return _ENCODER.encode(event.email), mail_attributes(event, flags=event.flags), "application/json"
+    if isinstance(event, ev.MessageFetched | ev.AttachmentExtracted):
+        body = event.body if isinstance(event.body, bytes) else b""
+        is_file = isinstance(event, ev.AttachmentExtracted)
+        return body, text_attributes(event), event.contenttype if is_file else "message/rfc822"
+    attributes = mail_attributes(event) if isinstance(event, ev.MailEvent) else {}
+    return _ENCODER.encode(event), attributes, "application/json"
+
+
+def _encode_dead_letter(event: ev.DeadLetter) -> Record:
+    why = {
+        "topic": event.topic,
+        "partition": str(event.partition),
+        "offset": str(event.offset),
+        "service": event.service,
+        "error": event.error,
+        "reason": event.reason,
+        "at": event.at.isoformat(),
+    }
+    added = tuple((f"dlq_{name}", text.encode()) for name, text in why.items())
+    return Record(topic_of(event), event.key, event.value, event.headers + added)
+
+
+def decode(record: Record) -> ev.Event:
+    """The event that a record carries.
+
+    Raises:
+        ContractViolated: no or unknown ``ce_type``, a missing or malformed attribute, a value that breaks the schema.
+
+    """
+    if record.topic.endswith(".dlq"):
+        return _decode_dead_letter(record)
+    attributes = _attributes(record)
+    spec = SPEC_BY_TYPE.get(attributes.get("type", ""))
+    if spec is None or spec.topic.name != record.topic:
+        raise ContractViolated(
+            "contract.type", f"{attributes.get('type', 'no ce_type')!r} is not read from {record.topic}"
+        )
+    try:
+        return _decode_value(spec, record, attributes)
+    except (msgspec.DecodeError, msgspec.ValidationError, ValueError, KeyError) as error:
+        raise ContractViolated("contract.schema", f"{spec.type}: {_shape(error)}") from error
+
+
+def _attributes(record: Record) -> dict[str, str]:
+    try:
+        return {name[3:]: raw.decode() for name, raw in record.headers if name.startswith("ce_")}
+    except UnicodeDecodeError as error:
+        raise ContractViolated("contract.headers", "a ce_ header is not UTF-8") from error
+
+
+def _decode_value(spec: EventSpec, record: Record, attributes: dict[str, str]) -> ev.Event:
+    value = record.value or b""
+    if spec.value == "json":
+        event: ev.Event = _JSON_DECODERS[spec.type].decode(value)
+        return event
+    if spec.value == "email":
+        fields = mail_fields(spec.event, attributes)
+        return msgspec.convert(fields | {"email": _EMAIL_DECODER.decode(value)}, ev.EmailParsed)
+    content_type = dict(record.headers).get("content-type", b"").decode()
+    made: ev.Event = msgspec.convert(
+        mail_fields(spec.event, attributes | {"contenttype": content_type}, value), spec.event
+    )
+    return made
+
+
+def _shape(error: Exception) -> str:
+    """Where and what kind, never the value: a record holds mail."""
+    if isinstance(error, msgspec.ValidationError):
+        return str(error)[:200]
+    return f"missing attribute {error.args[0]}" if isinstance(error, KeyError) else type(error).__name__
+
+
+def _decode_dead_letter(record: Record) -> ev.DeadLetter:
+    why = {name[4:]: raw.decode(errors="replace") for name, raw in record.headers if name.startswith("dlq_")}
+    original = tuple(header for header in record.headers if not header[0].startswith("dlq_"))
+    try:
+        return ev.DeadLetter(
+            topic=why["topic"],
+            partition=int(why["partition"]),
+            offset=int(why["offset"]),
+            service=why["service"],
+            error=why["error"],
+            reason=why["reason"],
+            at=datetime.fromisoformat(why["at"]),
+            key=record.key,
+            value=record.value,
+            headers=original,
+        )
+    except (KeyError, ValueError) as error:
+        raise ContractViolated(
+            "contract.dead-letter", f"a dlq_ header is missing or malformed: {error.args[0]}"
+        ) from error

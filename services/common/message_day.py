@@ -1,0 +1,39 @@
+"""The day under which a raw message is filed: told by its content, so that one content has one key."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_tz
+
+UNDATED = "undated"
+HEAD_OCTETS = 65_536
+_RECEIVED = re.compile(rb"^Received[ \t]*:((?:[^\n]*\n[ \t])*[^\n]*)", re.IGNORECASE | re.MULTILINE)
+_DATE = re.compile(rb"^Date[ \t]*:((?:[^\n]*\n[ \t])*[^\n]*)", re.IGNORECASE | re.MULTILINE)
+
+
+def message_day(head: bytes) -> str:
+    """``yyyy/mm/dd`` in UTC of the newest Received field, else of Date, else ``undated``.
+
+    ``head`` is the start of the raw message; only its header block, at most 64 KiB, is looked at.
+    """
+    block = _header_block(head[:HEAD_OCTETS])
+    received = _RECEIVED.search(block)
+    stamps = [received.group(1).rpartition(b";")[2]] if received else []
+    dated = _DATE.search(block)
+    stamps += [dated.group(1)] if dated else []
+    return next((day for day in map(_day, stamps) if day), UNDATED)
+
+
+def _header_block(head: bytes) -> bytes:
+    ends = [end for end in (head.find(b"\n\n"), head.find(b"\n\r\n")) if end >= 0]
+    return head[: min(ends) + 1] if ends else head
+
+
+def _day(stamp: bytes) -> str | None:
+    try:
+        parsed = parsedate_tz(stamp.decode("ascii", "replace"))
+        if parsed is None:
+            return None
+        offset = timedelta(seconds=parsed[9] or 0)
+        return (datetime(*parsed[:6], tzinfo=UTC) - offset).strftime("%Y/%m/%d") if parsed[0] >= 1970 else None
+    except (ValueError, OverflowError, IndexError, TypeError):
+        return None

@@ -1,0 +1,66 @@
+"""The object store as its callers see it. Adapters: a folder, and MinIO or any S3 store."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import BinaryIO, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """One stored object; ``size`` in octets, ``metadata`` keys in lower case."""
+
+    key: str
+    size: int
+    content_type: str = "application/octet-stream"
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NewObject:
+    """One object to be written whole."""
+
+    key: str
+    data: bytes
+    content_type: str
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+class ObjectStore(Protocol):
+    """Blocking; callers use threads. Every method raises ``Unavailable`` when the store does not answer.
+
+    Objects are written once: the same key always has the same bytes, so a repeated put is harmless.
+    An object is visible under its key only when it is whole and durable.
+    """
+
+    bucket: str
+
+    def put(self, new: NewObject) -> None:
+        """Write one object that fits in memory."""
+
+    def put_many(self, news: list[NewObject]) -> None:
+        """Write several small objects; all are durable on return."""
+
+    def put_file(self, key: str, source: BinaryIO, size: int, content_type: str, metadata: Mapping[str, str]) -> None:
+        """Write one object from a real file, in parts, with constant memory."""
+
+    def read(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
+        """Bytes of an object or of a range of it. Raises ``KeyError`` when there is none."""
+
+    def stat(self, key: str) -> ObjectInfo | None:
+        """What is stored under the key, or None."""
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """All keys below a prefix, in order."""
+
+    def delete(self, keys: list[str]) -> None:
+        """Remove objects; keys without an object are passed over."""
+
+
+def message_key(account: str, day: str, sha256: str) -> str:
+    """Key of a raw message (design section 10); ``day`` is ``yyyy/mm/dd`` of INTERNALDATE in UTC."""
+    return f"{account}/messages/{day}/{sha256}.eml"
+
+
+def attachment_key(account: str, sha256: str, safe_name: str) -> str:
+    """Key of an attachment; the name is one safe path segment."""
+    return f"{account}/attachments/{sha256}/{safe_name}"

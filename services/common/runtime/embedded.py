@@ -1,0 +1,84 @@
+"""The embedded runtime: all subscriptions in one process; to publish is to call the subscribers.
+
+It needs no log of its own: the poller counts a message as published only when ``publish`` returns, so a crash in the
+middle simply repeats it, and every sink absorbs repeats by identity (design section 1).
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Coroutine, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from services.common.contract import encode, event_id, topic_of
+from services.common.events import DeadLetter, Event
+from services.common.service import Outcome, Rejected, Service, Subscription
+
+
+class Embedded:
+    """A ``Publisher`` that hands events to subscribers until nothing new comes out."""
+
+    def __init__(self, services: Sequence[Service]) -> None:
+        self._readers: dict[str, list[tuple[str, Subscription]]] = defaultdict(list)
+        for service in services:
+            for subscription in service.subscriptions:
+                self._readers[subscription.topic.name].append((service.name, subscription))
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        """Run the events and all that follows from them through the subscribers; return when all have confirmed.
+
+        Raises whatever an adapter raises (``Unavailable`` and bugs): then nothing of this call counts as published.
+        """
+        wave = list(events)
+        while wave:
+            wave = await self._one_wave(wave)
+
+    async def _one_wave(self, wave: Sequence[Event]) -> list[Event]:
+        by_topic: dict[str, list[Event]] = defaultdict(list)
+        for event in wave:
+            by_topic[topic_of(event)].append(event)
+        calls = [
+            _run(name, subscription, by_topic[topic])
+            for topic in by_topic
+            for name, subscription in self._readers[topic]
+        ]
+        return [event for outcomes in await _all(calls) for event in outcomes]
+
+
+async def _all(calls: Sequence[Coroutine[Any, Any, list[Event]]]) -> list[list[Event]]:
+    """All calls side by side; the first failure is raised only when every call has ended, so nothing runs on behind."""
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return [result for result in results if not isinstance(result, BaseException)]
+
+
+async def _run(service: str, subscription: Subscription, events: Sequence[Event]) -> list[Event]:
+    size = subscription.batch.size
+    published: list[Event] = []
+    for start in range(0, len(events), size):
+        outcomes = await subscription.handler(events[start : start + size])
+        published += [_settle(service, outcome) for outcome in outcomes]
+    return published
+
+
+def _settle(service: str, outcome: Outcome) -> Event:
+    return _dead_letter(service, outcome) if isinstance(outcome, Rejected) else outcome
+
+
+def _dead_letter(service: str, rejected: Rejected) -> DeadLetter:
+    now = datetime.now(UTC)
+    record = encode(rejected.event, service, now)
+    return DeadLetter(
+        topic=record.topic,
+        partition=-1,
+        offset=int(event_id(rejected.event)[:15], 16),
+        service=service,
+        error=rejected.error,
+        reason=rejected.reason,
+        at=now,
+        key=record.key,
+        value=record.value,
+        headers=record.headers,
+    )

@@ -1,0 +1,74 @@
+"""What a service is: subscriptions, each a topic, a handler and a batch size. Runtimes live in ``runtime/``."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from services.common.events import Event
+from services.common.topics import Topic
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """An event that its handler cannot use; the runtime writes its original record to the dead-letter topic."""
+
+    event: Event
+    error: str
+    reason: str
+
+
+Outcome = Event | Rejected
+Handler = Callable[[Sequence[Event]], Awaitable[Sequence[Outcome]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """How many events a handler takes at once, and how many seconds it waits for them."""
+
+    size: int = 100
+    within: float = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """One topic, read by one handler."""
+
+    topic: Topic
+    handler: Handler
+    batch: Batch = Batch()
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A named list of subscriptions; its name is the consumer group."""
+
+    name: str
+    subscriptions: Sequence[Subscription]
+
+
+class Publisher(Protocol):
+    """Takes events and returns when every one of them is durable downstream.
+
+    Raises:
+        Unavailable: the way out is down; nothing may be counted as published.
+
+    """
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        """Publish all, in order; return only when each is confirmed."""
+
+
+def pure_one_by_one(handle: Callable[[Event], Sequence[Event]]) -> Handler:
+    """Make a batch handler of a pure function; an exception rejects that event only, its neighbours go on."""
+
+    async def batch_handler(batch: Sequence[Event]) -> Sequence[Outcome]:
+        return [outcome for event in batch for outcome in _guarded(handle, event)]
+
+    return batch_handler
+
+
+def _guarded(handle: Callable[[Event], Sequence[Event]], event: Event) -> Sequence[Outcome]:
+    try:
+        return handle(event)
+    except Exception as error:
+        return [Rejected(event, f"bug.{type(error).__name__}", "the handler raised on this record")]
