@@ -1,0 +1,69 @@
+# Mailweir: what people run. `make help` lists it.
+PY ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+PYTEST := $(BIN)/python -m pytest
+CODE := services infra tests benchmarks
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test unit contract integration e2e lint format schemas pins bench up down
+
+help:  ## list the targets
+	@awk -F':.*## ' '/^[a-z0-9]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP)  ## environment in .venv, and generated .env and secrets for docker compose
+	@$(BIN)/python -m infra.setup
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	@$(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make PY=/path/to/python")'
+	$(PY) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(STAMP)  ## a real IMAP server with sample mail, retrieved and shown; needs Python only
+	@$(BIN)/mailweir demo
+
+test: unit contract integration e2e  ## all four levels; sets up the real components it needs
+
+unit: $(STAMP)  ## no network, no sleeping
+	$(PYTEST) tests/unit -n 2 --dist loadfile -q
+
+contract: $(STAMP)  ## schemas, examples, asyncapi, ports on fakes and real
+	$(PYTEST) tests/contract -q
+
+components: $(STAMP)
+	$(BIN)/python -m infra.local install
+
+integration: components  ## real Kafka, Postgres, MinIO, Dovecot
+	$(PYTEST) tests/integration -n 2 --dist loadfile -q
+
+e2e: components  ## mail in, topics, rows and objects out; embedded and stack
+	$(PYTEST) tests/e2e -q
+
+lint: $(STAMP)  ## ruff, mypy strict, import-linter, module sizes
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m infra.lint
+
+format: $(STAMP)  ## let ruff mend what it can
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+schemas: $(STAMP)  ## write schemas/ from the Structs
+	$(BIN)/python -m services.common.schemas schemas
+
+pins: $(STAMP)  ## resolve requirements/*.in to exact pins with hashes (needs uv)
+	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements/base.in -o requirements/base.txt
+	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements/dev.in -o requirements/dev.txt
+
+bench: components  ## the figures of the design, as ratios taken in one run
+	$(BIN)/python -m benchmarks
+
+up: setup  ## the whole stack in containers
+	docker compose up --build --wait
+
+down:  ## stop it
+	docker compose down

@@ -1,0 +1,77 @@
+"""The ``mailweir`` command. Each sub-command lives in a module of its own, imported only when it is called."""
+
+import sys
+from importlib import import_module
+
+import click
+
+COMMANDS = {
+    "demo": ("services.cli.demo", "Sync sample mail from a real IMAP server and show the result."),
+    "accounts": ("services.cli.accounts", "Add, list, change and remove mail accounts."),
+    "check": ("services.cli.check", "Login doctor: test a connection step by step, with advice."),
+    "sync": ("services.cli.sync", "Retrieve everything that is missing, once or for ever."),
+    "status": ("services.cli.status", "Completeness per folder, last errors, sign-in state."),
+    "ledger": ("services.cli.ledger", "Every known message: where it is and what became of it."),
+    "search": ("services.cli.search", "Find messages."),
+    "show": ("services.cli.show", "Show one message."),
+    "export": ("services.cli.export", "Write messages as .eml, mbox or JSON lines."),
+    "parse": ("services.cli.parse", "Parse .eml, mbox, folders or stdin to mail.parsed objects."),
+    "dlq": ("services.cli.dlq", "List, show, replay and drop dead letters."),
+    "repair": ("services.cli.repair", "Fetch, file and store again what is missing."),
+    "reparse": ("services.cli.reparse", "Put stored raw mail through the present parser."),
+    "stack": ("services.cli.stack", "Run Kafka, MinIO, Postgres and the services as local processes."),
+    "migrate": ("services.cli.jobs", "Bring the database to the present schema."),
+    "topics": ("services.cli.jobs", "Create the Kafka topics from schemas/asyncapi.yaml."),
+    "secrets": ("services.cli.secrets", "Check and rotate the keys that protect secrets."),
+    "run": ("services.cli.run", "Run one service in the foreground."),
+}
+EPILOG = """Without MAILWEIR_KAFKA everything works embedded, in MAILWEIR_HOME (default ~/.mailweir).
+
+Exit codes: 0 complete, 1 unexpected, 2 usage or configuration, 3 incomplete but explained, 4 sign-in refused,
+5 connection or TLS failure.
+
+Tab completion: eval "$(_MAILWEIR_COMPLETE=bash_source mailweir)" (or zsh_source, fish_source)."""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a sub-command only when it runs, so that ``--help`` is instant (design section 12)."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of the table above."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command object of that name from its module."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(COMMANDS[cmd_name][0]), cmd_name.replace("-", "_"))
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="mailweir")
+def cli() -> None:
+    """Mailweir retrieves mail from IMAP servers, read-only and over verified TLS, and proves that none is missing.
+
+    First steps: `mailweir demo`, or `mailweir accounts add NAME --host H --user U` and `mailweir sync`.
+    """
+
+
+def main() -> None:
+    """Run the command; a failure becomes one line on stderr and the exit code of its class."""
+    from services.common.errors import MailweirError
+
+    try:
+        cli(standalone_mode=True)
+    except MailweirError as error:
+        click.echo(f"mailweir: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,21 @@
+"""Settings of the parser. Prefix ``MAILWEIR_PARSER_``."""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ParserSettings(BaseSettings):
+    """Bounds of the parser."""
+
+    model_config = SettingsConfigDict(env_prefix="MAILWEIR_PARSER_", frozen=True)
+
+    batch: int = Field(
+        64, ge=1, le=1000, description="Messages a handler takes at once; 64 of 900 KiB stay below 64 MB."
+    )
+    within: float = Field(0.05, gt=0, le=5, description="Seconds it waits for them; longer only adds delay.")
+    inline_limit: int = Field(
+        900 * 1024,
+        ge=1024,
+        le=1_000_000,
+        description="Octets of an attachment in a record; Kafka's default is 1 MB with headers.",
+    )
