@@ -98,7 +98,7 @@ def event_id(event: ev.Event) -> str:
 
 def _distinction(event: ev.Event) -> tuple[str, ...]:
     if isinstance(event, ev.EmailParsed):
-        return (event.contentsha256, event.email.mailweir.parserVersion)
+        return (event.contentsha256, event.email.mailweir.parser_version)
     if isinstance(event, ev.AttachmentExtracted):
         return (event.contentsha256, event.partid, event.partsha256)
     if isinstance(event, ev.ObjectFiled):
@@ -138,8 +138,8 @@ def _encode_value(spec: EventSpec, event: ev.Event) -> tuple[bytes, dict[str, st
         return _ENCODER.encode(event.email), mail_attributes(event, flags=event.flags), "application/json"
     if isinstance(event, ev.MessageFetched | ev.AttachmentExtracted):
         body = event.body if isinstance(event.body, bytes) else b""
-        is_file = isinstance(event, ev.AttachmentExtracted)
-        return body, text_attributes(event), event.contenttype if is_file else "message/rfc822"
+        media = event.contenttype if isinstance(event, ev.AttachmentExtracted) else "message/rfc822"
+        return body, text_attributes(event), media
     attributes = mail_attributes(event) if isinstance(event, ev.MailEvent) else {}
     return _ENCODER.encode(event), attributes, "application/json"
 
