@@ -64,3 +64,17 @@ def message_key(account: str, day: str, sha256: str) -> str:
 def attachment_key(account: str, sha256: str, safe_name: str) -> str:
     """Key of an attachment; the name is one safe path segment."""
     return f"{account}/attachments/{sha256}/{safe_name}"
+
+
+def uri_of(bucket: str, key: str) -> str:
+    """The claim-check form of a key, ``s3://bucket/key``."""
+    return f"s3://{bucket}/{key}"
+
+
+def key_of(uri: str) -> str:
+    """The key in ``s3://bucket/key``. Raises ``ValueError`` for anything else."""
+    scheme, separator, rest = uri.partition("://")
+    bucket, slash, key = rest.partition("/")
+    if scheme != "s3" or not (separator and bucket and slash and key):
+        raise ValueError("a claim check must have the form s3://bucket/key")
+    return key

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from services.common.errors import Unavailable
 from services.common.events import Event
 from services.common.topics import Topic
 
@@ -58,17 +59,18 @@ class Publisher(Protocol):
         """Publish all, in order; return only when each is confirmed."""
 
 
-def pure_one_by_one(handle: Callable[[Event], Sequence[Event]]) -> Handler:
-    """Make a batch handler of a pure function; an exception rejects that event only, its neighbours go on."""
+def one_by_one(handle: Callable[[Event], Sequence[Event]], batch: Sequence[Event]) -> list[Outcome]:
+    """Run a pure function over a batch; an exception rejects that event only, its neighbours go on.
 
-    async def batch_handler(batch: Sequence[Event]) -> Sequence[Outcome]:
-        return [outcome for event in batch for outcome in _guarded(handle, event)]
-
-    return batch_handler
+    ``Unavailable`` passes: a dependency that does not answer is nobody's dead letter (design section 11).
+    """
+    return [outcome for event in batch for outcome in _guarded(handle, event)]
 
 
 def _guarded(handle: Callable[[Event], Sequence[Event]], event: Event) -> Sequence[Outcome]:
     try:
         return handle(event)
+    except Unavailable:
+        raise
     except Exception as error:
         return [Rejected(event, f"bug.{type(error).__name__}", "the handler raised on this record")]

@@ -1,0 +1,26 @@
+"""One-shot jobs of a set-up: database schema and topics. Both are idempotent."""
+
+import click
+
+
+@click.command()
+def migrate() -> None:
+    """Bring the database (MAILWEIR_DATABASE_URL, else the embedded one) to the present schema."""
+    from services.cli.context import open_context
+    from services.common.migrations import current
+
+    with open_context() as context:
+        click.echo(f"database is at {current(context.database_url)}")
+
+
+@click.command()
+def topics() -> None:
+    """Create the topics of schemas/asyncapi.yaml that the broker (MAILWEIR_KAFKA) lacks."""
+    import asyncio
+
+    from services.common.settings import load
+    from services.common.topics_admin import create
+
+    bootstrap = load().require_kafka()
+    created = asyncio.run(create(bootstrap))
+    click.echo(f"created {', '.join(created)}" if created else "all topics are there")
