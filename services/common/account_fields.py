@@ -1,0 +1,96 @@
+"""What an account is, and the check of each of its fields. Pure."""
+
+import ipaddress
+import re
+from datetime import datetime
+from typing import Literal, get_args
+
+import msgspec
+from msgspec import Struct, field
+
+from services.common.account_settings import AccountSettings, SettingErrors, Value
+
+Tls = Literal["implicit", "starttls"]
+Auth = Literal["auto", "password", "xoauth2", "oauthbearer"]
+State = Literal["active", "paused"]
+PORTS: dict[str, int] = {"implicit": 993, "starttls": 143}
+
+_SLUG = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
+_LABEL = re.compile(r"^(?!-)[A-Za-z0-9_-]{1,63}(?<!-)$")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class Account(Struct, frozen=True, kw_only=True):
+    """One mailbox login on one server. ``settings`` is what counts (given before profile before default).
+
+    ``given`` holds only what the owner set. ``version`` grows with each change that the owner makes, over all accounts.
+    """
+
+    slug: str
+    host: str
+    port: int = 993
+    tls: Tls = "implicit"
+    user: str
+    auth: Auth = "auto"
+    ca_file: str | None = None
+    provider: str = "generic"
+    given: dict[str, Value] = field(default_factory=dict)
+    settings: AccountSettings = AccountSettings()
+    state: State = "active"
+    version: int = 0
+    changed_at: datetime | None = None
+
+
+def checked(account: Account) -> Account:
+    """The account with its host in ASCII form; raises SettingErrors with one line per bad field."""
+    problems = (
+        (
+            "name",
+            _SLUG.match(account.slug),
+            "use letters, digits, '.', '_' and '-', 63 at most, a letter or digit first",
+        ),
+        ("host", _is_host(account.host), f"{_cut(account.host)} is not a host name or address"),
+        ("port", 1 <= account.port <= 65535, f"{account.port} is not between 1 and 65535"),
+        (
+            "tls",
+            account.tls in PORTS,
+            f"{_cut(account.tls)} is not one of implicit, starttls; mail is never read without TLS",
+        ),
+        ("user", _is_line(account.user), "it must be one line of text, 320 characters at most"),
+        ("auth", account.auth in get_args(Auth), f"{_cut(account.auth)} is not one of {', '.join(get_args(Auth))}"),
+        ("ca_file", account.ca_file is None or _is_line(account.ca_file, 4096), "it must be the path of a PEM file"),
+    )
+    lines = [f"{name}: {problem}" for name, good, problem in problems if not good]
+    if lines:
+        raise SettingErrors(lines)
+    return msgspec.structs.replace(account, host=ascii_host(account.host))
+
+
+def ascii_host(host: str) -> str:
+    """A host name in lower case and IDNA form, an address as it is. Raises ValueError when it has none."""
+    name = host.strip().strip("[]").rstrip(".")
+    try:
+        return str(ipaddress.ip_address(name))
+    except ValueError:
+        return name.lower() if name.isascii() else name.encode("idna").decode().lower()
+
+
+def slug_of(address: str) -> str:
+    """A slug for an address: ``me@gd.chinamobile.com`` gives ``me-gd.chinamobile.com``."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", address).strip("-._")[:63] or "mail"
+
+
+def _is_host(host: str) -> bool:
+    try:
+        name = ascii_host(host)
+    except ValueError:
+        return False
+    return ":" in name or (0 < len(name) <= 253 and all(map(_LABEL.match, name.split("."))))
+
+
+def _is_line(text: str, most: int = 320) -> bool:
+    return 0 < len(text) <= most and not _CONTROL.search(text)
+
+
+def _cut(text: str) -> str:
+    return '"' + _CONTROL.sub("?", text[:40]) + '"'

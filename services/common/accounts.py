@@ -1,0 +1,186 @@
+"""Accounts in Postgres. All calls block; asynchronous callers use ``asyncio.to_thread``.
+
+Each change by the owner moves :meth:`AccountStore.marker` in the same transaction, so that a running poller which looks
+at it once a second sees the change, and reads again only then. Renewed tokens do not move it.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Engine, Row, delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from services.common import account_secrets as secrets
+from services.common import master_key
+from services.common.account_fields import Account, State, checked
+from services.common.account_secrets import KeySource, SecretInfo
+from services.common.account_settings import parse_mapping, settings_of
+from services.common.accounts_tables import account_changes, accounts
+from services.common.errors import ConfigurationError
+from services.common.providers import profile
+from services.common.secret import Secret
+
+__all__ = ["Account", "AccountStore", "SecretInfo", "open_accounts"]
+_STORED = ("slug", "host", "port", "tls", "auth", "ca_file", "provider", "state")
+
+
+def open_accounts(engine: Engine, home: Path, environ: Mapping[str, str] = os.environ) -> "AccountStore":
+    """The store of a database, with the master key of the environment or, embedded, of ``home`` (read when needed)."""
+    return AccountStore(engine, lambda may_create: master_key.load(home, environ, may_create=may_create))
+
+
+class AccountStore:
+    """Accounts, their secrets and the change marker."""
+
+    def __init__(self, engine: Engine, keys: KeySource) -> None:
+        self.engine = engine
+        self._keys = keys
+
+    def add(self, account: Account, *given: tuple[str, Secret]) -> Account:
+        """Store a new account with its secrets (field, secret), all or nothing.
+
+        Raises:
+            SettingErrors: bad fields, one line each.
+            ConfigurationError: the name is taken, or the master key is lost or wrong.
+
+        """
+        account = checked(account)
+        with self.engine.begin() as connection:
+            version = _next_version(connection)
+            if self._row(connection, account.slug):
+                raise ConfigurationError(
+                    f"account {account.slug} exists already; change it with `mailweir accounts set {account.slug}`"
+                )
+            connection.execute(insert(accounts).values(**_columns(account), version=version))
+            for name, secret in given:
+                secrets.put(connection, self._keys, account.slug, name, secret)
+        return self.get(account.slug)
+
+    def get(self, slug: str) -> Account:
+        """The account of that name, or of that mail address when it is the only one. Raises ConfigurationError."""
+        with self.engine.connect() as connection:
+            row = self._row(connection, slug)
+            if row is None:
+                found = list(
+                    connection.execute(select(accounts).where(func.lower(accounts.c.username) == slug.lower()))
+                )
+                row = found[0] if len(found) == 1 else None
+        if row is None:
+            raise ConfigurationError(f"there is no account {slug!r}; `mailweir accounts list` shows them")
+        return _account(row)
+
+    def list(self) -> Sequence[Account]:
+        """All accounts by name."""
+        with self.engine.connect() as connection:
+            return [_account(row) for row in connection.execute(select(accounts).order_by(accounts.c.slug))]
+
+    def update(self, account: Account) -> tuple[Account, bool]:
+        """Store a changed account; a change of host or user clears its secrets, and the second value says so.
+
+        Raises:
+            SettingErrors: bad fields, one line each.
+            ConfigurationError: there is no such account.
+
+        """
+        account = checked(account)
+        before = self.get(account.slug)
+        moved = (before.host, before.user) != (account.host, account.user)
+        with self.engine.begin() as connection:
+            cleared = moved and bool(secrets.infos(connection, account.slug))
+            if moved:
+                secrets.clear(connection, account.slug)
+            self._touch(connection, account.slug, **_columns(account))
+        return self.get(account.slug), cleared
+
+    def set_state(self, slug: str, state: State) -> None:
+        """Pause or resume."""
+        with self.engine.begin() as connection:
+            self._touch(connection, slug, state=state)
+
+    def remove(self, slug: str) -> None:
+        """Forget the account and its secrets; its mail stays. Raises ConfigurationError when there is none."""
+        with self.engine.begin() as connection:
+            _next_version(connection)
+            if connection.execute(delete(accounts).where(accounts.c.slug == slug)).rowcount == 0:
+                raise ConfigurationError(f"there is no account {slug!r}; `mailweir accounts list` shows them")
+
+    def marker(self) -> int:
+        """A number that grows with every change by an owner (add, update, pause, secret, remove)."""
+        with self.engine.connect() as connection:
+            return connection.scalar(select(account_changes.c.marker)) or 0
+
+    def put_secret(
+        self, slug: str, field: str, secret: Secret, *, expires_at: datetime | None = None, by_owner: bool = True
+    ) -> None:
+        """Seal and store a secret, durable on return. ``by_owner`` false (a renewed token) leaves the marker alone."""
+        with self.engine.begin() as connection:
+            if by_owner:
+                self._touch(connection, slug)
+            secrets.put(connection, self._keys, slug, field, secret, expires_at)
+
+    def get_secret(self, slug: str, field: str = "password") -> Secret | None:
+        """The secret of that field, None when not set. Raises ConfigurationError for a lost or wrong key."""
+        with self.engine.connect() as connection:
+            return secrets.get(connection, self._keys, slug, field)
+
+    def clear_secret(self, slug: str, *fields: str) -> None:
+        """Forget the named secrets, or all of them."""
+        with self.engine.begin() as connection:
+            secrets.clear(connection, slug, *fields)
+            self._touch(connection, slug)
+
+    def secret_infos(self, slug: str) -> Sequence[SecretInfo]:
+        """Which secrets are set and since when; never their text."""
+        with self.engine.connect() as connection:
+            return secrets.infos(connection, slug)
+
+    def check_keys(self) -> int:
+        """Open every stored secret once and say how many there are. Raises ConfigurationError or Undecryptable."""
+        with self.engine.connect() as connection:
+            names = [(account.slug, info.field) for account in self.list() for info in self.secret_infos(account.slug)]
+            if names:
+                secrets.usable_keys(connection, self._keys)
+            return sum(1 for slug, field in names if secrets.get(connection, self._keys, slug, field))
+
+    def renew_keys(self) -> int:
+        """Fresh data keys under the present master key for all accounts; how many secrets were sealed again."""
+        count = 0
+        for account in self.list():
+            with self.engine.begin() as connection:
+                count += secrets.renew_key(connection, self._keys, account.slug)
+        return count
+
+    def _row(self, connection: Connection, slug: str) -> Row[Any] | None:
+        return connection.execute(select(accounts).where(func.lower(accounts.c.slug) == slug.lower())).one_or_none()
+
+    def _touch(self, connection: Connection, slug: str, /, **columns: object) -> None:
+        values = {**columns, "version": _next_version(connection), "changed_at": func.now()}
+        if connection.execute(update(accounts).where(accounts.c.slug == slug).values(**values)).rowcount == 0:
+            raise ConfigurationError(f"there is no account {slug!r}; `mailweir accounts list` shows them")
+
+
+def _next_version(connection: Connection) -> int:
+    """The next marker; its row lock puts changes in one order, so that a reader of the marker never misses one."""
+    bump = update(account_changes).values(marker=account_changes.c.marker + 1).returning(account_changes.c.marker)
+    version: int = connection.execute(bump).scalar_one()
+    return version
+
+
+def _columns(account: Account) -> dict[str, object]:
+    given = {key: value for key, value in account.given.items() if value is not None}
+    return {name: getattr(account, name) for name in _STORED} | {"username": account.user, "settings": given}
+
+
+def _account(row: Row[Any]) -> Account:
+    given = parse_mapping(row.settings)
+    return msgspec.convert(
+        {name: getattr(row, name) for name in _STORED}
+        | {"user": row.username, "version": row.version, "changed_at": row.changed_at, "given": given}
+        | {"settings": settings_of(given, profile(row.provider).settings)},
+        Account,
+        from_attributes=True,
+    )
