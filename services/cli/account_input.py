@@ -1,0 +1,143 @@
+"""From what was typed to an account: provider and host found from the address, every field checked."""
+
+import asyncio
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from services.common.account_fields import PORTS, Account, checked, slug_of
+from services.common.account_settings import SettingErrors, Value, parse_pairs, settings_of
+from services.common.errors import ConfigurationError, ConnectionFailed
+from services.common.providers import GENERIC, Profile, profile, profile_for
+
+PROBE_SECONDS = 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """The options of ``accounts add`` and ``accounts set`` as typed; None where nothing was."""
+
+    host: str | None = None
+    port: int | None = None
+    tls: str | None = None
+    user: str | None = None
+    auth: str | None = None
+    ca_file: str | None = None
+    folders: tuple[str, ...] = ()
+    pairs: tuple[str, ...] = ()
+
+
+def new_account(name: str, typed: Typed) -> tuple[Account, str]:
+    """A checked account, and a remark for the person ("" for none).
+
+    ``name`` is a slug, or a mail address: then the provider, the host and the user come from it.
+
+    Raises:
+        SettingErrors: bad fields, one line each.
+        ConfigurationError: no host or user, and none to be found.
+        ConnectionFailed: none of the hosts that such an address usually has answers.
+
+    """
+    user = typed.user or (name if "@" in name else None)
+    if user is None:
+        raise ConfigurationError(f"account {name} needs --user (or use the mail address as its name)")
+    known = profile_for(user, typed.host or "")
+    given = _given(typed)
+    ca_file = _ca_file(typed.ca_file)
+    host, remark = (typed.host, "") if typed.host else _find_host(known, user, ca_file)
+    tls = typed.tls or known.tls
+    account = Account(
+        slug=slug_of(name) if "@" in name else name,
+        host=host,
+        port=PORTS.get(tls, 993) if typed.port is None and tls != known.tls else typed.port or known.port,
+        tls=tls,  # type: ignore[arg-type]
+        user=user,
+        auth=typed.auth or _auth(known),  # type: ignore[arg-type]
+        ca_file=ca_file,
+        provider=known.id,
+        given=given,
+        settings=settings_of(given, known.settings),
+    )
+    return checked(account), remark
+
+
+def changed_account(before: Account, typed: Typed) -> Account:
+    """The account with the typed changes. Raises SettingErrors. The provider follows a new host or user."""
+    given = {**before.given, **_given(typed)}
+    given = {key: value for key, value in given.items() if value not in (None, ())}
+    host, user = typed.host or before.host, typed.user or before.user
+    moved = (host, user) != (before.host, before.user)
+    known = profile_for(user, host) if moved else profile(before.provider)
+    return checked(
+        replace(
+            before,
+            host=host,
+            port=typed.port or (PORTS.get(typed.tls, before.port) if typed.tls else before.port),
+            tls=typed.tls or before.tls,
+            user=user,
+            auth=typed.auth or before.auth,
+            ca_file=_ca_file(typed.ca_file) if typed.ca_file is not None else before.ca_file,
+            provider=known.id,
+            given=given,
+            settings=settings_of(given, known.settings),
+        )
+    )
+
+
+def _given(typed: Typed) -> dict[str, Value]:
+    return parse_pairs([*typed.pairs, *(f"include={glob}" for glob in typed.folders)])
+
+
+def _auth(known: Profile) -> str:
+    return known.signin[0] if known.secret == "oauth" else "auto"  # noqa: S105 (a kind of secret)
+
+
+def _ca_file(name: str | None) -> str | None:
+    """The absolute path of a file with certificates; "" means the system's own. Raises SettingErrors."""
+    if not name:
+        return None
+    path = Path(name).expanduser().absolute()
+    try:
+        ssl.create_default_context(cafile=str(path))
+    except FileNotFoundError as error:
+        raise SettingErrors([f"ca_file: there is no file {path}"]) from error
+    except OSError as error:
+        raise SettingErrors([f"ca_file: {path} holds no certificate in PEM form ({error.strerror})"]) from error
+    return str(path)
+
+
+def _find_host(known: Profile, user: str, ca_file: str | None) -> tuple[str, str]:
+    """The first host of the profile that completes a verified TLS handshake; a known provider's first one otherwise."""
+    domain = user.rpartition("@")[2]
+    if "@" not in user or not domain:
+        raise ConfigurationError(f"--host is needed: {user} is not a mail address that tells it")
+    hosts = known.hosts_of(domain.encode("idna").decode() if not domain.isascii() else domain.lower())
+    if len(hosts) == 1:
+        return hosts[0], ""
+    found = asyncio.run(_first_safe(hosts, known.port, ca_file))
+    tried = ", ".join(hosts)
+    if found is None and known.id == GENERIC:
+        raise ConnectionFailed(
+            f"no IMAP server found for {domain} (tried {tried} on port {known.port}); name it: --host"
+        )
+    return found or hosts[0], "" if found else f"none of {tried} answers from here now; {hosts[0]} was taken"
+
+
+async def _first_safe(hosts: Sequence[str], port: int, ca_file: str | None) -> str | None:
+    good = await asyncio.gather(*(_is_safe(host, port, ca_file) for host in hosts))
+    return next((host for host, answers in zip(hosts, good, strict=True) if answers), None)
+
+
+async def _is_safe(host: str, port: int, ca_file: str | None) -> bool:
+    """Whether a TLS handshake with a verified certificate completes; nothing is sent."""
+    try:
+        async with asyncio.timeout(PROBE_SECONDS):
+            context = ssl.create_default_context(cafile=ca_file)
+            _, writer = await asyncio.open_connection(host, port, ssl=context)
+    except (OSError, TimeoutError, ValueError):
+        return False
+    writer.close()
+    return True

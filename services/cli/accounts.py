@@ -1,0 +1,235 @@
+"""``mailweir accounts``: what is retrieved, from where, and with which secret. Secrets never come from an argument."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from services.cli.secret_input import secret_options
+from services.common.accounts import AccountStore
+
+
+@contextmanager
+def opened() -> Iterator[AccountStore]:
+    """The account store of this runtime (embedded or stack)."""
+    from services.cli.context import open_context
+    from services.common.accounts import open_accounts
+
+    with open_context() as context:
+        yield open_accounts(context.engine, context.home)
+
+
+def server_options(command: Callable[..., object]) -> Callable[..., object]:
+    """The options that ``add`` and ``set`` share."""
+    options = (
+        click.option("--host", help="Server name; found from the address where the provider is known."),
+        click.option("--port", type=int, help="993, or 143 with STARTTLS."),
+        click.option("--tls", metavar="implicit|starttls", help="There is no way to read mail without TLS."),
+        click.option("--user", help="Login name, mostly the whole address."),
+        click.option("--auth", metavar="auto|password|xoauth2|oauthbearer", help="How to sign in."),
+        click.option("--ca-file", metavar="F", help="Certificate authority of a private server (PEM)."),
+        click.option("--folder", "folders", metavar="GLOB", multiple=True, help="Only such folders; may repeat."),
+        click.option("--set", "pairs", metavar="KEY=VALUE", multiple=True, help="A setting; an empty value resets it."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.group()
+def accounts() -> None:
+    """Add, list, change and remove mail accounts."""
+
+
+@accounts.command()
+@click.argument("name", metavar="NAME|ADDRESS")
+@server_options
+@secret_options
+def add(name: str, secret_file: str | None, dash: str | None, **typed: Any) -> None:
+    """Add an account.
+
+    With a mail ADDRESS the provider, the server and the user are found; only the password, app password or
+    authorization code (授权码) is asked for, or read from --secret-file F, or from standard input with -.
+    """
+    from services.cli.account_input import Typed, new_account
+    from services.cli.secret_input import read_secret, source_of
+    from services.common.providers import profile
+
+    source = source_of(secret_file, dash)
+    account, remark = new_account(name, Typed(**typed))
+    known = profile(account.provider)
+    asks = account.auth in {"auto", "password"} or source is not None
+    secret = read_secret(source, known.advise("secret")) if asks else None
+    with opened() as store:
+        given = [(_field(account, None), secret)] if secret else []
+        store.add(account, *given)
+    click.echo(f"account {account.slug} added: {account.host}:{account.port}, {known.text(known.name, 'en')}")
+    if remark:
+        click.echo(remark, err=True)
+    click.echo(f"next: {_next_step(account, bool(secret))}", err=True)
+
+
+@accounts.command("list")
+@click.option("--json", "as_json", is_flag=True, help="A list of objects, for programs.")
+def list_accounts(as_json: bool) -> None:
+    """List all accounts."""
+    from services.cli import account_view as view
+
+    with opened() as store:
+        found = view.all_with_secrets(store)
+    if as_json:
+        _print_json([view.as_json(account, secrets) for account, secrets in found])
+    elif found:
+        _print_table([view.row(account, secrets) for account, secrets in found])
+    else:
+        click.echo("no accounts yet; add one with: mailweir accounts add ADDRESS")
+
+
+@accounts.command()
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="One object, for programs.")
+def show(name: str, as_json: bool) -> None:
+    """Show one account with all its settings."""
+    from services.cli import account_view as view
+
+    with opened() as store:
+        account = store.get(name)
+        secrets = store.secret_infos(account.slug)
+    if as_json:
+        _print_json(view.as_json(account, secrets))
+    else:
+        click.echo("\n".join(view.lines(account, secrets)))
+
+
+@accounts.command("set")
+@click.argument("name")
+@server_options
+@click.argument("more", metavar="[KEY=VALUE]...", nargs=-1)
+def change(name: str, more: tuple[str, ...], **typed: Any) -> None:
+    """Change an account. A running poller takes it over within 2 s. A new host or user clears the stored secrets."""
+    from services.cli.account_input import Typed, changed_account
+
+    typed["pairs"] = (*typed["pairs"], *more)
+    with opened() as store:
+        account, cleared = store.update(changed_account(store.get(name), Typed(**typed)))
+    click.echo(f"account {account.slug} changed")
+    if cleared:
+        click.echo(f"its secrets were cleared; enter them again: mailweir accounts secret {account.slug}", err=True)
+
+
+@accounts.command()
+@click.argument("name")
+@click.option("--field", type=click.Choice(["password", "refresh_token", "client_secret"]), help="Which secret.")
+@click.option("--clear", is_flag=True, help="Forget the secrets of the account (with --field: only that one).")
+@secret_options
+def secret(name: str, field: str | None, clear: bool, secret_file: str | None, dash: str | None) -> None:
+    """Enter or replace a secret: from a prompt, --secret-file F, or - for standard input."""
+    from services.cli.secret_input import read_secret, source_of
+    from services.common.errors import ConfigurationError
+    from services.common.providers import profile
+
+    source = source_of(secret_file, dash)
+    with opened() as store:
+        account = store.get(name)
+        if clear:
+            store.clear_secret(account.slug, *([field] if field else []))
+            click.echo(f"account {account.slug}: {field or 'all secrets'} cleared")
+            return
+        field = _field(account, field)
+        question = profile(account.provider).advise("secret") if field == "password" else field
+        entered = read_secret(source, question)
+        if entered is None:
+            raise ConfigurationError("there is no terminal to ask on; use --secret-file F, or - for standard input")
+        store.put_secret(account.slug, field, entered)
+    click.echo(f"account {account.slug}: {field} stored, encrypted")
+
+
+@accounts.command()
+@click.argument("name")
+def pause(name: str) -> None:
+    """Stop retrieving for an account; what is stored stays."""
+    _set_state(name, "paused")
+
+
+@accounts.command()
+@click.argument("name")
+def resume(name: str) -> None:
+    """Go on retrieving for an account, and try its sign-in again."""
+    _set_state(name, "active")
+
+
+@accounts.command()
+@click.argument("name")
+@click.option("--erase", is_flag=True, help="Also erase its mail: rows and objects. There is no way back.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def remove(name: str, erase: bool, yes: bool) -> None:
+    """Forget an account and its secrets; its mail stays unless --erase is given."""
+    import sys
+
+    from services.cli.context import open_context
+    from services.common.accounts import open_accounts
+
+    with open_context() as context:
+        store = open_accounts(context.engine, context.home)
+        account = store.get(name)
+        if erase and not yes and sys.stdin.isatty():
+            click.confirm(f"erase all mail of {account.slug}, rows and objects", abort=True)
+        if erase:
+            from services.storer.erase import erase_account
+
+            erase_account(context, account.slug)
+        store.remove(account.slug)
+    click.echo(f"account {account.slug} removed{' with all its mail' if erase else '; its mail stays'}")
+
+
+@accounts.command()
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.option("--prune", is_flag=True, help="Also remove accounts that the file does not name (their mail stays).")
+def apply(file: Path | None, prune: bool) -> None:
+    """Bring the accounts to what a TOML FILE says (default MAILWEIR_ACCOUNTS_FILE). Again and again is harmless."""
+    from services.cli.accounts_file import apply_file
+
+    with opened() as store:
+        for line in apply_file(store, file, prune=prune):
+            click.echo(line)
+
+
+def _field(account: Any, field: str | None) -> str:
+    """Where an unnamed secret goes: a refresh token when the account can renew tokens, else the password."""
+    from services.common.providers import profile
+
+    if field or account.auth not in {"xoauth2", "oauthbearer"}:
+        return field or "password"
+    renewable = account.settings.oauth_token_url or profile(account.provider).oauth
+    return "refresh_token" if renewable else "password"
+
+
+def _next_step(account: Any, has_secret: bool) -> str:
+    if account.auth in {"xoauth2", "oauthbearer"} and not has_secret:
+        return f"mailweir accounts authorize {account.slug}"
+    return f"mailweir {'check' if has_secret else 'accounts secret'} {account.slug}"
+
+
+def _set_state(name: str, state: Any) -> None:
+    with opened() as store:
+        account = store.get(name)
+        store.set_state(account.slug, state)
+    click.echo(f"account {account.slug} {state}")
+
+
+def _print_json(value: Any) -> None:
+    import msgspec
+
+    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+def _print_table(rows: list[tuple[str, ...]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("account", "server", "user", "sign-in", "state", "secret", box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)

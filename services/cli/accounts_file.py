@@ -1,0 +1,134 @@
+"""The declarative accounts file (TOML): the stack's accounts in one place, applied idempotently.
+
+``[accounts.NAME]`` with host, port, tls, user, auth, ca_file, folders, paused, secret_file, refresh_token_file,
+client_secret_file, and ``[accounts.NAME.settings]``. What the file does not name has its default. Secrets are
+referred to by file; a stored refresh token is never overwritten, since it may have been renewed meanwhile.
+"""
+
+import os
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from services.cli.account_input import Typed, new_account
+from services.cli.secret_input import read_secret
+from services.common.account_fields import Account
+from services.common.account_settings import SettingErrors, parse_mapping, settings_of
+from services.common.accounts import AccountStore
+from services.common.errors import ConfigurationError
+from services.common.providers import profile
+
+VARIABLE = "MAILWEIR_ACCOUNTS_FILE"
+_SAME = ("host", "port", "tls", "user", "auth", "ca_file", "provider", "given")
+
+
+class Declared(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One account of the file."""
+
+    host: str | None = None
+    port: int | None = None
+    tls: str | None = None
+    user: str | None = None
+    auth: str | None = None
+    ca_file: str | None = None
+    folders: tuple[str, ...] = ()
+    paused: bool = False
+    secret_file: str | None = None
+    refresh_token_file: str | None = None
+    client_secret_file: str | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+def apply_file(store: AccountStore, path: Path | None, *, prune: bool = False) -> Iterator[str]:
+    """Apply the file; one line per account says what was done.
+
+    Raises:
+        SettingErrors: bad fields of all accounts, one line each; nothing was applied.
+        ConfigurationError: no file, not TOML, or a secret file that cannot be read.
+
+    """
+    wanted = _wanted(_read(path))
+    present = {account.slug: account for account in store.list()}
+    for account, declared in wanted:
+        before = present.get(account.slug)
+        done = _apply(store, before, account)
+        secrets = _apply_secrets(store, account.slug, declared)
+        yield f"account {account.slug}: {done}{', secret stored' if secrets else ''}"
+    for slug in sorted(present.keys() - {account.slug for account, _ in wanted}) if prune else ():
+        store.remove(slug)
+        yield f"account {slug}: removed; its mail stays"
+
+
+def _read(path: Path | None) -> dict[str, Declared]:
+    name = path or os.environ.get(VARIABLE)
+    if not name:
+        raise ConfigurationError(f"no accounts file: name it, or set {VARIABLE}")
+    try:
+        found = tomllib.loads(Path(name).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"accounts file {name} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"accounts file {name} is not TOML: {error}") from error
+    try:
+        return msgspec.convert(found.get("accounts", {}), dict[str, Declared])
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(f"accounts file {name}: {error}") from error
+
+
+def _wanted(declared: dict[str, Declared]) -> list[tuple[Account, Declared]]:
+    """Checked accounts; all bad fields of all accounts in one error."""
+    good, lines = [], []
+    for name, item in declared.items():
+        try:
+            good.append((_account(name, item), item))
+        except SettingErrors as errors:
+            lines += [f"{name}.{line}" for line in errors.lines]
+        except ConfigurationError as error:
+            lines.append(f"{name}: {error}")
+    if lines:
+        raise SettingErrors(lines)
+    return good
+
+
+def _account(name: str, item: Declared) -> Account:
+    typed = Typed(item.host, item.port, item.tls, item.user, item.auth, item.ca_file, item.folders)
+    account, _ = new_account(name, typed)
+    given = {**account.given, **parse_mapping(item.settings)}
+    settings = settings_of(given, profile(account.provider).settings)
+    return replace(account, given=given, settings=settings, state="paused" if item.paused else "active")
+
+
+def _apply(store: AccountStore, before: Account | None, account: Account) -> str:
+    if before is None:
+        store.add(account)
+        return "added"
+    done = "unchanged"
+    if any(getattr(before, name) != getattr(account, name) for name in _SAME):
+        _, cleared = store.update(account)
+        done = "changed, old secrets cleared" if cleared else "changed"
+    elif before.state != account.state:
+        store.set_state(account.slug, account.state)
+        done = account.state
+    return done
+
+
+def _apply_secrets(store: AccountStore, slug: str, declared: Declared) -> bool:
+    """Store each named secret that differs from the stored one; whether any did."""
+    files = {
+        "password": declared.secret_file,
+        "client_secret": declared.client_secret_file,
+        "refresh_token": declared.refresh_token_file,
+    }
+    stored = False
+    for name, file in files.items():
+        secret = read_secret(file, "") if file else None
+        known = store.get_secret(slug, name) if secret else None
+        if secret and known != secret and not (name == "refresh_token" and known):
+            store.put_secret(slug, name, secret)
+            stored = True
+    return stored

@@ -1,0 +1,60 @@
+"""Where the command line takes a secret from: a file, standard input or a prompt; never an argument."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from services.common.errors import ConfigurationError
+from services.common.secret import Secret
+
+MOST = 65_536
+
+
+def secret_options(command: Callable[..., object]) -> Callable[..., object]:
+    """``--secret-file F`` and a lone ``-``, as parameters ``secret_file`` and ``dash``."""
+    file = click.option("--secret-file", metavar="F", help="File with the secret; - reads standard input.")
+    dash = click.argument("dash", required=False, metavar="[-]")
+    return file(dash(command))
+
+
+def source_of(secret_file: str | None, dash: str | None) -> str | None:
+    """Path, ``-`` or None. Raises ConfigurationError, which does not repeat what was typed."""
+    if dash not in (None, "-"):
+        raise ConfigurationError("a secret is never taken from an argument; use --secret-file F, - for standard input")
+    return secret_file or dash
+
+
+def read_secret(source: str | None, question: str) -> Secret | None:
+    """The secret of a source; without one ask on a terminal, else None.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or it does not hold one line of text.
+
+    """
+    if source is None:
+        if not sys.stdin.isatty():
+            return None
+        return _one_line(click.prompt(question, hide_input=True).encode(), "the answer")
+    return _one_line(_octets(source), "standard input" if source == "-" else source)
+
+
+def _octets(source: str) -> bytes:
+    if source == "-":
+        return sys.stdin.buffer.read(MOST + 1)
+    try:
+        with Path(source).expanduser().open("rb") as file:
+            return file.read(MOST + 1)
+    except OSError as error:
+        raise ConfigurationError(f"secret file {source} cannot be read: {error.strerror}") from error
+
+
+def _one_line(octets: bytes, source: str) -> Secret:
+    try:
+        text = octets.decode("utf-8-sig").strip("\r\n")
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{source}: the secret must be UTF-8 text") from error
+    if not text.strip() or len(octets) > MOST or any(mark in text for mark in "\r\n\0"):
+        raise ConfigurationError(f"{source}: the secret must be one line of text, not empty")
+    return Secret(text)
