@@ -85,7 +85,15 @@ def _is_host(host: str) -> bool:
         name = ascii_host(host)
     except ValueError:
         return False
-    return ":" in name or (0 < len(name) <= 253 and all(map(_LABEL.match, name.split("."))))
+    return _is_address(name) or (0 < len(name) <= 253 and all(map(_LABEL.match, name.split("."))))
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_line(text: str, most: int = 320) -> bool:
