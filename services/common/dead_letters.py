@@ -1,0 +1,72 @@
+"""Dead letters: how one is made from a record, and how many are too many."""
+
+from collections import deque
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.common.contract import Record
+from services.common.errors import DeadLetterLimit
+from services.common.events import DeadLetter
+
+SUFFIX = ".dlq"
+
+
+def dead_letter(record: Record, service: str, error: str, reason: str, at: datetime) -> DeadLetter:
+    """The dead letter of a record: original key, bytes and headers, its coordinates, who could not use it and why."""
+    return DeadLetter(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        service=service,
+        error=error,
+        reason=reason,
+        at=at,
+        key=record.key,
+        value=record.value,
+        headers=record.headers,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """``run``: dead letters in a row. ``ratio``: share of dead letters among the last ``window`` records."""
+
+    run: int = 100
+    ratio: float = 0.2
+    window: int = 1000
+
+
+class DeadLetterCounter:
+    """Counts good and bad records of one subscription.
+
+    A limit exists because a wrong deployment turns every record into a dead letter: then the service must stop, and
+    the records must stay where they are (style of Arroyo's DLQ limit).
+    """
+
+    def __init__(self, limits: Limits, name: str) -> None:
+        self._limits = limits
+        self._name = name
+        self._run = 0
+        self._window: deque[bool] = deque(maxlen=limits.window)
+
+    def count(self, bad: list[bool]) -> None:
+        """Count the records of one batch in order, True for a dead letter, before anything is published.
+
+        Raises:
+            DeadLetterLimit: the run or the ratio is above its limit; nothing of this batch may be acknowledged.
+
+        """
+        for is_bad in bad:
+            self._run = self._run + 1 if is_bad else 0
+            self._window.append(is_bad)
+            if self._run > self._limits.run:
+                self._stop(f"{self._run} records in a row")
+        total = sum(self._window)
+        if len(self._window) == self._limits.window and total > self._limits.ratio * self._limits.window:
+            self._stop(f"{total} of the last {self._limits.window} records")
+
+    def _stop(self, what: str) -> None:
+        raise DeadLetterLimit(
+            f"{self._name}: {what} could not be used, so most likely this version or its configuration is wrong; "
+            "see `mailweir dlq list`, mend it, start again"
+        )

@@ -1,0 +1,84 @@
+"""Structured logs: one JSON object a line, or short lines for people on a terminal.
+
+Context (place, event id, topic) goes in as ``extra={"place": ...}``. Nothing here looks into messages: callers never
+pass subjects, bodies or secrets. Control characters are taken out, so that outside text cannot forge a line.
+"""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+MAX_TEXT = 2000
+FIELDS = ("account", "folder", "place", "event_id", "topic", "partition", "offset", "count", "seconds", "attempt")
+_CONTROL = dict.fromkeys((*range(32), *range(127, 160), 8232, 8233), " ")
+
+
+def clean(text: str, limit: int = MAX_TEXT) -> str:
+    """Text on one line without control characters, at most ``limit`` characters."""
+    return text.translate(_CONTROL)[:limit]
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: time (RFC 3339, UTC), level, service, logger, message, context, error."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__()
+        self._service = service
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line for one record."""
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "service": self._service,
+            "logger": record.name,
+            "message": clean(record.getMessage()),
+        }
+        line |= {name: _plain(getattr(record, name)) for name in FIELDS if hasattr(record, name)}
+        if record.exc_info and record.exc_info[0] is not None:
+            line |= _failure(record.exc_info[1])
+        return json.dumps(line, ensure_ascii=False)
+
+
+class HumanFormatter(logging.Formatter):
+    """``12:30:01 warning parser: text (topic=mail.fetched)``."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__()
+        self._service = service
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line for one record."""
+        at = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
+        context = " ".join(f"{name}={_plain(getattr(record, name))}" for name in FIELDS if hasattr(record, name))
+        text = f"{at} {record.levelname.lower()} {self._service}: {clean(record.getMessage())}"
+        if record.exc_info and record.exc_info[0] is not None:
+            failure = _failure(record.exc_info[1])
+            text += f" [{failure['error']}: {failure['trace']}]"
+        return f"{text} ({context})" if context else text
+
+
+def _plain(value: object) -> object:
+    return value if isinstance(value, int | float) else clean(str(value))
+
+
+def _failure(error: BaseException | None) -> dict[str, object]:
+    """Class of an exception and where it came from. Its text stays out: it may hold a row or a line of mail."""
+    trace = []
+    step = error.__traceback__ if error is not None else None
+    while step is not None:
+        trace.append(f"{step.tb_frame.f_code.co_filename.rpartition('/')[2]}:{step.tb_lineno}")
+        step = step.tb_next
+    return {"error": type(error).__name__, "trace": " > ".join(trace[-8:])}
+
+
+def configure(service: str, level: str = "info", stream: TextIO | None = None) -> None:
+    """Send all logs to ``stream`` (default stderr): human lines on a terminal, else JSON. Replaces other handlers."""
+    target = stream or sys.stderr
+    handler = logging.StreamHandler(target)
+    handler.setFormatter(HumanFormatter(service) if target.isatty() else JsonFormatter(service))
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    for noisy in ("faust", "mode", "aiokafka", "kafka", "urllib3", "asyncio"):
+        logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLogger().level))
