@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from msgspec import Struct
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from services.common.accounts_tables import account_grants, account_keys, account_secrets, accounts
@@ -83,14 +83,30 @@ def infos(connection: Connection, account: str) -> list[SecretInfo]:
     return [SecretInfo(*row) for row in found]
 
 
+def clear_all(connection: Connection, account: str) -> None:
+    """Forget every secret of the account, its data key, and what is known about its grant."""
+    clear(connection, account, *(info.field for info in infos(connection, account)))
+    forget_grant(connection, account)
+
+
 def clear(connection: Connection, account: str, *names: str) -> None:
-    """Forget the named secrets, or all with what is known about their grant; the data key goes with the last one."""
+    """Forget the named secrets; the data key goes with the last one."""
     rows = delete(account_secrets).where(account_secrets.c.account == account)
-    connection.execute(rows.where(account_secrets.c.field.in_(names)) if names else rows)
-    if not names:
-        connection.execute(delete(account_grants).where(account_grants.c.account == account))
+    connection.execute(rows.where(account_secrets.c.field.in_(names)))
     if not infos(connection, account):
         connection.execute(delete(account_keys).where(account_keys.c.account == account))
+
+
+def forget_refusal(connection: Connection, account: str) -> None:
+    """Forget what a token endpoint refused: the owner changed something, so it may be asked again."""
+    values = {"state": "ok", "reason": "", "failures": 0, "next_try": None}
+    connection.execute(update(account_grants).where(account_grants.c.account == account).values(**values))
+
+
+def forget_grant(connection: Connection, account: str) -> None:
+    """Forget the tokens made from a refresh token, and all that is known of its grant: another one takes its place."""
+    clear(connection, account, "access_token", "previous_refresh_token")
+    connection.execute(delete(account_grants).where(account_grants.c.account == account))
 
 
 def renew_key(connection: Connection, source: KeySource, account: str) -> int:

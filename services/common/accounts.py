@@ -20,6 +20,7 @@ from services.common.account_fields import Account, State, checked
 from services.common.account_secrets import KeySource, SecretInfo
 from services.common.account_settings import parse_mapping, settings_of
 from services.common.accounts_tables import account_changes, accounts
+from services.common.database import transaction
 from services.common.errors import ConfigurationError
 from services.common.providers import profile
 from services.common.secret import Secret
@@ -34,11 +35,12 @@ def open_accounts(engine: Engine, home: Path, environ: Mapping[str, str] = os.en
 
 
 class AccountStore:
-    """Accounts, their secrets and the change marker."""
+    """Accounts, their secrets and the change marker. ``memory`` holds the access token last handed out per account."""
 
     def __init__(self, engine: Engine, keys: KeySource) -> None:
         self.engine = engine
-        self._keys = keys
+        self.keys = keys
+        self.memory: dict[str, Secret] = {}
 
     def add(self, account: Account, *given: tuple[str, Secret]) -> Account:
         """Store a new account with its secrets (field, secret), all or nothing.
@@ -49,7 +51,7 @@ class AccountStore:
 
         """
         account = checked(account)
-        with self.engine.begin() as connection:
+        with transaction(self.engine) as connection:
             version = _next_version(connection)
             if self._row(connection, account.slug):
                 raise ConfigurationError(
@@ -57,12 +59,12 @@ class AccountStore:
                 )
             connection.execute(insert(accounts).values(**_columns(account), version=version))
             for name, secret in given:
-                secrets.put(connection, self._keys, account.slug, name, secret)
+                secrets.put(connection, self.keys, account.slug, name, secret)
         return self.get(account.slug)
 
     def get(self, slug: str) -> Account:
         """The account of that name, or of that mail address when it is the only one. Raises ConfigurationError."""
-        with self.engine.connect() as connection:
+        with transaction(self.engine) as connection:
             row = self._row(connection, slug)
             if row is None:
                 found = list(
@@ -75,7 +77,7 @@ class AccountStore:
 
     def list(self) -> Sequence[Account]:
         """All accounts by name."""
-        with self.engine.connect() as connection:
+        with transaction(self.engine) as connection:
             return [_account(row) for row in connection.execute(select(accounts).order_by(accounts.c.slug))]
 
     def update(self, account: Account) -> tuple[Account, bool]:
@@ -89,69 +91,74 @@ class AccountStore:
         account = checked(account)
         before = self.get(account.slug)
         moved = (before.host, before.user) != (account.host, account.user)
-        with self.engine.begin() as connection:
+        with transaction(self.engine) as connection:
             cleared = moved and bool(secrets.infos(connection, account.slug))
             if moved:
-                secrets.clear(connection, account.slug)
+                secrets.clear_all(connection, account.slug)
             self._touch(connection, account.slug, **_columns(account))
+            secrets.forget_refusal(connection, account.slug)
         return self.get(account.slug), cleared
 
     def set_state(self, slug: str, state: State) -> None:
         """Pause or resume."""
-        with self.engine.begin() as connection:
+        with transaction(self.engine) as connection:
             self._touch(connection, slug, state=state)
+            secrets.forget_refusal(connection, slug)
 
     def remove(self, slug: str) -> None:
         """Forget the account and its secrets; its mail stays. Raises ConfigurationError when there is none."""
-        with self.engine.begin() as connection:
+        with transaction(self.engine) as connection:
             _next_version(connection)
             if connection.execute(delete(accounts).where(accounts.c.slug == slug)).rowcount == 0:
                 raise ConfigurationError(f"there is no account {slug!r}; `mailweir accounts list` shows them")
 
     def marker(self) -> int:
         """A number that grows with every change by an owner (add, update, pause, secret, remove)."""
-        with self.engine.connect() as connection:
+        with transaction(self.engine) as connection:
             return connection.scalar(select(account_changes.c.marker)) or 0
 
     def put_secret(
         self, slug: str, field: str, secret: Secret, *, expires_at: datetime | None = None, by_owner: bool = True
     ) -> None:
         """Seal and store a secret, durable on return. ``by_owner`` false (a renewed token) leaves the marker alone."""
-        with self.engine.begin() as connection:
+        with transaction(self.engine) as connection:
             if by_owner:
                 self._touch(connection, slug)
-            secrets.put(connection, self._keys, slug, field, secret, expires_at)
+                secrets.forget_refusal(connection, slug)
+                if field == "refresh_token":
+                    secrets.forget_grant(connection, slug)
+            secrets.put(connection, self.keys, slug, field, secret, expires_at)
 
     def get_secret(self, slug: str, field: str = "password") -> Secret | None:
         """The secret of that field, None when not set. Raises ConfigurationError for a lost or wrong key."""
-        with self.engine.connect() as connection:
-            return secrets.get(connection, self._keys, slug, field)
+        with transaction(self.engine) as connection:
+            return secrets.get(connection, self.keys, slug, field)
 
     def clear_secret(self, slug: str, *fields: str) -> None:
         """Forget the named secrets, or all of them."""
-        with self.engine.begin() as connection:
-            secrets.clear(connection, slug, *fields)
+        with transaction(self.engine) as connection:
+            secrets.clear(connection, slug, *fields) if fields else secrets.clear_all(connection, slug)
             self._touch(connection, slug)
 
     def secret_infos(self, slug: str) -> Sequence[SecretInfo]:
         """Which secrets are set and since when; never their text."""
-        with self.engine.connect() as connection:
+        with transaction(self.engine) as connection:
             return secrets.infos(connection, slug)
 
     def check_keys(self) -> int:
         """Open every stored secret once and say how many there are. Raises ConfigurationError or Undecryptable."""
-        with self.engine.connect() as connection:
+        with transaction(self.engine) as connection:
             names = [(account.slug, info.field) for account in self.list() for info in self.secret_infos(account.slug)]
             if names:
-                secrets.usable_keys(connection, self._keys)
-            return sum(1 for slug, field in names if secrets.get(connection, self._keys, slug, field))
+                secrets.usable_keys(connection, self.keys)
+            return sum(1 for slug, field in names if secrets.get(connection, self.keys, slug, field))
 
     def renew_keys(self) -> int:
         """Fresh data keys under the present master key for all accounts; how many secrets were sealed again."""
         count = 0
         for account in self.list():
-            with self.engine.begin() as connection:
-                count += secrets.renew_key(connection, self._keys, account.slug)
+            with transaction(self.engine) as connection:
+                count += secrets.renew_key(connection, self.keys, account.slug)
         return count
 
     def _row(self, connection: Connection, slug: str) -> Row[Any] | None:

@@ -7,7 +7,6 @@ from sqlalchemy import (
     ForeignKey,
     Integer,
     LargeBinary,
-    MetaData,
     SmallInteger,
     Table,
     Text,
@@ -15,7 +14,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-METADATA = MetaData()
+from services.common.database import METADATA
 
 _WHEN = DateTime(timezone=True)
 

@@ -1,0 +1,67 @@
+"""Requests to OAuth2 endpoints: verified TLS, no redirects, no proxy from the environment, a bounded answer."""
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from urllib.parse import parse_qsl, urlencode
+
+import httpx
+from authlib.oauth2.auth import ClientAuth
+
+from services.common.errors import MailweirError
+from services.common.oauth import Answer, Client, read
+from services.common.secret import Secret
+
+SECONDS = 30.0
+MOST_OCTETS = 1 << 20
+
+
+class Unreachable(MailweirError):
+    """The endpoint did not answer; whether it acted is unknown."""
+
+    exit_code = 5
+
+
+async def ask(client: Client, url: str, form: Mapping[str, str], secret: Secret | None) -> Answer:
+    """POST a form as that client (RFC 6749 section 2.3.1: Basic, and in the body where a server knows only that).
+
+    Raises:
+        Unreachable: name, connection, TLS or time-out; the text names the host, never the form.
+
+    """
+    method = "client_secret_basic" if secret else "none"
+    answer = await _post(client, url, form, secret, method)
+    if secret and answer.status in {400, 401} and getattr(read(answer), "code", "") == "invalid_client":
+        answer = await _post(client, url, form, secret, "client_secret_post")
+    return answer
+
+
+async def _post(client: Client, url: str, form: Mapping[str, str], secret: Secret | None, method: str) -> Answer:
+    headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+    headers["Content-Type"] = "application/x-www-form-urlencoded"
+    auth = ClientAuth(client.client_id, secret.reveal() if secret else None, method)
+    url, headers, body = auth.prepare("POST", url, headers, urlencode(dict(form)))
+    try:
+        context = ssl.create_default_context(cafile=client.ca_file)
+        async with (
+            asyncio.timeout(2 * SECONDS),
+            httpx.AsyncClient(verify=context, trust_env=False, timeout=SECONDS) as http,
+            http.stream("POST", url, headers=headers, content=body) as response,
+        ):
+            return Answer(response.status_code, dict(response.headers), await _bounded(response))
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        raise Unreachable(f"{httpx.URL(url).host} did not answer: {type(error).__name__}") from None
+
+
+async def _bounded(response: httpx.Response) -> bytes:
+    body = b""
+    async for piece in response.aiter_bytes():
+        body += piece
+        if len(body) > MOST_OCTETS:
+            return b""
+    return body
+
+
+def query(url: str) -> dict[str, str]:
+    """Query parameters of an address; the last of a repeated name."""
+    return dict(parse_qsl(httpx.URL(url).query.decode(), keep_blank_values=True))

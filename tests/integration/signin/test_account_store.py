@@ -1,0 +1,165 @@
+import os
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+from sqlalchemy import text
+
+from services.common.account_fields import Account
+from services.common.account_settings import SettingErrors, parse_pairs
+from services.common.accounts import AccountStore, open_accounts
+from services.common.crypto import Undecryptable
+from services.common.errors import ConfigurationError
+from services.common.master_key import FILE_NAME, MasterKeys, load, write
+from services.common.secret import Secret
+
+WORK = Account(slug="work", host="imap.example.org", user="u@example.org")
+CODE = Secret("a1b2-授权码")
+
+
+def test_what_is_added_comes_back(store: AccountStore) -> None:
+    given = parse_pairs(["poll_interval=2", "include=INBOX", r"include=\Sent", "legacy_tls=true"])
+    added = store.add(replace(WORK, given=given, port=1993, tls="starttls", auth="password"), ("password", CODE))
+    assert added == store.get("work")
+    assert (added.settings.poll_interval, added.settings.include) == (2, ("INBOX", r"\Sent"))
+    assert (added.port, added.tls, added.auth, added.state) == (1993, "starttls", "password", "active")
+    assert store.get_secret("work") == CODE
+    assert [info.field for info in store.secret_infos("work")] == ["password"]
+
+
+def test_a_profile_gives_settings_that_the_owner_overrides(store: AccountStore) -> None:
+    store.add(replace(WORK, provider="chinamobile"))
+    assert store.get("work").settings.max_connections == 1
+    store.update(replace(store.get("work"), given={"max_connections": 3}))
+    assert store.get("work").settings.max_connections == 3
+
+
+def test_a_name_is_taken_once_in_any_case_and_found_by_address(store: AccountStore) -> None:
+    store.add(WORK)
+    with pytest.raises(ConfigurationError, match="exists already"):
+        store.add(replace(WORK, slug="Work"))
+    assert store.get("U@example.org").slug == "work"
+    with pytest.raises(ConfigurationError, match="no account"):
+        store.get("nobody")
+
+
+def test_a_bad_field_stores_nothing(store: AccountStore) -> None:
+    with pytest.raises(SettingErrors):
+        store.add(replace(WORK, port=0), ("password", CODE))
+    assert store.list() == []
+
+
+@pytest.mark.parametrize("change", [{"host": "evil.example.net"}, {"user": "other@example.org"}])
+def test_a_change_of_host_or_user_clears_the_secret(store: AccountStore, change: dict[str, str]) -> None:
+    store.add(WORK, ("password", CODE))
+    _, cleared = store.update(replace(store.get("work"), **change))
+    assert cleared
+    assert store.get_secret("work") is None
+
+
+def test_another_change_keeps_the_secret(store: AccountStore) -> None:
+    store.add(WORK, ("password", CODE))
+    _, cleared = store.update(replace(store.get("work"), port=1993, host="IMAP.example.org."))
+    assert not cleared
+    assert store.get_secret("work") == CODE
+
+
+def test_each_change_by_the_owner_moves_the_marker_and_a_renewed_token_does_not(store: AccountStore) -> None:
+    seen = [store.marker()]
+    for change in (
+        lambda: store.add(WORK, ("password", CODE)),
+        lambda: store.update(replace(store.get("work"), port=1993)),
+        lambda: store.set_state("work", "paused"),
+        lambda: store.put_secret("work", "password", Secret("new")),
+        lambda: store.clear_secret("work"),
+        lambda: store.remove("work"),
+    ):
+        change()
+        seen.append(store.marker())
+    assert seen == sorted(set(seen))
+    store.add(WORK)
+    before = store.marker()
+    store.put_secret("work", "access_token", Secret("t"), by_owner=False)
+    assert store.marker() == before == store.get("work").version
+
+
+def test_removing_takes_secrets_and_keys_along(store: AccountStore) -> None:
+    store.add(WORK, ("password", CODE))
+    store.remove("work")
+    with store.engine.connect() as connection:
+        for table in ("account_secrets", "account_keys", "accounts"):
+            assert connection.scalar(text(f"SELECT count(*) FROM {table}")) == 0
+    with pytest.raises(ConfigurationError):
+        store.remove("work")
+
+
+def test_a_row_moved_to_another_account_or_field_does_not_open(store: AccountStore) -> None:
+    store.add(WORK, ("password", CODE))
+    store.add(replace(WORK, slug="evil", user="e@example.org"), ("password", Secret("x")))
+    with store.engine.begin() as connection:
+        connection.execute(text("UPDATE account_secrets SET field = 'client_secret' WHERE account = 'evil'"))
+        connection.execute(
+            text(
+                "UPDATE account_secrets e SET ciphertext = w.ciphertext FROM account_secrets w WHERE w.account = 'work'"
+            )
+        )
+    with pytest.raises(Undecryptable):
+        store.get_secret("evil", "client_secret")
+
+
+def test_a_lost_key_is_an_error_and_nothing_is_overwritten(store: AccountStore, tmp_path: Path) -> None:
+    store.add(WORK, ("password", CODE))
+    key = tmp_path / "home" / FILE_NAME
+    kept = key.rename(tmp_path / "kept")
+    for action in (lambda: store.get_secret("work"), lambda: store.put_secret("work", "password", Secret("n"))):
+        with pytest.raises(ConfigurationError, match="is gone"):
+            action()
+    with pytest.raises(ConfigurationError, match="is gone"):
+        store.add(replace(WORK, slug="two"), ("password", Secret("n")))
+    assert not key.exists()
+    assert [account.slug for account in store.list()] == ["work"]
+    kept.rename(key)
+    assert store.get_secret("work") == CODE
+
+
+def test_a_wrong_key_is_an_error_that_names_the_one_needed(store: AccountStore, tmp_path: Path) -> None:
+    store.add(WORK, ("password", CODE))
+    needed = load(tmp_path / "home", {}, may_create=False).key_id
+    other = open_accounts(store.engine, tmp_path, {"MAILWEIR_MASTER_KEY": os.urandom(32).hex()})
+    for action in (
+        lambda: other.get_secret("work"),
+        other.check_keys,
+        other.renew_keys,
+        lambda: other.put_secret("work", "password", Secret("n")),
+        lambda: other.add(replace(WORK, slug="two"), ("password", Secret("n"))),
+    ):
+        with pytest.raises(ConfigurationError, match=needed):
+            action()
+    assert store.get_secret("work") == CODE
+    other.clear_secret("work")
+    other.put_secret("work", "password", Secret("entered again"))
+    assert other.check_keys() == 1
+
+
+def test_a_rotation_seals_everything_again_and_retires_the_old_key(store: AccountStore, tmp_path: Path) -> None:
+    store.add(WORK, ("password", CODE), ("client_secret", Secret("cs")))
+    store.add(replace(WORK, slug="two"), ("password", Secret("p2")))
+    store.add(replace(WORK, slug="empty"))
+    path = tmp_path / "home" / FILE_NAME
+    old = load(tmp_path / "home", {}, may_create=False).keys
+    write(path, [os.urandom(32), *old])
+    assert store.renew_keys() == 3
+    write(path, load(tmp_path / "home", {}, may_create=False).keys[:1])
+    assert store.check_keys() == 3
+    assert store.get_secret("work") == CODE
+    assert store.get_secret("two").reveal() == "p2"  # type: ignore[union-attr]
+    with pytest.raises(ConfigurationError):
+        open_accounts(store.engine, tmp_path, {"MAILWEIR_MASTER_KEY": MasterKeys(old).keys[0].hex()}).check_keys()
+
+
+def test_the_database_holds_no_secret_in_clear(store: AccountStore) -> None:
+    store.add(WORK, ("password", Secret("canary-4711")))
+    with store.engine.connect() as connection:
+        rows = connection.execute(text("SELECT row_to_json(s)::text FROM account_secrets s")).scalars().all()
+    assert "canary" not in "".join(rows)
+    assert b"canary".hex() not in "".join(rows)
