@@ -1,7 +1,7 @@
 """Failures of IMAP by what they mean (knowledge: RFC 5530 section 3, RFC 9051 section 7.1), not by where they happened.
 
-``state`` is the word of ``mailweir status`` (design section 12); ``code`` the response code without brackets, upper case;
-``detail`` the server's text, decoded, stripped of control characters and cut at 300. None carries a secret.
+``state`` is the word of ``mailweir status`` (design section 12); ``code`` the response code without brackets, upper
+case; ``detail`` the server's text, decoded, stripped of control characters and cut at 300. None carries a secret.
 """
 
 from typing import ClassVar
@@ -70,7 +70,7 @@ class CredentialRefused(SignInError):
 
 
 class TokenRefused(CredentialRefused):
-    """An OAuth token was refused; ``status`` of the challenge ("401"), or "". Refresh once, then consent is needed."""
+    """An OAuth token was refused; ``status`` of the challenge or "". Refresh once, then consent is needed."""
 
     def __init__(
         self, reason: str, *, status: str = "", code: str = "", detail: str = "", usable: bool = False
@@ -147,7 +147,7 @@ class PermissionRefused(Refused):
 
 
 class IdentificationWanted(Refused):
-    """ "Unsafe Login": a Coremail server wants ID between sign-in and EXAMINE."""
+    """A Coremail server says "Unsafe Login": it wants ID between sign-in and EXAMINE."""
 
 
 class CommandRejected(ImapError):

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+import msgspec
+
 from services.poller.domain.uidset import UidSet
 
 Tls = Literal["implicit", "starttls"]
@@ -13,7 +15,7 @@ MIB = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where to connect. ``addresses``: literal IPs already checked by the caller; the certificate is checked on ``host``.
+    """Where to connect. ``addresses``: IPs checked by the caller; the certificate is checked on ``host``.
 
     ``legacy_tls`` widens the cipher list only; certificate, name and TLS >= 1.2 stay checked.
     """
@@ -90,9 +92,9 @@ class FolderStatus:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """One LIST entry. ``wire``: the raw name as sent, its address; ``name``: for display only.
+    r"""One LIST entry. ``wire``: the raw name as sent, its address; ``name``: for display only.
 
-    ``special_use``: for example "\\\\All", from SPECIAL-USE, else XLIST, else the name ("\\\\Inbox" for INBOX).
+    ``special_use``: for example "\\All", from SPECIAL-USE or XLIST attributes, else the name ("\\Inbox" for INBOX).
     ``attributes`` keep their backslash, lower case.
     """
 
@@ -105,8 +107,7 @@ class Folder:
     status: FolderStatus | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(msgspec.Struct, frozen=True, gc=False):
     """What the server lists of one message; None where it said nothing. ``internaldate`` is raw, ``size`` may lie.
 
     ``flags`` as sent, in order; ``labels`` are decoded X-GM-LABELS.
@@ -132,15 +133,14 @@ class Spooled:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
+class Fetched(msgspec.Struct, frozen=True, gc=False):
     """One message's listing and exact bytes. ``body`` None: the server answered NIL; b"": empty. Both are suspicious.
 
     ``conflict``: the server sent a second, different body for this UID in the same command.
     """
 
     listing: Listing
-    body: "bytes | Spooled | None"
+    body: bytes | Spooled | None
     conflict: bool = False
 
     @property

@@ -1,17 +1,25 @@
 """One IMAP connection as the sync engine uses it: read-only by construction, one command at a time.
 
-Commands that can reach the wire: CAPABILITY, ID, LOGIN, AUTHENTICATE, STARTTLS, ENABLE, NAMESPACE, LIST, XLIST, STATUS,
+Commands that can reach the wire: CAPABILITY, ID, LOGIN, AUTHENTICATE, STARTTLS, ENABLE, NAMESPACE, LIST, STATUS,
 EXAMINE, UID FETCH with ``BODY.PEEK[...]``, UID SEARCH, NOOP, IDLE, UNSELECT, LOGOUT. Nothing else exists here.
 
-Every method may raise ``NetworkError`` (``OperationTimeout``, ``ConnectionLost``, ``ServerBye``), ``ProtocolViolation``,
-``Throttled``, ``Temporary`` and ``CommandRejected`` besides what it names. After an error with ``usable`` False, after a
-cancelled method and after an iterator left early the connection is closed; open a new one.
+Every method may raise ``NetworkError`` (``OperationTimeout``, ``ConnectionLost``, ``ServerBye``),
+``ProtocolViolation``, ``Throttled``, ``Temporary`` and ``CommandRejected`` besides what it names. After an error with
+``usable`` False, after a cancelled method and after an iterator left early the connection is closed; open a new one.
 """
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Self
 
 from services.poller.domain.uidset import UidSet
+from services.poller.imap import fetching, folders, searching
+from services.poller.imap.connect import connect
+from services.poller.imap.errors import CommandRejected, ImapError
+from services.poller.imap.idling import idle
+from services.poller.imap.introduce import enable, identify
 from services.poller.imap.model import (
     Credentials,
     Endpoint,
@@ -27,10 +35,22 @@ from services.poller.imap.model import (
     Opened,
     Resync,
 )
+from services.poller.imap.protocol import Connection
+from services.poller.imap.signin import sign_in
+
+_FAREWELL = 2.0
 
 
 class Session:
     """A verified TLS connection to one server, signed in or not."""
+
+    def __init__(self, connection: Connection, endpoint: Endpoint, facts: Facts) -> None:
+        self._connection = connection
+        self._endpoint = endpoint
+        self._facts = facts
+        self._opened: Opened | None = None
+        self._enabled: frozenset[str] = frozenset()
+        self._stop = asyncio.Event()
 
     @classmethod
     async def open(cls, endpoint: Endpoint, limits: Limits | None = None) -> Self:
@@ -38,144 +58,169 @@ class Session:
 
         Raises NetworkError, TlsSecurity, TlsCompatibility, Throttled or Temporary (greeting BYE).
         """
-        raise NotImplementedError
+        connection, facts = await connect(endpoint, limits or Limits())
+        return cls(connection, endpoint, facts)
 
     @property
     def facts(self) -> Facts:
         """What was seen so far."""
-        raise NotImplementedError
+        return self._facts
 
     @property
     def capabilities(self) -> frozenset[str]:
         """As advertised last, upper case; asked again after TLS and after sign-in."""
-        raise NotImplementedError
+        return frozenset(self._connection.capabilities)
 
     def has(self, capability: str) -> bool:
         """Whether ``capability`` is advertised (upper case, for example "CONDSTORE", "AUTH=PLAIN")."""
-        raise NotImplementedError
+        return capability in self._connection.capabilities
 
     @property
     def alive(self) -> bool:
         """Whether the connection may still be used."""
-        raise NotImplementedError
+        return self._connection.failure is None
 
     @property
     def received(self) -> int:
         """Bytes received so far (after TLS), for byte budgets."""
-        raise NotImplementedError
+        return self._connection.received
 
     @property
     def opened(self) -> Opened | None:
         """The folder that is open now."""
-        raise NotImplementedError
+        return self._opened
 
     def take_events(self) -> Events:
         """What came unasked since the last call, and forget it. Opening a folder clears it, too."""
-        raise NotImplementedError
+        return self._connection.events.take()
 
     async def sign_in(self, credentials: Credentials) -> None:
         """Sign in with the first fitting mechanism (imap.md 3.1), then ask for capabilities again.
 
         Raises CredentialRefused, TokenRefused, AmbiguousRefusal, SignInImpossible, Temporary, Throttled.
         """
-        raise NotImplementedError
+        mechanism = await sign_in(self._connection, credentials, self._endpoint)
+        self._facts = replace(self._facts, mechanism=mechanism, capabilities_after=self.capabilities)
 
     async def identify(self, fields: Mapping[str, str]) -> Identified:
         """ID (RFC 2971) when advertised, else nothing. NO, BAD and NIL are tolerated.
 
         Raises ServerBye or ConnectionLost when the server closes because of it: remember "no ID" for the host.
         """
-        raise NotImplementedError
+        return await identify(self._connection, fields)
 
     async def enable(self, *names: str) -> frozenset[str]:
         """ENABLE of those names that are advertised ("QRESYNC", "CONDSTORE"); the names that are on now."""
-        raise NotImplementedError
+        wanted = [name for name in names if self.has(name) and self.has("ENABLE") and name not in self._enabled]
+        if wanted:
+            self._enabled |= await enable(self._connection, wanted)
+        return self._enabled
 
     async def namespace(self) -> tuple[tuple[bytes, str | None], ...]:
         """Personal namespaces as (prefix wire name, delimiter); empty when NAMESPACE is not advertised."""
-        raise NotImplementedError
+        return await folders.namespace(self._connection) if self.has("NAMESPACE") else ()
 
     async def list_folders(self, *, status: bool = False) -> tuple[Folder, ...]:
-        """All folders, by the best LIST form that works: LIST-EXTENDED, plain, XLIST for special use.
+        """All folders, by the best LIST form that works: LIST-EXTENDED with SPECIAL-USE, else plain.
 
         ``status``: with LIST-STATUS advertised the folders carry STATUS in the same round trip.
         """
-        raise NotImplementedError
+        return await folders.list_folders(self._connection, with_status=status)
 
     async def status(self, wire: bytes) -> FolderStatus:
         """STATUS of a folder that is not open now. Raises FolderGone, PermissionRefused, Refused."""
-        raise NotImplementedError
+        return await folders.folder_status(self._connection, wire)
 
     async def examine(self, wire: bytes, *, condstore: bool = False, qresync: Resync | None = None) -> Opened:
         """Open read-only. Arguments are sent only when advertised (and enabled), and left out after a BAD.
 
         Raises FolderGone, PermissionRefused, IdentificationWanted, Refused.
         """
-        raise NotImplementedError
+        self._opened = None
+        argument = b"(CONDSTORE)" if condstore and self.has("CONDSTORE") else None
+        if qresync is not None and "QRESYNC" in self._enabled:
+            argument = folders.resync_argument(qresync)
+        try:
+            self._opened = await folders.examine(self._connection, wire, argument)
+        except CommandRejected:
+            if argument is None:
+                raise
+            self._opened = await folders.examine(self._connection, wire, None)
+        return self._opened
 
     def fetch_listing(self, uids: UidSet, items: Sequence[str] = ("FLAGS",)) -> AsyncIterator[Listing]:
         """Stream listings of those UIDs (any order, only asked ones, items split over lines merged).
 
-        ``items``: of FLAGS, INTERNALDATE, RFC822.SIZE, MODSEQ, EMAILID, X-GM-MSGID, X-GM-THRID, X-GM-LABELS; empty means
+        ``items``: FLAGS, INTERNALDATE, RFC822.SIZE, MODSEQ, EMAILID, X-GM-MSGID, X-GM-THRID, X-GM-LABELS; none means
         UIDs only; those not advertised are left out. A large set becomes several commands. A listing may miss items:
         ask again. A UID that does not come is not proof of absence. Raises FetchRefused.
         """
-        raise NotImplementedError
+        return fetching.listings(self._connection, uids, items)
 
     def fetch_changed(self, uids: UidSet, modseq: int, *, vanished: bool = False) -> AsyncIterator[Listing]:
         """Stream FLAGS and MODSEQ of those changed since ``modseq`` (CHANGEDSINCE; CONDSTORE must be advertised).
 
         ``vanished``: with QRESYNC enabled the UIDs gone since are in ``take_events().vanished`` afterwards.
         """
-        raise NotImplementedError
+        return fetching.changed(self._connection, uids, modseq, vanished=vanished and "QRESYNC" in self._enabled)
 
     def fetch_headers(self, uids: UidSet, fields: Sequence[str] = ()) -> AsyncIterator[Header]:
         """Stream listings (FLAGS, INTERNALDATE, RFC822.SIZE and ids) with these header fields, or the whole header."""
-        raise NotImplementedError
+        return fetching.headers(self._connection, uids, fields)
 
     def fetch_bodies(self, uids: UidSet, items: Sequence[str] = ()) -> AsyncIterator[Fetched]:
-        """Stream whole messages: UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[] and ``items``; one command per 900 bytes.
+        """Stream whole messages: UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[] and ``items``.
 
         At most ``Limits.queue`` bytes wait unread, then the server is held back. Bodies only of asked UIDs, each once.
         A literal above ``spool_above`` is a ``Spooled`` file. Raises FetchRefused, ExpungeIssued, LiteralTooLarge.
         """
-        raise NotImplementedError
+        return fetching.bodies(self._connection, uids, items)
 
     async def fetch_piece(self, uid: int, offset: int, length: int) -> bytes | None:
-        """Bytes [offset, offset + length) of a message; shorter at its end; None when the server said nothing or NIL."""
-        raise NotImplementedError
+        """Bytes [offset, offset + length) of a message; shorter at its end; None when nothing or NIL was said."""
+        return await fetching.piece(self._connection, uid, offset, length)
 
     async def search_all(self, low: int = 1, high: int | None = None) -> UidSet:
         """UID SEARCH UID low:high (None: ``*``). Some servers lie or refuse: prefer ``fetch_listing``."""
-        raise NotImplementedError
+        return await searching.search_all(self._connection, low, high)
 
     async def highest_uid(self) -> int | None:
         """UID of the last message (UID FETCH *), None when the folder is empty: for servers without UIDNEXT."""
-        raise NotImplementedError
+        return await searching.highest_uid(self._connection)
 
     async def idle(self, seconds: float) -> Events:
         """IDLE until something comes (coalesced) or ``seconds`` are over; DONE sent and answered. Cancel-safe: no.
 
         ``interrupt`` ends it early. Raises CommandRejected or Refused when the server does not want it.
         """
-        raise NotImplementedError
+        self._stop.clear()
+        await idle(self._connection, seconds, self._stop)
+        return self.take_events()
 
     def interrupt(self) -> None:
         """End a running ``idle`` at once; it returns its events in the normal way."""
-        raise NotImplementedError
+        self._stop.set()
+        self._connection.nudge()
 
     async def noop(self) -> Events:
         """NOOP; all events seen so far, as ``take_events``."""
-        raise NotImplementedError
+        await folders.run(self._connection, "NOOP", [], frozenset())
+        return self.take_events()
 
     async def unselect(self) -> None:
         """Leave the folder: UNSELECT when advertised, else nothing (the next EXAMINE leaves it)."""
-        raise NotImplementedError
+        if self._opened is not None and self.has("UNSELECT"):
+            await folders.run(self._connection, "UNSELECT", [], frozenset())
+            self._opened, self._connection.state = None, "AUTH"
 
     async def logout(self) -> None:
         """LOGOUT within 2 s, then close; never raises."""
-        raise NotImplementedError
+        if self.alive:
+            with contextlib.suppress(ImapError, TimeoutError, AssertionError):
+                async with asyncio.timeout(_FAREWELL):
+                    await folders.run(self._connection, "LOGOUT", [], frozenset())
+        self.close()
 
     def close(self) -> None:
         """Close at once; a running method raises ConnectionLost."""
-        raise NotImplementedError
+        self._connection.drop()

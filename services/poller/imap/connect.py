@@ -1,0 +1,135 @@
+"""From a host name to a greeted, verified connection."""
+
+import asyncio
+import socket
+import ssl
+from dataclasses import replace
+
+from services.poller.imap import tls
+from services.poller.imap.classify import going_away, throttle
+from services.poller.imap.errors import (
+    NetworkError,
+    OperationTimeout,
+    ProtocolViolation,
+    TlsSecurity,
+)
+from services.poller.imap.model import Endpoint, Facts, Limits
+from services.poller.imap.protocol import Connection
+from services.poller.imap.responses import Status
+
+_EYEBALLS = 0.25
+
+
+async def connect(endpoint: Endpoint, limits: Limits) -> tuple[Connection, Facts]:
+    """TCP, TLS (implicit or STARTTLS), greeting, CAPABILITY within ``connect_timeout``. Raises ImapError."""
+    connection = Connection(limits)
+    try:
+        async with asyncio.timeout(limits.connect_timeout):
+            return connection, await _establish(connection, endpoint)
+    except TimeoutError as error:
+        connection.drop()
+        message = f"{endpoint.host}:{endpoint.port} did not answer within {limits.connect_timeout:g} seconds"
+        raise OperationTimeout(message) from error
+    except BaseException:
+        connection.drop()
+        raise
+
+
+async def _establish(connection: Connection, endpoint: Endpoint) -> Facts:
+    context = tls.context(endpoint.ca_file, legacy=endpoint.legacy_tls)
+    await _reach(connection, endpoint, context if endpoint.tls == "implicit" else None)
+    await _greeted(connection, endpoint)
+    greeting = connection.greeting.text if connection.greeting is not None and endpoint.tls == "implicit" else ""
+    if endpoint.tls == "starttls":
+        await _starttls(connection, endpoint, context)
+    await capability(connection)
+    return replace(_seen(connection), greeting=greeting, capabilities_before=frozenset(connection.capabilities))
+
+
+async def _reach(connection: Connection, endpoint: Endpoint, context: ssl.SSLContext | None) -> None:
+    loop = asyncio.get_running_loop()
+    name = endpoint.host if context is not None else None
+    problem: OSError | None = None
+    for target in endpoint.addresses or (endpoint.host,):
+        try:
+            await loop.create_connection(
+                lambda: connection,
+                target,
+                endpoint.port,
+                ssl=context,
+                server_hostname=name,
+                happy_eyeballs_delay=_EYEBALLS,
+            )
+        except ssl.SSLError as error:
+            raise tls.failure(error, endpoint.host, legacy=endpoint.legacy_tls) from error
+        except OSError as error:
+            problem = error
+        else:
+            return
+    raise NetworkError(_unreachable(problem, endpoint)) from problem
+
+
+def _unreachable(problem: OSError | None, endpoint: Endpoint) -> str:
+    if isinstance(problem, socket.gaierror):
+        return f"the name {endpoint.host} cannot be resolved"
+    if isinstance(problem, ConnectionRefusedError):
+        return f"{endpoint.host}:{endpoint.port} refused the connection"
+    return f"{endpoint.host}:{endpoint.port} cannot be reached ({type(problem).__name__})"
+
+
+async def _starttls(connection: Connection, endpoint: Endpoint, context: ssl.SSLContext) -> None:
+    answer = await command(connection, "STARTTLS")
+    if answer.kind != "OK":
+        raise TlsSecurity("the server refused STARTTLS; use implicit TLS (port 993)", detail=answer.text)
+    if connection.failure is not None:
+        raise connection.failure
+    try:
+        upgraded = await asyncio.get_running_loop().start_tls(
+            connection.transport, connection, context, server_hostname=endpoint.host
+        )
+    except OSError as error:
+        known = connection.failure if isinstance(connection.failure, TlsSecurity) else None
+        raise known or tls.failure(error, endpoint.host, legacy=endpoint.legacy_tls) from error
+    if upgraded is None:
+        raise NetworkError(f"{endpoint.host} closed the connection during the TLS handshake")
+    connection.secured(upgraded)
+
+
+async def _greeted(connection: Connection, endpoint: Endpoint) -> None:
+    greeting = await connection.greeted()
+    if greeting.kind == "PREAUTH":
+        reason = f"{endpoint.host} greets with PREAUTH, which is not a sign-in and forbids STARTTLS"
+        raise TlsSecurity(reason) if endpoint.tls == "starttls" else ProtocolViolation(reason)
+    if greeting.kind == "BYE":
+        raise going_away(greeting)
+    if greeting.kind != "OK":
+        raise ProtocolViolation(f"{endpoint.host} did not greet as an IMAP server")
+
+
+async def command(connection: Connection, name: str) -> Status:
+    """Run a command without arguments; its tagged answer."""
+    exchange = await connection.begin(name, (), frozenset())
+    while await connection.frame(exchange) is not None:
+        pass
+    return connection.finish(exchange)
+
+
+async def capability(connection: Connection) -> None:
+    """Ask for capabilities; a refusal leaves those that are known. Raises Throttled when that is what it says."""
+    answer = await command(connection, "CAPABILITY")
+    limited = throttle(answer) if answer.kind != "OK" else None
+    if limited is not None:
+        raise limited
+
+
+def _seen(connection: Connection) -> Facts:
+    peer = connection.transport.get_extra_info("peername")
+    cipher = connection.transport.get_extra_info("cipher") or ("", "", 0)
+    certificate = connection.transport.get_extra_info("peercert") or {}
+    names = tuple(value for kind, value in certificate.get("subjectAltName", ()) if kind == "DNS")
+    return Facts(
+        address=str(peer[0]) if peer else "",
+        tls_version=str(cipher[1]),
+        tls_cipher=str(cipher[0]),
+        certificate_names=names[:20],
+    )

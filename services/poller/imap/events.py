@@ -1,0 +1,99 @@
+"""What a server says unasked, kept until somebody looks."""
+
+from collections.abc import Sequence
+
+from services.poller.domain.uidset import UidSet
+from services.poller.imap.model import Events, Listing
+from services.poller.imap.responses import Status, natural, uid_ranges
+from services.poller.imap.tokens import Part, Unparsable
+
+_EMPTY = UidSet.of(())
+_KEEP = 1000
+
+
+class EventLog:
+    """Collects events of one connection; bounded: beyond 1000 flag changes only the fact remains (``expunged`` + 1)."""
+
+    def __init__(self) -> None:
+        self._reset()
+
+    def _reset(self) -> None:
+        self.exists: int | None = None
+        self.expunged = 0
+        self.vanished = _EMPTY
+        self.flags: list[Listing] = []
+        self.alerts: list[str] = []
+        self.throttled = False
+        self.bye: str | None = None
+        self.ignored = 0
+
+    def take(self) -> Events:
+        """Everything so far; the log is empty afterwards."""
+        events = Events(
+            exists=self.exists,
+            expunged=self.expunged,
+            vanished=self.vanished,
+            flags=tuple(self.flags),
+            alerts=tuple(self.alerts),
+            throttled=self.throttled,
+            bye=self.bye,
+            ignored=self.ignored,
+        )
+        self._reset()
+        return events
+
+    def forget_mailbox(self) -> None:
+        """Another folder is opened: what was said of the last one is of no use."""
+        self.exists, self.expunged, self.vanished = None, 0, _EMPTY
+        self.flags.clear()
+
+    def take_vanished(self) -> UidSet:
+        """The UIDs that went away, and forget them."""
+        vanished, self.vanished = self.vanished, _EMPTY
+        return vanished
+
+    @property
+    def changed(self) -> bool:
+        """Whether something about the mailbox or the connection was said."""
+        return self.exists is not None or self.expunged > 0 or bool(self.vanished or self.flags or self.bye)
+
+    def count(self, number: int, word: bytes) -> None:
+        """``number`` EXISTS or EXPUNGE."""
+        if word == b"EXISTS":
+            self.exists = number
+        elif word == b"EXPUNGE":
+            self.expunged += 1
+
+    def gone(self, parts: Sequence[Part]) -> None:
+        """VANISHED with or without (EARLIER); a set that cannot be read counts as "something went away"."""
+        line = parts[0]
+        assert isinstance(line, bytes)
+        text = line.split(b" ", 2)[2] if line.count(b" ") > 1 else b""
+        try:
+            self.vanished |= uid_ranges(text.upper().removeprefix(b"(EARLIER) "))
+        except Unparsable:
+            self.expunged += 1
+
+    def flagged(self, listing: Listing) -> None:
+        """A FETCH that nobody asked for."""
+        if len(self.flags) < _KEEP:
+            self.flags.append(listing)
+        else:
+            self.expunged += 1
+
+    def said(self, status: Status) -> None:
+        """An OK, NO, BAD or BYE, tagged or not."""
+        if status.code == "ALERT" and len(self.alerts) < 20:
+            self.alerts.append(status.text)
+        if status.code == "THROTTLED" or "[THROTTLED]" in status.text.upper():
+            self.throttled = True
+        if status.kind == "BYE":
+            self.bye = status.text
+
+
+def numbered(line: bytes) -> tuple[int | None, bytes]:
+    """The number and upper-case word of ``* 5 EXISTS``; (None, word) when there is no number."""
+    words = line[2:110].split(None, 2)
+    if len(words) > 1 and words[0].isdigit():
+        return natural(words[0].decode("ascii")), words[1].upper()
+    return None, words[0].upper() if words else b""

@@ -1,0 +1,172 @@
+"""Folder commands: LIST and its ladder, STATUS, NAMESPACE, EXAMINE."""
+
+from dataclasses import replace
+
+from services.poller.imap.classify import refusal
+from services.poller.imap.encode import Argument, number, sequence_sets, string
+from services.poller.imap.errors import CommandRejected, ProtocolViolation, Refused
+from services.poller.imap.events import numbered
+from services.poller.imap.fetching import listing_of
+from services.poller.imap.model import Folder, FolderStatus, Listing, Opened, Resync
+from services.poller.imap.protocol import Connection
+from services.poller.imap.responses import (
+    Status,
+    list_entry,
+    natural,
+    nz_number,
+    raw_bytes,
+    status,
+    status_entry,
+)
+from services.poller.imap.tokens import Part, Unparsable, Value, parse
+
+_OPEN = frozenset({b"EXISTS", b"FLAGS", b"RECENT", b"OK", b"VANISHED", b"FETCH", b"EXPUNGE"})
+_MODSEQ = (1 << 63) - 1
+
+
+async def run(
+    connection: Connection, name: str, arguments: list[Argument], wants: frozenset[bytes]
+) -> tuple[list[list[Part]], Status]:
+    """A command whose answer is small: its wanted responses and tagged OK. Raises what NO or BAD means."""
+    exchange = await connection.begin(name, arguments, wants)
+    frames = []
+    while (frame := await connection.frame(exchange)) is not None:
+        frames.append(frame)
+    answer = connection.finish(exchange)
+    if answer.kind != "OK":
+        raise refusal(answer, name)
+    return frames, answer
+
+
+def status_items(capabilities: frozenset[str]) -> bytes:
+    """The STATUS items worth asking for."""
+    extra = [b"HIGHESTMODSEQ"] * ("CONDSTORE" in capabilities) + [b"MAILBOXID"] * ("OBJECTID" in capabilities)
+    return b"(" + b" ".join([b"MESSAGES", b"UIDNEXT", b"UIDVALIDITY", b"UNSEEN", *extra]) + b")"
+
+
+async def list_folders(connection: Connection, *, with_status: bool) -> tuple[Folder, ...]:
+    """LIST in the richest advertised form, down to the plain one when the server refuses it."""
+    options = list_options(frozenset(connection.capabilities), with_status=with_status)
+    forms: list[list[Argument]] = [[b'""', b'"*"', b"RETURN", options]] if options else []
+    for arguments in forms:
+        try:
+            return await _list(connection, arguments)
+        except (CommandRejected, Refused):
+            continue
+    return await _list(connection, [b'""', b'"*"'])
+
+
+def list_options(capabilities: frozenset[str], *, with_status: bool) -> bytes:
+    """``(SPECIAL-USE STATUS (...))`` as far as it is advertised; empty when plain LIST is all there is."""
+    if "LIST-EXTENDED" not in capabilities and "IMAP4REV2" not in capabilities:
+        return b""
+    options = [b"SPECIAL-USE"] * ("SPECIAL-USE" in capabilities)
+    if with_status and "LIST-STATUS" in capabilities:
+        options.append(b"STATUS " + status_items(capabilities))
+    return b"(" + b" ".join(options) + b")" if options else b""
+
+
+async def _list(connection: Connection, arguments: list[Argument]) -> tuple[Folder, ...]:
+    frames, _ = await run(connection, "LIST", arguments, frozenset({b"LIST", b"STATUS"}))
+    folders: dict[bytes, Folder] = {}
+    states: dict[bytes, FolderStatus] = {}
+    try:
+        for frame in frames:
+            line = frame[0]
+            assert isinstance(line, bytes)
+            if line[2:6].upper() == b"LIST":
+                folder = list_entry(frame, 6)
+                folders.setdefault(_key(folder.wire), folder)
+            else:
+                wire, state = status_entry(frame, 8)
+                states[_key(wire)] = state
+    except Unparsable as error:
+        raise ProtocolViolation(f"the folder list cannot be read ({error})", usable=True) from error
+    return tuple(replace(folder, status=states.get(key)) for key, folder in folders.items())
+
+
+def _key(wire: bytes) -> bytes:
+    return b"INBOX" if wire.upper() == b"INBOX" else wire
+
+
+async def folder_status(connection: Connection, wire: bytes) -> FolderStatus:
+    """STATUS. Raises Refused when the answer does not say anything."""
+    items = status_items(frozenset(connection.capabilities))
+    frames, _ = await run(connection, "STATUS", [string(wire), items], frozenset({b"STATUS"}))
+    for frame in frames:
+        try:
+            named, state = status_entry(frame, 8)
+        except Unparsable:
+            continue
+        if _key(named) == _key(wire):
+            return state
+    raise Refused("the server answered STATUS without a status", usable=True)
+
+
+async def namespace(connection: Connection) -> tuple[tuple[bytes, str | None], ...]:
+    """Personal namespaces (RFC 2342)."""
+    frames, _ = await run(connection, "NAMESPACE", [], frozenset({b"NAMESPACE"}))
+    for frame in frames:
+        try:
+            values = parse(frame, 11)
+        except Unparsable:
+            continue
+        personal = values[0] if values and isinstance(values[0], list) else []
+        return tuple(_prefix(entry) for entry in personal if isinstance(entry, list) and entry)
+    return ()
+
+
+def _prefix(entry: list[Value]) -> tuple[bytes, str | None]:
+    delimiter = raw_bytes(entry[1]) if len(entry) > 1 else None
+    return raw_bytes(entry[0]) or b"", delimiter.decode("latin-1") if delimiter else None
+
+
+async def examine(connection: Connection, wire: bytes, argument: bytes | None) -> Opened:
+    """EXAMINE with an optional argument in parentheses. Failing leaves nothing open (RFC 9051 section 6.3.2)."""
+    connection.state = "AUTH"
+    connection.events.forget_mailbox()
+    extra: list[Argument] = [argument] if argument else []
+    frames, answer = await run(connection, "EXAMINE", [string(wire), *extra], _OPEN)
+    connection.state = "SELECTED"
+    opened = _opened(connection, wire, frames, answer)
+    connection.expect(opened.exists)
+    return opened
+
+
+def resync_argument(resync: Resync) -> bytes:
+    """``(QRESYNC (...))``; the known UIDs are cut to one line, they are only a hint (RFC 7162 section 3.2.5.1)."""
+    known = next((text for text, _ in sequence_sets(resync.known)), None)
+    values = [number(resync.uidvalidity), number(resync.modseq)]
+    if known is not None and len(resync.known.ranges) <= 50:
+        values.append(known)
+    return b"(QRESYNC (" + b" ".join(values) + b"))"
+
+
+def _opened(connection: Connection, wire: bytes, frames: list[list[Part]], answer: Status) -> Opened:
+    exists, codes, changed = 0, {}, list[Listing]()
+    for frame in frames:
+        line = frame[0]
+        assert isinstance(line, bytes)
+        value, word = numbered(line)
+        said = status(line[2:])
+        if said is not None:
+            codes[said.code] = said.argument.decode("latin-1")
+        elif word == b"VANISHED":
+            connection.events.gone(frame)
+        elif word == b"EXISTS":
+            exists = value or 0
+        elif word == b"FETCH" and (listing := listing_of(frame)) is not None:
+            changed.append(listing)
+    condstore = bool({"CONDSTORE", "QRESYNC"} & connection.capabilities)
+    return Opened(
+        wire=wire,
+        read_only=answer.code != "READ-WRITE",
+        exists=exists,
+        uidvalidity=nz_number(codes.get("UIDVALIDITY")),
+        uidnext=nz_number(codes.get("UIDNEXT")),
+        highestmodseq=(natural(codes.get("HIGHESTMODSEQ"), _MODSEQ) or None) if condstore else None,
+        nomodseq="NOMODSEQ" in codes,
+        mailboxid=codes["MAILBOXID"].strip("()") if "MAILBOXID" in codes else None,
+        vanished=connection.events.take_vanished(),
+        changed=tuple(changed),
+    )

@@ -1,0 +1,39 @@
+"""IDLE (RFC 2177) as a hint: it ends at the first event, at the end of its time, or when somebody interrupts."""
+
+import asyncio
+
+from services.poller.imap.classify import refusal
+from services.poller.imap.exchange import Exchange
+from services.poller.imap.protocol import Connection
+
+_COALESCE = 0.02
+
+
+async def idle(connection: Connection, seconds: float, stop: asyncio.Event) -> None:
+    """Returns when the server's tagged answer is there; events are in the connection's log."""
+    if connection.events.changed or stop.is_set():
+        return
+    exchange = await connection.begin("IDLE", (), frozenset())
+    if await connection.prompt(exchange) is not None:
+        try:
+            await _listen(connection, exchange, seconds, stop)
+        except asyncio.CancelledError:
+            connection.drop()
+            raise
+        if exchange.tagged is None:
+            connection.answer(exchange, b"DONE")
+    while await connection.frame(exchange) is not None:
+        pass
+    answer = connection.finish(exchange)
+    if answer.kind != "OK":
+        raise refusal(answer, "IDLE")
+
+
+async def _listen(connection: Connection, exchange: Exchange, seconds: float, stop: asyncio.Event) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            while not (connection.events.changed or stop.is_set() or exchange.tagged is not None):
+                await connection.something()
+            await asyncio.sleep(_COALESCE)
+    except TimeoutError:
+        return

@@ -1,0 +1,297 @@
+"""The wire: aioimaplib's protocol with its framing, command and failure handling replaced (design section 7).
+
+One command is in flight at a time. Responses wait in a bounded queue; when it is full the server is held back.
+Nothing but ``begin`` and ``answer`` writes to the socket, and both take encoded arguments only.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+
+from aioimaplib.aioimaplib import LOGOUT, NONAUTH, Commands, IMAP4ClientProtocol
+
+from services.poller.imap.classify import going_away
+from services.poller.imap.encode import Argument, LiteralArgument
+from services.poller.imap.errors import ConnectionLost, ImapError, ProtocolViolation, ResponseTooLarge, TlsSecurity
+from services.poller.imap.events import EventLog, numbered
+from services.poller.imap.exchange import Exchange, weight
+from services.poller.imap.framing import Framer, discard
+from services.poller.imap.model import Limits
+from services.poller.imap.responses import Status, status, words
+from services.poller.imap.tokens import Part
+from services.poller.imap.watch import Watch
+
+_BEFORE = ("CAPABILITY", "ID", "LOGIN", "AUTHENTICATE", "STARTTLS", "ENABLE", "NAMESPACE", "LIST", "STATUS")
+ALLOWED = frozenset({*_BEFORE, "EXAMINE", "UID FETCH", "UID SEARCH", "NOOP", "IDLE", "UNSELECT", "LOGOUT"})
+BEFORE_SIGN_IN = 64 * 1024
+_STATUSES = frozenset({b"OK", b"NO", b"BAD", b"BYE", b"PREAUTH"})
+
+
+class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
+    """Events in, commands out; ``failure`` is set once and for ever when the connection cannot be used any more."""
+
+    def __init__(self, limits: Limits) -> None:
+        super().__init__(asyncio.get_running_loop())
+        self.limits = limits
+        self.events = EventLog()
+        self.greeting: Status | None = None
+        self.failure: ImapError | None = None
+        self.exchange: Exchange | None = None
+        self.received = 0
+        self.item_cap = limits.items
+        self.byte_cap = limits.response
+        self.upgrading = False
+        self._paused = False
+        self._waiter: asyncio.Future[None] | None = None
+        self._framer = Framer(limits, self._emit)
+        self._watch = Watch(self.loop, limits.command_timeout, limits.min_rate, self.fail)
+        self.tagpre = secrets.token_hex(4).upper() + "T"
+
+    # from the transport
+
+    def data_received(self, d: bytes) -> None:
+        """See asyncio.Protocol. Never raises: a broken stream ends the connection."""
+        self.received += len(d)
+        self._watch.progress(len(d), self.loop.time())
+        if self.failure is not None:
+            return
+        if self.upgrading:
+            self.fail(TlsSecurity("the server sent data between its answer to STARTTLS and the TLS handshake"))
+            return
+        try:
+            if self.received > BEFORE_SIGN_IN and self.state in {"CONNECTED", NONAUTH}:
+                raise ResponseTooLarge(f"the server sent more than {BEFORE_SIGN_IN} bytes before the sign-in")
+            self._framer.feed(d)
+        except ImapError as error:
+            self.fail(error)
+        self._watch.inside = not self._framer.between
+        self._wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See asyncio.Protocol."""
+        self.fail(ConnectionLost("the connection was lost", detail=type(exc).__name__ if exc else ""))
+
+    def fail(self, error: ImapError) -> None:
+        """Close for good: everything in flight failed with ``error``; only the first one counts."""
+        if self.failure is None:
+            self.failure = error
+        self.state = LOGOUT
+        self._watch.stop()
+        self._framer.drop()
+        if self.transport is not None:
+            self.transport.abort()
+        self._wake()
+
+    def drop(self) -> None:
+        """Close without a reason of the server's, and remove the files that nobody will read."""
+        self.fail(ConnectionLost("the connection was closed by us"))
+        if self.exchange is not None:
+            for frame in self.exchange.frames:
+                discard(frame)
+            self.exchange.frames.clear()
+
+    def secured(self, transport: asyncio.Transport) -> None:
+        """TLS is up: forget everything that was said in clear."""
+        self.transport = transport
+        self.events = EventLog()
+        self.capabilities = {"IMAP4REV1"}
+        self.upgrading = False
+
+    async def greeted(self) -> Status:
+        """The greeting."""
+        self._watch.start(self.loop.time())
+        while self.greeting is None:
+            if self.failure is not None:
+                raise self.failure
+            await self._wait()
+        self._watch.stop()
+        return self.greeting
+
+    # commands
+
+    async def begin(self, name: str, arguments: Sequence[Argument], wants: frozenset[bytes]) -> Exchange:
+        """Send a command; with a literal argument wait for the server's "+" (skipped when it answers at once)."""
+        if name not in ALLOWED:
+            raise AssertionError("not a read-only command")
+        if self.failure is not None:
+            raise self.failure
+        if self.exchange is not None:
+            raise AssertionError("a command is in flight")
+        known = Commands.get(name.split(" ", 1)[0])
+        if known is not None and self.state not in known.valid_states:
+            raise AssertionError(f"{name} in state {self.state}")
+        exchange = self.exchange = Exchange(name, self.new_tag().encode("ascii"), wants)
+        self._watch.start(self.loop.time())
+        await self._send(exchange, arguments)
+        return exchange
+
+    async def _send(self, exchange: Exchange, arguments: Sequence[Argument]) -> None:
+        line = exchange.tag + b" " + exchange.name.encode("ascii")
+        for argument in arguments:
+            if isinstance(argument, LiteralArgument):
+                self._write(line + b" {%d}\r\n" % len(argument.data))
+                if await self.prompt(exchange) is None:
+                    return
+                line = argument.data
+            else:
+                line += b" " + argument
+        self._write(line + b"\r\n")
+
+    def _write(self, data: bytes) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.transport.write(data)
+
+    def answer(self, exchange: Exchange, data: bytes) -> None:
+        """One line of base64, "" or DONE as answer to a "+"."""
+        if b"\r" in data or b"\n" in data:
+            raise AssertionError("not one line")
+        self._watch.start(self.loop.time())
+        self._write(data + b"\r\n")
+
+    async def prompt(self, exchange: Exchange) -> bytes | None:
+        """Text of the next "+"; None when the tagged answer came instead."""
+        while not exchange.prompts:
+            if exchange.tagged is not None:
+                return None
+            if self.failure is not None:
+                raise self.failure
+            await self._wait()
+        return exchange.prompts.popleft()
+
+    async def frame(self, exchange: Exchange) -> list[Part] | None:
+        """The next wanted response, None after the tagged answer."""
+        while not exchange.frames:
+            if exchange.tagged is not None:
+                return None
+            if self.failure is not None:
+                raise self.failure
+            await self._wait()
+        frame = exchange.frames.popleft()
+        exchange.queued -= weight(frame)
+        if self._paused and exchange.queued < self.limits.queue // 2:
+            self._paused = False
+            self._watch.start(self.loop.time())
+            self.transport.resume_reading()
+        return frame
+
+    def finish(self, exchange: Exchange) -> Status:
+        """The tagged answer; leaves the connection free for the next command, or closed when it did not come."""
+        if exchange.tagged is None:
+            self.drop()
+        self._watch.stop()
+        self.exchange = None
+        if exchange.tagged is None:
+            raise self.failure or ConnectionLost("the command was given up")
+        return exchange.tagged
+
+    def expect(self, exists: int) -> None:
+        """A folder of ``exists`` messages is open: so many responses to one command are no attack."""
+        plausible = min(exists, 20_000_000)
+        self.item_cap = self.limits.items + 2 * plausible
+        self.byte_cap = self.limits.response + 1024 * plausible
+
+    async def something(self) -> None:
+        """Wait for the next bytes of whatever kind, without a time-out (IDLE)."""
+        if self.failure is not None:
+            raise self.failure
+        self._watch.stop()
+        await self._wait()
+
+    def nudge(self) -> None:
+        """Let a waiting ``something`` return."""
+        self._wake()
+
+    async def _wait(self) -> None:
+        self._waiter = self.loop.create_future()
+        try:
+            await self._waiter
+        except asyncio.CancelledError:
+            if self.exchange is not None and self.exchange.name != "IDLE":
+                self.drop()
+            raise
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    # responses
+
+    def _emit(self, parts: list[Part]) -> None:
+        line = parts[0]
+        assert isinstance(line, bytes)
+        if self.failure is not None:
+            discard(parts)
+        elif line[:2] == b"* ":
+            self._untagged(line, parts)
+        elif line[:1] == b"+":
+            if self.exchange is not None and len(self.exchange.prompts) < 10:
+                self.exchange.prompts.append(line[2:])
+        else:
+            discard(parts)
+            self._tagged(line)
+
+    def _untagged(self, line: bytes, parts: list[Part]) -> None:
+        number, word = numbered(line)
+        if word in _STATUSES:
+            self._status(line[2:])
+        elif word == b"CAPABILITY":
+            self.capabilities = set(words(line[13:]))
+        exchange = self.exchange
+        if exchange is not None and word in exchange.wants:
+            self._queue(exchange, parts)
+            return
+        if word == b"VANISHED":
+            self.events.gone(parts)
+        elif number is not None and word in {b"EXISTS", b"EXPUNGE"}:
+            self.events.count(number, word)
+        self._count(exchange, parts)
+        discard(parts)
+
+    def _status(self, line: bytes) -> None:
+        said = status(line)
+        if said is None:
+            return
+        self.events.said(said)
+        if self.greeting is None:
+            self.greeting = said
+            self.state = NONAUTH
+        if said.code == "CAPABILITY":
+            self.capabilities = set(words(said.argument))
+        if said.kind == "BYE" and not (self.exchange is not None and self.exchange.name == "LOGOUT"):
+            self.fail(going_away(said))
+
+    def _queue(self, exchange: Exchange, parts: list[Part]) -> None:
+        exchange.frames.append(parts)
+        exchange.queued += weight(parts)
+        self._count(exchange, parts)
+        if exchange.queued > self.limits.queue and not self._paused:
+            self._paused = True
+            self._watch.stop()
+            self.transport.pause_reading()
+
+    def _count(self, exchange: Exchange | None, parts: list[Part]) -> None:
+        if exchange is None:
+            return
+        exchange.items += 1
+        exchange.bytes += len(parts[0]) if isinstance(parts[0], bytes) else 0
+        if exchange.items > self.item_cap or exchange.bytes > self.byte_cap:
+            raise ResponseTooLarge(f"the answer to {exchange.name} has no end ({exchange.items} responses)")
+
+    def _tagged(self, line: bytes) -> None:
+        tag, _, rest = line.partition(b" ")
+        said = status(rest)
+        if said is None or said.kind not in {"OK", "NO", "BAD"}:
+            self.events.ignored += 1
+            return
+        exchange = self.exchange
+        if exchange is None or tag != exchange.tag or exchange.tagged is not None:
+            raise ProtocolViolation("the server answered a command that was not sent")
+        self.events.said(said)
+        if said.code == "CAPABILITY":
+            self.capabilities = set(words(said.argument))
+        exchange.tagged = said
+        self._watch.stop()
+        self.upgrading = exchange.name == "STARTTLS" and said.kind == "OK"

@@ -1,0 +1,52 @@
+"""SASL messages: PLAIN (RFC 4616), XOAUTH2 (Google), OAUTHBEARER (RFC 7628), and the answers to their errors."""
+
+import base64
+import binascii
+import re
+
+import msgspec
+
+from services.poller.imap.errors import SignInImpossible
+from services.poller.imap.model import Credentials, Endpoint
+
+_TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
+_MAX_CHALLENGE = 16 * 1024
+
+
+def check(credentials: Credentials) -> None:
+    """Refuse what no mechanism may carry. Raises SignInImpossible, without the value."""
+    if not credentials.user or not credentials.secret:
+        raise SignInImpossible("the user name or the secret is empty")
+    if any(c in credentials.user + credentials.secret for c in "\0\r\n"):
+        raise SignInImpossible("the user name or the secret contains a line break or NUL; enter it again")
+    if credentials.token and not _TOKEN.fullmatch(credentials.secret):
+        raise SignInImpossible("the access token contains characters outside RFC 6750 section 2.1")
+
+
+def initial_response(mechanism: str, credentials: Credentials, endpoint: Endpoint) -> bytes:
+    """Base64 of the mechanism's only client message."""
+    user, secret = credentials.user, credentials.secret
+    if mechanism == "PLAIN":
+        clear = f"\0{user}\0{secret}"
+    elif mechanism == "XOAUTH2":
+        clear = f"user={user}\1auth=Bearer {secret}\1\1"
+    else:
+        name = user.replace("=", "=3D").replace(",", "=2C")
+        clear = f"n,a={name},\1host={endpoint.host}\1port={endpoint.port}\1auth=Bearer {secret}\1\1"
+    return base64.b64encode(clear.encode("utf-8"))
+
+
+def terminator(mechanism: str) -> bytes:
+    """What ends the exchange after an error challenge: an empty line, for OAUTHBEARER a single ^A in base64."""
+    return b"AQ==" if mechanism == "OAUTHBEARER" else b""
+
+
+def challenge_status(text: bytes) -> str:
+    """``status`` of an OAuth error challenge, digits or a short word; "" when it cannot be decoded."""
+    try:
+        found = msgspec.json.decode(base64.b64decode(text[:_MAX_CHALLENGE], validate=True))
+    except (binascii.Error, ValueError, msgspec.DecodeError, RecursionError):
+        return ""
+    value = found.get("status") if isinstance(found, dict) else None
+    word = str(value) if isinstance(value, str | int) else ""
+    return word if re.fullmatch(r"[A-Za-z0-9_]{1,40}", word) else ""

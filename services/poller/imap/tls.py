@@ -1,0 +1,47 @@
+"""Verified TLS, always: chain, name and TLS >= 1.2 (RFC 8997, RFC 9525). No switch turns any of it off."""
+
+import ssl
+from functools import lru_cache
+from pathlib import Path
+
+from services.poller.imap.errors import ImapError, NetworkError, TlsCompatibility, TlsSecurity
+
+# CPython's list since 3.10, written out because distributions change the default.
+_CIPHERS = "@SECLEVEL=2:ECDH+AESGCM:ECDH+CHACHA20:ECDH+AES:DHE+AES:!aNULL:!eNULL:!aDSS:!SHA1:!AESCCM"
+_LEGACY = "DEFAULT:@SECLEVEL=2"
+
+
+def context(ca_file: Path | None, *, legacy: bool) -> ssl.SSLContext:
+    """A client context; ``legacy`` widens the cipher list only. Raises TlsSecurity when the CA file is unusable."""
+    try:
+        stamp = ca_file.stat().st_mtime_ns if ca_file is not None else 0
+        return _context(ca_file, stamp, legacy)
+    except (OSError, ssl.SSLError) as error:
+        raise TlsSecurity(f"the CA file {ca_file} cannot be used ({type(error).__name__}); check --ca-file") from error
+
+
+@lru_cache(maxsize=64)
+def _context(ca_file: Path | None, _stamp: int, legacy: bool) -> ssl.SSLContext:
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    made.minimum_version = ssl.TLSVersion.TLSv1_2
+    made.set_ciphers(_LEGACY if legacy else _CIPHERS)
+    made.options |= ssl.OP_NO_COMPRESSION
+    if ca_file is None:
+        made.load_default_certs(ssl.Purpose.SERVER_AUTH)
+    else:
+        made.load_verify_locations(cafile=ca_file)
+    return made
+
+
+def failure(error: OSError, host: str, *, legacy: bool) -> ImapError:
+    """What a failed handshake means."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        reason = f"the certificate of {host} is not valid: {error.verify_message or 'verification failed'}"
+        return TlsSecurity(reason + "; it is never accepted, a private CA needs --ca-file")
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError) or not isinstance(error, ssl.SSLError):
+        return NetworkError(f"{host} closed the connection during the TLS handshake")
+    name = error.reason or "TLS error"
+    if name in {"WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG"}:
+        return TlsCompatibility(f"{host} does not speak TLS on this port ({name}); check --port and --tls")
+    advice = "" if legacy else "; an old server may need the account setting legacy_tls=true (verification stays on)"
+    return TlsCompatibility(f"no common TLS version or cipher with {host} ({name}){advice}")
