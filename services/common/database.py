@@ -1,0 +1,72 @@
+"""Postgres for everyone: the engine, and whose fault a failure is."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from services.common.errors import MailweirError, Unavailable
+
+METADATA = MetaData()
+_LOST = ("08", "57P", "53", "40001", "40P01", "55P03", "57014")
+
+
+class Refused(MailweirError):
+    """The database refuses the data itself (SQLSTATE class 22 or 23): trying again will not help."""
+
+
+def engine_for(url: str, *, pool_size: int = 4, statement_timeout_ms: int = 60_000) -> Engine:
+    """An engine whose statements end: a cancelled caller does not stop its thread, so the server must.
+
+    ``url`` may carry a password; it is never logged. Connections are checked before use, so a restart of the server
+    costs one retry and no error.
+    """
+    engine = create_engine(
+        _with_driver(url), pool_size=pool_size, max_overflow=2, pool_pre_ping=True, hide_parameters=True,
+        connect_args={"connect_timeout": 10, "application_name": "mailweir"},
+    )  # fmt: skip
+
+    @event.listens_for(engine, "connect")
+    def _set_timeouts(connection: Any, _record: object) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET statement_timeout = {int(statement_timeout_ms)}; SET lock_timeout = 20000")
+        connection.commit()
+
+    return engine
+
+
+def _with_driver(url: str) -> str:
+    scheme, separator, rest = url.partition("://")
+    return f"postgresql+psycopg2{separator}{rest}" if scheme in ("postgres", "postgresql") else url
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Connection]:
+    """One transaction; failures come out as ``Unavailable`` (the world) or ``Refused`` (the data)."""
+    with fault_named(), engine.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def fault_named() -> Iterator[None]:
+    """Map driver errors to whose fault they are; others pass as they are."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise _named(error) from error
+
+
+def _named(error: DBAPIError) -> Exception:
+    state = getattr(error.orig, "pgcode", None) or ""
+    if state.startswith(("22", "23")):
+        return Refused(f"the database refuses the data (SQLSTATE {state})")
+    if isinstance(error, OperationalError) or error.connection_invalidated or state.startswith(_LOST) or not state:
+        return Unavailable(f"Postgres does not answer (SQLSTATE {state or 'none'}); it is tried again")
+    return error
+
+
+def clean_text(text: str) -> str:
+    """Text that Postgres can hold: NUL is impossible in a text column."""
+    return text.replace("\x00", "") if "\x00" in text else text

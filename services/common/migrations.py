@@ -1,0 +1,53 @@
+"""Alembic migrations as functions. ``upgrade`` costs one short query when there is nothing to do."""
+
+from collections.abc import Callable
+from importlib.resources import files
+from typing import Any
+
+from sqlalchemy import create_engine, inspect, text
+
+from services.common.database import engine_for, fault_named
+
+HEAD = "0004_views"
+
+
+def current(url: str) -> str | None:
+    """The revision that the database is at, None for an empty one. Raises ``Unavailable``."""
+    engine = engine_for(url, pool_size=1)
+    try:
+        with fault_named(), engine.connect() as connection:
+            if not inspect(connection).has_table("alembic_version"):
+                return None
+            found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+            return found
+    finally:
+        engine.dispose()
+
+
+def upgrade(url: str, revision: str = HEAD) -> bool:
+    """Bring the schema to ``revision``; True when something was done. Safe to run from several processes at once."""
+    if current(url) == revision:
+        return False
+    _run(url, lambda command, config: command.upgrade(config, revision))
+    return True
+
+
+def downgrade(url: str, revision: str) -> None:
+    """Take the schema back to ``revision`` (``base`` for an empty database). Data of removed tables is gone."""
+    _run(url, lambda command, config: command.downgrade(config, revision))
+
+
+def _run(url: str, action: Callable[[Any, Any], None]) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(files("infra.postgres") / "migrations"))
+    engine = create_engine(engine_for(url).url)
+    try:
+        with fault_named(), engine.begin() as connection:
+            connection.execute(text("SELECT pg_advisory_xact_lock(7412026)"))
+            config.attributes["connection"] = connection
+            action(command, config)
+    finally:
+        engine.dispose()
