@@ -3,7 +3,9 @@
 import asyncio
 import socket
 import ssl
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from services.poller.imap import tls
 from services.poller.imap.classify import going_away, throttle
@@ -132,4 +134,11 @@ def _seen(connection: Connection) -> Facts:
         tls_version=str(cipher[1]),
         tls_cipher=str(cipher[0]),
         certificate_names=names[:20],
+        certificate_issuer=_issuer(certificate),
+        certificate_ends=ssl.cert_time_to_seconds(certificate["notAfter"]) if "notAfter" in certificate else None,
     )
+
+
+def _issuer(certificate: Mapping[str, Any]) -> str:
+    parts = dict(pair for group in certificate.get("issuer", ()) for pair in group)
+    return str(parts.get("organizationName") or parts.get("commonName") or "")[:100]

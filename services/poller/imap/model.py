@@ -63,6 +63,8 @@ class Facts:
     tls_version: str = ""
     tls_cipher: str = ""
     certificate_names: tuple[str, ...] = ()
+    certificate_issuer: str = ""
+    certificate_ends: float | None = None  # seconds since the epoch
     greeting: str = ""
     capabilities_before: frozenset[str] = frozenset()
     capabilities_after: frozenset[str] = frozenset()
