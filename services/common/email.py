@@ -12,12 +12,13 @@ from msgspec import Meta, Struct
 from services.common.place import Place
 
 
-class EmailAddress(Struct, frozen=True):
-    """One mailbox (RFC 8621 section 4.1.2.3); ``group`` is ours: the group it was listed in."""
+class EmailAddress(Struct, frozen=True, omit_defaults=True):
+    """One mailbox (RFC 8621 section 4.1.2.3); ``group`` and ``unicode`` are ours and stand only where they say something."""
 
     name: Annotated[str | None, Meta(description="Display name, decoded; null when absent.")]
     email: Annotated[str, Meta(description="Address as sent, domain in lower case.")]
     group: Annotated[str | None, Meta(description="Name of the group (RFC 5322 section 3.4), null outside one.")] = None
+    unicode: Annotated[str | None, Meta(description="The address with its domain in Unicode (RFC 5891).")] = None
 
 
 class EmailHeader(Struct, frozen=True):

@@ -1,0 +1,30 @@
+"""MIME to the Email object of RFC 8621. Never raises on any octets, never loses one, says what it repaired."""
+
+from services.common.email import Email
+from services.parser.mime import assemble
+from services.parser.mime.leaves import InMemory, Streamed
+from services.parser.mime.limits import Limits
+from services.parser.mime.result import File, Parsed, Source
+from services.parser.mime.stream import Window
+from services.parser.mime.version import VERSION
+
+__all__ = ["VERSION", "Email", "File", "Limits", "Parsed", "Source", "parse", "parse_message", "parse_source"]
+
+
+def parse(raw: bytes, *, limits: Limits = Limits()) -> Email:
+    """The message ``raw`` as an Email object."""
+    return parse_message(raw, limits=limits).email
+
+
+def parse_message(raw: bytes, *, limits: Limits = Limits()) -> Parsed:
+    """The message ``raw`` and its files, which hold their decoded octets."""
+    return assemble.message(raw, InMemory(raw), assemble.sha256_of(raw), limits)
+
+
+def parse_source(source: Source, *, limits: Limits = Limits()) -> Parsed:
+    """The same Email for a message that is read by blocks; its files say where their encoded octets are.
+
+    Raises only what ``source.read`` raises.
+    """
+    window = Window(source)
+    return assemble.message(window, Streamed(window), window.sha256, limits, keep_data=False)

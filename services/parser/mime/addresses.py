@@ -1,0 +1,212 @@
+"""Address lists (RFC 5322 section 3.4): split first, decode second, so that a decoded comma forges nothing."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+
+from services.common.email import EmailAddress
+from services.parser.mime import words
+
+_PLAIN = re.compile(r"[^\s\"(),:;<>@\[\]\\]++@([A-Za-z0-9.-]++)")
+_NAMED = re.compile(r"(?:\"([^\"\\]*+)\"|([^\"(),:;<>@\[\]\\]*+))\s*+<([^\s\"(),:;<>@\[\]\\]++)@([A-Za-z0-9.-]++)>")
+_TOKEN = re.compile(
+    r"=\?[^?\s]{1,100}\?[bBqQ]\?[^?<>]{0,1000}\?=|\"(?:[^\"\\]|\\.)*+\"|\\.|\[[^\[\]]{0,100}\]|[(),:;<>]"
+    r"|[^\"\\(),:;<>=\[]+|.",
+    re.DOTALL,
+)
+_BLANKS = re.compile(r"\s+")
+_AROUND_AT = re.compile(r"\s*+@\s*+")
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+
+
+def parse(value: str, limit: int = 10_000) -> tuple[EmailAddress, ...]:
+    """Mailboxes of an unfolded field in order, groups flattened; never more than ``limit``."""
+    single = _single(value.strip())
+    if single is not None:
+        return (single,)
+    if '"' not in value and "(" not in value and ":" not in value and ";" not in value and "\\" not in value:
+        pieces = [piece.strip() for piece in value.split(",", limit)[:limit]]
+        simple = [_single(piece) for piece in pieces if piece]
+        if None not in simple:
+            return tuple(address for address in simple if address is not None)
+    return tuple(islice(_general(value), limit))
+
+
+def _single(value: str) -> EmailAddress | None:
+    match = _NAMED.fullmatch(value)
+    if match:
+        quoted, bare, local, domain = match.groups()
+        name = quoted if quoted is not None else bare
+        return _address(name, f"{local}@{domain.lower()}", domain, None)
+    match = _PLAIN.fullmatch(value)
+    if match:
+        at = value.rfind("@")
+        return _address("", value[:at] + value[at:].lower(), match[1], None)
+    return None
+
+
+def _address(name: str, email: str, domain: str, group: str | None) -> EmailAddress:
+    shown = _name(name)
+    if "xn--" not in domain.lower() and domain.isascii():
+        return EmailAddress(shown, email, group)
+    return EmailAddress(shown, email, group, _unicode(email))
+
+
+def _name(raw: str) -> str | None:
+    if not raw:
+        return None
+    text = words.clean(words.decode(raw))
+    return _BLANKS.sub(" ", text).strip() or None
+
+
+def _unicode(email: str) -> str | None:
+    """The address with its domain in Unicode (RFC 5891), None when that is no domain name."""
+    local, _, domain = email.rpartition("@")
+    if len(domain) > 253:
+        return None
+    try:
+        labels = [_label(label) for label in domain.split(".")]
+    except UnicodeError:
+        return None
+    return f"{local}@{'.'.join(labels)}"
+
+
+def _label(label: str) -> str:
+    if not label.startswith("xn--"):
+        return label
+    text = label[4:].encode("ascii").decode("punycode")
+    if not text.isprintable():
+        raise UnicodeError
+    return text
+
+
+@dataclass(slots=True)
+class _Mailbox:
+    """What was read of one list element."""
+
+    group: str | None = None
+    phrase: list[str] = field(default_factory=list)
+    angle: list[str] = field(default_factory=list)
+    comment: list[str] = field(default_factory=list)
+    bracketed: bool = False
+    inside: bool = False
+    addressed: bool = False
+    """An address stands in the phrase or in the bracket, so that a comma ends it."""
+
+
+def _general(value: str) -> Iterator[EmailAddress]:
+    items = _TOKEN.findall(value)
+    comments = _balanced(items)
+    for box in _mailboxes(items, comments=comments):
+        address = _mailbox(box)
+        if address is not None:
+            yield address
+
+
+def _balanced(items: list[str]) -> bool:
+    """True when every comment is closed; else brackets are read as text."""
+    depth = 0
+    for item in items:
+        depth = depth + 1 if item == "(" else max(depth - (item == ")"), 0)
+    return depth == 0
+
+
+def _mailboxes(items: list[str], *, comments: bool) -> Iterator[_Mailbox]:
+    box, depth = _Mailbox(), 0
+    for item in items:
+        if comments and (depth or item == "("):
+            depth += (item == "(") - (item == ")")
+            box.comment.append(item)
+        elif item in _DELIMITERS:
+            ended = _delimit(box, item)
+            if ended is not None:
+                yield box
+                box = ended
+        else:
+            (box.angle if box.inside else box.phrase).append(item)
+            box.addressed = box.addressed or "@" in item.strip()[1:]
+    yield box
+
+
+_DELIMITERS = frozenset("<>,:;")
+
+
+def _delimit(box: _Mailbox, item: str) -> _Mailbox | None:
+    """Act on a delimiter; the next mailbox when it ends this one."""
+    if item == "<":
+        return _open(box)
+    if item == ">":
+        box.inside = False
+    elif item == "," and not (box.inside and not box.addressed):
+        return _Mailbox(box.group)
+    elif item == ";" and not (box.inside and not box.addressed):
+        return _Mailbox()
+    elif item == ":" and not box.inside and not box.addressed and box.group is None:
+        box.group, box.phrase = _name(_plain(box.phrase)) or "", []
+    else:
+        (box.angle if box.inside else box.phrase).append(item)
+    return None
+
+
+def _open(box: _Mailbox) -> _Mailbox | None:
+    """A second bracket: the first held an address of its own, or belongs to the name."""
+    ended = _Mailbox(box.group) if box.bracketed and box.addressed and not box.inside else None
+    if ended is None and box.bracketed:
+        box.phrase += ["<", *box.angle, ">"]
+        box.angle = []
+    opened = ended or box
+    opened.bracketed = opened.inside = True
+    return ended
+
+
+def _mailbox(box: _Mailbox) -> EmailAddress | None:
+    name = _plain(box.phrase)
+    if box.bracketed:
+        email = _email("".join(box.angle))
+    else:
+        name, email = _unbracketed("".join(box.phrase).strip(), name)
+    if not name:
+        name = _comment("".join(box.comment))
+    if not email and not name:
+        return None
+    return _address(name, email, email.rpartition("@")[2], box.group)
+
+
+def _plain(phrase: list[str]) -> str:
+    """A phrase without its quotes."""
+    return "".join([_unquoted(item) if item[0] in '"\\' else item for item in phrase]).strip()
+
+
+def _unquoted(item: str) -> str:
+    if len(item) > 1 and item[0] == item[-1] == '"':
+        item = item[1:-1]
+    return _ESCAPED.sub(r"\1", item) if "\\" in item else item.strip('"')
+
+
+def _unbracketed(text: str, name: str) -> tuple[str, str]:
+    """An address without brackets, after a name or alone."""
+    if "@" not in text:
+        return ("", text) if text and not _BLANKS.search(text) and text == name else (name, "")
+    text = _AROUND_AT.sub("@", text)
+    if '"' in text or not _BLANKS.search(text):
+        return "", _email(text)
+    pieces = text.split()
+    email = next(piece for piece in reversed(pieces) if "@" in piece)
+    return " ".join(piece for piece in pieces if piece != email), _email(email)
+
+
+def _email(text: str) -> str:
+    text = text.strip()
+    if text.startswith("@") and ":" in text:  # an obsolete route (RFC 5322 section 4.4)
+        text = text.rpartition(":")[2]
+    if text[:7].lower() == "mailto:":
+        text = text[7:]
+    if '"' not in text:
+        text = _BLANKS.sub("", text)
+    local, at, domain = text.rpartition("@")
+    return words.clean(f"{local}@{domain.strip().lower()}" if at else text)
+
+
+def _comment(text: str) -> str:
+    return _ESCAPED.sub(r"\1", text.strip("() ")) if text else ""

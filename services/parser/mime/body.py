@@ -1,0 +1,108 @@
+"""Which parts are the body (RFC 8621 section 4.1.4): the algorithm of the standard, with a stack for its recursion."""
+
+from dataclasses import dataclass, field
+
+from services.parser.mime.scanner import Part
+
+_MEDIA = ("image/", "audio/", "video/")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Leaves of the text body, of the HTML body, and all others."""
+
+    text: list[Part]
+    html: list[Part]
+    attachments: list[Part]
+
+
+@dataclass(slots=True)
+class _Level:
+    """One multipart on the way; a list is None where the alternative around it has closed it."""
+
+    parts: list[Part]
+    kind: str
+    in_alternative: bool
+    text: list[Part] | None
+    html: list[Part] | None
+    index: int = 0
+    text_before: int = field(init=False)
+    html_before: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.text_before = len(self.text) if self.text is not None else -1
+        self.html_before = len(self.html) if self.html is not None else -1
+
+
+def choose(root: Part) -> Choice:
+    """The three lists of leaves, in order."""
+    if root.children is None:
+        return _single(root)
+    chosen = Choice([], [], [])
+    levels = [_Level([root], "mixed", in_alternative=False, text=chosen.text, html=chosen.html)]
+    while levels:
+        level = levels[-1]
+        if level.index == len(level.parts):
+            _even_out(level)
+            levels.pop()
+            continue
+        part = level.parts[level.index]
+        level.index += 1
+        if part.children is not None:
+            kind = part.content.type[10:]
+            inside = level.in_alternative or kind == "alternative"
+            levels.append(_Level(part.children, kind, inside, level.text, level.html))
+        elif _is_inline(part, level):
+            _inline(part, level, chosen.attachments)
+        else:
+            chosen.attachments.append(part)
+    return chosen
+
+
+def _single(part: Part) -> Choice:
+    kind = part.content.type
+    shown = kind in {"text/plain", "text/html"} or kind.startswith(_MEDIA)
+    if shown and part.content.disposition != "attachment":
+        return Choice([part], [part], [])
+    return Choice([], [], [part])
+
+
+def _is_inline(part: Part, level: _Level) -> bool:
+    kind, first = part.content.type, level.index == 1
+    media = kind.startswith(_MEDIA)
+    if part.content.disposition == "attachment" or not (media or kind in {"text/plain", "text/html"}):
+        return False
+    return first or (level.kind != "related" and (media or not part.content.name))
+
+
+def _inline(part: Part, level: _Level, attachments: list[Part]) -> None:
+    kind = part.content.type
+    if level.kind == "alternative":
+        if kind == "text/plain" and level.text is not None:
+            level.text.append(part)
+        elif kind == "text/html" and level.html is not None:
+            level.html.append(part)
+        else:
+            attachments.append(part)
+        return
+    if level.in_alternative:
+        level.html = None if kind == "text/plain" else level.html
+        level.text = None if kind == "text/html" else level.text
+    if level.text is not None:
+        level.text.append(part)
+    if level.html is not None:
+        level.html.append(part)
+    if (level.text is None or level.html is None) and kind.startswith(_MEDIA):
+        attachments.append(part)
+
+
+def _even_out(level: _Level) -> None:
+    """An alternative with only one kind of text gives that to both bodies."""
+    if level.kind != "alternative" or level.text is None or level.html is None:
+        return
+    more_text = level.text[level.text_before :]
+    more_html = level.html[level.html_before :]
+    if more_html and not more_text:
+        level.text.extend(more_html)
+    elif more_text and not more_html:
+        level.html.extend(more_text)

@@ -1,0 +1,171 @@
+"""Octets to text: labels by the WHATWG Encoding Standard, lying labels found out, detection last.
+
+The result is always valid Unicode. The order of trust: byte order mark, label, UTF-8, ISO-2022 escapes, detector,
+windows-1252.
+"""
+
+import codecs
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+import chardetng_py
+
+from services.parser.mime.labels import MULTI_BYTE, NOT_TEXT, STATEFUL, WHATWG
+
+_SAMPLE = 16 * 1024
+_DETECTABLE = 16
+_ISO_2022 = (
+    (b"\x1b$)C", "iso2022_kr"),
+    (b"\x1b$)A", "iso-2022-cn"),
+    (b"\x1b$B", "iso2022_jp_ext"),
+    (b"\x1b$@", "iso2022_jp_ext"),
+    (b"\x1b(J", "iso2022_jp_ext"),
+)
+_NON_ASCII = bytes(range(128, 256))
+_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Decoded text, the codec that made it, and how sure that is."""
+
+    value: str
+    used: str
+    replacements: int = 0
+    defect: str | None = None
+
+
+@lru_cache(maxsize=1024)
+def _codec(label: str) -> str | None:
+    name = label.strip(" \t\r\n\"'<>;,").lower()
+    known = WHATWG.get(name) or _mended(name)
+    if known is not None:
+        return known
+    try:
+        info = codecs.lookup(name)
+    except (LookupError, ValueError):
+        return None
+    return None if info.name in NOT_TEXT or not info._is_text_encoding else info.name
+
+
+def _mended(name: str) -> str | None:
+    """Labels that senders spell their own way: ``utf8``, ``uft-8``, ``cp-850``, ``utf-8 (something)``."""
+    word = re.split(r"[\s;,*(\"']", name, maxsplit=1)[0]
+    bare = re.sub(r"[-_. ]", "", word)
+    if bare.startswith(("utf8", "uft8", "unicode11utf8")):
+        return "utf-8"
+    number = re.fullmatch(r"(?:cp|windows|win|x-cp|ibm|dos|x?ansi)(\d{3,5})", bare)
+    if number and (found := WHATWG.get(f"windows-{number[1]}") or WHATWG.get(f"cp{number[1]}")):
+        return found
+    return WHATWG.get(word) or WHATWG.get(re.sub(r"^(iso)-?(8859)-?", r"\1-\2-", word.replace("_", "-")))
+
+
+def codec(label: str | None) -> str | None:
+    """The codec for a label, None when there is none that makes text of octets."""
+    if not label or len(label) > 80 or "\0" in label:
+        return None
+    return _codec(label)
+
+
+def decode(data: bytes, label: str | None = None, tld: str | None = None) -> Text:
+    """Text of ``data``. ``tld`` is the sender's country domain, a hint for the detector."""
+    named = codec(label)
+    if data.isascii() and named not in STATEFUL and b"\x1b" not in data:
+        return Text(data.decode("ascii"), named or "us-ascii", 0, _label_defect(label, named))
+    return _by_mark(data) or _by_label(data, label, named) or _by_content(data, named, tld)
+
+
+def _label_defect(label: str | None, named: str | None) -> str | None:
+    return "charset.unknown" if label and named is None else None
+
+
+def _by_mark(data: bytes) -> Text | None:
+    for mark, name in _BOMS:
+        if data.startswith(mark):
+            return _strict(data[len(mark) :], name)
+    return None
+
+
+def _by_label(data: bytes, label: str | None, named: str | None) -> Text | None:
+    """What the label says, unless it says nothing (us-ascii) or lies (octets are multi-byte UTF-8)."""
+    if named is None or named == "us-ascii":
+        return None
+    if named == "utf-8" or named in MULTI_BYTE or named in STATEFUL:
+        return _strict(data, named)
+    if (text := _strict(data, "utf-8")) is not None and text.value.isascii() is False:
+        return Text(text.value, "utf-8", 0, "charset.label-lies")
+    return _strict(data, named)
+
+
+def _by_content(data: bytes, named: str | None, tld: str | None) -> Text:
+    defect = "charset.unknown" if named is None else "charset.label-lies"
+    found = _strict(data, "utf-8") if b"\x1b$" not in data else None
+    found = found or _by_escape(data) or _strict(data, "utf-8")
+    if found is not None:
+        return Text(found.value, found.used, 0, defect if named != "utf-8" else None)
+    if named is not None and named != "us-ascii" and (close := _nearly(data, named)) is not None:
+        return close
+    guess = _detected(data, tld)
+    if guess is not None and (text := _strict(data, guess)) is not None:
+        return Text(text.value, text.used, 0, "charset.detected")
+    return _replaced(data, guess or "windows-1252")
+
+
+def _by_escape(data: bytes) -> Text | None:
+    for mark, name in _ISO_2022:
+        if mark in data and (text := _strict(data, name)) is not None:
+            return text
+    return None
+
+
+def _nearly(data: bytes, named: str) -> Text | None:
+    """The label after all, when only a few of the octets do not fit it."""
+    text = _replaced(data, named)
+    strange = len(data) - len(data.translate(None, _NON_ASCII))
+    return text if named in STATEFUL or text.replacements * 8 <= strange or text.replacements == 1 < strange else None
+
+
+def _detected(data: bytes, tld: str | None) -> str | None:
+    first = next((match.start() for match in re.finditer(rb"[\x80-\xff]", data)), 0)
+    sample = data[max(first - 64, 0) : first + _SAMPLE]
+    if len(sample) - len(sample.translate(None, _NON_ASCII)) < _DETECTABLE:
+        return None
+    hint = tld.encode() if tld and tld.isascii() and tld.isalpha() and tld.islower() else None
+    return codec(chardetng_py.detect(sample, allow_utf8=False, tld=hint))
+
+
+def _strict(data: bytes, name: str) -> Text | None:
+    if name in {"iso2022_jp", "iso2022_jp_ext"}:
+        return _japanese(data)
+    try:
+        value = data.decode(name)
+    except (UnicodeError, LookupError, ValueError):
+        return None
+    return Text(value, name) if name not in STATEFUL else _sound(value, name)
+
+
+def _japanese(data: bytes) -> Text | None:
+    for name in ("iso2022_jp", "iso2022_jp_ext", "iso2022_jp_3", "iso2022_jp_2004"):
+        try:
+            return Text(data.decode(name), name)
+        except UnicodeError:
+            continue
+    return None
+
+
+def _sound(value: str, name: str) -> Text:
+    """Without lone surrogates, which UTF-7 can smuggle in."""
+    mended, count = _SURROGATE.subn("\ufffd", value)
+    return Text(mended, name, count)
+
+
+def _replaced(data: bytes, name: str) -> Text:
+    try:
+        value = data.decode(name, "replace")
+    except (UnicodeError, LookupError, ValueError):
+        name, value = "windows-1252", data.decode("windows-1252", "replace")
+    value = _SURROGATE.sub("\ufffd", value)
+    count = value.count("\ufffd")
+    return Text(value, name, count, "charset.damaged" if count else "charset.guessed")

@@ -1,0 +1,160 @@
+"""Header blocks cut into fields (RFC 5322 section 2.2), damaged ones included."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from services.common.email import Defect
+from services.parser.mime import charsets, words
+
+_NAME = re.compile(r"[!-9;-~]+")
+_LONGEST_NAME = 128
+_CUTS = {
+    "\n": re.compile(r"\n(?![ \t])"),
+    "\r\n": re.compile(r"\r\n(?![ \t])"),
+    "\r": re.compile(r"\r(?![ \t])"),
+    "": re.compile(r"\r?\n(?![ \t])"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The fields of one block in order: names as sent, keys in lower case, raw values as text of ``codec``."""
+
+    names: list[str]
+    keys: list[str]
+    values: list[str]
+    first: dict[str, str]
+    codec: str
+    end: int | None = None
+    """Where the body starts when a line that is no field ended the block, counted from the block's first octet."""
+
+    def get(self, key: str) -> str | None:
+        """The raw value of the first field of that name."""
+        return self.first.get(key)
+
+    def all(self, key: str) -> list[str]:
+        """The raw values of all fields of that name."""
+        return [value for found, value in zip(self.keys, self.values, strict=True) if found == key]
+
+    def repeated(self, key: str) -> bool:
+        """True when the field stands more than once."""
+        return len(self.first) != len(self.keys) and self.keys.count(key) > 1
+
+
+NOTHING = Header([], [], [], {}, "ascii")
+
+
+@lru_cache(maxsize=4096)
+def _key(name: str) -> str:
+    return name.lower() if _NAME.fullmatch(name) else ""
+
+
+def parse(block: bytes, start: int, part: str | None, defects: list[Defect]) -> Header:
+    """The fields of ``block``, which starts at ``start`` in the message and ends before the empty line."""
+    if not block:
+        return NOTHING
+    text, codec = _text(block)
+    pieces = _pieces(text)
+    split = [piece.partition(":") for piece in pieces]
+    names = [name for name, _, _ in split]
+    if len(max(names, key=len)) <= _LONGEST_NAME and all(colon for _, colon, _ in split):
+        keys = list(map(_key, names))
+        if "" not in keys:
+            values = [value for _, _, value in split]
+            return Header(names, keys, values, dict(zip(reversed(keys), reversed(values), strict=True)), codec)
+    return _damaged(text, pieces, codec, start, part, defects)
+
+
+def _text(block: bytes) -> tuple[str, str]:
+    if block.isascii():
+        return block.decode("ascii"), "ascii"
+    try:
+        return block.decode("utf-8"), "utf-8"
+    except UnicodeDecodeError:
+        return block.decode("latin-1"), "latin-1"
+
+
+def _pieces(text: str) -> list[str]:
+    ends = _line_end(text)
+    text = text.removesuffix(ends or "\n")
+    if ends and (ends + " ") not in text and (ends + "\t") not in text:
+        return text.split(ends)
+    pieces = _CUTS[ends].split(text)
+    return pieces if ends else [piece.removesuffix("\r") for piece in pieces]
+
+
+def _line_end(text: str) -> str:
+    """The line end of the whole block, empty when mixed."""
+    returns = text.count("\r")
+    if not returns:
+        return "\n"
+    feeds = text.count("\n")
+    if not feeds:
+        return "\r"
+    return "\r\n" if returns == feeds == text.count("\r\n") else ""
+
+
+def _damaged(text: str, pieces: list[str], codec: str, start: int, part: str | None, defects: list[Defect]) -> Header:
+    """A single line that is no field between fields is skipped; two of them, or one at the end, start the body."""
+    names: list[str] = []
+    values: list[str] = []
+    end: int | None = None
+    for number, (offset, piece) in enumerate(_placed(text, pieces, codec)):
+        name, colon, value = piece.partition(":")
+        if _is_field(name, colon):
+            names.append(name.rstrip(" \t"))
+            values.append(value)
+            continue
+        following = pieces[number + 1 : number + 2]
+        defects.append(Defect("header.not-a-field", part, start + offset))
+        if not (following and _is_field(*following[0].partition(":")[:2])):
+            end = offset
+            break
+    keys = [name.lower() for name in names]
+    first = dict(zip(reversed(keys), reversed(values), strict=True))
+    return Header(names, keys, values, first, codec, end)
+
+
+def _is_field(name: str, colon: str) -> bool:
+    return bool(colon) and _NAME.fullmatch(name.rstrip(" \t")) is not None
+
+
+def _placed(text: str, pieces: list[str], codec: str) -> Iterator[tuple[int, str]]:
+    """Every piece with its offset in octets."""
+    position = offset = 0
+    for piece in pieces:
+        found = text.find(piece, position)
+        offset += len(text[position:found].encode(codec))
+        yield offset, piece
+        position = found + len(piece)
+        offset += len(piece.encode(codec))
+
+
+def sent(header: Header) -> list[str]:
+    """Raw values for ``headers``: NUL dropped, octets that are no UTF-8 replaced (RFC 8621 section 4.1.2.1)."""
+    values = header.values
+    if header.codec == "latin-1":
+        values = [value if value.isascii() else value.encode("latin-1").decode("utf-8", "replace") for value in values]
+    if any("\0" in value for value in values):
+        values = [value.replace("\0", "") for value in values]
+    return values
+
+
+def readable(value: str, codec: str, hint: str | None) -> str:
+    """``value`` with raw 8-bit octets decoded: as UTF-8, else by the charset of the message, else by detection."""
+    if codec != "latin-1" or value.isascii():
+        return value
+    octets = value.encode("latin-1")
+    label = hint if charsets.codec(hint) not in {None, "us-ascii", "utf-8"} else None
+    try:
+        return octets.decode("utf-8")
+    except UnicodeDecodeError:
+        return charsets.decode(octets, label).value
+
+
+def text(header: Header, key: str, hint: str | None = None) -> str | None:
+    """The first field of that name as text for people; None when absent."""
+    value = header.first.get(key)
+    return None if value is None else words.text(readable(value, header.codec, hint))

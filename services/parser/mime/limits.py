@@ -1,0 +1,30 @@
+"""Bounds of the parser. Each one flags and keeps going; none of them fails a message."""
+
+from dataclasses import dataclass
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a message may cost. Octets, characters or counts; a value reached is told as a ``limit.*`` defect."""
+
+    depth: int = 100
+    """Nested multiparts told as such; deeper ones are flattened into the last level."""
+    parts: int = 10_000
+    header_block: int = MIB
+    field: int = 256 * KIB
+    """Longest field that is parsed for structure; a longer one stays in ``headers``."""
+    addresses: int = 10_000
+    parameters: int = 100
+    references: int = 1_000
+    text: int = 2 * MIB
+    """Decoded octets of one part that become text."""
+    derived: int = 16 * MIB
+    """Decoded octets of a part that is looked into (TNEF, calendar, report, nested message)."""
+    html: int = 5 * MIB
+    children: int = 100
+    """Nested messages told as children; all of them are attachments too."""
+    child_depth: int = 1
+    defects: int = 1_000

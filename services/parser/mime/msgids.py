@@ -1,0 +1,45 @@
+"""Message identifiers (RFC 5322 section 3.6.4), with or without brackets, and the synthetic one."""
+
+import re
+from collections.abc import Iterable
+from hashlib import sha256
+
+_BRACKETED = re.compile(r"<([^<>]*)>")
+_BLANKS = re.compile(r"[\s\x00-\x1f\x7f]+")
+SYNTHETIC_DOMAIN = "synthetic.invalid"
+
+
+def parse(value: str, limit: int = 1_000) -> tuple[str, ...]:
+    """All identifiers of a field in order, without brackets and without repeats."""
+    found = _BRACKETED.findall(value)
+    if not found:
+        found = _bare(value)
+    ids = dict.fromkeys([_BLANKS.sub("", item) if not item.isalnum() else item for item in found[: limit + 1]])
+    return tuple(item for item in ids if item)[:limit]
+
+
+def first(value: str) -> str | None:
+    """The identifier of a Message-ID field; without brackets all of the field is one."""
+    bracketed = _BRACKETED.search(value)
+    text = bracketed[1] if bracketed else value.replace("<", "").replace(">", "")
+    return _BLANKS.sub("", text) or None
+
+
+def _bare(value: str) -> list[str]:
+    tokens = re.split(r"[\s,<>]+", value)
+    return [token for token in tokens if "@" in token] or [token for token in tokens if token]
+
+
+def synthetic(fields: Iterable[str], body: Iterable[bytes]) -> str:
+    """An identifier made of content that survives redelivery: raw fields, and the body with line ends as LF."""
+    digest = sha256()
+    for field in fields:
+        digest.update(field.encode("utf-8", "surrogateescape"))
+        digest.update(b"\0")
+    held = b""
+    for block in body:
+        data = held + block
+        held = data[-1:] if data.endswith(b"\r") else b""
+        digest.update(data[: len(data) - len(held)].replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
+    digest.update(held and b"\n")
+    return f"{digest.hexdigest()}@{SYNTHETIC_DOMAIN}"

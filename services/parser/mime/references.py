@@ -1,0 +1,23 @@
+"""Which parts an HTML text refers to: ``cid:`` (RFC 2392) and Content-Location (RFC 2557)."""
+
+import re
+from collections.abc import Sequence
+from urllib.parse import unquote
+
+from services.parser.mime.scanner import Part
+
+_CID = re.compile(r"cid:([^\"'\s<>)]{1,1000})", re.IGNORECASE)
+_LINK = re.compile(r"(?:src|href|background|url)\s{0,10}[=(]\s{0,10}[\"']?([^\"'\s<>)]{1,2000})", re.IGNORECASE)
+
+
+def referenced(parts: Sequence[Part], pages: Sequence[str]) -> set[str]:
+    """Paths of those ``parts`` that one of the ``pages`` shows."""
+    cids = {unquote(found) for page in pages for found in _CID.findall(page)}
+    located = any(part.content.location for part in parts)
+    links = {unquote(found) for page in pages for found in _LINK.findall(page)} if located else set()
+    return {
+        part.path
+        for part in parts
+        if (part.content.cid is not None and part.content.cid in cids)
+        or (part.content.location is not None and unquote(part.content.location) in links)
+    }

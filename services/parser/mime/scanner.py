@@ -1,0 +1,296 @@
+"""The tree of parts with exact offsets (RFC 2046 section 5.1), by one pass over the octets and an explicit stack.
+
+Each line that starts with two hyphens is looked up among the open boundaries: innermost or not, prefix of another or
+not, the exact token decides. So the cost depends on neither depth nor the number of open multiparts.
+"""
+
+import re
+from dataclasses import dataclass, field, replace
+
+from services.common.email import Defect
+from services.parser.mime import content, fields
+from services.parser.mime.content import Content
+from services.parser.mime.fields import Header
+from services.parser.mime.limits import Limits
+from services.parser.mime.result import Octets
+
+_BLANK_LINE = {b"\n": re.compile(rb"\n\r?\n"), b"\r": re.compile(rb"\r\r")}
+_FIRST_WINDOW = 4096
+_LONGEST_BOUNDARY = 1024
+_PADDING = 256
+_GUESS_WINDOW = 65_536
+
+
+@dataclass(slots=True)
+class Part:
+    """One part: path, fields, and where its header, body and end are in the message."""
+
+    path: str
+    header: Header
+    content: Content
+    start: int
+    body: int
+    end: int
+    children: "list[Part] | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """The root and all parts in document order."""
+
+    root: Part
+    parts: list[Part]
+
+
+@dataclass(slots=True)
+class _Frame:
+    """An open multipart: its token, what the token meant before, and the part that its children go to."""
+
+    part: Part
+    token: bytes
+    covered: "_Frame | None"
+    needle: bytes
+    prefix: bytes
+    adopter: Part
+    child: Content
+    current: Part | None = None
+
+
+@dataclass(slots=True)
+class _Scan:
+    data: Octets
+    end: int
+    newline: bytes
+    limits: Limits
+    defects: list[Defect]
+    parts: list[Part] = field(default_factory=list)
+    stack: list[_Frame] = field(default_factory=list)
+    tokens: dict[bytes, _Frame] = field(default_factory=dict)
+    longest: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Hit:
+    """A delimiter line: where the content before it ends, where the line ends, whose it is, whether it closes."""
+
+    cut: int
+    after: int
+    frame: _Frame
+    closing: bool
+
+
+def scan(data: Octets, limits: Limits, defects: list[Defect]) -> Tree:
+    """All parts of the message ``data``. Nothing raises; what is wrong is told in ``defects``."""
+    start, newline = _start(data, defects)
+    state = _Scan(data, len(data), newline, limits, defects)
+    root = _open_part(state, start, "", content.PLAIN)
+    position: int | None = root.body
+    while position is not None and state.stack:
+        position = _step(state, position)
+    _close_all(state)
+    if root.children is None:
+        root.path = "1"
+    return Tree(root, state.parts)
+
+
+def _start(data: Octets, defects: list[Defect]) -> tuple[int, bytes]:
+    """Where the header starts, after a byte order mark and an mbox separator, and what ends a line."""
+    head = data[:_FIRST_WINDOW]
+    newline = b"\n" if b"\n" in head or data.find(b"\n", 0, len(data)) >= 0 or b"\r" not in head else b"\r"
+    start = 3 if head.startswith(b"\xef\xbb\xbf") else 0
+    if head.startswith((b"From ", b">From "), start):
+        defects.append(Defect("header.mbox-separator", None, start))
+        start = data.find(newline, start, len(data)) + 1 or len(data)
+    return start, newline
+
+
+def _step(state: _Scan, position: int) -> int | None:
+    """Go to the next delimiter line and do what it says; None at the end."""
+    hit = _next_delimiter(state, position, state.end)
+    if hit is None:
+        return None
+    _close_above(state, hit)
+    frame = hit.frame
+    if frame.current is not None:
+        frame.current.end = max(hit.cut, frame.current.body)
+    if hit.closing:
+        _pop(state)
+        return hit.after
+    if len(state.parts) >= state.limits.parts:
+        state.defects.append(Defect("limit.parts", None, hit.after))
+        frame.current = _last_part(state, frame, hit.after)
+        return None
+    adopter = frame.adopter
+    path = f"{adopter.path}.{len(adopter.children or ()) + 1}" if adopter.path else str(len(adopter.children or ()) + 1)
+    frame.current = _open_part(state, hit.after, path, frame.child, frame)
+    return frame.current.body
+
+
+def _last_part(state: _Scan, frame: _Frame, start: int) -> Part:
+    """Everything behind the last part that is counted, as it is."""
+    kept = content.Content("application/octet-stream", None, content.PLAIN.params, "identity", *[None] * 5)
+    part = Part(
+        f"{frame.adopter.path}.{len(frame.adopter.children or ()) + 1}".lstrip("."),
+        fields.NOTHING,
+        kept,
+        start,
+        start,
+        state.end,
+    )
+    _adopt(state, frame.adopter, part)
+    return part
+
+
+def _adopt(state: _Scan, adopter: Part, part: Part) -> None:
+    state.parts.append(part)
+    if adopter.children is None:
+        adopter.children = []
+    adopter.children.append(part)
+
+
+def _next_delimiter(state: _Scan, position: int, end: int) -> _Hit | None:
+    data, newline, tokens = state.data, state.newline, state.tokens
+    needle = state.stack[-1].needle
+    width = state.longest + _PADDING
+    at = data.find(needle, max(position - 1, 0), end)
+    while at >= 0:
+        line = data[at + 3 : at + 3 + width]
+        length = line.find(newline)
+        if length >= 0 or at + 3 + width >= state.end:
+            token = (line[:length] if length >= 0 else line).rstrip(b" \t\r")
+            frame = tokens.get(token)
+            closing = frame is None and token.endswith(b"--")
+            if closing:
+                frame = tokens.get(token[:-2])
+            if frame is not None:
+                cut = at - 1 if newline == b"\n" and data[at - 1 : at] == b"\r" else at
+                after = at + 4 + length if length >= 0 else state.end
+                return _Hit(cut, after, frame, closing)
+        at = data.find(needle, at + 1, end)
+    return None
+
+
+def _close_above(state: _Scan, hit: _Hit) -> None:
+    """Multiparts inside the one that goes on have no end of their own."""
+    while state.stack[-1] is not hit.frame:
+        frame = state.stack[-1]
+        if frame.current is not None:
+            frame.current.end = max(hit.cut, frame.current.body)
+        frame.part.end = max(hit.cut, frame.part.body)
+        state.defects.append(Defect("multipart.no-end", frame.part.path or None, hit.cut))
+        _pop(state)
+
+
+def _close_all(state: _Scan) -> None:
+    while state.stack:
+        state.defects.append(Defect("multipart.no-end", state.stack[-1].part.path or None, state.end))
+        _pop(state)
+
+
+def _pop(state: _Scan) -> None:
+    frame = state.stack.pop()
+    if frame.covered is None:
+        del state.tokens[frame.token]
+    else:
+        state.tokens[frame.token] = frame.covered
+    if frame.part.children is None and frame.adopter is frame.part:
+        _demote(state, frame.part, "multipart.no-parts")
+
+
+def _demote(state: _Scan, part: Part, code: str) -> None:
+    """A multipart without parts is the text that stands in it."""
+    state.defects.append(Defect(code, part.path or None, part.body))
+    part.content = replace(part.content, type="text/plain")
+
+
+def _open_part(state: _Scan, start: int, path: str, default: Content, frame: _Frame | None = None) -> Part:
+    block, body = _header_block(state, start)
+    header = fields.parse(block, start, path or None, state.defects)
+    if header.end is not None:
+        body = start + header.end
+    described = content.parse(header, path or None, default, state.limits, state.defects)
+    part = Part(path, header, described, start, body, state.end)
+    if not described.type.startswith("multipart/"):
+        _place(state, part, frame)
+        return part
+    token = _token(state, part)
+    if not token:
+        _place(state, part, frame)
+        _demote(state, part, "multipart.no-boundary")
+    else:
+        _push(state, part, token, frame)
+    return part
+
+
+def _place(state: _Scan, part: Part, frame: _Frame | None) -> None:
+    if frame is None:
+        state.parts.append(part)
+    else:
+        _adopt(state, frame.adopter, part)
+
+
+def _push(state: _Scan, part: Part, token: bytes, frame: _Frame | None) -> None:
+    """Open a multipart; beyond the depth limit its children go to the last level that is told."""
+    flat = frame is not None and len(state.stack) >= state.limits.depth
+    if flat and frame is not None:
+        if len(state.stack) == state.limits.depth:
+            state.defects.append(Defect("limit.depth", part.path, part.start))
+        adopter = frame.adopter
+    else:
+        _place(state, part, frame)
+        adopter = part
+    prefix = _common(state.stack[-1].prefix, token) if state.stack else token
+    child = content.MESSAGE if part.content.type == "multipart/digest" else content.PLAIN
+    opened = _Frame(part, token, state.tokens.get(token), state.newline + b"--" + prefix, prefix, adopter, child)
+    state.stack.append(opened)
+    state.tokens[token] = opened
+    state.longest = max(state.longest, len(token))
+
+
+def _common(one: bytes, other: bytes) -> bytes:
+    """The octets that both start with."""
+    same = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    return one[:same]
+
+
+def _token(state: _Scan, part: Part) -> bytes:
+    """The boundary as octets; without the parameter, the first line that looks like a delimiter."""
+    boundary = part.content.params.params.get("boundary")
+    if boundary is not None:
+        codec = "utf-8" if part.header.codec == "ascii" else part.header.codec
+        token = boundary.encode(codec, "replace").rstrip()
+        return token if len(token) <= _LONGEST_BOUNDARY else b""
+    head = state.newline + state.data[part.body : min(part.body + _GUESS_WINDOW, state.end)]
+    at = head.find(state.newline + b"--")
+    line = head[at + 3 : at + 3 + _LONGEST_BOUNDARY].partition(state.newline)[0].rstrip() if at >= 0 else b""
+    if line and line not in state.tokens:
+        state.defects.append(Defect("multipart.boundary-guessed", part.path or None, part.body + at))
+        return line
+    return b""
+
+
+def _header_block(state: _Scan, start: int) -> tuple[bytes, int]:
+    """The octets of the fields, and where the body starts: at the empty line, or at a delimiter before it."""
+    width = _FIRST_WINDOW
+    while True:
+        stop = min(start + width, state.end)
+        chunk = state.data[start:stop]
+        if chunk.startswith((state.newline, b"\r\n")):
+            return b"", start + (2 if chunk.startswith(b"\r\n") else 1)
+        blank = _BLANK_LINE[state.newline].search(chunk)
+        length = blank.start() + 1 if blank else len(chunk)
+        hit = _next_delimiter(state, start, start + length) if state.stack else None
+        if hit is not None:
+            return _bounded(state, start, chunk[: max(hit.cut - start, 0)]), max(hit.cut, start)
+        if blank:
+            return _bounded(state, start, chunk[:length]), start + blank.end()
+        if stop == state.end:
+            return _bounded(state, start, chunk), state.end
+        width *= 4
+
+
+def _bounded(state: _Scan, start: int, block: bytes) -> bytes:
+    if len(block) <= state.limits.header_block:
+        return block
+    state.defects.append(Defect("limit.header-block", None, start + state.limits.header_block))
+    return block[: block.rfind(state.newline, 0, state.limits.header_block) + 1]

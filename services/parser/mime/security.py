@@ -1,0 +1,44 @@
+"""S/MIME (RFC 8551) and PGP (RFC 3156) protection: found, never undone."""
+
+from services.common.email import ByteRange, SecuredPart
+from services.parser.mime.scanner import Part
+
+_OPAQUE = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
+SIGNATURES = frozenset(
+    {
+        "application/pkcs7-signature",
+        "application/x-pkcs7-signature",
+        "application/pgp-signature",
+        "application/pgp-keys",
+    }
+)
+
+
+def secured(parts: list[Part]) -> tuple[SecuredPart, ...]:
+    """Signed and encrypted parts in document order, with the exact octets that a signature covers."""
+    found = [_secured(part) for part in parts]
+    return tuple(item for item in found if item is not None)
+
+
+def _secured(part: Part) -> SecuredPart | None:
+    kind = part.content.type
+    if kind in _OPAQUE:
+        said = part.content.params.params.get("smime-type", "enveloped-data").lower()
+        return SecuredPart(part=part.path, kind="signed" if "signed" in said else "encrypted", protocol=kind)
+    if part.children is None or kind not in {"multipart/signed", "multipart/encrypted"}:
+        return None
+    protocol = part.content.params.params.get("protocol")
+    first = part.children[0]
+    if kind == "multipart/encrypted":
+        return SecuredPart(part=part.path or first.path, kind="encrypted", protocol=protocol)
+    covered = ByteRange(first.start, first.end - first.start)
+    return SecuredPart(part=first.path, kind="signed", protocol=protocol, signed=covered)
+
+
+def inline_pgp(path: str, text: str) -> SecuredPart | None:
+    """PGP armour inside plain text (RFC 9580 section 6.2)."""
+    if "-----BEGIN PGP MESSAGE-----" in text:
+        return SecuredPart(part=path, kind="encrypted", protocol="application/pgp-inline")
+    if "-----BEGIN PGP SIGNED MESSAGE-----" in text:
+        return SecuredPart(part=path, kind="signed", protocol="application/pgp-inline")
+    return None

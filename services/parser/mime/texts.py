@@ -1,0 +1,69 @@
+"""Text of the parts that people read: charset, line ends, limits, preview."""
+
+import re
+from dataclasses import dataclass
+
+from services.common.email import Defect, EmailBodyValue
+from services.parser.mime import charsets
+from services.parser.mime.leaves import Leaf
+from services.parser.mime.limits import Limits
+
+_TLD = re.compile(r"[a-z]{2}")
+_PREVIEW = 256
+
+
+@dataclass(frozen=True, slots=True)
+class BodyText:
+    """The value for ``bodyValues``, and how it came about."""
+
+    value: EmailBodyValue
+    used: str
+    replacements: int
+
+
+def read(leaf: Leaf, tld: str | None, limits: Limits, defects: list[Defect]) -> BodyText:
+    """The text of a leaf, LF at line ends (RFC 8621 section 4.1.4), no NUL."""
+    part = leaf.part
+    data = leaf.head
+    truncated = leaf.size > limits.text
+    if truncated:
+        defects.append(Defect("limit.text", part.path, part.body))
+        data = _cut(data, limits.text)
+    text = charsets.decode(data, part.content.charset, tld)
+    if text.defect:
+        defects.append(Defect(text.defect, part.path, part.body))
+    value = _lines(text.value)
+    if "\0" in value:
+        defects.append(Defect("text.nul", part.path, part.body))
+        value = value.replace("\0", "")
+    problem = text.replacements > 0
+    return BodyText(
+        EmailBodyValue(value=value, is_encoding_problem=problem, is_truncated=truncated), text.used, text.replacements
+    )
+
+
+def _lines(value: str) -> str:
+    if "\r" not in value:
+        return value
+    return value.replace("\r\n", "\n") if "\n" in value else value.replace("\r", "\n")
+
+
+def _cut(data: bytes, limit: int) -> bytes:
+    """At most ``limit`` octets, at a line end or at least not inside a UTF-8 character."""
+    end = data.rfind(b"\n", max(limit - 65_536, 0), limit) + 1
+    if not end:
+        end = limit
+        while end > limit - 4 and end < len(data) and data[end] & 0xC0 == 0x80:
+            end -= 1
+    return data[:end]
+
+
+def preview(text: str) -> str:
+    """The start of a text on one line, at most 256 characters."""
+    return " ".join(text[: 8 * _PREVIEW].split())[:_PREVIEW]
+
+
+def country(address: str | None) -> str | None:
+    """The country domain of an address, a hint for the charset detector."""
+    tld = address.rpartition(".")[2] if address else ""
+    return tld if _TLD.fullmatch(tld) else None

@@ -1,0 +1,82 @@
+"""Mailing-list fields (RFC 2369, RFC 2919, RFC 8058) and Authentication-Results (RFC 8601)."""
+
+import re
+
+from services.common.email import AuthenticationResult, ListFacts
+from services.parser.mime import words
+from services.parser.mime.fields import Header
+
+_LIST_FIELDS = ("list-id", "list-unsubscribe", "list-post", "list-archive")
+_ANGLE = re.compile(r"<([^<>]*)>")
+_BLANKS = re.compile(r"\s+")
+_TOKEN = re.compile(r"\"(?:[^\"\\]|\\.)*+\"|\\.|[();]|[^\"\\();]+|.", re.DOTALL)
+_MOST = 100
+_LONG = 64 * 1024
+
+
+def mailing_list(header: Header) -> ListFacts | None:
+    """The list that the message came through, None without list fields."""
+    first = header.first
+    if not any(key in first for key in _LIST_FIELDS):
+        return None
+    return ListFacts(
+        id=_list_id(first.get("list-id")),
+        unsubscribe=_links(first.get("list-unsubscribe")),
+        unsubscribe_one_click="list-unsubscribe=one-click" in _joined(first.get("list-unsubscribe-post", "")).lower(),
+        post=_link(first.get("list-post")),
+        archive=_link(first.get("list-archive")),
+    )
+
+
+def _joined(value: str) -> str:
+    return words.clean(_BLANKS.sub("", value))
+
+
+def _list_id(raw: str | None) -> str | None:
+    if raw is None:
+        return None
+    found = _ANGLE.findall(raw)
+    return _joined(found[-1]) if found else words.text(raw) or None
+
+
+def _links(raw: str | None) -> tuple[str, ...]:
+    return tuple(_joined(link) for link in _ANGLE.findall(raw)[:_MOST]) if raw else ()
+
+
+def _link(raw: str | None) -> str | None:
+    if raw is None:
+        return None
+    links = _links(raw)
+    return links[0] if links else words.text(raw) or None
+
+
+def authentication(header: Header) -> tuple[AuthenticationResult, ...]:
+    """All Authentication-Results fields, newest (topmost) first."""
+    if "authentication-results" not in header.first:
+        return ()
+    return tuple(_result(value[:_LONG]) for value in header.all("authentication-results")[:_MOST])
+
+
+def _result(raw: str) -> AuthenticationResult:
+    server, *results = _segments(words.unfold(raw))
+    said = tuple(text for item in results if (text := words.clean(" ".join(item.split()))) and text != "none")
+    name = server.split()
+    return AuthenticationResult(server=words.clean(name[0]) if name else "", results=said)
+
+
+def _segments(value: str) -> list[str]:
+    """``value`` without comments, cut at semicolons outside quotes."""
+    segments: list[list[str]] = [[]]
+    depth = 0
+    for item in _TOKEN.findall(value):
+        if item == "(":
+            depth += 1
+        elif item == ")":
+            depth = max(depth - 1, 0)
+        elif depth:
+            continue
+        elif item == ";":
+            segments.append([])
+        else:
+            segments[-1].append(item)
+    return ["".join(segment) for segment in segments]

@@ -1,0 +1,125 @@
+"""Content-Transfer-Encoding (RFC 2045 section 6), lenient: nothing raises, each repair is told."""
+
+import binascii
+import re
+from collections.abc import Iterator
+
+import pybase64
+
+IDENTITY = frozenset({"7bit", "8bit", "binary"})
+QUOTED_PRINTABLE = frozenset({"quoted-printable"})
+UUENCODE = frozenset({"x-uuencode", "x-uue", "uuencode", "uue"})
+_AFTER_PADDING = b"= \t\r\n"
+
+_FOREIGN = re.compile(rb"[^A-Za-z0-9+/=]+")
+_SOFT_BREAK = re.compile(rb"=[ \t]*+(?:\r\n|\n|\r)")
+_PADDING = re.compile(rb"=+")
+
+
+def canonical(value: str | None) -> tuple[str, bool]:
+    """The encoding to apply (identity, base64, quoted-printable, uuencode), and whether the name was understood."""
+    if value is None:
+        return "identity", True
+    name = value.strip().lower()
+    known = _canonical_word(name)
+    if known is None:
+        known = _canonical_word(re.split(r"[\s;(,]", name.strip("\"'; "), maxsplit=1)[0].strip("\"'"))
+        return (known or "identity"), known is not None or not name
+    return known, True
+
+
+def _canonical_word(name: str) -> str | None:
+    if name in IDENTITY:
+        return "identity"
+    if name in UUENCODE:
+        return "uuencode"
+    return name if name in {"base64", "quoted-printable"} else None
+
+
+def decode(data: bytes | memoryview, encoding: str, *, clean_base64: bool = False) -> tuple[bytes, str | None]:
+    """The decoded octets and the code of the repair that was needed, if any.
+
+    ``clean_base64`` says that ``=`` stands nowhere but at the end, which the caller finds out without a copy.
+    """
+    if encoding == "base64":
+        return base64(data, clean=clean_base64)
+    if encoding == "quoted-printable":
+        return quoted_printable(bytes(data))
+    if encoding == "uuencode":
+        return uuencode(bytes(data))
+    return bytes(data), None
+
+
+def base64(data: bytes | memoryview, *, clean: bool = False) -> tuple[bytes, str | None]:
+    """RFC 2045 section 6.8. Foreign characters are skipped; padding may be missing or stand in the middle."""
+    if clean or _padding_at_end(bytes(data)):
+        try:
+            return pybase64.b64decode(data), None
+        except binascii.Error:
+            pass
+    return lenient_base64(bytes(data)), "transfer.base64-damaged"
+
+
+def _padding_at_end(data: bytes) -> bool:
+    first = data.find(b"=")
+    return first < 0 or not data[first:].strip(_AFTER_PADDING)
+
+
+def lenient_base64(data: bytes) -> bytes:
+    """Each run of letters between paddings on its own."""
+    return b"".join([_quantum(piece) for piece in _PADDING.split(_FOREIGN.sub(b"", data)) if piece])
+
+
+def _quantum(piece: bytes) -> bytes:
+    """One run of base64 letters without padding; a lone last letter carries no octet."""
+    rest = len(piece) % 4
+    if rest == 1:
+        piece = piece[:-1]
+        rest = 0
+    return pybase64.b64decode(piece + b"=" * (-rest % 4))
+
+
+def quoted_printable(data: bytes) -> tuple[bytes, str | None]:
+    """RFC 2045 section 6.7. Soft breaks may carry trailing blanks; what is no escape stays as it is."""
+    if b"=" not in data:
+        return data, None
+    odd = b"= " in data or b"=\t" in data or b"==" in data or data.count(b"=\r") != data.count(b"=\r\n")
+    if not odd:
+        return binascii.a2b_qp(data), None
+    kept = _SOFT_BREAK.sub(b"", data)
+    doubled = b"==" in kept
+    if doubled:  # a2b_qp makes one sign of two
+        kept = kept.replace(b"==", b"=3D=").replace(b"==", b"=3D=")
+    return binascii.a2b_qp(kept), "transfer.quoted-printable-damaged"
+
+
+def uuencode(data: bytes) -> tuple[bytes, str | None]:
+    """Lines of uuencode, with or without ``begin`` and ``end``; a damaged line gives what it can."""
+    out: list[bytes] = []
+    damaged = False
+    for line in _uu_lines(data):
+        decoded, good = _uu_line(line)
+        damaged = damaged or not good
+        out.append(decoded)
+    return b"".join(out), "transfer.uuencode-damaged" if damaged else None
+
+
+def _uu_lines(data: bytes) -> Iterator[bytes]:
+    lines = data.splitlines()
+    first = next((number for number, line in enumerate(lines[:100]) if line.startswith(b"begin ")), -1)
+    for line in lines[first + 1 :]:
+        if line.rstrip() == b"end":
+            return
+        if line.strip():
+            yield line
+
+
+def _uu_line(line: bytes) -> tuple[bytes, bool]:
+    try:
+        return binascii.a2b_uu(line), True
+    except binascii.Error:
+        letters = (((line[0] - 32) & 63) * 4 + 5) // 3
+        try:
+            return binascii.a2b_uu(line[:letters]), True
+        except binascii.Error:
+            return b"", False

@@ -1,0 +1,3 @@
+"""The version of the parser: the same octets and the same version give the same event, octet for octet."""
+
+VERSION = "1.0.0"
