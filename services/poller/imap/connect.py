@@ -111,7 +111,7 @@ async def _greeted(connection: Connection, endpoint: Endpoint) -> None:
 async def command(connection: Connection, name: str) -> Status:
     """Run a command without arguments; its tagged answer."""
     exchange = await connection.begin(name, (), frozenset())
-    while await connection.frame(exchange) is not None:
+    while await connection.frames(exchange):
         pass
     return connection.finish(exchange)
 

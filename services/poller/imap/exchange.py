@@ -14,7 +14,7 @@ class Exchange:
     name: str
     tag: bytes
     wants: frozenset[bytes]
-    frames: deque[list[Part]] = field(default_factory=deque)
+    frames: list[list[Part]] = field(default_factory=list)
     prompts: deque[bytes] = field(default_factory=deque)
     queued: int = 0
     items: int = 0
@@ -24,4 +24,7 @@ class Exchange:
 
 def weight(parts: list[Part]) -> int:
     """Bytes a waiting response takes, about."""
-    return 200 + sum(len(part) if isinstance(part, bytes) else 200 for part in parts)
+    size = 200
+    for part in parts:
+        size += len(part) if isinstance(part, bytes) else 200
+    return size

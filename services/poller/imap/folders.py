@@ -6,7 +6,7 @@ from services.poller.imap.classify import refusal
 from services.poller.imap.encode import Argument, number, sequence_sets, string
 from services.poller.imap.errors import CommandRejected, ProtocolViolation, Refused
 from services.poller.imap.events import numbered
-from services.poller.imap.fetching import listing_of
+from services.poller.imap.merging import listing_of
 from services.poller.imap.model import Folder, FolderStatus, Listing, Opened, Resync
 from services.poller.imap.protocol import Connection
 from services.poller.imap.responses import (
@@ -29,9 +29,9 @@ async def run(
 ) -> tuple[list[list[Part]], Status]:
     """A command whose answer is small: its wanted responses and tagged OK. Raises what NO or BAD means."""
     exchange = await connection.begin(name, arguments, wants)
-    frames = []
-    while (frame := await connection.frame(exchange)) is not None:
-        frames.append(frame)
+    frames: list[list[Part]] = []
+    while batch := await connection.frames(exchange):
+        frames += batch
     answer = connection.finish(exchange)
     if answer.kind != "OK":
         raise refusal(answer, name)

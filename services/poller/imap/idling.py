@@ -22,7 +22,7 @@ async def idle(connection: Connection, seconds: float, stop: asyncio.Event) -> N
             raise
         if exchange.tagged is None:
             connection.answer(exchange, b"DONE")
-    while await connection.frame(exchange) is not None:
+    while await connection.frames(exchange):
         pass
     answer = connection.finish(exchange)
     if answer.kind != "OK":

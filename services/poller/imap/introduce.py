@@ -18,8 +18,8 @@ async def identify(connection: Connection, fields: Mapping[str, str]) -> Identif
         return Identified(sent=False)
     exchange = await connection.begin("ID", [id_argument(fields)], frozenset({b"ID"}))
     reply: dict[str, str] | None = None
-    while (frame := await connection.frame(exchange)) is not None:
-        reply = _reply(frame)
+    while frames := await connection.frames(exchange):
+        reply = _reply(frames[0])
     answer = connection.finish(exchange)
     return Identified(sent=True, accepted=answer.kind == "OK", reply=reply)
 
@@ -49,9 +49,9 @@ async def enable(connection: Connection, names: Sequence[str]) -> frozenset[str]
     """ENABLE; the names that the server confirmed. A refusal enables nothing."""
     exchange = await connection.begin("ENABLE", [atom(name) for name in names], frozenset({b"ENABLED"}))
     enabled: set[str] = set()
-    while (frame := await connection.frame(exchange)) is not None:
-        line = frame[0]
-        enabled |= words(line[9:]) if isinstance(line, bytes) else set()
+    while frames := await connection.frames(exchange):
+        lines = [frame[0] for frame in frames]
+        enabled |= {word for line in lines if isinstance(line, bytes) for word in words(line[9:])}
     answer = connection.finish(exchange)
     if answer.kind == "NO":
         raise refusal(answer, "ENABLE")

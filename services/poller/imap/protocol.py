@@ -159,21 +159,20 @@ class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
             await self._wait()
         return exchange.prompts.popleft()
 
-    async def frame(self, exchange: Exchange) -> list[Part] | None:
-        """The next wanted response, None after the tagged answer."""
+    async def frames(self, exchange: Exchange) -> list[list[Part]]:
+        """All wanted responses that wait, at least one; none after the tagged answer."""
         while not exchange.frames:
             if exchange.tagged is not None:
-                return None
+                return []
             if self.failure is not None:
                 raise self.failure
             await self._wait()
-        frame = exchange.frames.popleft()
-        exchange.queued -= weight(frame)
-        if self._paused and exchange.queued < self.limits.queue // 2:
+        frames, exchange.frames, exchange.queued = exchange.frames, [], 0
+        if self._paused:
             self._paused = False
             self._watch.start(self.loop.time())
             self.transport.resume_reading()
-        return frame
+        return frames
 
     def finish(self, exchange: Exchange) -> Status:
         """The tagged answer; leaves the connection free for the next command, or closed when it did not come."""
@@ -234,12 +233,15 @@ class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
             self._tagged(line)
 
     def _untagged(self, line: bytes, parts: list[Part]) -> None:
+        exchange = self.exchange
+        if exchange is not None and b"FETCH" in exchange.wants and line[2:3].isdigit() and b" FETCH (" in line[3:20]:
+            self._queue(exchange, parts)
+            return
         number, word = numbered(line)
         if word in _STATUSES:
             self._status(line[2:])
         elif word == b"CAPABILITY":
             self.capabilities = set(words(line[13:]))
-        exchange = self.exchange
         if exchange is not None and word in exchange.wants:
             self._queue(exchange, parts)
             return

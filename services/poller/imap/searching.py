@@ -3,8 +3,8 @@
 from services.poller.domain.uidset import UidSet
 from services.poller.imap.classify import refusal
 from services.poller.imap.encode import number
-from services.poller.imap.fetching import items_of
 from services.poller.imap.folders import run
+from services.poller.imap.merging import items_of
 from services.poller.imap.protocol import Connection
 from services.poller.imap.responses import nz_number
 
@@ -26,9 +26,9 @@ async def highest_uid(connection: Connection) -> int | None:
     """UID of ``*``; the largest when the server answers more than it was asked."""
     exchange = await connection.begin("UID FETCH", [b"*", b"(UID)"], frozenset({b"FETCH"}))
     best: int | None = None
-    while (frame := await connection.frame(exchange)) is not None:
-        uid = nz_number((items_of(frame) or {}).get("UID"))
-        best = max(uid, best or 0) if uid is not None else best
+    while frames := await connection.frames(exchange):
+        uids = [nz_number((items_of(frame) or {}).get("UID")) for frame in frames]
+        best = max((uid for uid in [*uids, best] if uid is not None), default=None)
     answer = connection.finish(exchange)
     if answer.kind == "NO" or (answer.kind == "BAD" and best is None):
         raise refusal(answer, "UID FETCH")

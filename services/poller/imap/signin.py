@@ -68,7 +68,7 @@ async def _attempt(
 async def _login(connection: Connection, credentials: Credentials) -> Status:
     arguments: list[Argument] = [string(credentials.user.encode()), string(credentials.secret.encode())]
     exchange = await connection.begin("LOGIN", arguments, _NONE)
-    while await connection.frame(exchange) is not None:
+    while await connection.frames(exchange):
         pass
     return connection.finish(exchange)
 
@@ -84,6 +84,6 @@ async def _authenticate(
     challenge = await connection.prompt(exchange)
     if challenge is not None:
         connection.answer(exchange, sasl.terminator(mechanism))
-    while await connection.frame(exchange) is not None:
+    while await connection.frames(exchange):
         pass
     return connection.finish(exchange), None if challenge is None else sasl.challenge_status(challenge)

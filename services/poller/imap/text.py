@@ -11,6 +11,8 @@ def clean(raw: bytes) -> str:
     Chinese servers send GBK in status lines; format characters would let a text reverse or forge a log line.
     """
     cut = raw[: 8 * MAX_TEXT]
+    if cut.isascii() and (plain := cut.decode("ascii")).isprintable():
+        return plain.strip()[:MAX_TEXT]
     text = "".join(c for c in decode(cut) if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Zl", "Zp"})
     return text.strip()[:MAX_TEXT]
 

@@ -1,0 +1,219 @@
+"""FETCH responses of one command merged by UID (imap.md 2.8): split items, unasked UIDs, second bodies. No I/O."""
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from services.poller.domain.uidset import UidSet
+from services.poller.imap.events import EventLog
+from services.poller.imap.framing import discard
+from services.poller.imap.model import Listing, Spooled
+from services.poller.imap.responses import label, natural, nz_number, pairs, text_of
+from services.poller.imap.tokens import Part, Unparsable, Value, parse
+
+Items = dict[str, Value]
+Body = bytes | Spooled | None
+
+BODY = "BODY[]"
+_HELD = 10_000
+_MODSEQ = (1 << 63) - 1
+_ABSENT = rb"(\0)?"
+_QUICK = {
+    "FLAGS": rb' FLAGS \(([^()"{}\r]*)\)',
+    "INTERNALDATE": rb' INTERNALDATE "([ 0-9A-Za-z:+-]{1,40})"',
+    "RFC822.SIZE": rb" RFC822\.SIZE (\d{1,18})",
+    "MODSEQ": rb" MODSEQ \((\d{1,18})\)",
+}
+
+
+class Found(NamedTuple):
+    """A message as far as one command told of it. ``has_body``: an item BODY[...] came, possibly NIL.
+
+    ``whole``: it is BODY[], not a section or a piece of it.
+    """
+
+    listing: Listing
+    body: Body = None
+    has_body: bool = False
+    conflict: bool = False
+    whole: bool = True
+
+
+@lru_cache(maxsize=64)
+def quick_pattern(items: tuple[str, ...]) -> re.Pattern[bytes] | None:
+    """The line of a server that answers exactly ``items`` in their order, None when they are not the common ones.
+
+    Five groups: UID, FLAGS, INTERNALDATE, RFC822.SIZE, MODSEQ. It saves two thirds of the time of small messages.
+    """
+    rest = [item for item in items if item not in {"UID", "BODY.PEEK[]"}]
+    known = [name for name in _QUICK if name in rest]
+    if rest != known or not items or items[0] != "UID":
+        return None
+    groups = b"".join(_QUICK[name] if name in rest else _ABSENT for name in _QUICK)
+    end = rb" BODY\[\] \{\d+\}" if "BODY.PEEK[]" in items else rb"\)"
+    return re.compile(rb"\* \d{1,10} FETCH \(UID (\d{1,10})" + groups + end + rb"\Z", re.IGNORECASE)
+
+
+@lru_cache(maxsize=4096)
+def _flag_words(text: bytes) -> tuple[str, ...]:
+    return tuple(text.decode("latin-1").split())
+
+
+class Merger:
+    """Takes the responses of one UID FETCH and gives each message once all its items are there, or at the end."""
+
+    def __init__(self, items: tuple[str, ...], part: UidSet, events: EventLog) -> None:
+        self._pattern = quick_pattern(items)
+        self._part = part
+        self._events = events
+        self._required = frozenset(item.split("[")[0].removesuffix(".PEEK") for item in items)
+        self._held: dict[int, Items] = {}
+        self._seen: dict[int, object] = {}
+
+    def take(self, frames: Sequence[list[Part]]) -> Iterator[Found]:
+        """What is complete now; left early, the files of the rest are removed."""
+        waiting = iter(frames)
+        try:
+            for frame in waiting:
+                found = self._quick(frame) or self._slow(frame)
+                if found is not None and (not found.has_body or (found := self._once(found)) is not None):
+                    yield found
+        finally:
+            for frame in waiting:
+                discard(frame)
+
+    def rest(self) -> Iterator[Found]:
+        """What stayed incomplete."""
+        held, self._held = self._held, {}
+        for uid, items in held.items():
+            found = self._once(_found(uid, items))
+            if found is not None:
+                yield found
+
+    def drop(self) -> None:
+        """Remove the files of what nobody will read."""
+        for items in self._held.values():
+            discard([value for value in items.values() if isinstance(value, Spooled)])
+
+    def _quick(self, frame: list[Part]) -> Found | None:
+        if self._pattern is None or self._held:
+            return None
+        line = frame[0]
+        match = self._pattern.match(line) if isinstance(line, bytes) else None
+        if match is None or (len(frame) > 1 and (len(frame) != 3 or frame[2] != b")")):
+            return None
+        number, flags, date, size, modseq = match.groups()
+        uid = int(number)
+        if uid not in self._part:
+            return None
+        listing = Listing(
+            uid,
+            None if flags is None else _flag_words(flags),
+            None if date is None else date.decode("ascii").strip(),
+            None if size is None else int(size),
+            None if modseq is None else int(modseq),
+        )
+        return Found(listing, frame[1], True) if len(frame) == 3 else Found(listing)
+
+    def _slow(self, frame: list[Part]) -> Found | None:
+        items = items_of(frame)
+        uid = nz_number(items.get("UID")) if items is not None else None
+        if items is None or uid is None or uid not in self._part:
+            self._unasked(frame, uid, items)
+            return None
+        if uid in self._held:
+            items = merge(self._held.pop(uid), items)
+        if self._required <= {key.split("[")[0] for key in items}:
+            return _found(uid, items)
+        self._held[uid] = items
+        if len(self._held) > _HELD:
+            first = next(iter(self._held))
+            return _found(first, self._held.pop(first))
+        return None
+
+    def _unasked(self, frame: list[Part], uid: int | None, items: Items | None) -> None:
+        if items is not None and uid is not None and not any(key.startswith("BODY[") for key in items):
+            self._events.flagged(_listing(uid, items))
+        else:
+            self._events.ignored += 1
+            discard(frame)
+
+    def _once(self, found: Found) -> Found | None:
+        """A second body of the same UID is left out when it is equal and marked when it is not."""
+        if not found.has_body:
+            return found
+        uid, mark = found.listing.uid, fingerprint(found.body)
+        if self._seen.get(uid, self) == mark:
+            discard([found.body] if isinstance(found.body, Spooled) else [])
+            return None
+        conflict = uid in self._seen
+        self._seen[uid] = mark
+        return found._replace(conflict=True) if conflict else found
+
+
+def items_of(frame: Sequence[Part]) -> Items | None:
+    """The items of ``* n FETCH (...)`` by upper-case name; None when it cannot be read."""
+    line = frame[0]
+    assert isinstance(line, bytes)
+    try:
+        values = parse(frame, max(line.find(b"("), 0))
+    except Unparsable:
+        return None
+    return pairs(values[0]) if values and isinstance(values[0], list) else None
+
+
+def listing_of(frame: Sequence[Part]) -> Listing | None:
+    """The listing in a FETCH response, None without a UID."""
+    found = items_of(frame)
+    uid = nz_number(found.get("UID")) if found is not None else None
+    return None if found is None or uid is None else _listing(uid, found)
+
+
+def merge(old: Items, new: Items) -> Items:
+    """Both together; of two bodies the first stays, ``CONFLICT`` says that they differ."""
+    merged = old | new
+    for key in old.keys() & new.keys():
+        if key.startswith("BODY["):
+            first, second = _plain(old[key]), _plain(new[key])
+            if fingerprint(first) != fingerprint(second):
+                merged["CONFLICT"] = "1"
+            merged[key] = first
+            discard([second] if isinstance(second, Spooled) else [])
+    return merged
+
+
+def _found(uid: int, items: Items) -> Found:
+    key = next((key for key in items if key.startswith("BODY[")), None)
+    body = None if key is None else _plain(items[key])
+    return Found(_listing(uid, items), body, key is not None, "CONFLICT" in items, key == BODY)
+
+
+def _listing(uid: int, found: Items) -> Listing:
+    flags, labels = found.get("FLAGS"), found.get("X-GM-LABELS")
+    return Listing(
+        uid=uid,
+        flags=tuple(f for f in flags if isinstance(f, str)) if isinstance(flags, list) else None,
+        internaldate=text_of(found.get("INTERNALDATE")),
+        size=natural(found.get("RFC822.SIZE"), _MODSEQ),
+        modseq=natural(_first(found.get("MODSEQ")), _MODSEQ),
+        emailid=text_of(_first(found.get("EMAILID"))),
+        gm_msgid=natural(found.get("X-GM-MSGID"), (1 << 64) - 1),
+        gm_thrid=natural(found.get("X-GM-THRID"), (1 << 64) - 1),
+        labels=tuple(t for t in map(label, labels) if t is not None) if isinstance(labels, list) else None,
+    )
+
+
+def _first(value: Value) -> Value:
+    return value[0] if isinstance(value, list) and value else value
+
+
+def _plain(value: Value) -> Body:
+    return value if isinstance(value, bytes | Spooled) else None
+
+
+def fingerprint(body: Body) -> object:
+    """Equal for equal bodies, within this process."""
+    if isinstance(body, Spooled):
+        return body.size, body.sha256
+    return None if body is None else (len(body), hash(body))
