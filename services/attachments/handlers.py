@@ -1,0 +1,133 @@
+"""One batch of the attachments service: files in, objects in the store (requirement S7). Written once by content."""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+
+from services.attachments.detect import HEAD_OCTETS, detect
+from services.attachments.streaming import HashMismatch, file_by_reference
+from services.common.events import AttachmentExtracted, DataRef, Event, MessageFetched, ObjectFiled
+from services.common.message_day import HEAD_OCTETS as DAY_OCTETS
+from services.common.message_day import message_day
+from services.common.objects import NewObject, ObjectStore, attachment_key, key_of, message_key
+from services.common.service import Outcome, Rejected
+
+MESSAGE_TYPE = "message/rfc822"
+
+
+async def file_messages(batch: Sequence[Event], *, store: ObjectStore) -> Sequence[Outcome]:
+    """Store raw messages; large ones are there already and are only verified to be."""
+    return await asyncio.to_thread(_file_messages, batch, store)
+
+
+async def file_attachments(batch: Sequence[Event], *, store: ObjectStore) -> Sequence[Outcome]:
+    """Store attachments; large ones are streamed out of their raw message with constant memory."""
+    return await asyncio.to_thread(_file_attachments, batch, store)
+
+
+def _file_messages(batch: Sequence[Event], store: ObjectStore) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+    news: dict[str, NewObject] = {}
+    for event in batch:
+        assert isinstance(event, MessageFetched)
+        if isinstance(event.body, DataRef):
+            outcomes.append(_raw_by_reference(event, event.body, store))
+        elif not _has_hash(event.body, event.contentsha256):
+            outcomes.append(_wrong_hash(event))
+        else:
+            new = _raw_object(event, event.body)
+            news[new.key] = new
+            outcomes.append(_filed_message(event, store, new.key))
+    store.put_many(list(news.values()))
+    return outcomes
+
+
+def _raw_object(event: MessageFetched, body: bytes) -> NewObject:
+    key = message_key(event.place.account, message_day(body[:DAY_OCTETS]), event.contentsha256)
+    return NewObject(key, body, MESSAGE_TYPE, {"place": event.place.subject, "folder": event.place.folder})
+
+
+def _raw_by_reference(event: MessageFetched, reference: DataRef, store: ObjectStore) -> Outcome:
+    key = key_of(reference.uri)
+    found = store.stat(key)
+    if found is None or found.size != event.size:
+        return Rejected(event, "refused.object", "the object of the claim check is absent or has another size")
+    return _filed_message(event, store, key)
+
+
+def _filed_message(event: MessageFetched, store: ObjectStore, key: str) -> ObjectFiled:
+    return ObjectFiled(
+        place=event.place,
+        contentsha256=event.contentsha256,
+        internaldate=event.internaldate,
+        size=event.size,
+        kind="message",
+        sha256=event.contentsha256,
+        bucket=store.bucket,
+        key=key,
+        objectsize=event.size,
+        contenttype=MESSAGE_TYPE,
+        detectedtype=MESSAGE_TYPE,
+    )
+
+
+def _file_attachments(batch: Sequence[Event], store: ObjectStore) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+    news: dict[str, NewObject] = {}
+    for event in batch:
+        assert isinstance(event, AttachmentExtracted)
+        if isinstance(event.body, DataRef):
+            outcomes.append(_attachment_by_reference(event, store))
+        elif not _has_hash(event.body, event.partsha256):
+            outcomes.append(_wrong_hash(event))
+        else:
+            new = NewObject(_key(event), event.body, event.contenttype, _metadata(event))
+            news[new.key] = new
+            outcomes.append(_filed_attachment(event, store, event.body[:HEAD_OCTETS]))
+    store.put_many(list(news.values()))
+    return outcomes
+
+
+def _attachment_by_reference(event: AttachmentExtracted, store: ObjectStore) -> Outcome:
+    try:
+        head = file_by_reference(event, store, _key(event), _metadata(event))
+    except HashMismatch:
+        return _wrong_hash(event)
+    except KeyError:
+        return Rejected(event, "refused.object", "the object of the claim check is absent")
+    return _filed_attachment(event, store, head)
+
+
+def _filed_attachment(event: AttachmentExtracted, store: ObjectStore, head: bytes) -> ObjectFiled:
+    return ObjectFiled(
+        place=event.place,
+        contentsha256=event.contentsha256,
+        internaldate=event.internaldate,
+        size=event.size,
+        kind="attachment",
+        sha256=event.partsha256,
+        bucket=store.bucket,
+        key=_key(event),
+        objectsize=event.partsize,
+        contenttype=event.contenttype,
+        detectedtype=detect(head),
+        partid=event.partid,
+        filename=event.filename,
+    )
+
+
+def _key(event: AttachmentExtracted) -> str:
+    return attachment_key(event.place.account, event.partsha256, event.safename)
+
+
+def _metadata(event: AttachmentExtracted) -> dict[str, str]:
+    named = {"filename": event.filename} if event.filename else {}
+    return {"place": event.place.subject, "folder": event.place.folder, "part": event.partid} | named
+
+
+def _has_hash(data: bytes, sha256: str) -> bool:
+    return hashlib.sha256(data).hexdigest() == sha256
+
+
+def _wrong_hash(event: Event) -> Rejected:
+    return Rejected(event, "refused.hash", "the bytes do not have the stated SHA-256")

@@ -1,0 +1,13 @@
+"""Settings of the attachments service. Prefix ``MAILWEIR_ATTACHMENTS_``."""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class AttachmentsSettings(BaseSettings):
+    """Bounds of the attachments service."""
+
+    model_config = SettingsConfigDict(env_prefix="MAILWEIR_ATTACHMENTS_", frozen=True)
+
+    batch: int = Field(64, ge=1, le=1000, description="Files a handler takes at once; 64 of 900 KiB stay below 64 MB.")
+    within: float = Field(0.05, gt=0, le=5, description="Seconds it waits for them; longer only adds delay.")

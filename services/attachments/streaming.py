@@ -1,0 +1,63 @@
+"""A large attachment out of its raw message: range reads, transfer decoding, hash, one upload; constant memory."""
+
+import hashlib
+import tempfile
+from collections.abc import Iterator, Mapping
+from typing import BinaryIO
+
+from services.attachments.detect import HEAD_OCTETS
+from services.common.events import AttachmentExtracted, DataRef
+from services.common.incremental import Decoder, decoder
+from services.common.objects import ObjectStore, key_of
+
+BLOCK = 4 << 20
+
+
+class HashMismatch(ValueError):
+    """What was decoded is not what the parser saw; it is never filed."""
+
+
+def file_by_reference(event: AttachmentExtracted, store: ObjectStore, key: str, metadata: Mapping[str, str]) -> bytes:
+    """Decode the referenced range into a file, verify it, store it; give its first 512 octets.
+
+    Raises:
+        HashMismatch: the decoded bytes have another hash.
+        KeyError: the raw message is not in the store.
+        Unavailable: the store does not answer.
+    """
+    assert isinstance(event.body, DataRef)
+    with tempfile.TemporaryFile() as file:
+        size = _decode_into(file, _blocks(store, event.body, event.size), event)
+        file.seek(0)
+        head = file.read(HEAD_OCTETS)
+        file.seek(0)
+        store.put_file(key, file, size, event.contenttype, metadata)
+        return head
+
+
+def _decode_into(file: BinaryIO, blocks: Iterator[bytes], event: AttachmentExtracted) -> int:
+    decoding, digest, size = decoder(event.encoding), hashlib.sha256(), 0
+    for piece in _decoded(decoding, blocks):
+        digest.update(piece)
+        file.write(piece)
+        size += len(piece)
+    if digest.hexdigest() != event.partsha256:
+        raise HashMismatch
+    return size
+
+
+def _decoded(decoding: Decoder, blocks: Iterator[bytes]) -> Iterator[bytes]:
+    for block in blocks:
+        yield decoding.feed(block)
+    yield decoding.finish()
+
+
+def _blocks(store: ObjectStore, reference: DataRef, whole: int) -> Iterator[bytes]:
+    key, offset = key_of(reference.uri), reference.first or 0
+    end = whole if reference.last is None else reference.last + 1
+    while offset < end:
+        block = store.read(key, offset, min(BLOCK, end - offset))
+        if not block:
+            raise HashMismatch
+        yield block
+        offset += len(block)

@@ -1,0 +1,63 @@
+"""What a command works on: settings, database, objects; embedded or the stack, by the environment alone."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from services.common import embedded_postgres, migrations
+from services.common.accounts import AccountStore, open_accounts
+from services.common.database import engine_for
+from services.common.objects import ObjectStore
+from services.common.settings import Settings, load
+from services.common.stores import open_store
+
+
+@dataclass(frozen=True)
+class Context:
+    """Opened stores of one command. ``embedded`` is true without MAILWEIR_KAFKA."""
+
+    settings: Settings
+    database_url: str
+    engine: Engine
+
+    @property
+    def home(self) -> Path:
+        """MAILWEIR_HOME."""
+        return self.settings.home_path
+
+    @property
+    def embedded(self) -> bool:
+        """Whether there is no Kafka: everything happens in this process."""
+        return self.settings.kafka is None
+
+    @cached_property
+    def accounts(self) -> AccountStore:
+        """Accounts and their secrets."""
+        return open_accounts(self.engine, self.home)
+
+    @cached_property
+    def store(self) -> ObjectStore:
+        """The object store."""
+        return open_store(self.settings)
+
+
+@contextmanager
+def open_context(settings: Settings | None = None) -> Iterator[Context]:
+    """Open the stores that the environment names, with the schema brought up to date.
+
+    Raises:
+        ConfigurationError: the environment is wrong.
+        Unavailable: the database does not answer.
+    """
+    settings = settings or load()
+    url = settings.database_url.reveal() if settings.database_url else embedded_postgres.ensure(settings.home_path)
+    migrations.upgrade(url)
+    engine = engine_for(url)
+    try:
+        yield Context(settings, url, engine)
+    finally:
+        engine.dispose()

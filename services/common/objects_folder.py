@@ -1,0 +1,138 @@
+"""Objects in a folder: the embedded store. A file per object, as a person would expect to find it."""
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from services.common.errors import Unavailable
+from services.common.objects import NewObject, ObjectInfo
+
+_BLOCK = 1 << 20
+_WORK = ".incoming"
+
+
+class FolderStore:
+    """An ``ObjectStore`` below one folder. Metadata is not kept: the database and the message itself have it.
+
+    A file is written beside the objects, synced to disk and then renamed, so it is whole or absent under its key.
+    """
+
+    def __init__(self, root: Path, bucket: str = "mailweir") -> None:
+        self.bucket = bucket
+        self._root = root / bucket
+        self._work = self._root / _WORK
+        self._known: set[Path] = set()
+
+    def put(self, new: NewObject) -> None:
+        """Write one object; durable on return."""
+        self.put_many([new])
+
+    def put_many(self, news: list[NewObject]) -> None:
+        """Write objects; all are durable on return. Each folder is synced once."""
+        with _world():
+            folders = [self._write(new) for new in news if not self._path(new.key).exists()]
+            for folder in dict.fromkeys(folders):
+                _sync_folder(folder)
+
+    def put_file(self, key: str, source: BinaryIO, size: int, content_type: str, metadata: Mapping[str, str]) -> None:
+        """Copy a file block by block; durable on return. Raises ``Unavailable`` when it is shorter than ``size``."""
+        with _world():
+            target = self._target(key)
+            with tempfile.NamedTemporaryFile(dir=self._work, delete=False) as file:
+                copied = 0
+                while block := source.read(min(_BLOCK, size - copied)):
+                    file.write(block)
+                    copied += len(block)
+                _sync(file)
+            if copied != size:
+                Path(file.name).unlink()
+                raise Unavailable(f"the source of {key} ended early; it is tried again")
+            Path(file.name).replace(target)
+            _sync_folder(target.parent)
+
+    def read(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
+        """Bytes of an object or a range of it. Raises ``KeyError`` when there is none."""
+        with _world():
+            try:
+                with self._path(key).open("rb") as file:
+                    file.seek(offset)
+                    return file.read() if length is None else file.read(length)
+            except FileNotFoundError:
+                raise KeyError(key) from None
+
+    def stat(self, key: str) -> ObjectInfo | None:
+        """Size of an object, or None."""
+        path = self._path(key)
+        return ObjectInfo(key, path.stat().st_size) if path.is_file() else None
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """All keys below a prefix, in order."""
+        top = self._root / prefix if (self._root / prefix).is_dir() else (self._root / prefix).parent
+        for path in sorted(top.rglob("*")):
+            key = path.relative_to(self._root).as_posix()
+            if path.is_file() and key.startswith(prefix) and not key.startswith(_WORK):
+                yield key
+
+    def delete(self, keys: list[str]) -> None:
+        """Remove objects and the folders that become empty."""
+        with _world():
+            for key in keys:
+                path = self._path(key)
+                path.unlink(missing_ok=True)
+                self._prune(path.parent)
+
+    def _write(self, new: NewObject) -> Path:
+        target = self._target(new.key)
+        descriptor, name = tempfile.mkstemp(dir=self._work)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(new.data)
+            _sync(file)
+        Path(name).replace(target)
+        return target.parent
+
+    def _target(self, key: str) -> Path:
+        target = self._path(key)
+        if target.parent not in self._known:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self._work.mkdir(parents=True, exist_ok=True)
+            self._known.add(target.parent)
+        return target
+
+    def _path(self, key: str) -> Path:
+        """Where a key lies; a key that would leave the folder is a bug of the caller."""
+        parts = key.split("/")
+        if any(part in ("", ".", "..") or "\x00" in part for part in parts):
+            raise ValueError("an object key must be made of plain path segments")
+        return self._root.joinpath(*parts)
+
+    def _prune(self, folder: Path) -> None:
+        while folder != self._root and folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+            self._known.discard(folder)
+            folder = folder.parent
+
+
+@contextmanager
+def _world() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise Unavailable(
+            f"the object folder cannot be used: {error.strerror}; free space or mend its rights"
+        ) from error
+
+
+def _sync(file: BinaryIO) -> None:
+    file.flush()
+    os.fdatasync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,74 @@
+"""How the storer reaches Postgres: one transaction per batch, at most two writer threads."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from sqlalchemy import Engine
+
+from services.common.database import transaction
+from services.common.events import AccessAudited, DeadLetter, EmailParsed, ObjectFiled, PlaceRelinked
+from services.storer import merging, rows
+
+WRITER_THREADS = 2  # measured: 10,200 rows/s with one, 13,600 with two, 14,600 with four at three times the loop lag
+
+
+class PostgresWriter:
+    """Writes batches; every method is idempotent by the identities of design section 9.
+
+    Raises ``Unavailable`` when Postgres does not answer and ``Refused`` when it refuses the data.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._threads = ThreadPoolExecutor(WRITER_THREADS, thread_name_prefix="storer")
+
+    async def write(self, write: Callable[[Any], None]) -> None:
+        """Run one write function on a cursor, in a thread, in one transaction."""
+        await asyncio.get_running_loop().run_in_executor(self._threads, self._transact, write)
+
+    def _transact(self, write: Callable[[Any], None]) -> None:
+        with transaction(self._engine) as connection:
+            cursor = connection.connection.cursor()
+            try:
+                write(cursor)
+            finally:
+                cursor.close()
+
+
+def write_parsed(cursor: Any, events: Sequence[EmailParsed]) -> None:
+    """Mail, its attachments and its places; mail first, so that places find it."""
+    contents = {(event.place.account, event.contentsha256): event for event in events}
+    merging.load(cursor, merging.EMAILS, [rows.email_row(event) for event in contents.values()])
+    cursor.execute(merging.EMAILS.merge)
+    written = [row[0] for row in cursor.fetchall()]
+    attachments = [row for event in contents.values() for row in rows.attachment_rows(event)] if written else []
+    if written:
+        cursor.execute("DELETE FROM attachments WHERE email_id = ANY(%s)", (written,))
+    if attachments:
+        merging.load(cursor, merging.ATTACHMENTS, attachments)
+        cursor.execute(merging.ATTACHMENTS.merge, (written,))
+    write_places(cursor, events)
+
+
+def write_places(cursor: Any, events: Sequence[EmailParsed | PlaceRelinked]) -> None:
+    """Places only; one row per place, the last event wins."""
+    places = {(event.place.folderid, event.place.uidvalidity, event.place.uid): event for event in events}
+    merging.merge(cursor, merging.PLACES, [rows.place_row(event) for event in places.values()])
+
+
+def write_filed(cursor: Any, events: Sequence[ObjectFiled]) -> None:
+    """Objects in the store."""
+    merging.merge(cursor, merging.OBJECTS, [rows.object_row(event) for event in events])
+
+
+def write_audit(cursor: Any, events: Sequence[AccessAudited]) -> None:
+    """Audit entries, once per id."""
+    merging.merge(cursor, merging.AUDIT, list({event.id: rows.audit_row(event) for event in events}.values()))
+
+
+def write_dead_letters(cursor: Any, events: Sequence[DeadLetter]) -> None:
+    """Dead letters, once per coordinates and reader."""
+    unique = {(event.topic, event.partition, event.offset, event.service): event for event in events}
+    merging.merge(cursor, merging.DEAD_LETTERS, [rows.dead_letter_row(event) for event in unique.values()])

@@ -1,0 +1,108 @@
+"""Events of ``mail.mailbox`` as changes of rows. An event older than the row does not overwrite it."""
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import Any
+
+from psycopg2.extras import execute_values
+
+from services.common.events import (
+    AccountReported,
+    Event,
+    FlagsChanged,
+    FolderEvent,
+    FolderGone,
+    FolderRenamed,
+    MessagesReturned,
+    MessagesVanished,
+    PlaceRelinked,
+    SyncReported,
+)
+from services.storer import rows
+from services.storer.adapters import write_places
+
+_MOST_UIDS = 1_000_000
+_PLACES = """CREATE TEMP TABLE IF NOT EXISTS stage_states (folder_id text, uidvalidity bigint, uid bigint, flags text[],
+labels text[], visible boolean, sequence bigint) ON COMMIT DELETE ROWS"""
+_APPLY = """UPDATE email_places p SET flags = coalesce(s.flags, p.flags), labels = coalesce(s.labels, p.labels),
+visible = coalesce(s.visible, p.visible), sequence = s.sequence FROM stage_states s
+WHERE (s.folder_id, s.uidvalidity, s.uid) = (p.folder_id, p.uidvalidity, p.uid) AND p.sequence < s.sequence;
+INSERT INTO place_states SELECT s.* FROM stage_states s
+LEFT JOIN email_places p USING (folder_id, uidvalidity, uid) WHERE p.uid IS NULL
+ON CONFLICT (folder_id, uidvalidity, uid) DO UPDATE SET flags = coalesce(excluded.flags, place_states.flags),
+labels = coalesce(excluded.labels, place_states.labels), visible = coalesce(excluded.visible, place_states.visible),
+sequence = excluded.sequence WHERE place_states.sequence < excluded.sequence;
+DELETE FROM stage_states"""
+
+State = tuple[str, int, int, list[str] | None, list[str] | None, bool | None, int]
+
+
+def write_mailbox(cursor: Any, events: Sequence[Event]) -> None:
+    """Apply events one kind at a time, in order; relinked places first, so that their flags find them."""
+    write_places(cursor, [event for event in events if isinstance(event, PlaceRelinked)])
+    for event in events:
+        _write(cursor, event)
+
+
+def _write(cursor: Any, event: Event) -> None:
+    if isinstance(event, SyncReported):
+        _upsert(cursor, "email_sync_status", ("account_id", "folder_id"), rows.sync_row(event))
+    elif isinstance(event, AccountReported):
+        _upsert(cursor, "account_status", ("account_id",), _account(event))
+    elif isinstance(event, FlagsChanged | MessagesVanished | MessagesReturned):
+        _apply(cursor, event)
+    elif isinstance(event, FolderRenamed | FolderGone):
+        state = "gone" if isinstance(event, FolderGone) else "active"
+        cursor.execute(
+            "UPDATE email_sync_status SET folder = %s, wire = %s, state = %s, sequence = %s "
+            "WHERE (account_id, folder_id) = (%s, %s) AND sequence < %s",
+            (event.folder, event.wire, state, event.sequence, event.account, event.folderid, event.sequence),
+        )
+
+
+def _account(event: AccountReported) -> dict[str, object]:
+    names = ("state", "signin", "detail", "advice", "sequence")
+    values = {name: getattr(event, name) for name in names}
+    return values | {"account_id": event.account, "next_try": event.nexttry, "expires_at": event.expiresat}
+
+
+def _upsert(cursor: Any, table: str, identity: tuple[str, ...], values: dict[str, object]) -> None:
+    names = ", ".join(values)
+    renewed = ", ".join(f"{name} = excluded.{name}" for name in values if name not in identity)
+    cursor.execute(
+        f"INSERT INTO {table} ({names}) VALUES ({', '.join(['%s'] * len(values))}) "
+        f"ON CONFLICT ({', '.join(identity)}) DO UPDATE SET {renewed} WHERE {table}.sequence < excluded.sequence",
+        tuple(values.values()),
+    )
+
+
+def _apply(cursor: Any, event: FlagsChanged | MessagesVanished | MessagesReturned) -> None:
+    cursor.execute(_PLACES)
+    execute_values(cursor, "INSERT INTO stage_states VALUES %s", _states(event), page_size=5_000)
+    cursor.execute(_APPLY)
+
+
+def _states(event: FlagsChanged | MessagesVanished | MessagesReturned) -> Iterator[State]:
+    if isinstance(event, FlagsChanged):
+        for change in event.changes:
+            labels = list(change.labels) if change.labels is not None else None
+            for uid in _uids(change.uids):
+                yield (event.folderid, event.uidvalidity, uid, list(change.flags), labels, None, event.sequence)
+        return
+    visible = isinstance(event, MessagesReturned)
+    for uid in _uids(event.uids):
+        yield (*_folder(event), uid, None, None, visible, event.sequence)
+
+
+def _folder(event: FolderEvent) -> tuple[str, int]:
+    return event.folderid, event.uidvalidity
+
+
+def _uids(text: str) -> Iterator[int]:
+    """Members of a sequence-set; more than a million are a fault of the sender, and are refused as data."""
+    ranges = [
+        (int(low), int(high or low)) for low, _, high in (part.partition(":") for part in text.split(",") if part)
+    ]
+    if sum(high - low + 1 for low, high in ranges) > _MOST_UIDS:
+        raise ValueError(f"more than {_MOST_UIDS} UIDs in one event")
+    return chain.from_iterable(range(low, high + 1) for low, high in ranges)

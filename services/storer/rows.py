@@ -1,0 +1,149 @@
+"""Events as rows. Pure: what a table gets from an event."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from msgspec.structs import asdict
+
+from services.common.email import Email, EmailAddress, EmailBodyPart, PartFacts
+from services.common.events import (
+    AccessAudited,
+    DeadLetter,
+    EmailParsed,
+    MailEvent,
+    ObjectFiled,
+    PlaceRelinked,
+    SyncReported,
+)
+from services.storer.copying import Json, Row
+from services.storer.search import search_text
+
+_LONG_TEXT = 8_000  # B-tree entries are limited to 2,704 octets; a longer Message-ID is noise
+
+
+def email_row(event: EmailParsed) -> Row:
+    """One row of the staging table of ``emails``; the last value is the text to be searched."""
+    email = event.email
+    senders = email.from_ or email.sender or ()
+    text, html = _texts(email, email.text_body), _texts(email, email.html_body, "text/html")
+    derived = email.mailweir.derived_text
+    return (
+        event.place.account,
+        event.contentsha256,
+        email.mailweir.parser_version,
+        event.size,
+        _short(email.message_id[0]) if email.message_id else None,
+        email.in_reply_to or (),
+        email.references or (),
+        email.subject,
+        senders[0].email if senders else None,
+        senders[0].name if senders else None,
+        tuple(address.email for address in _recipients(email)),
+        Json(_addresses(email)),
+        _instant(email.sent_at),
+        event.internaldate,
+        email.has_attachment,
+        email.preview,
+        text or derived,
+        html,
+        Json(email.headers),
+        Json(email.body_structure),
+        Json({**asdict(email.mailweir), "place": None, "derived_text": None}),
+        tuple(dict.fromkeys(defect.code for defect in email.mailweir.defects)),
+        _searched(email, senders, text or derived),
+    )
+
+
+def _searched(email: Email, senders: Sequence[EmailAddress], text: str | None) -> str:
+    people = [part for address in (*senders, *_recipients(email)) for part in (address.name, address.email)]
+    names = [part.name for part in email.attachments]
+    return search_text(email.subject, *people, *names, text)
+
+
+def _texts(email: Email, parts: Sequence[EmailBodyPart], media: str = "text/plain") -> str | None:
+    values = [
+        email.body_values[part.part_id].value
+        for part in parts
+        if part.part_id in email.body_values and part.type == media
+    ]
+    return "\n".join(values) if values else None
+
+
+def _recipients(email: Email) -> Sequence[EmailAddress]:
+    return (*(email.to or ()), *(email.cc or ()), *(email.bcc or ()))
+
+
+def _addresses(email: Email) -> dict[str, object]:
+    lists: dict[str, object] = {"from": email.from_, "sender": email.sender, "replyTo": email.reply_to}
+    return lists | {"to": email.to, "cc": email.cc, "bcc": email.bcc}
+
+
+def _short(text: str) -> str | None:
+    return text[: _LONG_TEXT // 8] or None
+
+
+def _instant(text: str | None) -> datetime | None:
+    """RFC 8621's UTC-or-offset date; a year that Postgres or a time zone cannot take is left out."""
+    try:
+        return datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+
+
+def place_row(event: EmailParsed | PlaceRelinked) -> Row:
+    """One row of the staging table of ``email_places``."""
+    place = event.place
+    return (place.folderid, place.uidvalidity, place.uid, place.account, place.folder, *_content(event), event.flags)
+
+
+def _content(event: MailEvent) -> tuple[str, datetime | None]:
+    return event.contentsha256, event.internaldate
+
+
+def attachment_rows(event: EmailParsed) -> list[Row]:
+    """One row of the staging table of ``attachments`` for each attachment, derived ones included."""
+    facts = event.email.mailweir.parts
+    return [_attachment_row(event, part, facts) for part in event.email.attachments if part.part_id and part.blob_id]
+
+
+def _attachment_row(event: EmailParsed, part: EmailBodyPart, facts: Mapping[str, PartFacts]) -> Row:
+    known = facts.get(part.part_id or "")
+    safe = (known.safe_name if known else None) or f"part-{part.part_id}"
+    parent = known.parent if known else None
+    identity = (event.place.account, event.contentsha256, part.part_id, part.blob_id, part.size)
+    return (*identity, part.type, part.name, safe, part.disposition, parent)
+
+
+def object_row(event: ObjectFiled) -> Row:
+    """One row of the staging table of ``objects``."""
+    kind = (event.place.account, event.kind, event.sha256)
+    return (*kind, event.bucket, event.key, event.objectsize, event.contenttype, event.detectedtype)
+
+
+def sync_row(event: SyncReported) -> dict[str, object]:
+    """Values of ``email_sync_status`` by column."""
+    numbers = ("listed", "published", "quarantined", "vanished", "missing", "uidvalidity", "epoch", "sequence")
+    return {name: getattr(event, name) for name in numbers} | {
+        "account_id": event.account,
+        "folder_id": event.folderid,
+        "folder": event.folder,
+        "wire": event.wire,
+        "server_count": event.servercount,
+        "last_pass": event.passedat,
+        "last_error": event.lasterror,
+        "next_try": event.nexttry,
+        "budget_left": event.budgetleft,
+    }
+
+
+def audit_row(event: AccessAudited) -> Row:
+    """One row of the staging table of ``audit_log``."""
+    where = (event.folderid, event.folder, event.uidvalidity, event.uids, event.octets)
+    return (event.id, event.at, event.service, event.account, event.action, event.outcome, *where, event.detail)
+
+
+def dead_letter_row(event: DeadLetter) -> Row:
+    """One row of the staging table of ``dead_letters``; header values are kept as hexadecimal."""
+    headers = Json([[name, value.hex()] for name, value in event.headers])
+    coordinates = (event.topic, event.partition, event.offset, event.service)
+    return (*coordinates, event.error, event.reason, event.at, event.key, event.value, headers)
