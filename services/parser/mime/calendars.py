@@ -1,0 +1,161 @@
+"""Invitations (RFC 5545, RFC 5546) as digests: who, when, where, and what is asked."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from services.common.email import CalendarDigest
+
+_TYPES = frozenset({"text/calendar", "application/ics", "text/x-vcalendar", "text/vcalendar"})
+_START = re.compile(r"(?im)^BEGIN:VCALENDAR[ \t]*\r?$")
+_END = re.compile(r"(?im)^END:VCALENDAR[ \t]*\r?$")
+_BULK = re.compile(r"(?im)^(?:ATTACH|X-ALT-DESC|X-MS-OLK-[A-Z-]+)[;:].*+(?:\r?\n[ \t].*+)*+\r?\n?")
+_KINDS = ("VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY")
+_LIMIT = 64 * 1024
+_MOST = 100
+_TEXT = 4_000
+_ATTENDEES = 1_000
+_UNSEEN = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 127, *range(0xD800, 0xE000)])
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """The digests of one object, one per UID, and the codes of what was odd."""
+
+    digests: tuple[CalendarDigest, ...] = ()
+    defects: tuple[str, ...] = ()
+
+
+def is_calendar(media_type: str, name: str | None) -> bool:
+    """True for the calendar types, and for files called .ics whatever their type."""
+    return media_type in _TYPES or (name or "").lower().endswith(".ics")
+
+
+def read(text: str, part: str, declared_method: str | None = None) -> Calendar:
+    """What the calendar object in ``text`` says; ``declared_method`` is the parameter of its Content-Type.
+
+    At most 64 KiB without attachments and at most 100 components are read. Never raises: what cannot be read gives no
+    digest and ``calendar.unreadable``. A method that differs from the declared one is ``calendar.method-mismatch``
+    (RFC 6047 section 2.4), and the object's own counts.
+    """
+    found, defects = _object(text)
+    if found is None:
+        return Calendar((), (*defects, "calendar.unreadable"))
+    own = _text(found.get("METHOD"))
+    declared = (declared_method or "").strip().upper() or None
+    if own and declared and own.upper() != declared:
+        defects.append("calendar.method-mismatch")
+    method = own.upper() if own else declared
+    digests: dict[str, CalendarDigest] = {}
+    for number, component in enumerate(_components(found)):
+        digest = _digest(component, part, method)
+        digests.setdefault(digest.uid or f" {number}", digest)
+    return Calendar(tuple(digests.values()), tuple(defects))
+
+
+def merged(calendars: Iterable[Calendar]) -> tuple[CalendarDigest, ...]:
+    """Digests of several parts, the first of each UID: senders attach what they also show as alternative."""
+    chosen: dict[tuple[str | None, str], CalendarDigest] = {}
+    for digest in (digest for calendar in calendars for digest in calendar.digests):
+        chosen.setdefault((digest.uid, "" if digest.uid else digest.part), digest)
+    return tuple(chosen.values())
+
+
+def as_text(digest: CalendarDigest) -> str:
+    """Summary, place and description in lines: the text of an invitation that has none."""
+    return "\n".join(filter(None, (digest.summary, digest.location, digest.description)))
+
+
+def _object(text: str) -> tuple[Any, list[str]]:
+    """The first calendar object in the text, read by icalendar; None when it refuses."""
+    from icalendar import Calendar as Parser  # noqa: PLC0415 - 70 ms that only invitations should cost
+
+    start = _START.search(text)
+    if start is None:
+        return None, []
+    end = _END.search(text, start.end())
+    body = _BULK.sub("", text[start.start() : end.end() if end else start.start() + 64 * _LIMIT])
+    defects = [] if end else ["calendar.unfinished"]
+    if len(body) > _LIMIT:
+        body, defects = body[: body.rfind("\nBEGIN:", 0, _LIMIT) + 1], [*defects, "limit.calendar"]
+    if defects:
+        body = _closed(body)
+    try:
+        return Parser.from_ical(body.replace("\0", "")), defects
+    except Exception:  # a library on outside octets: whatever it raises, the mail goes on
+        return None, defects
+
+
+def _closed(body: str) -> str:
+    """The object with an END for each component that lacks one."""
+    open_names: list[str] = []
+    for line in body.splitlines():
+        word, _, name = line.strip().upper().partition(":")
+        if word == "BEGIN":
+            open_names.append(name)
+        elif word == "END" and open_names and open_names[-1] == name:
+            open_names.pop()
+    ends = "".join(f"END:{name}\r\n" for name in reversed(open_names))
+    return f"{body.rstrip()}\r\n{ends}"
+
+
+def _components(found: Any) -> Iterator[Any]:
+    kinds = (component for component in found.subcomponents if component.name in _KINDS)
+    for number, component in enumerate(kinds):
+        if number == _MOST:
+            return
+        yield component
+
+
+def _digest(component: Any, part: str, method: str | None) -> CalendarDigest:
+    return CalendarDigest(
+        part=part,
+        method=method,
+        uid=_text(component.get("UID")),
+        summary=_text(component.get("SUMMARY")),
+        location=_text(component.get("LOCATION")),
+        description=_text(component.get("DESCRIPTION")),
+        start=_moment(component.get("DTSTART")),
+        end=_moment(component.get("DTEND")) or _moment(component.get("DUE")),
+        organizer=_address(component.get("ORGANIZER")),
+        attendees=tuple(filter(None, map(_address, _many(component.get("ATTENDEE"))[:_ATTENDEES]))),
+        sequence=_whole(component.get("SEQUENCE")),
+        status=_text(component.get("STATUS")),
+    )
+
+
+def _many(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+def _text(value: Any) -> str | None:
+    first = next(iter(_many(value)), None)
+    if first is None:
+        return None
+    return str(first).translate(_UNSEEN).strip()[:_TEXT] or None
+
+
+def _moment(value: Any) -> str | None:
+    """ISO 8601: with the offset where the zone is known, without one for floating time, a date for whole days."""
+    try:
+        moment = getattr(next(iter(_many(value)), None), "dt", None)
+        return moment.isoformat() if isinstance(moment, datetime | date) else None
+    except Exception:  # a broken property raises when it is looked at, an odd zone when it is shown
+        return None
+
+
+def _address(value: Any) -> str | None:
+    text = _text(value)
+    if text is None:
+        return None
+    return (text[7:] if text[:7].lower() == "mailto:" else text) or None
+
+
+def _whole(value: Any) -> int | None:
+    """A number that fits 53 bits, so that every JSON reader keeps it."""
+    text = _text(value) or ""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
