@@ -45,8 +45,7 @@ def new_account(name: str, typed: Typed) -> tuple[Account, str]:
     if user is None:
         raise ConfigurationError(f"account {name} needs --user (or use the mail address as its name)")
     known = profile_for(user, typed.host or "")
-    given = _given(typed)
-    ca_file = _ca_file(typed.ca_file)
+    given, ca_file = _options(typed)
     host, remark = (typed.host, "") if typed.host else _find_host(known, user, ca_file)
     tls = typed.tls or known.tls
     account = Account(
@@ -66,7 +65,8 @@ def new_account(name: str, typed: Typed) -> tuple[Account, str]:
 
 def changed_account(before: Account, typed: Typed) -> Account:
     """The account with the typed changes. Raises SettingErrors. The provider follows a new host or user."""
-    given = {**before.given, **_given(typed)}
+    typed_given, ca_file = _options(typed)
+    given = {**before.given, **typed_given}
     given = {key: value for key, value in given.items() if value not in (None, ())}
     host, user = typed.host or before.host, typed.user or before.user
     moved = (host, user) != (before.host, before.user)
@@ -79,7 +79,7 @@ def changed_account(before: Account, typed: Typed) -> Account:
             tls=typed.tls or before.tls,
             user=user,
             auth=typed.auth or before.auth,
-            ca_file=_ca_file(typed.ca_file) if typed.ca_file is not None else before.ca_file,
+            ca_file=ca_file if typed.ca_file is not None else before.ca_file,
             provider=known.id,
             given=given,
             settings=settings_of(given, known.settings),
@@ -87,8 +87,32 @@ def changed_account(before: Account, typed: Typed) -> Account:
     )
 
 
-def _given(typed: Typed) -> dict[str, Value]:
-    return parse_pairs([*typed.pairs, *(f"include={glob}" for glob in typed.folders)])
+def _options(typed: Typed) -> tuple[dict[str, Value], str | None]:
+    """Settings and CA file; the bad fields of both, and of what can be checked alone, in one SettingErrors."""
+    lines: list[str] = []
+    given: dict[str, Value] = {}
+    ca_file = None
+    try:
+        given = parse_pairs([*typed.pairs, *(f"include={glob}" for glob in typed.folders)])
+    except SettingErrors as errors:
+        lines += errors.lines
+    try:
+        ca_file = _ca_file(typed.ca_file)
+    except SettingErrors as errors:
+        lines += errors.lines
+    if lines:
+        raise SettingErrors([*lines, *_field_lines(typed)])
+    return given, ca_file
+
+
+def _field_lines(typed: Typed) -> tuple[str, ...]:
+    stand_in = Account(slug="x", host="x", user="x")
+    names = ("host", "port", "tls", "user", "auth")
+    try:
+        checked(replace(stand_in, **{name: value for name in names if (value := getattr(typed, name)) is not None}))
+    except SettingErrors as errors:
+        return errors.lines
+    return ()
 
 
 def _auth(known: Profile) -> str:

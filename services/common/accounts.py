@@ -63,7 +63,14 @@ class AccountStore:
         return self.get(account.slug)
 
     def get(self, slug: str) -> Account:
-        """The account of that name, or of that mail address when it is the only one. Raises ConfigurationError."""
+        """As :meth:`find`. Raises ConfigurationError when there is none."""
+        found = self.find(slug)
+        if found is None:
+            raise ConfigurationError(f"there is no account {slug!r}; `mailweir accounts list` shows them")
+        return found
+
+    def find(self, slug: str) -> Account | None:
+        """The account of that name, or of that mail address when it is the only one."""
         with transaction(self.engine) as connection:
             row = self._row(connection, slug)
             if row is None:
@@ -71,9 +78,7 @@ class AccountStore:
                     connection.execute(select(accounts).where(func.lower(accounts.c.username) == slug.lower()))
                 )
                 row = found[0] if len(found) == 1 else None
-        if row is None:
-            raise ConfigurationError(f"there is no account {slug!r}; `mailweir accounts list` shows them")
-        return _account(row)
+        return _account(row) if row else None
 
     def list(self) -> Sequence[Account]:
         """All accounts by name."""

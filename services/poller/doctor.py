@@ -1,0 +1,192 @@
+"""The login doctor: one visit to a server, step by step, read-only. Yields facts; how they are shown is elsewhere.
+
+A step that fails is the last one that is tried. Nothing secret enters a step; mail addresses and folder names may, so
+whoever shows steps decides what to hide.
+"""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+from services.common.errors import MailweirError
+from services.poller import doctor_mail
+from services.poller.doctor_model import NAMES, Step, Visit
+from services.poller.imap.errors import (
+    ConnectionLost,
+    IdentificationWanted,
+    ImapError,
+    NetworkError,
+    TlsCompatibility,
+    TlsError,
+    TokenRefused,
+)
+from services.poller.imap.model import Credentials, Endpoint, Limits
+from services.poller.imap.session import Session
+
+SOON_DAYS = 14
+ID_FIELDS = {"name": "Mailweir", "vendor": "Mailweir project"}
+
+
+async def examine(visit: Visit) -> AsyncIterator[Step]:
+    """All steps in the order of NAMES; after a failed one the rest comes as ``skipped``."""
+    done: set[str] = set()
+    async for step in _steps(visit):
+        done.add(step.name)
+        yield step
+    for name in NAMES:
+        if name not in done:
+            yield Step(name, "skipped")
+
+
+async def _steps(visit: Visit) -> AsyncIterator[Step]:
+    try:
+        lookup = await _lookup(visit)
+        yield lookup
+        if lookup.outcome == "failed":
+            return
+        reached = await _reached(visit)
+        for step in reached:
+            yield step
+        if reached[-1].outcome == "failed":
+            return
+        for name, run in (*_SIGN_IN, *doctor_mail.STEPS):
+            step = await _guarded(name, run, visit)
+            yield step
+            if step.outcome == "failed":
+                return
+    finally:
+        if visit.session is not None:
+            await visit.session.logout()
+
+
+async def _guarded(name: str, run: Callable[[Visit], Awaitable[Step]], visit: Visit) -> Step:
+    try:
+        return await run(visit)
+    except (MailweirError, OSError) as error:
+        return failed(name, error)
+
+
+def failed(name: str, error: Exception) -> Step:
+    """A failed step from the error, with the name of the advice that fits."""
+    state = str(getattr(error, "state", "unknown"))
+    may_be_old = isinstance(error, TlsCompatibility) or (name == "tls" and isinstance(error, NetworkError))
+    about = "legacy" if may_be_old else state
+    about = "identify" if isinstance(error, IdentificationWanted) else about
+    return Step(name, "failed", {}, state, str(error), about, int(getattr(error, "exit_code", 1)))
+
+
+async def _lookup(visit: Visit) -> Step:
+    host, start = visit.account.host, visit.clock.monotonic()
+    try:
+        async with asyncio.timeout(visit.account.settings.connect_timeout):
+            found = await asyncio.get_running_loop().getaddrinfo(host, visit.account.port, type=socket.SOCK_STREAM)
+    except OSError:
+        return Step("lookup", "failed", {}, "network", f"the name {host} cannot be resolved", "network", 5)
+    addresses = sorted({str(item[4][0]) for item in found})
+    return Step("lookup", "ok", {"host": host, "addresses": addresses, "ms": visit.milliseconds(start)})
+
+
+async def _reached(visit: Visit) -> list[Step]:
+    """Connect, TLS, greeting and capabilities: one call of the session, told as four steps."""
+    start, port = visit.clock.monotonic(), {"port": visit.account.port}
+    try:
+        visit.session = session = await _open(visit)
+    except ImapError as error:
+        place = _where(error)
+        return [*([] if place == "connect" else [Step("connect", "ok", port)]), failed(place, error)]
+    facts = session.facts
+    return [
+        Step("connect", "ok", {"address": facts.address, **port, "ms": visit.milliseconds(start)}),
+        _tls(visit, session),
+        Step("greeting", "ok", {"text": facts.greeting}),
+        Step("capabilities", "ok", {"names": sorted(facts.capabilities_before)}),
+    ]
+
+
+def _where(error: ImapError) -> str:
+    """Which step of reaching the server an error belongs to."""
+    if isinstance(error, TlsError) or "TLS handshake" in str(error):
+        return "tls"
+    return "connect" if isinstance(error, NetworkError) and not isinstance(error, ConnectionLost) else "greeting"
+
+
+def _tls(visit: Visit, session: Session) -> Step:
+    facts, account = session.facts, visit.account
+    days = None
+    if facts.certificate_ends is not None:
+        days = int((facts.certificate_ends - visit.clock.now().timestamp()) // 86400)
+    seen = {
+        "mode": account.tls,
+        "version": facts.tls_version,
+        "cipher": facts.tls_cipher,
+        "issuer": facts.certificate_issuer,
+        "names": list(facts.certificate_names),
+        "days_left": days,
+        "legacy": account.settings.legacy_tls,
+    }
+    soon = days is not None and days < SOON_DAYS
+    return Step("tls", "warning" if soon else "ok", seen, reason=f"the certificate ends in {days} days" if soon else "")
+
+
+async def _open(visit: Visit) -> Session:
+    account, settings = visit.account, visit.account.settings
+    ca_file = Path(account.ca_file) if account.ca_file else None
+    endpoint = Endpoint(account.host, account.port, account.tls, ca_file, settings.legacy_tls)
+    return await Session.open(endpoint, Limits(settings.connect_timeout, settings.command_timeout, settings.min_rate))
+
+
+async def _sign_in(visit: Visit) -> Step:
+    start, renewed = visit.clock.monotonic(), False
+    credentials = await _credentials(visit)
+    if credentials is None:
+        return Step("signin", "failed", {}, "credential", "no secret is stored for this account", "missing", 4)
+    try:
+        await visit.connected.sign_in(credentials)
+    except TokenRefused:
+        await _again(visit, fresh=True)
+        renewed = True
+    seen = {"mechanism": visit.connected.facts.mechanism, "token_renewed": renewed, "ms": visit.milliseconds(start)}
+    return Step("signin", "ok", seen)
+
+
+async def _again(visit: Visit, *, fresh: bool = False) -> None:
+    """Another connection, signed in; ``fresh`` with a renewed token."""
+    credentials = await _credentials(visit, fresh=fresh)
+    visit.connected.close()
+    visit.session = await _open(visit)
+    if credentials is not None:
+        await visit.session.sign_in(credentials)
+
+
+async def _credentials(visit: Visit, *, fresh: bool = False) -> Credentials | None:
+    secret, is_token = await visit.credentials(fresh)
+    account, force = visit.account, visit.profile.force_login
+    if secret is None:
+        return None
+    return Credentials(account.user, secret.reveal(), account.auth, token=is_token, force_login=force)
+
+
+async def _capabilities_after(visit: Visit) -> Step:
+    return Step("capabilities_after", "ok", {"names": sorted(visit.connected.capabilities)})
+
+
+async def _identify(visit: Visit) -> Step:
+    advertised = visit.connected.has("ID")
+    if not advertised or visit.profile.identify == "never":
+        return Step("id", "ok", {"sent": False, "advertised": advertised})
+    try:
+        answer = await visit.connected.identify(ID_FIELDS)
+    except ConnectionLost:
+        await _again(visit)
+        return Step("id", "warning", {"sent": True, "accepted": False}, reason="the server closes the connection on ID")
+    reply = answer.reply or {}
+    server = " ".join(filter(None, (reply.get("name"), reply.get("version"))))
+    return Step("id", "ok", {"sent": True, "advertised": True, "accepted": answer.accepted, "server": server})
+
+
+_SIGN_IN: tuple[tuple[str, Callable[[Visit], Awaitable[Step]]], ...] = (
+    ("signin", _sign_in),
+    ("capabilities_after", _capabilities_after),
+    ("id", _identify),
+)

@@ -1,0 +1,62 @@
+"""What a visit of the login doctor works with, and what each of its steps tells."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from services.common.account_fields import Account
+from services.common.clock import Clock
+from services.common.errors import ConnectionFailed
+from services.common.providers import Profile
+from services.common.secret import Secret
+from services.poller.imap.model import Folder, Opened
+from services.poller.imap.session import Session
+
+Outcome = Literal["ok", "warning", "failed", "skipped"]
+NAMES = (
+    "lookup", "connect", "tls", "greeting", "capabilities", "signin", "capabilities_after", "id", "namespace",
+    "folders", "examine", "uidvalidity", "fetch", "estimate", "idle", "roundtrip",
+)  # fmt: skip
+
+
+class Step(Struct, frozen=True):
+    """What one step saw. ``state`` is a word of ``mailweir status``; ``about`` names the advice, "" for none."""
+
+    name: str
+    outcome: Outcome
+    seen: Mapping[str, Any] = {}
+    state: str = "ok"
+    reason: str = ""
+    about: str = ""
+    exit_code: int = 0
+
+
+CredentialSource = Callable[[bool], Awaitable[tuple[Secret | None, bool]]]
+"""Gives the secret and whether it is a token; asked with True after a token was refused, for a fresh one."""
+
+
+@dataclass
+class Visit:
+    """What a visit works with, and what it has found so far."""
+
+    account: Account
+    profile: Profile
+    credentials: CredentialSource
+    clock: Clock
+    session: Session | None = None
+    folders: tuple[Folder, ...] = ()
+    opened: Opened | None = None
+    average_octets: float | None = None
+
+    @property
+    def connected(self) -> Session:
+        """The session, once the server was reached."""
+        if self.session is None:
+            raise ConnectionFailed(f"{self.account.host} was not reached")
+        return self.session
+
+    def milliseconds(self, start: float) -> float:
+        """Milliseconds since a moment of the clock, to a tenth."""
+        return round((self.clock.monotonic() - start) * 1000, 1)

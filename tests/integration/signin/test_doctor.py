@@ -1,0 +1,172 @@
+"""The login doctor against the scripted server: which step fails, what it says, which exit code it gives."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from services.cli import doctor_view as view
+from services.common.account_fields import Account
+from services.common.account_settings import AccountSettings
+from services.common.clock import SystemClock
+from services.common.oauth_tokens import ConsentNeeded
+from services.common.providers import profile
+from services.common.secret import Secret
+from services.poller.doctor import examine
+from services.poller.doctor_model import NAMES, CredentialSource, Step, Visit
+from tests.fakes.imap_model import PASSWORD, Mailbox, Script, closes, folder, messages, on, says
+from tests.fakes.imap_server import serve
+
+USER = "user@example.com"
+FULL = ("IMAP4rev1", "ID", "IDLE", "NAMESPACE", "UNSELECT", "SPECIAL-USE", "AUTH=PLAIN", "SASL-IR")
+
+
+def given(text: str | None = PASSWORD, *fresh: str, token: bool = False) -> CredentialSource:
+    answers = [text, *fresh]
+
+    async def source(again: bool) -> tuple[Secret | None, bool]:
+        found = answers[-1] if again else answers[0]
+        return Secret(found) if found else None, token
+
+    return source
+
+
+async def visited(
+    script: Script, folder_: Path, source: CredentialSource | None = None, **account: object
+) -> tuple[list[Step], Account]:
+    async with serve(script, folder_) as server:
+        values = {"slug": "work", "host": "localhost", "port": server.port, "tls": script.tls, "user": USER}
+        values["settings"] = AccountSettings(connect_timeout=3, command_timeout=1)
+        one = Account(**{**values, "ca_file": str(server.ca_file), **account})  # type: ignore[arg-type]
+        visit = Visit(one, profile(one.provider), source or given(), SystemClock())
+        steps = [step async for step in examine(visit)]
+        assert server.forbidden() == []
+    return steps, one
+
+
+def failed(steps: list[Step]) -> Step:
+    return next(step for step in steps if step.outcome == "failed")
+
+
+async def test_a_good_account_passes_every_step(tmp_path: Path) -> None:
+    boxes = {b"INBOX": Mailbox(messages(7)), folder("已发送"): Mailbox(messages(3), attributes=("\\Sent",))}
+    steps, account = await visited(Script(boxes, capabilities=FULL), tmp_path)
+    assert [step.name for step in steps] == list(NAMES)
+    assert [step.name for step in steps if step.outcome != "ok"] == ["tls"]  # a day is left of the test's certificate
+    seen = {step.name: step.seen for step in steps}
+    assert seen["tls"]["version"] == "TLSv1.3"
+    assert seen["tls"]["days_left"] is not None
+    assert seen["examine"]["messages"] == 7
+    assert seen["fetch"]["fetched"] == seen["fetch"]["announced"]
+    assert seen["estimate"]["messages"] == 10
+    assert view.exit_code(steps) == 0
+    for lang in ("en", "zh"):
+        assert all(view.line(step, account, lang, full=True) for step in steps)
+
+
+async def test_an_empty_mailbox_is_no_trouble(tmp_path: Path) -> None:
+    steps, _ = await visited(Script(), tmp_path)
+    assert [step.name for step in steps if step.outcome != "ok"] == ["tls"]
+
+
+@pytest.mark.parametrize("provider", ["generic", "chinamobile"])
+async def test_a_wrong_secret_is_exit_4_with_advice_of_the_provider(tmp_path: Path, provider: str) -> None:
+    script = Script(hooks=[on("LOGIN", says("NO [AUTHENTICATIONFAILED] wrong"))])
+    steps, account = await visited(script, tmp_path, given("wrong"), provider=provider)
+    bad = failed(steps)
+    assert (bad.name, bad.state, view.exit_code(steps)) == ("signin", "credential", 4)
+    assert "授权码" in view.advice(bad, account, profile(provider), "en")
+    assert "授权码" in view.advice(bad, account, profile(provider), "zh")
+    assert {step.outcome for step in steps[NAMES.index("signin") + 1 :]} == {"skipped"}
+
+
+async def test_no_secret_says_how_to_store_one(tmp_path: Path) -> None:
+    steps, account = await visited(Script(), tmp_path, given(None))
+    assert "accounts secret work" in view.advice(failed(steps), account, profile("generic"), "en")
+
+
+async def test_a_dead_grant_is_a_failed_sign_in(tmp_path: Path) -> None:
+    async def source(_: bool) -> tuple[Secret | None, bool]:
+        raise ConsentNeeded("the grant of work has ended (invalid_grant)")
+
+    steps, account = await visited(Script(), tmp_path, source, auth="xoauth2")
+    bad = failed(steps)
+    assert (bad.name, bad.state, bad.exit_code) == ("signin", "consent", 4)
+    assert "accounts authorize work" in view.advice(bad, account, profile("generic"), "en")
+
+
+async def test_a_refused_token_is_renewed_once(tmp_path: Path) -> None:
+    script = Script(capabilities=(*FULL, "AUTH=XOAUTH2"), tokens={USER: "good-token"})
+    steps, _ = await visited(script, tmp_path, given("old-token", "good-token", token=True), auth="xoauth2")
+    assert view.exit_code(steps) == 0
+    assert next(step for step in steps if step.name == "signin").seen["token_renewed"] is True
+    steps, _ = await visited(script, tmp_path, given("old-token", "bad-token", token=True), auth="xoauth2")
+    assert (failed(steps).name, view.exit_code(steps)) == ("signin", 4)
+
+
+@pytest.mark.parametrize("kind", ["expired", "wrong-name", "self-signed"])
+@pytest.mark.parametrize("tls", ["implicit", "starttls"])
+async def test_a_bad_certificate_is_exit_5_and_no_secret_is_sent(tmp_path: Path, kind: str, tls: str) -> None:
+    script = Script(certificate=kind, tls=tls, capabilities=("IMAP4rev1", "STARTTLS"))  # type: ignore[arg-type]
+    steps, _ = await visited(script, tmp_path)
+    bad = failed(steps)
+    assert (bad.name, bad.state, bad.exit_code) == ("tls", "tls", 5)
+    assert "certificate" in bad.reason
+
+
+async def test_a_server_with_old_ciphers_names_the_switch_that_helps(tmp_path: Path) -> None:
+    script = Script(ciphers="AES256-GCM-SHA384")
+    steps, account = await visited(script, tmp_path)
+    bad = failed(steps)
+    assert (bad.name, bad.exit_code) == ("tls", 5)
+    assert "legacy_tls=true" in view.advice(bad, account, profile("generic"), "en")
+    settings = AccountSettings(connect_timeout=3, command_timeout=1, legacy_tls=True)
+    steps, _ = await visited(script, tmp_path, settings=settings)
+    assert view.exit_code(steps) == 0
+
+
+async def test_an_unknown_name_and_a_closed_port_are_exit_5(tmp_path: Path) -> None:
+    steps, _ = await visited(Script(), tmp_path, host="nobody.invalid")
+    assert (failed(steps).name, failed(steps).exit_code) == ("lookup", 5)
+    steps, _ = await visited(Script(), tmp_path, port=1)
+    assert (failed(steps).name, failed(steps).exit_code) == ("connect", 5)
+
+
+async def test_a_server_that_closes_on_id_is_visited_again_without_it(tmp_path: Path) -> None:
+    script = Script(capabilities=FULL, hooks=[on("ID", closes("* BYE what?"))])
+    steps, _ = await visited(script, tmp_path)
+    assert next(step for step in steps if step.name == "id").outcome == "warning"
+    assert next(step for step in steps if step.name == "roundtrip").outcome == "ok"
+
+
+async def test_unsafe_login_is_explained(tmp_path: Path) -> None:
+    script = Script(needs_id=True, hooks=[on("EXAMINE", says("NO EXAMINE Unsafe Login. Please contact kefu@188.com"))])
+    steps, account = await visited(script, tmp_path)
+    bad = failed(steps)
+    assert bad.name == "examine"
+    assert "ID" in view.advice(bad, account, profile("generic"), "en")
+
+
+async def test_a_changing_uidvalidity_and_a_seen_flag_are_warnings(tmp_path: Path) -> None:
+    box = Mailbox(messages(2), uidvalidity=None)
+    steps, _ = await visited(Script({b"INBOX": box}, peek_sets_seen=True), tmp_path)
+    outcomes = {step.name: step.outcome for step in steps}
+    assert (outcomes["uidvalidity"], outcomes["fetch"]) == ("warning", "warning")
+    assert view.exit_code(steps) == 0
+
+
+async def test_the_short_form_is_safe_to_paste(tmp_path: Path) -> None:
+    greeting = b"* OK 10.1.2.3 ready for user@example.com (::1)\r\n"
+    boxes = {b"INBOX": Mailbox(messages(1)), b"Private-Matter": Mailbox()}
+    script = Script(
+        boxes, FULL, greeting=greeting, hooks=[on("UID FETCH", says("NO no such mail of USER@example.com"))]
+    )
+    steps, account = await visited(script, tmp_path, given(PASSWORD), slug="user-example.com")
+    for lang in ("en", "zh"):
+        shown = json.dumps(view.as_json(steps, account, profile("generic"), lang, full=False), ensure_ascii=False)
+        shown += "\n".join(view.line(step, account, lang, full=False) for step in steps)
+        for private in (PASSWORD, "user@", "USER@", "user-example", "10.1.2.3", "127.0.0.1", "Private-Matter"):
+            assert private not in shown
+    full = json.dumps(view.as_json(steps, account, profile("generic"), "en", full=True))
+    assert PASSWORD not in full
+    assert "Private-Matter" in full
