@@ -1,0 +1,141 @@
+"""Files inside a text: uuencode, yEnc and BinHex. The text itself is left as it is."""
+
+import binascii
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pybase64
+
+from services.parser.mime import transfer
+from services.parser.mime.derived import Derived
+
+_UU = re.compile(rb"begin(-base64)? [0-7]{3,6} ([^\r\n]{1,1000}?)[ \t]*\r?\n")
+_UU_END = re.compile(rb"\n(?:end|====)[ \t]*(?=\r?\n|\Z)")
+_YENC = re.compile(rb"=ybegin ([^\r\n]{1,2000})\r?\n(?:=ypart [^\r\n]*\r?\n)?")
+_YENC_NAME = re.compile(rb"name=(.+)\Z")
+_YENC_SIZE = re.compile(rb"\n=yend size=(\d{1,12})")
+_YENC_PART = re.compile(rb"\bpart=\d")
+_YENC_ESCAPE = re.compile(rb"=(.)", re.DOTALL)
+_YENC_SHIFT = bytes((octet - 42) & 255 for octet in range(256))
+_BINHEX_MARK = b"(This file must be converted with BinHex"
+_BINHEX = re.compile(rb"\(This file must be converted with BinHex[^\r\n]*(?:\r?\n)+[ \t]*:([^:]+):?")
+_BINHEX_ALPHABET = rb"""!"#$%&'()*+,-012345689@ABCDEFGHIJKLMNPQRSTUVXYZ[`abcdefhijklmpqr"""
+_BASE64_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_FROM_BINHEX = bytes.maketrans(_BINHEX_ALPHABET, _BASE64_ALPHABET)
+_NOT_BINHEX = bytes(set(range(256)) - set(_BINHEX_ALPHABET))
+_RUN = re.compile(rb"(.)?\x90(.)", re.DOTALL)
+_MOST = 100
+_LARGEST = 64 << 20
+
+Found = tuple[Derived, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """The files in order of appearance with offset and length in the octets searched, and codes of repairs."""
+
+    files: tuple[Derived, ...] = ()
+    defects: tuple[str, ...] = ()
+
+
+def extract(data: bytes) -> Embedded:
+    """The files in the decoded octets of a text part, at most 100. Never raises; linear; cheap where there is none."""
+    found: list[Found] = []
+    for mark, read in ((b"begin", _uuencoded), (b"=ybegin ", _yencoded), (_BINHEX_MARK, _binhexed)):
+        if mark in data:
+            found += _all(data, mark, read, _MOST - len(found))
+    if not found:
+        return Embedded()
+    found.sort(key=lambda item: item[0].offset)
+    return Embedded(tuple(file for file, _ in found), tuple(dict.fromkeys(code for _, code in found if code)))
+
+
+def _all(data: bytes, mark: bytes, read: Callable[[bytes, int], Found | None], most: int) -> Iterator[Found]:
+    """Every file that starts with ``mark`` at the start of a line."""
+    at = data.find(mark)
+    while at >= 0 and most > 0:
+        item = read(data, at) if at == 0 or data[at - 1] in b"\r\n" else None
+        if item is not None:
+            yield item
+            most -= 1
+        at = data.find(mark, at + (item[0].length if item else len(mark)))
+
+
+def _uuencoded(data: bytes, at: int) -> Found | None:
+    head = _UU.match(data, at)
+    if head is None or not (head[1] or _looks_uuencoded(data, head.end())):
+        return None
+    end = _UU_END.search(data, head.end() - 1)
+    stop = end.start() if end else len(data)
+    content = data[head.end() : stop]
+    decoded, defect = transfer.base64(content) if head[1] else transfer.uuencode(b"begin 644 x\n" + content)
+    last = end.end() if end else len(data)
+    return _file(head[2], decoded, at, last - at), defect or (None if end else "embedded.unfinished")
+
+
+def _looks_uuencoded(data: bytes, at: int) -> bool:
+    """The first line has the length that its first character announces, give or take a checksum and lost blanks."""
+    stop = data.find(b"\n", at, at + 200)
+    line = data[at : stop if stop >= 0 else at + 200].rstrip(b"\r")
+    if not line or not 32 <= line[0] <= 96:
+        return line.rstrip() in {b"`", b"end"}
+    letters = -(-((line[0] - 32) & 63) // 3) * 4
+    return len(line.rstrip()) - 1 <= letters + 2 and len(line) - 1 >= min(letters, 1)
+
+
+def _yencoded(data: bytes, at: int) -> Found | None:
+    head = _YENC.match(data, at)
+    if head is None:
+        return None
+    tail = data.find(b"\n=yend", head.end() - 1)
+    stop = tail if tail >= 0 else len(data)
+    content = data[head.end() : stop].replace(b"\r", b"").replace(b"\n", b"")
+    decoded = _YENC_ESCAPE.sub(_unescaped, content).translate(_YENC_SHIFT)
+    said = _YENC_SIZE.match(data, stop)
+    short = said is None or int(said[1]) != len(decoded)
+    name = _YENC_NAME.search(head[1])
+    last = data.find(b"\n", stop + 1) if tail >= 0 else len(data)
+    length = (last if last >= 0 else len(data)) - at
+    code = "embedded.partial" if _YENC_PART.search(head[1]) else ("embedded.damaged" if short else None)
+    return _file(name[1].strip() if name else b"", decoded, at, length), code
+
+
+def _unescaped(found: re.Match[bytes]) -> bytes:
+    return bytes([(found[1][0] - 64) & 255])
+
+
+def _binhexed(data: bytes, at: int) -> Found | None:
+    """BinHex 4.0 (RFC 1741 appendix): header, data fork and resource fork; the data fork is the file."""
+    head = _BINHEX.match(data, at)
+    if head is None:
+        return None
+    letters = head[1].translate(_FROM_BINHEX, _NOT_BINHEX)
+    letters = letters[: len(letters) - (len(letters) % 4 == 1)]
+    try:
+        packed = pybase64.b64decode(letters + b"=" * (-len(letters) % 4))
+    except binascii.Error:
+        return None
+    content = _unpacked(packed)
+    named = 1 + (content[0] if content else 0)
+    size = int.from_bytes(content[named + 11 : named + 15], "big")
+    file = content[named + 21 : named + 21 + size]
+    sound = len(content) > named + 21 and len(file) == size
+    return _file(content[1:named], file, at, head.end() - at), None if sound else "embedded.damaged"
+
+
+def _unpacked(packed: bytes) -> bytes:
+    """Runs: octet, 0x90, count; 0x90 followed by nought is 0x90 itself. More than 64 MiB is not unpacked."""
+    size = len(packed) + sum(run[2][0] for run in _RUN.finditer(packed))
+    return _RUN.sub(_run, packed) if size <= _LARGEST else b""
+
+
+def _run(found: re.Match[bytes]) -> bytes:
+    count = found[2][0]
+    if count == 0:
+        return (found[1] or b"") + b"\x90"
+    return found[1] * count if found[1] else b"\x90" * (count - 1)
+
+
+def _file(name: bytes, data: bytes, at: int, length: int) -> Derived:
+    return Derived(name.decode("utf-8", "replace").replace("\0", "") or None, None, data, at, length)
