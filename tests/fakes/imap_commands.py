@@ -84,8 +84,8 @@ def authenticate(state: State, mechanism: str, message: bytes) -> Reply | None:
     if mechanism == "PLAIN":
         _, user, secret = text.split("\0")
         return sign_in(state, user, secret)
-    found = re.search(r"auth=Bearer ([^\1]+)\1", text)
-    named = re.search(r"user=([^\1]*)\1" if mechanism == "XOAUTH2" else r"a=([^,]*),", text)
+    found = re.search(r"auth=Bearer ([^\x01]+)\x01", text)
+    named = re.search(r"user=([^\x01]*)\x01" if mechanism == "XOAUTH2" else r"a=([^,]*),", text)
     token, user = (found[1] if found else ""), (named[1] if named else "")
     reply = sign_in(state, user.replace("=2C", ",").replace("=3D", "="), token, token=True)
     return reply if reply.tagged.startswith(b"OK") else None

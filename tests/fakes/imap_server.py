@@ -86,6 +86,8 @@ async def serve(script: Script, folder: Path) -> AsyncIterator[Server]:
         for task in list(server.tasks):
             task.cancel()
         await asyncio.gather(*server.tasks, return_exceptions=True)
+        for _ in range(5):
+            await asyncio.sleep(0)  # aborted transports of both ends close in the next turns of the loop
 
 
 def _accepted(server: Server, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

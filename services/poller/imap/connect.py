@@ -24,7 +24,7 @@ _EYEBALLS = 0.25
 
 async def connect(endpoint: Endpoint, limits: Limits) -> tuple[Connection, Facts]:
     """TCP, TLS (implicit or STARTTLS), greeting, CAPABILITY within ``connect_timeout``. Raises ImapError."""
-    connection = Connection(limits)
+    connection = Connection(limits, secure=endpoint.tls == "implicit")
     try:
         async with asyncio.timeout(limits.connect_timeout):
             return connection, await _establish(connection, endpoint)
@@ -52,17 +52,19 @@ async def _reach(connection: Connection, endpoint: Endpoint, context: ssl.SSLCon
     loop = asyncio.get_running_loop()
     name = endpoint.host if context is not None else None
     problem: OSError | None = None
-    for target in endpoint.addresses or (endpoint.host,):
+    targets = endpoint.addresses or (endpoint.host,)
+    for target in targets:
         try:
-            await loop.create_connection(
-                lambda: connection,
-                target,
-                endpoint.port,
-                ssl=context,
-                server_hostname=name,
-                happy_eyeballs_delay=_EYEBALLS,
-            )
-        except ssl.SSLError as error:
+            async with asyncio.timeout(connection.limits.connect_timeout / len(targets)):
+                await loop.create_connection(
+                    lambda: connection,
+                    target,
+                    endpoint.port,
+                    ssl=context,
+                    server_hostname=name,
+                    happy_eyeballs_delay=_EYEBALLS,
+                )
+        except (ssl.SSLError, ConnectionResetError, ConnectionAbortedError) as error:
             raise tls.failure(error, endpoint.host, legacy=endpoint.legacy_tls) from error
         except OSError as error:
             problem = error
@@ -82,7 +84,7 @@ def _unreachable(problem: OSError | None, endpoint: Endpoint) -> str:
 async def _starttls(connection: Connection, endpoint: Endpoint, context: ssl.SSLContext) -> None:
     answer = await command(connection, "STARTTLS")
     if answer.kind != "OK":
-        raise TlsSecurity("the server refused STARTTLS; use implicit TLS (port 993)", detail=answer.text)
+        raise TlsSecurity("the server refused STARTTLS; use implicit TLS (port 993)")
     if connection.failure is not None:
         raise connection.failure
     try:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from services.poller.domain.uidset import UidSet
+from services.poller.domain.uidset import MAX_UID, UidSet
 
 _ATOM = re.compile(rb"[A-Za-z0-9!#$&'+,./:;<=>?@\[\]^_`|~-]+")
 _QUOTABLE = re.compile(rb"[\x20-\x7e]*")
@@ -82,4 +82,7 @@ def sequence_sets(uids: UidSet, size: int = SET_BYTES) -> Iterator[tuple[bytes, 
 
 def _sequence(ranges: list[tuple[int, int]]) -> tuple[bytes, UidSet]:
     part = UidSet.from_ranges(ranges)
-    return part.text().encode("ascii"), part
+    text = ",".join(
+        str(low) if low == high else f"{low}:{high if high < MAX_UID else '*'}" for low, high in part.ranges
+    )
+    return text.encode("ascii"), part

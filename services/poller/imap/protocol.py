@@ -30,9 +30,10 @@ _STATUSES = frozenset({b"OK", b"NO", b"BAD", b"BYE", b"PREAUTH"})
 class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
     """Events in, commands out; ``failure`` is set once and for ever when the connection cannot be used any more."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, *, secure: bool = True) -> None:
         super().__init__(asyncio.get_running_loop())
         self.limits = limits
+        self.secure = secure
         self.events = EventLog()
         self.greeting: Status | None = None
         self.failure: ImapError | None = None
@@ -55,21 +56,23 @@ class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
         self._watch.progress(len(d), self.loop.time())
         if self.failure is not None:
             return
-        if self.upgrading:
-            self.fail(TlsSecurity("the server sent data between its answer to STARTTLS and the TLS handshake"))
-            return
         try:
             if self.received > BEFORE_SIGN_IN and self.state in {"CONNECTED", NONAUTH}:
                 raise ResponseTooLarge(f"the server sent more than {BEFORE_SIGN_IN} bytes before the sign-in")
             self._framer.feed(d)
+            self._refuse_clear_text(began=not self._framer.between)
         except ImapError as error:
             self.fail(error)
         self._watch.inside = not self._framer.between
-        self._wake()
+        self.wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See asyncio.Protocol."""
         self.fail(ConnectionLost("the connection was lost", detail=type(exc).__name__ if exc else ""))
+
+    def _refuse_clear_text(self, *, began: bool) -> None:
+        if self.upgrading and began:
+            raise TlsSecurity("the server sent data between its answer to STARTTLS and the TLS handshake")
 
     def fail(self, error: ImapError) -> None:
         """Close for good: everything in flight failed with ``error``; only the first one counts."""
@@ -80,7 +83,7 @@ class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
         self._framer.drop()
         if self.transport is not None:
             self.transport.abort()
-        self._wake()
+        self.wake()
 
     def drop(self) -> None:
         """Close without a reason of the server's, and remove the files that nobody will read."""
@@ -93,6 +96,7 @@ class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
     def secured(self, transport: asyncio.Transport) -> None:
         """TLS is up: forget everything that was said in clear."""
         self.transport = transport
+        self.secure = True
         self.events = EventLog()
         self.capabilities = {"IMAP4REV1"}
         self.upgrading = False
@@ -197,10 +201,6 @@ class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
         self._watch.stop()
         await self._wait()
 
-    def nudge(self) -> None:
-        """Let a waiting ``something`` return."""
-        self._wake()
-
     async def _wait(self) -> None:
         self._waiter = self.loop.create_future()
         try:
@@ -212,7 +212,8 @@ class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
         finally:
             self._waiter = None
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Let whoever waits look again."""
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
@@ -221,6 +222,7 @@ class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
     def _emit(self, parts: list[Part]) -> None:
         line = parts[0]
         assert isinstance(line, bytes)
+        self._refuse_clear_text(began=True)
         if self.failure is not None:
             discard(parts)
         elif line[:2] == b"* ":
@@ -249,13 +251,16 @@ class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
             self.events.gone(parts)
         elif number is not None and word in {b"EXISTS", b"EXPUNGE"}:
             self.events.count(number, word)
-        self._count(exchange, parts)
+        if exchange is not None:
+            exchange.count(parts, self.item_cap, self.byte_cap)
         discard(parts)
 
     def _status(self, line: bytes) -> None:
         said = status(line)
         if said is None:
             return
+        if not self.secure:
+            said = Status(said.kind, "", b"", "")  # what is said in clear is never believed nor shown
         self.events.said(said)
         if self.greeting is None:
             self.greeting = said
@@ -268,19 +273,11 @@ class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
     def _queue(self, exchange: Exchange, parts: list[Part]) -> None:
         exchange.frames.append(parts)
         exchange.queued += weight(parts)
-        self._count(exchange, parts)
+        exchange.count(parts, self.item_cap, self.byte_cap)
         if exchange.queued > self.limits.queue and not self._paused:
             self._paused = True
             self._watch.stop()
             self.transport.pause_reading()
-
-    def _count(self, exchange: Exchange | None, parts: list[Part]) -> None:
-        if exchange is None:
-            return
-        exchange.items += 1
-        exchange.bytes += len(parts[0]) if isinstance(parts[0], bytes) else 0
-        if exchange.items > self.item_cap or exchange.bytes > self.byte_cap:
-            raise ResponseTooLarge(f"the answer to {exchange.name} has no end ({exchange.items} responses)")
 
     def _tagged(self, line: bytes) -> None:
         tag, _, rest = line.partition(b" ")

@@ -200,7 +200,7 @@ class Session:
     def interrupt(self) -> None:
         """End a running ``idle`` at once; it returns its events in the normal way."""
         self._stop.set()
-        self._connection.nudge()
+        self._connection.wake()
 
     async def noop(self) -> Events:
         """NOOP; all events seen so far, as ``take_events``."""

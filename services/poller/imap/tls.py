@@ -38,10 +38,10 @@ def failure(error: OSError, host: str, *, legacy: bool) -> ImapError:
     if isinstance(error, ssl.SSLCertVerificationError):
         reason = f"the certificate of {host} is not valid: {error.verify_message or 'verification failed'}"
         return TlsSecurity(reason + "; it is never accepted, a private CA needs --ca-file")
+    advice = "" if legacy else "; an old server may need the account setting legacy_tls=true (verification stays on)"
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError) or not isinstance(error, ssl.SSLError):
-        return NetworkError(f"{host} closed the connection during the TLS handshake")
+        return NetworkError(f"{host} closed the connection during the TLS handshake{advice}")
     name = error.reason or "TLS error"
     if name in {"WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG"}:
         return TlsCompatibility(f"{host} does not speak TLS on this port ({name}); check --port and --tls")
-    advice = "" if legacy else "; an old server may need the account setting legacy_tls=true (verification stays on)"
     return TlsCompatibility(f"no common TLS version or cipher with {host} ({name}){advice}")
