@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import islice
+
+from msgspec import Struct
 
 from services.common.email import EmailAddress
 from services.parser.mime import words
@@ -11,10 +12,11 @@ from services.parser.mime import words
 _PLAIN = re.compile(r"[^\s\"(),:;<>@\[\]\\]++@([A-Za-z0-9.-]++)")
 _NAMED = re.compile(r"(?:\"([^\"\\]*+)\"|([^\"(),:;<>@\[\]\\]*+))\s*+<([^\s\"(),:;<>@\[\]\\]++)@([A-Za-z0-9.-]++)>")
 _TOKEN = re.compile(
-    r"=\?[^?\s]{1,100}\?[bBqQ]\?[^?<>]{0,1000}\?=|\"(?:[^\"\\]|\\.)*+\"|\\.|\[[^\[\]]{0,100}\]|[(),:;<>]"
-    r"|[^\"\\(),:;<>=\[]+|.",
+    r"=\?[^?\s]{1,100}\?[bBqQ]\?[^?<>]{0,1000}\?=|\"(?:[^\"\\]|\\.)*+\"|\\.|\[[^\[\]]{0,100}\]|\(++|\)++"
+    r"|[,:;<>]|[^\"\\(),:;<>=\[]+|.",
     re.DOTALL,
 )
+_WITHOUT_COMMENTS = re.compile(_TOKEN.pattern.replace(r"|\(++|\)++", "").replace("(),:", ",:"), re.DOTALL)
 _BLANKS = re.compile(r"\s+")
 _AROUND_AT = re.compile(r"\s*+@\s*+")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
@@ -81,14 +83,13 @@ def _label(label: str) -> str:
     return text
 
 
-@dataclass(slots=True)
-class _Mailbox:
+class _Mailbox(Struct):
     """What was read of one list element."""
 
     group: str | None = None
-    phrase: list[str] = field(default_factory=list)
-    angle: list[str] = field(default_factory=list)
-    comment: list[str] = field(default_factory=list)
+    phrase: list[str] = []
+    angle: list[str] = []
+    comment: list[str] = []
     bracketed: bool = False
     inside: bool = False
     addressed: bool = False
@@ -96,27 +97,31 @@ class _Mailbox:
 
 
 def _general(value: str) -> Iterator[EmailAddress]:
-    items = _TOKEN.findall(value)
-    comments = _balanced(items)
-    for box in _mailboxes(items, comments=comments):
+    for box in _mailboxes(_items(value)):
         address = _mailbox(box)
         if address is not None:
             yield address
 
 
-def _balanced(items: list[str]) -> bool:
-    """True when every comment is closed; else brackets are read as text."""
+def _items(value: str) -> list[str]:
+    """The tokens of a list; brackets that do not balance are text."""
+    items: list[str] = _TOKEN.findall(value)
+    if "(" not in value:
+        return items
     depth = 0
     for item in items:
-        depth = depth + 1 if item == "(" else max(depth - (item == ")"), 0)
-    return depth == 0
+        if item[0] == "(":
+            depth += len(item)
+        elif item[0] == ")":
+            depth = max(depth - len(item), 0)
+    return items if depth == 0 else _WITHOUT_COMMENTS.findall(value)
 
 
-def _mailboxes(items: list[str], *, comments: bool) -> Iterator[_Mailbox]:
+def _mailboxes(items: list[str]) -> Iterator[_Mailbox]:
     box, depth = _Mailbox(), 0
     for item in items:
-        if comments and (depth or item == "("):
-            depth += (item == "(") - (item == ")")
+        if depth or (item[0] == "(" and not item.strip("(")):
+            depth = max(depth + (len(item) if item[0] == "(" else -len(item) if item[0] == ")" else 0), 0)
             box.comment.append(item)
         elif item in _DELIMITERS:
             ended = _delimit(box, item)

@@ -1,8 +1,9 @@
 """The Email object put together from the parts: nothing is decided here that a module of its own can decide."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from hashlib import sha256
+
+from msgspec import Struct
 
 from services.common.email import (
     Defect,
@@ -31,15 +32,14 @@ def sha256_of(raw: bytes) -> Callable[[], str]:
     return lambda: sha256(raw).hexdigest()
 
 
-@dataclass(slots=True)
-class _Work:
+class _Work(Struct):
     """What is known so far of one message."""
 
     tree: Tree
     chosen: body.Choice
-    leaves: dict[str, Leaf] = field(default_factory=dict)
-    values: dict[str, texts.BodyText] = field(default_factory=dict)
-    parts: dict[str, EmailBodyPart] = field(default_factory=dict)
+    leaves: dict[str, Leaf] = {}
+    values: dict[str, texts.BodyText] = {}
+    parts: dict[str, EmailBodyPart] = {}
 
 
 def message(data: Octets, load: Load, digest: Callable[[], str], limits: Limits, *, keep_data: bool = True) -> Parsed:

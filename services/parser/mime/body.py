@@ -1,14 +1,13 @@
 """Which parts are the body (RFC 8621 section 4.1.4): the algorithm of the standard, with a stack for its recursion."""
 
-from dataclasses import dataclass, field
+from msgspec import Struct
 
 from services.parser.mime.scanner import Part
 
 _MEDIA = ("image/", "audio/", "video/")
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """Leaves of the text body, of the HTML body, and all others."""
 
     text: list[Part]
@@ -16,8 +15,7 @@ class Choice:
     attachments: list[Part]
 
 
-@dataclass(slots=True)
-class _Level:
+class _Level(Struct):
     """One multipart on the way; a list is None where the alternative around it has closed it."""
 
     parts: list[Part]
@@ -26,8 +24,8 @@ class _Level:
     text: list[Part] | None
     html: list[Part] | None
     index: int = 0
-    text_before: int = field(init=False)
-    html_before: int = field(init=False)
+    text_before: int = -1
+    html_before: int = -1
 
     def __post_init__(self) -> None:
         self.text_before = len(self.text) if self.text is not None else -1

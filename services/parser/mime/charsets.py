@@ -6,10 +6,10 @@ windows-1252.
 
 import codecs
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 
 import chardetng_py
+from msgspec import Struct
 
 from services.parser.mime.labels import MULTI_BYTE, NOT_TEXT, STATEFUL, WHATWG
 
@@ -27,8 +27,7 @@ _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """Decoded text, the codec that made it, and how sure that is."""
 
     value: str

@@ -1,11 +1,13 @@
 """What the Content-* fields of a part say (RFC 2045, RFC 2183)."""
 
 import re
-from dataclasses import dataclass
 from urllib.parse import unquote
 
+from msgspec import Struct
+
+from services.common import transfer
 from services.common.email import Defect
-from services.parser.mime import fields, params, transfer, words
+from services.parser.mime import fields, params, words
 from services.parser.mime.fields import Header
 from services.parser.mime.limits import Limits
 
@@ -13,8 +15,7 @@ _TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+")
 _SHORT = {"text": "text/plain", "plain": "text/plain", "text/": "text/plain", "html": "text/html"}
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(Struct, frozen=True):
     """The Content-* fields of one part, in the form that the Email object wants."""
 
     type: str

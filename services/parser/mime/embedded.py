@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pybase64
 
-from services.parser.mime import transfer
+from services.common import transfer
 from services.parser.mime.derived import Derived
 
 _UU = re.compile(rb"begin(-base64)? [0-7]{3,6} ([^\r\n]{1,1000}?)[ \t]*\r?\n")

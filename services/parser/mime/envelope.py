@@ -1,7 +1,8 @@
 """The properties of the Email object that come from header fields (RFC 8621 sections 4.1.2 and 4.1.3)."""
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from services.common.email import Defect, EmailAddress
 from services.parser.mime import addresses, dates, fields, msgids, words
@@ -12,8 +13,7 @@ Addresses = tuple[EmailAddress, ...] | None
 Ids = tuple[str, ...] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(Struct, frozen=True):
     """Who wrote what to whom, and when."""
 
     message_id: Ids
@@ -53,9 +53,9 @@ def envelope(header: Header, hint: str | None, limits: Limits, defects: list[Def
         in_reply_to,
         references,
         fields.text(header, "subject", hint),
-        None if date is None else date.text,
+        date,
         None if raw_date is None else words.clean(words.unfold(fields.readable(raw_date, header.codec, hint))),
-        None if newest is None else newest.instant,
+        newest,
         listed("sender"),
         listed("from"),
         listed("to"),

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
+
+from msgspec import Struct
 
 from services.common.email import Defect
 from services.parser.mime import charsets, words
@@ -18,8 +19,7 @@ _CUTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(Struct, frozen=True):
     """The fields of one block in order: names as sent, keys in lower case, raw values as text of ``codec``."""
 
     names: list[str]

@@ -1,13 +1,14 @@
 """The decoded octets of leaves: hashed always, kept when the message lies in memory, kept for a while otherwise."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Protocol
 
+from msgspec import Struct
+
+from services.common import transfer
 from services.common.email import Defect
-from services.parser.mime import transfer
-from services.parser.mime.incremental import decoder
+from services.common.incremental import decoder
 from services.parser.mime.result import Octets
 from services.parser.mime.scanner import Part
 
@@ -16,8 +17,7 @@ _AFTER_PADDING = b"= \t\r\n"
 _BLANKS_AT_END = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(Struct, frozen=True):
     """What a leaf decodes to. ``head`` are its first octets, as many as were asked for; ``data`` all of them."""
 
     part: Part

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import lru_cache
+
+from msgspec import Struct
 
 from services.parser.mime import words
 
@@ -17,12 +18,11 @@ _PAIR = re.compile(r";\s*([\w-]+)\s*=\s*(?:\"([^\"]*)\"|([^\s;]+))")
 _PIECE = re.compile(r"([^*]+?)(?:\*(\d{1,9}))?(\*)?")
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(Struct, frozen=True):
     """The value before the first semicolon in lower case, and the parameters by lower-case name."""
 
     main: str
-    params: dict[str, str] = field(default_factory=dict)
+    params: dict[str, str] = {}
     defects: tuple[str, ...] = ()
     extended: frozenset[str] = frozenset()
     """Names that came in RFC 2231 form, which goes before the plain one."""

@@ -1,7 +1,8 @@
 """What the parser gives: the Email, and the files in it."""
 
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from services.common.email import Email
 
@@ -31,8 +32,7 @@ class Source(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(Struct, frozen=True):
     """One attachment, or a file derived from one (TNEF, uuencode).
 
     ``data`` is None where the message was read from a ``Source``: the file is then what ``encoding`` makes of
@@ -53,8 +53,7 @@ class File:
     declared_type: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
+class Parsed(Struct, frozen=True):
     """A parsed message and its files, in the order of ``email.attachments`` and then the media shown inline."""
 
     email: Email

@@ -5,7 +5,9 @@ not, the exact token decides. So the cost depends on neither depth nor the numbe
 """
 
 import re
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from services.common.email import Defect
 from services.parser.mime import content, fields
@@ -21,8 +23,7 @@ _PADDING = 256
 _GUESS_WINDOW = 65_536
 
 
-@dataclass(slots=True)
-class Part:
+class Part(Struct):
     """One part: path, fields, and where its header, body and end are in the message."""
 
     path: str
@@ -34,16 +35,14 @@ class Part:
     children: "list[Part] | None" = None
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
+class Tree(Struct, frozen=True):
     """The root and all parts in document order."""
 
     root: Part
     parts: list[Part]
 
 
-@dataclass(slots=True)
-class _Frame:
+class _Frame(Struct):
     """An open multipart: its token, what the token meant before, and the part that its children go to."""
 
     part: Part
@@ -56,21 +55,19 @@ class _Frame:
     current: Part | None = None
 
 
-@dataclass(slots=True)
-class _Scan:
+class _Scan(Struct):
     data: Octets
     end: int
     newline: bytes
     limits: Limits
     defects: list[Defect]
-    parts: list[Part] = field(default_factory=list)
-    stack: list[_Frame] = field(default_factory=list)
-    tokens: dict[bytes, _Frame] = field(default_factory=dict)
+    parts: list[Part] = []
+    stack: list[_Frame] = []
+    tokens: dict[bytes, _Frame] = {}
     longest: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Hit:
+class _Hit(Struct, frozen=True):
     """A delimiter line: where the content before it ends, where the line ends, whose it is, whether it closes."""
 
     cut: int

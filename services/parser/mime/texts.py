@@ -1,7 +1,8 @@
 """Text of the parts that people read: charset, line ends, limits, preview."""
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from services.common.email import Defect, EmailBodyValue
 from services.parser.mime import charsets
@@ -12,8 +13,7 @@ _TLD = re.compile(r"[a-z]{2}")
 _PREVIEW = 256
 
 
-@dataclass(frozen=True, slots=True)
-class BodyText:
+class BodyText(Struct, frozen=True):
     """The value for ``bodyValues``, and how it came about."""
 
     value: EmailBodyValue

@@ -3,15 +3,14 @@
 import binascii
 import re
 import unicodedata
-from collections.abc import Iterator
 from urllib.parse import unquote_to_bytes
 
-from services.parser.mime import charsets, transfer
+from services.common import transfer
+from services.parser.mime import charsets
 
-_START = re.compile(r"=\?([^?\s]{1,100})\?([bBqQ])\?")
+_WORD = re.compile(r"=\?([^?\s]{1,100})\?([bBqQ])\?(.*?)\?=", re.DOTALL)
 _FOLD = re.compile(r"[\r\n]+[ \t]?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
-_BLANK = frozenset(" \t\r\n")
 
 
 def unfold(value: str) -> str:
@@ -32,33 +31,31 @@ def text(value: str) -> str:
 
 
 def decode(value: str) -> str:
-    """Every encoded word of ``value`` decoded; text around them stays, white space between two of them goes."""
-    if "=?" not in value:
+    """Every encoded word of ``value`` decoded; text around them stays, white space between two of them goes.
+
+    Adjacent words of one charset are joined as octets first: senders split characters over them.
+    """
+    end = value.rfind("?=") + 2  # without an end behind it no start is a word, which keeps the search linear
+    if end < 2 or "=?" not in value:
         return value
-    return "".join(_joined(_tokens(value)))
-
-
-Token = tuple[str, str, bytes]  # charset, plain text, octets: either text or (charset, octets)
-
-
-def _tokens(value: str) -> Iterator[Token]:
-    """Plain stretches and encoded words, in order; one pass, since a missing ``?=`` ends the search."""
-    done = 0
-    while (start := value.find("=?", done)) >= 0:
-        head = _START.match(value, start)
-        if head is None:
-            yield "", value[done : start + 2], b""
-            done = start + 2
-            continue
-        end = value.find("?=", head.end())
-        if end < 0:
-            break
-        if start > done:
-            yield "", value[done:start], b""
-        yield head[1], "", _octets(head[2], value[head.end() : end])
-        done = end + 2
-    if done < len(value):
-        yield "", value[done:], b""
+    pieces = _WORD.split(value[:end])
+    out: list[str] = []
+    held: list[bytes] = []
+    charset = ""
+    for number in range(0, len(pieces) - 1, 4):
+        plain, label, encoding, payload = pieces[number : number + 4]
+        label = label.partition("*")[0].lower()
+        between = number > 0 and not plain.strip()
+        if held and not (between and label == charset):
+            out.append(charsets.decode(b"".join(held), charset).value)
+            held.clear()
+        if not between:
+            out.append(plain)
+        charset = label
+        held.append(_octets(encoding, payload))
+    if held:
+        out.append(charsets.decode(b"".join(held), charset).value)
+    return "".join([*out, pieces[-1], value[end:]])
 
 
 def _octets(encoding: str, payload: str) -> bytes:
@@ -68,36 +65,6 @@ def _octets(encoding: str, payload: str) -> bytes:
     if "=" not in payload:
         return raw.replace(b"_", b" ")
     return binascii.a2b_qp(raw.replace(b"==", b"=3D=").replace(b"= ", b"=3D "), header=True)
-
-
-def _joined(tokens: Iterator[Token]) -> Iterator[str]:
-    """Adjacent words of one charset are joined as octets first: senders split characters over them."""
-    charset, held, blank = "", b"", ""
-    for label, plain, octets in tokens:
-        if not label:
-            if charset and not plain.strip(" \t\r\n"):
-                blank += plain
-                continue
-            if charset:
-                yield _word(held, charset) + blank
-            charset, held, blank = "", b"", ""
-            yield plain
-        elif charset and _same(label, charset):
-            held, blank = held + octets, ""
-        else:
-            if charset:
-                yield _word(held, charset)
-            charset, held, blank = label, octets, ""
-    if charset:
-        yield _word(held, charset) + blank
-
-
-def _same(label: str, other: str) -> bool:
-    return label.partition("*")[0].lower() == other.partition("*")[0].lower()
-
-
-def _word(octets: bytes, label: str) -> str:
-    return charsets.decode(octets, label.partition("*")[0]).value
 
 
 def percent_decoded(value: str, label: str | None) -> str:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import pybase64
 
-from services.parser.mime import transfer
+from services.common import transfer
 
 _FOREIGN = re.compile(rb"[^A-Za-z0-9+/=]+")
 _AFTER_PADDING = b"= \t\r\n"
