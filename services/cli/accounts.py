@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from services.cli.authorize import authorize
 from services.cli.secret_input import secret_options
 from services.common.accounts import AccountStore
 
@@ -194,6 +195,9 @@ def apply(file: Path | None, prune: bool) -> None:
     with opened() as store:
         for line in apply_file(store, file, prune=prune):
             click.echo(line)
+
+
+accounts.add_command(authorize)
 
 
 def _field(account: Any, field: str | None) -> str:

@@ -31,11 +31,16 @@ def usable_keys(connection: Connection, source: KeySource) -> KeyWrapper:
         ConfigurationError: a stored data key needs a master key that is not here; nothing was written.
 
     """
-    needed = set(connection.scalars(select(account_keys.c.master_key_id).distinct()))
+    needed = master_key_ids(connection)
     master = source(not needed)
     if missing := needed - master.known_ids:
         raise unknown_keys(missing, master.known_ids)
     return master
+
+
+def master_key_ids(connection: Connection) -> set[str]:
+    """Ids of the master keys that wrap stored data keys."""
+    return set(connection.scalars(select(account_keys.c.master_key_id).distinct()))
 
 
 def put(

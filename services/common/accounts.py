@@ -5,7 +5,8 @@ at it once a second sees the change, and reads again only then. Renewed tokens d
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from services.common.providers import profile
 from services.common.secret import Secret
 
 __all__ = ["Account", "AccountStore", "SecretInfo", "open_accounts"]
+_ROTATION_LOCK = 0x4D57_0001
 _STORED = ("slug", "host", "port", "tls", "auth", "ca_file", "provider", "state")
 
 
@@ -149,6 +151,24 @@ class AccountStore:
         """Which secrets are set and since when; never their text."""
         with transaction(self.engine) as connection:
             return secrets.infos(connection, slug)
+
+    def key_ids(self) -> set[str]:
+        """Ids of the master keys that stored secrets need."""
+        with transaction(self.engine) as connection:
+            return secrets.master_key_ids(connection)
+
+    @contextmanager
+    def rotation(self) -> Iterator[None]:
+        """While inside, no other process rotates keys."""
+        with transaction(self.engine) as connection:
+            connection.execute(select(func.pg_advisory_xact_lock(_ROTATION_LOCK)))
+            yield
+
+    def check_start(self) -> None:
+        """At the start of a service: every needed master key is here. Raises ConfigurationError, which names them."""
+        with transaction(self.engine) as connection:
+            if secrets.master_key_ids(connection):
+                secrets.usable_keys(connection, self.keys)
 
     def check_keys(self) -> int:
         """Open every stored secret once and say how many there are. Raises ConfigurationError or Undecryptable."""

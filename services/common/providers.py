@@ -29,6 +29,7 @@ class OAuth(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     scope: str
     parameters: dict[str, str] = field(default_factory=dict)
     refresh_token_days: int | None = None
+    redirect_host: Literal["127.0.0.1", "localhost"] = "127.0.0.1"
     public_client: bool = True
 
 

@@ -1,0 +1,74 @@
+"""``mailweir secrets``: the keys that protect stored secrets."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from services.common.accounts import AccountStore
+    from services.common.master_key import MasterKeys
+
+
+@contextmanager
+def _opened() -> "Iterator[tuple[AccountStore, MasterKeys]]":
+    from services.cli.context import open_context
+    from services.common import master_key
+
+    with open_context() as context:
+        may_create = not context.accounts.key_ids()
+        yield context.accounts, master_key.load(context.home, os.environ, may_create=may_create)
+
+
+@click.group()
+def secrets() -> None:
+    """Check and rotate the keys that protect secrets.
+
+    Each account has a data key, wrapped by the master key: MAILWEIR_MASTER_KEY, MAILWEIR_MASTER_KEY_FILE or, embedded,
+    master.key in MAILWEIR_HOME. Keep a copy of it: without it the stored secrets cannot be read.
+    """
+
+
+@secrets.command()
+def check() -> None:
+    """Open every stored secret once, without showing any."""
+    with _opened() as (store, keys):
+        count = store.check_keys()
+    click.echo(f"{count} secrets, all open with master key {keys.key_id}")
+
+
+@secrets.command()
+def rotate() -> None:
+    """Seal every secret again: a new data key per account, under the newest master key.
+
+    Embedded, a new master key is made and the old one retired. On the stack put the new key first in
+    MAILWEIR_MASTER_KEY_FILE (one per line), rotate, then remove the old one.
+    """
+    with _opened() as (store, keys), store.rotation():
+        store.check_keys()
+        if keys.path is not None:
+            _rotate_file(store, keys)
+            return
+        count = store.renew_keys()
+        spare = keys.known_ids - store.key_ids()
+    click.echo(f"{count} secrets sealed again under master key {keys.key_id}")
+    if spare - {keys.key_id}:
+        click.echo(f"no longer used, may be removed: {', '.join(sorted(spare - {keys.key_id}))}")
+
+
+def _rotate_file(store: "AccountStore", keys: "MasterKeys") -> None:
+    """New key beside the old, seal again, prove it, retire the old: killed anywhere in between, both are there."""
+    from services.common.crypto import KEY_OCTETS
+    from services.common.master_key import key_id, load, write
+
+    if keys.path is None:
+        return
+    fresh = os.urandom(KEY_OCTETS)
+    write(keys.path, [fresh, *load(keys.path.parent, {}, may_create=False).keys])
+    count = store.renew_keys()
+    if store.key_ids() <= {key_id(fresh)}:
+        store.check_keys()
+        write(keys.path, [fresh])
+    click.echo(f"{count} secrets sealed again under the new master key {key_id(fresh)}; keep a copy of {keys.path}")

@@ -1,0 +1,205 @@
+"""How an owner grants access: authorization code with PKCE (RFC 6749 4.1, 7636, 9207, 9700), device code (RFC 8628).
+
+The same functions serve the command line and a web console: ``start`` gives the address to open and what to remember,
+``finish`` takes the call-back's parameters. What is remembered is used once, for ten minutes, by the session and for
+the account that it was made for.
+"""
+
+import hmac
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import msgspec
+from authlib.common.security import generate_token
+from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
+from authlib.oauth2.rfc8628 import DEVICE_CODE_GRANT_TYPE
+from msgspec import Struct
+
+from services.common import oauth_grants as grants
+from services.common.account_fields import Account
+from services.common.accounts import AccountStore
+from services.common.clock import Clock
+from services.common.errors import SignInRefused
+from services.common.oauth import Answer, Client, Granted, Refused, is_safe, read, retry_after
+from services.common.oauth_grants import Grant
+from services.common.oauth_http import Unreachable, ask
+from services.common.secret import Secret
+
+LIFE = timedelta(minutes=10)
+SLOWER = 5.0
+_PKCE_LENGTH = 64
+
+
+class AuthorizationFailed(SignInRefused):
+    """The owner did not grant access, or the call-back is not the one that was asked for."""
+
+
+class Pending(Struct, frozen=True):
+    """An authorization under way. ``session`` binds it to whoever started it."""
+
+    account: str
+    session: str
+    state: str
+    verifier: Secret
+    redirect_uri: str
+    ends_at: datetime
+
+
+class Device(Struct, frozen=True):
+    """What the device-code flow shows, and what it polls with. ``interval`` and ``life`` in seconds."""
+
+    user_code: str
+    verification_uri: str
+    complete_uri: str | None
+    code: Secret
+    interval: float
+    life: float
+
+
+class Pendings:
+    """Authorizations under way in this process; each is taken at most once."""
+
+    def __init__(self) -> None:
+        self._by_state: dict[str, Pending] = {}
+
+    def add(self, pending: Pending) -> None:
+        """Remember."""
+        self._by_state[pending.state] = pending
+
+    def take(self, state: str, session: str, now: datetime) -> Pending:
+        """The one of that state, forgotten from now on. Raises AuthorizationFailed for a foreign, used or old one."""
+        found = self._by_state.pop(state, None)
+        if found is None or not hmac.compare_digest(found.session.encode(), session.encode()) or now >= found.ends_at:
+            raise AuthorizationFailed(
+                "this call-back was not asked for here, was used already or came too late: start again"
+            )
+        return found
+
+
+def start(account: Account, client: Client, redirect_uri: str, *, session: str, now: datetime) -> tuple[str, Pending]:
+    """The address that the owner opens, and what to remember. Raises AuthorizationFailed without an address."""
+    if client.authorize_url is None:
+        raise AuthorizationFailed(f"account {account.slug} has no oauth_authorize_url")
+    state, verifier = generate_token(32), generate_token(_PKCE_LENGTH)
+    url: str = prepare_grant_uri(
+        client.authorize_url,
+        client.client_id,
+        "code",
+        redirect_uri,
+        client.scope,
+        state,
+        code_challenge=create_s256_code_challenge(verifier),
+        code_challenge_method="S256",
+        **{"login_hint": account.user, **client.parameters},
+    )
+    return url, Pending(account.slug, session, state, Secret(verifier), redirect_uri, now + LIFE)
+
+
+def code_of(pending: Pending, client: Client, found: Mapping[str, str]) -> Secret:
+    """The authorization code of a call-back. Raises AuthorizationFailed: other state or issuer, or a refusal."""
+    if not hmac.compare_digest(found.get("state", "").encode(), pending.state.encode()):
+        raise AuthorizationFailed("the call-back carries another state than was sent: nothing was stored, start again")
+    if client.issuer and "iss" in found and found["iss"] != client.issuer:
+        raise AuthorizationFailed("the call-back comes from another issuer than was asked: nothing was stored")
+    if "error" in found:
+        code = "".join(character for character in found["error"][:60] if character.isalnum() or character in "_.-")
+        raise AuthorizationFailed(f"access was not granted ({code})")
+    if not found.get("code"):
+        raise AuthorizationFailed("the call-back carries no code")
+    return Secret(found["code"])
+
+
+async def exchange(pending: Pending, client: Client, code: Secret, secret: Secret | None) -> Granted:
+    """Tokens for a code. Raises AuthorizationFailed or Unreachable."""
+    form = {
+        "grant_type": "authorization_code",
+        "code": code.reveal(),
+        "redirect_uri": pending.redirect_uri,
+        "code_verifier": pending.verifier.reveal(),
+    }
+    result = read(await ask(client, client.token_url, form, secret))
+    if isinstance(result, Refused):
+        raise AuthorizationFailed(f"the token endpoint did not take the code ({result.code})")
+    return result
+
+
+async def start_device(client: Client, secret: Secret | None) -> Device:
+    """Ask for a device code (RFC 8628 section 3.1). Raises AuthorizationFailed or Unreachable."""
+    if client.device_url is None:
+        raise AuthorizationFailed("this provider has no device flow here: set oauth_device_url, or leave out --device")
+    answer = await ask(client, client.device_url, {"scope": client.scope} if client.scope else {}, secret)
+    found = _fields(answer)
+    code, user_code = found.get("device_code"), found.get("user_code")
+    uri = found.get("verification_uri") or found.get("verification_url")
+    if not (isinstance(code, str) and isinstance(user_code, str) and isinstance(uri, str) and is_safe(uri)):
+        reason = read(answer)
+        raise AuthorizationFailed(
+            f"no device code was given ({reason.code if isinstance(reason, Refused) else 'unreadable'})"
+        )
+    complete = found.get("verification_uri_complete")
+    shown = complete if isinstance(complete, str) and is_safe(complete) else None
+    return Device(
+        user_code, uri, shown, Secret(code), _number(found.get("interval"), 5), _number(found.get("expires_in"), 900)
+    )
+
+
+async def await_device(client: Client, device: Device, secret: Secret | None, clock: Clock) -> Granted:
+    """Poll until the owner has answered (RFC 8628 section 3.5). Raises AuthorizationFailed."""
+    form = {"grant_type": DEVICE_CODE_GRANT_TYPE, "device_code": device.code.reveal()}
+    interval, ends_at = device.interval, clock.monotonic() + device.life
+    while clock.monotonic() < ends_at:
+        await clock.sleep(interval)
+        try:
+            answer = await ask(client, client.token_url, form, secret)
+        except Unreachable:
+            interval *= 2
+            continue
+        result = read(answer)
+        if isinstance(result, Granted):
+            return result
+        if result.kind in {"consent", "operator", "unreadable"}:
+            raise AuthorizationFailed(f"access was not granted ({result.code})")
+        if result.code == "slow_down":
+            interval += SLOWER
+        interval = max(interval, retry_after(answer.headers) or 0.0)
+    raise AuthorizationFailed("nobody answered in time: start again")
+
+
+def keep(store: AccountStore, account: Account, client: Client, granted: Granted, now: datetime) -> None:
+    """Store what was granted, sealed; a running poller sees it. Blocks.
+
+    Raises:
+        AuthorizationFailed: it was granted for another mailbox, or there is no refresh token to keep access with.
+
+    """
+    if granted.address and "@" in account.user and granted.address.lower() != account.user.lower():
+        raise AuthorizationFailed(
+            f"{granted.address} granted access, but account {account.slug} is {account.user}: sign in as that one"
+        )
+    if granted.refresh_token is None:
+        raise AuthorizationFailed(
+            "the provider gave no refresh token, so access would end soon: ask for offline access in oauth_scope"
+        )
+    if account.auth == "password":
+        store.update(msgspec.structs.replace(account, auth="auto"))
+    store.put_secret(account.slug, grants.REFRESH, granted.refresh_token)
+    dies = granted.refresh_life or (client.dies_after_days or 0) * 86400
+    grant = Grant(renewed_at=now, dies_at=now + timedelta(seconds=dies) if dies else None)
+    grants.store_granted(store.engine, store.keys, account.slug, granted, now, grant, used=granted.refresh_token)
+
+
+def _fields(answer: Answer) -> Mapping[str, object]:
+    try:
+        found = msgspec.json.decode(answer.body)
+    except (msgspec.DecodeError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _number(value: object, otherwise: float) -> float:
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return otherwise
+    return number if 0 < number < 86_400 else otherwise
