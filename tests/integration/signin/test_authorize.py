@@ -192,14 +192,8 @@ async def test_a_bad_answer_to_the_device_request_is_told(body: bytes) -> None:
         await start_device(replace_client(token_url=endpoint.url, device_url=endpoint.url), None)
 
 
-def _device_answer() -> Reply:
-    found = {
-        "device_code": "dc",
-        "user_code": "ABCD",
-        "verification_uri": "https://x.org/d",
-        "interval": 10,
-        "expires_in": 60,
-    }
+def _device_answer(interval: int = 10) -> Reply:
+    found = {"device_code": "dc", "user_code": "ABCD", "verification_uri": "https://x.org/d", "expires_in": 60}
     return Reply(body=json.dumps(found | {"interval": interval}).encode())
 
 
