@@ -110,9 +110,12 @@ class Session:
         return await identify(self._connection, fields)
 
     async def enable(self, *names: str) -> frozenset[str]:
-        """ENABLE of those names that are advertised ("QRESYNC", "CONDSTORE"); the names that are on now."""
+        """ENABLE of those names that are advertised ("QRESYNC", "CONDSTORE"); the names that are on now.
+
+        Only before the first folder is opened (RFC 5161 section 3.1); later nothing is sent.
+        """
         wanted = [name for name in names if self.has(name) and self.has("ENABLE") and name not in self._enabled]
-        if wanted:
+        if wanted and self._opened is None:
             self._enabled |= await enable(self._connection, wanted)
         return self._enabled
 

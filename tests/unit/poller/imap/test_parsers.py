@@ -1,0 +1,168 @@
+"""Every parser of outside bytes: never anything but its own error, and the fast path equal to the slow one."""
+
+import contextlib
+import re
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.poller.domain.uidset import UidSet
+from services.poller.imap.encode import LiteralArgument, atom, quoted, sequence_sets, string
+from services.poller.imap.errors import ImapError
+from services.poller.imap.events import EventLog
+from services.poller.imap.framing import Framer
+from services.poller.imap.merging import Merger, items_of, quick_pattern
+from services.poller.imap.model import Limits
+from services.poller.imap.names import decode_utf7, display_name, encode_utf7
+from services.poller.imap.responses import list_entry, status, status_entry, uid_ranges
+from services.poller.imap.sasl import challenge_status
+from services.poller.imap.text import clean
+from services.poller.imap.tokens import Unparsable, parse
+
+LINES = st.binary(max_size=200) | st.from_regex(rb"\* \d+ FETCH \([A-Z0-9 \"\\(){}\[\]<>~+]{0,60}", fullmatch=True)
+PIECES = [
+    b"* 1 FETCH (",
+    b"UID 1 ",
+    b"BODY[] {3}\r\nabc",
+    b"FLAGS (\\A)",
+    b")",
+    b"\r\n",
+    b'"',
+    b"\\",
+    b"(",
+    b"{2}\r\n",
+    b"x",
+]
+WIRE = st.lists(st.sampled_from(PIECES) | st.binary(max_size=5), max_size=40).map(b"".join)
+
+
+@given(LINES)
+def test_parsers_raise_only_unparsable(line):
+    for parser in (lambda x: parse([x]), lambda x: list_entry([x], 0), lambda x: status_entry([x], 0), uid_ranges):
+        with contextlib.suppress(Unparsable):
+            parser(line)
+    items_of([line])
+    status(line)
+    challenge_status(line)
+
+
+@given(LINES)
+def test_cleaned_text_is_short_and_printable(raw):
+    text = clean(raw)
+    assert len(text) <= 300
+    assert not any(ord(c) < 32 or c in "\u202e\u2028\x7f\x85" for c in text)
+
+
+def frames(data: bytes, cuts: list[int], limits: Limits) -> list[list[object]]:
+    got: list[list[object]] = []
+    framer = Framer(limits, got.append)
+    edges = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
+    try:
+        for start, stop in pairwise(edges):
+            framer.feed(data[start:stop])
+    except ImapError as error:
+        got.append([type(error)])
+    framer.drop()
+    return got
+
+
+@given(WIRE, st.lists(st.integers(0, 400), max_size=8))
+def test_framing_does_not_depend_on_how_bytes_arrive(data, cuts):
+    limits = Limits(line=1000, response=5000, max_literal=100)
+    whole = frames(data, [], limits)
+    assert frames(data, cuts, limits) == whole
+    for frame in whole:
+        if len(frame) > 1:
+            assert all(isinstance(part, bytes) for part in frame)
+
+
+@given(WIRE)
+def test_framing_a_byte_at_a_time(data):
+    limits = Limits(line=1000, response=5000, max_literal=100)
+    assert frames(data, list(range(len(data))), limits) == frames(data, [], limits)
+
+
+FLAGS = st.lists(st.sampled_from(["\\Seen", "$Junk", "NonJunk", "\\Answered"]), max_size=3, unique=True)
+ITEMS = ("UID", "FLAGS", "INTERNALDATE", "RFC822.SIZE", "BODY.PEEK[]")
+
+
+@given(
+    st.integers(0, 2**33), FLAGS, st.integers(0, 10**12), st.binary(max_size=50), st.sampled_from(["BODY[]", "body[]"])
+)
+def test_quick_path_says_what_the_parser_says(uid, flags, size, body, name):
+    date = "01-Nov-2026 10:00:00 +0800"
+    head = f'* 1 FETCH (UID {uid} FLAGS ({" ".join(flags)}) INTERNALDATE "{date}" RFC822.SIZE {size} '
+    head += f"{name} {{{len(body)}}}"
+    frame = [head.encode(), body, b")"]
+    part = UidSet.range(1, 2**32 - 1)
+    fast = Merger(ITEMS, part, EventLog())
+    slow = Merger(ITEMS, part, EventLog())
+    slow._pattern = None
+    assert list(fast.take([frame])) == list(slow.take([frame]))
+    assert quick_pattern(ITEMS) is not None
+
+
+def test_quick_pattern_only_for_the_common_items():
+    assert quick_pattern(("UID", "FLAGS")) is not None
+    assert quick_pattern(("UID", "FLAGS", "EMAILID")) is None
+    assert quick_pattern(("UID", "RFC822.SIZE", "FLAGS")) is None
+    assert quick_pattern(("UID", "BODY.PEEK[HEADER]")) is None
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=40))
+def test_modified_utf7_round_trip(text):
+    wire = encode_utf7(text)
+    assert re.fullmatch(r"[\x20-\x7e]*", wire)
+    assert decode_utf7(wire) == text
+
+
+@given(st.binary(max_size=60))
+def test_display_names_never_fail(wire):
+    assert isinstance(display_name(wire), str)
+
+
+@pytest.mark.parametrize(
+    ("wire", "name"), [("&U,BTFw-", "台北"), ("~peter/mail/&U,BTFw-/&ZeVnLIqe-", "~peter/mail/台北/日本語")]
+)
+def test_modified_utf7_example_of_rfc_3501(wire, name):
+    assert (decode_utf7(wire), encode_utf7(name)) == (name, wire)
+
+
+@pytest.mark.parametrize("text", ["&", "&AGE-", "&U,BTFw", "&!!-", "&U,BTFw-&ZeVnLIqe-x&", "&2Hz-"])
+def test_ill_formed_utf7_is_refused(text):
+    with pytest.raises(ValueError, match="UTF-7"):
+        decode_utf7(text)
+
+
+@given(st.binary(max_size=60))
+def test_no_argument_can_end_a_line(value):
+    if b"\0" in value:
+        with pytest.raises(ValueError, match="NUL"):
+            string(value)
+        return
+    encoded = string(value)
+    assert isinstance(encoded, LiteralArgument) or not set(encoded) & set(b"\r\n\0")
+    if isinstance(encoded, bytes):
+        assert parse([encoded]) == [value]
+
+
+@given(st.text(max_size=20))
+def test_atoms_and_quoted_strings_refuse_what_they_cannot_carry(value):
+    for encoder in (atom, quoted):
+        with contextlib.suppress(ValueError):
+            assert not set(encoder(value)) & set(b"\r\n\0")
+
+
+@given(st.sets(st.integers(1, 2**32 - 1), max_size=300))
+@settings(max_examples=50)
+def test_sequence_sets_cover_everything_once(uids):
+    texts, parts = [], UidSet.of(())
+    for text, part in sequence_sets(UidSet.of(uids)):
+        assert len(text) <= 800
+        assert not parts & part
+        texts.append(text)
+        parts |= part
+    assert set(parts) == uids
+    assert UidSet.parse(b",".join(texts).decode()) == parts if texts else not uids
