@@ -2,7 +2,7 @@
 
 from services.common.email import Email
 from services.parser.mime import assemble
-from services.parser.mime.leaves import InMemory, Streamed
+from services.parser.mime.leaves import Streamed
 from services.parser.mime.limits import Limits
 from services.parser.mime.result import File, Parsed, Source
 from services.parser.mime.stream import Window
@@ -18,7 +18,7 @@ def parse(raw: bytes, *, limits: Limits = Limits()) -> Email:
 
 def parse_message(raw: bytes, *, limits: Limits = Limits()) -> Parsed:
     """The message ``raw`` and its files, which hold their decoded octets."""
-    return assemble.message(raw, InMemory(raw), assemble.sha256_of(raw), limits)
+    return assemble.in_memory(raw, limits)
 
 
 def parse_source(source: Source, *, limits: Limits = Limits()) -> Parsed:
@@ -27,4 +27,4 @@ def parse_source(source: Source, *, limits: Limits = Limits()) -> Parsed:
     Raises only what ``source.read`` raises.
     """
     window = Window(source)
-    return assemble.message(window, Streamed(window), window.sha256, limits, keep_data=False)
+    return assemble.message(window, Streamed(window), window.sha256, limits, keep=False)

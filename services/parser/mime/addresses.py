@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import islice
 
 from msgspec import Struct
@@ -18,29 +19,38 @@ _TOKEN = re.compile(
 )
 _WITHOUT_COMMENTS = re.compile(_TOKEN.pattern.replace(r"|\(++|\)++", "").replace("(),:", ",:"), re.DOTALL)
 _BLANKS = re.compile(r"\s+")
+_SPECIAL = re.compile(r"[\"(:;\\]")
+_CACHED = 256
 _AROUND_AT = re.compile(r"\s*+@\s*+")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
 def parse(value: str, limit: int = 10_000) -> tuple[EmailAddress, ...]:
     """Mailboxes of an unfolded field in order, groups flattened; never more than ``limit``."""
-    single = _single(value.strip())
+    return _cached(value, limit) if len(value) <= _CACHED else _parse(value, limit)
+
+
+def _parse(value: str, limit: int) -> tuple[EmailAddress, ...]:
+    single = _single(value)
     if single is not None:
         return (single,)
-    if '"' not in value and "(" not in value and ":" not in value and ";" not in value and "\\" not in value:
-        pieces = [piece.strip() for piece in value.split(",", limit)[:limit]]
-        simple = [_single(piece) for piece in pieces if piece]
+    if _SPECIAL.search(value) is None:
+        pieces = value.split(",", limit)[:limit]
+        simple = [_single(piece) for piece in pieces if piece and not piece.isspace()]
         if None not in simple:
-            return tuple(address for address in simple if address is not None)
+            return tuple([address for address in simple if address is not None])
     return tuple(islice(_general(value), limit))
 
 
+_cached = lru_cache(maxsize=4096)(_parse)
+
+
 def _single(value: str) -> EmailAddress | None:
+    value = value.strip()
     match = _NAMED.fullmatch(value)
     if match:
         quoted, bare, local, domain = match.groups()
-        name = quoted if quoted is not None else bare
-        return _address(name, f"{local}@{domain.lower()}", domain, None)
+        return _address(quoted or bare, f"{local}@{domain.lower()}", domain, None)
     match = _PLAIN.fullmatch(value)
     if match:
         at = value.rfind("@")
@@ -58,6 +68,8 @@ def _address(name: str, email: str, domain: str, group: str | None) -> EmailAddr
 def _name(raw: str) -> str | None:
     if not raw:
         return None
+    if "=?" not in raw and raw.isascii() and raw.isprintable() and "  " not in raw:
+        return raw.strip() or None
     text = words.clean(words.decode(raw))
     return _BLANKS.sub(" ", text).strip() or None
 

@@ -1,24 +1,15 @@
-"""The Email object put together from the parts: nothing is decided here that a module of its own can decide."""
+"""The Email object put together: nothing is decided here that a module of its own can decide."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 
-from msgspec import Struct
-
-from services.common.email import (
-    Defect,
-    Email,
-    EmailBodyPart,
-    EmailBodyValue,
-    EmailHeader,
-    MailweirFacts,
-    PartFacts,
-    SecuredPart,
-)
-from services.parser.mime import body, fields, msgids, names, scanner, security, texts, trace
-from services.parser.mime.envelope import Envelope, envelope
-from services.parser.mime.leaves import Leaf, Load
+from services.common.email import Defect, Email, EmailBodyPart, EmailHeader, MailweirFacts, PartFacts, SecuredPart
+from services.parser.mime import body, envelope, fields, insights, msgids, parts, scanner, security, texts, trace
+from services.parser.mime.body import Choice
+from services.parser.mime.fields import Header
+from services.parser.mime.leaves import InMemory, Load
 from services.parser.mime.limits import Limits
+from services.parser.mime.parts import Leaves, Texts, Told
 from services.parser.mime.references import referenced
 from services.parser.mime.result import File, Octets, Parsed
 from services.parser.mime.scanner import Part, Tree
@@ -27,34 +18,30 @@ from services.parser.mime.version import VERSION
 _BLOCK = 1 << 20
 
 
-def sha256_of(raw: bytes) -> Callable[[], str]:
-    """The hash of octets in memory, when asked for."""
-    return lambda: sha256(raw).hexdigest()
+def in_memory(raw: bytes, limits: Limits, depth: int = 0) -> Parsed:
+    """Everything that can be said of octets in memory; ``depth`` counts the messages around this one."""
+    return message(raw, InMemory(raw), lambda: sha256(raw).hexdigest(), limits, depth=depth)
 
 
-class _Work(Struct):
-    """What is known so far of one message."""
-
-    tree: Tree
-    chosen: body.Choice
-    leaves: dict[str, Leaf] = {}
-    values: dict[str, texts.BodyText] = {}
-    parts: dict[str, EmailBodyPart] = {}
-
-
-def message(data: Octets, load: Load, digest: Callable[[], str], limits: Limits, *, keep_data: bool = True) -> Parsed:
-    """Everything that can be said of the message ``data``."""
+def message(
+    data: Octets, load: Load, digest: Callable[[], str], limits: Limits, *, keep: bool = True, depth: int = 0
+) -> Parsed:
+    """Everything that can be said of the message ``data``; ``keep`` leaves the octets of files in memory."""
     defects: list[Defect] = []
     tree = scanner.scan(data, limits, defects)
     header = tree.root.header
-    head = envelope(header, _charset_hint(tree), limits, defects)
-    work = _Work(tree, body.choose(tree.root))
-    _read(work, load, head, limits, defects)
-    structure = _structure(work)
-    shown = _shown(work)
-    facts = _facts(work, shown)
+    head = envelope.envelope(header, _charset_hint(tree), limits, defects)
+    chosen = body.choose(tree.root)
+    leaves, shown_texts = _read(tree, chosen, load, head, limits, defects)
+    inside = insights.look(leaves, shown_texts, limits, _nested(limits, depth), defects)
+    told = parts.tell(tree, leaves, shown_texts, _shown(tree, shown_texts))
+    derived = list(parts.derived(inside.files)) if inside.files else []
+    for part, facts, _ in derived:
+        told.facts[part.part_id or ""] = facts
+    derived_text = insights.derived_text(chosen, shown_texts, inside, limits)
     message_id, synthetic = _identified(head, header, data, tree.root.body)
     identity = digest()
+    listed = told.leaves
     email = Email(
         id=identity,
         blob_id=identity,
@@ -71,26 +58,31 @@ def message(data: Octets, load: Load, digest: Callable[[], str], limits: Limits,
         subject=head.subject,
         sent_at=head.sent_at,
         headers=tuple(map(EmailHeader, header.names, fields.sent(header))),
-        body_structure=structure,
-        body_values={path: text.value for path, text in work.values.items()},
-        text_body=_listed(work, work.chosen.text),
-        html_body=_listed(work, work.chosen.html),
-        attachments=_listed(work, work.chosen.attachments),
-        has_attachment=_has_attachment(work, facts),
-        preview=_preview(work),
+        body_structure=told.structure,
+        body_values={path: text.value for path, text in shown_texts.items()},
+        text_body=tuple([listed[part.path] for part in chosen.text]),
+        html_body=tuple([listed[part.path] for part in chosen.html]),
+        attachments=_attachments(chosen, listed, derived),
+        has_attachment=_has_attachment(chosen, told, derived),
+        preview=texts.preview_of(chosen.text, shown_texts, derived_text),
         mailweir=MailweirFacts(
             parser_version=VERSION,
             synthetic=synthetic,
-            parts=facts,
+            derived_text=derived_text,
+            parts=told.facts,
             received_date=head.received,
             sent_at_raw=head.sent_at_raw,
-            secured=_secured(work),
+            calendars=inside.digests(),
+            delivery_reports=tuple(inside.delivery),
+            feedback_reports=tuple(inside.feedback),
+            children=tuple(inside.children),
+            secured=_secured(tree, shown_texts),
             list=trace.mailing_list(header),
             authentication_results=trace.authentication(header),
-            defects=_ordered(defects, tree),
+            defects=_ordered(defects, tree, limits) if defects else (),
         ),
     )
-    return Parsed(email, _files(work, facts, keep=keep_data))
+    return Parsed(email, (*_files(chosen, leaves, shown_texts, keep=keep), *[file for _, _, file in derived]))
 
 
 def _charset_hint(tree: Tree) -> str | None:
@@ -100,78 +92,41 @@ def _charset_hint(tree: Tree) -> str | None:
     return next((part.content.charset for part in tree.parts if part.content.charset), None)
 
 
-def _read(work: _Work, load: Load, head: Envelope, limits: Limits, defects: list[Defect]) -> None:
+def _read(
+    tree: Tree, chosen: Choice, load: Load, head: envelope.Envelope, limits: Limits, defects: list[Defect]
+) -> tuple[Leaves, Texts]:
     """Decode every leaf, and the text of those that are the body."""
     tld = texts.country(head.from_[0].email if head.from_ else None)
-    wanted = {part.path for part in [*work.chosen.text, *work.chosen.html] if part.content.type.startswith("text/")}
-    for part in work.tree.parts:
-        if part.children is None:
-            readable = part.path in wanted
-            leaf = load(part, limits.text + 1 if readable else limits.derived, defects)
-            work.leaves[part.path] = leaf
-            if readable:
-                work.values[part.path] = texts.read(leaf, tld, limits, defects)
-
-
-def _structure(work: _Work) -> EmailBodyPart:
-    """The tree of parts, children before their parents, so that nothing recurses."""
-    built: dict[int, EmailBodyPart] = {}
-    for part in reversed(work.tree.parts):
-        content = part.content
+    shown = {part.path for part in [*chosen.text, *chosen.html] if part.content.type.startswith("text/")}
+    leaves: Leaves = {}
+    read: Texts = {}
+    for part in tree.parts:
         if part.children is not None:
-            children = tuple([built[id(child)] for child in part.children])
-            made = EmailBodyPart(part_id=None, blob_id=None, size=0, type=content.type, sub_parts=children)
-        else:
-            leaf = work.leaves[part.path]
-            made = EmailBodyPart(
-                part_id=part.path,
-                blob_id=leaf.sha256,
-                size=leaf.size,
-                type=content.type,
-                name=content.name,
-                charset=content.charset or ("us-ascii" if content.type.startswith("text/") else None),
-                disposition=content.disposition,
-                cid=content.cid,
-                language=content.language,
-                location=content.location,
-            )
-            work.parts[part.path] = made
-        built[id(part)] = made
-    return built[id(work.tree.root)]
+            continue
+        path = part.path
+        leaves[path] = leaf = load(part, limits.derived, defects)
+        if path in shown:
+            read[path] = texts.read(leaf, tld, limits, defects)
+    return leaves, read
 
 
-def _shown(work: _Work) -> set[str]:
+def _nested(limits: Limits, depth: int) -> insights.Nested | None:
+    if depth >= limits.child_depth:
+        return None
+    return lambda raw: in_memory(raw, limits, depth + 1).email
+
+
+def _shown(tree: Tree, read: Texts) -> set[str]:
     """Parts that the HTML refers to."""
-    keyed = [part for part in work.tree.parts if part.content.cid or part.content.location]
+    keyed = [part for part in tree.parts if part.content.cid or part.content.location]
     if not keyed:
         return set()
-    pages = [text.value.value for path, text in work.values.items() if work.parts[path].type == "text/html"]
-    return referenced(keyed, pages)
-
-
-def _facts(work: _Work, shown: set[str]) -> dict[str, PartFacts]:
-    facts = {}
-    for path, leaf in work.leaves.items():
-        part, text = leaf.part, work.values.get(path)
-        content = part.content
-        facts[path] = PartFacts(
-            offset=part.body,
-            length=part.end - part.body,
-            header_offset=part.start,
-            encoding=content.encoding,
-            declared_type=content.declared_type,
-            declared_charset=content.charset,
-            used_charset=text.used if text else None,
-            replacements=text.replacements if text else 0,
-            safe_name=None if text and not content.name else names.safe(content.name, path, content.type),
-            sent_name=content.name,
-            referenced=path in shown,
-        )
-    return facts
+    kinds = {part.path: part.content.type for part in tree.parts}
+    return referenced(keyed, [text.value.value for path, text in read.items() if kinds[path] == "text/html"])
 
 
 def _identified(
-    head: Envelope, header: fields.Header, data: Octets, start: int
+    head: envelope.Envelope, header: Header, data: Octets, start: int
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The Message-ID, or one made of what survives redelivery, with the name of what was made up."""
     if head.message_id:
@@ -181,66 +136,48 @@ def _identified(
     return (msgids.synthetic(said, blocks),), ("messageId",)
 
 
-def _listed(work: _Work, parts: list[Part]) -> tuple[EmailBodyPart, ...]:
-    return tuple([work.parts[part.path] for part in parts])
+Derived = list[tuple[EmailBodyPart, PartFacts, File]]
 
 
-def _has_attachment(work: _Work, facts: dict[str, PartFacts]) -> bool:
+def _attachments(chosen: Choice, told: dict[str, EmailBodyPart], derived: Derived) -> tuple[EmailBodyPart, ...]:
+    if not chosen.attachments and not derived:
+        return ()
+    return (*[told[part.path] for part in chosen.attachments], *[part for part, _, _ in derived])
+
+
+def _has_attachment(chosen: Choice, told: Told, derived: Derived) -> bool:
     """RFC 8621 section 4.1.4: something to download, so neither a picture in the text nor a signature."""
+    if derived:
+        return True
     return any(
-        not facts[part.path].referenced and part.content.type not in security.SIGNATURES
-        for part in work.chosen.attachments
+        not told.facts[part.path].referenced and part.content.type not in security.SIGNATURES
+        for part in chosen.attachments
     )
 
 
-def _preview(work: _Work) -> str:
-    for part in work.chosen.text:
-        text = work.values.get(part.path)
-        if text is not None and part.content.type == "text/plain":
-            return texts.preview(text.value.value)
-    return ""
+def _secured(tree: Tree, read: Texts) -> tuple[SecuredPart, ...]:
+    armoured = [security.inline_pgp(path, text.value.value) for path, text in read.items()]
+    return security.secured(tree.parts) + tuple([item for item in armoured if item is not None])
 
 
-def _secured(work: _Work) -> tuple[SecuredPart, ...]:
-    armoured = [security.inline_pgp(path, text.value.value) for path, text in work.values.items()]
-    return security.secured(work.tree.parts) + tuple(item for item in armoured if item is not None)
-
-
-def _ordered(defects: list[Defect], tree: Tree) -> tuple[Defect, ...]:
+def _ordered(defects: list[Defect], tree: Tree, limits: Limits) -> tuple[Defect, ...]:
     """In order of offset; a defect of a part's fields stands where the part starts."""
-    if not defects:
-        return ()
+    if len(defects) == 1 and defects[0].offset is not None:
+        return tuple(defects)
     starts = {part.path: part.start for part in tree.parts}
     placed = [
         defect if defect.offset is not None else Defect(defect.code, defect.part, starts.get(defect.part or ""))
         for defect in defects
     ]
-    return tuple(sorted(placed, key=lambda defect: defect.offset or 0))
+    ordered = sorted(dict.fromkeys(placed), key=lambda defect: defect.offset or 0)
+    if len(ordered) > limits.defects:
+        ordered = [*ordered[: limits.defects], Defect("limit.defects")]
+    return tuple(ordered)
 
 
-def _files(work: _Work, facts: dict[str, PartFacts], *, keep: bool) -> tuple[File, ...]:
-    """The attachments, and media that stand in the body without being in that list."""
-    media = [part for part in work.chosen.html if part.path not in work.values]
-    parts = {part.path: part for part in [*work.chosen.attachments, *media, *work.chosen.text]}
-    return tuple([_file(work.leaves[path], facts[path], keep=keep) for path in parts if path not in work.values])
-
-
-def _file(leaf: Leaf, facts: PartFacts, *, keep: bool) -> File:
-    part = leaf.part
-    return File(
-        part.path,
-        leaf.sha256,
-        leaf.size,
-        part.content.type,
-        part.content.name,
-        facts.safe_name or names.safe(None, part.path, part.content.type),
-        part.content.disposition,
-        leaf.data if keep else None,
-        part.body,
-        part.end - part.body,
-        part.content.encoding,
-        part.content.declared_type,
-    )
-
-
-__all__ = ["EmailBodyValue", "message", "sha256_of"]
+def _files(chosen: Choice, leaves: Leaves, read: Texts, *, keep: bool) -> Iterable[File]:
+    """The attachments, then media that stand in the body without being in that list."""
+    if not chosen.attachments and len(read) == len(leaves):
+        return ()
+    found: dict[str, Part] = {part.path: part for part in [*chosen.attachments, *chosen.html, *chosen.text]}
+    return [parts.file(part, leaves[path], keep=keep) for path, part in found.items() if path not in read]

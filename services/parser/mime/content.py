@@ -1,9 +1,11 @@
 """What the Content-* fields of a part say (RFC 2045, RFC 2183)."""
 
 import re
+from functools import lru_cache
 from urllib.parse import unquote
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from services.common import transfer
 from services.common.email import Defect
@@ -24,9 +26,9 @@ class Content(Struct, frozen=True):
     encoding: str
     disposition: str | None
     name: str | None
-    cid: str | None
-    location: str | None
-    language: tuple[str, ...] | None
+    cid: str | None = None
+    location: str | None = None
+    language: tuple[str, ...] | None = None
 
     @property
     def charset(self) -> str | None:
@@ -34,8 +36,8 @@ class Content(Struct, frozen=True):
         return self.params.params.get("charset")
 
 
-PLAIN = Content("text/plain", None, params.EMPTY, "identity", None, None, None, None, None)
-MESSAGE = Content("message/rfc822", None, params.EMPTY, "identity", None, None, None, None, None)
+PLAIN = Content("text/plain", None, params.EMPTY, "identity", None, None)
+MESSAGE = Content("message/rfc822", None, params.EMPTY, "identity", None, None)
 
 
 def parse(header: Header, part: str | None, default: Content, limits: Limits, defects: list[Defect]) -> Content:
@@ -46,34 +48,65 @@ def parse(header: Header, part: str | None, default: Content, limits: Limits, de
     raw_disposition = first.get("content-disposition")
     if raw_type is None and raw_encoding is None and raw_disposition is None and "content-id" not in first:
         return default
-    typed = params.EMPTY if raw_type is None else _value(header, raw_type, part, limits, defects)
-    disposed = params.EMPTY if raw_disposition is None else _value(header, raw_disposition, part, limits, defects)
     if len(first) != len(header.keys):
         _flag_repeats(header, part, defects)
+    length = len(raw_type or "") + len(raw_encoding or "") + len(raw_disposition or "")
+    codec = "ascii" if header.codec == "utf-8" else header.codec
+    describe = _described if length <= _CACHED else _describe
+    content, codes = describe(
+        raw_type, raw_encoding, raw_disposition, default.type, codec, (limits.field, limits.parameters)
+    )
+    if codes:
+        defects.extend(Defect(code, part) for code in codes)
+    if "content-id" in first or "content-location" in first or "content-language" in first:
+        return replace(
+            content,
+            cid=_cid(first.get("content-id")),
+            location=_location(first.get("content-location")),
+            language=_language(first.get("content-language")),
+        )
+    return content
+
+
+_CACHED = 512
+
+
+def _describe(
+    raw_type: str | None,
+    raw_encoding: str | None,
+    raw_disposition: str | None,
+    default: str,
+    codec: str,
+    bounds: tuple[int, int],
+) -> tuple[Content, tuple[str, ...]]:
+    """The content that three fields say, and the codes of what was odd."""
+    codes: list[str] = []
+    typed = params.EMPTY if raw_type is None else _value(codec, raw_type, bounds, codes)
+    disposed = params.EMPTY if raw_disposition is None else _value(codec, raw_disposition, bounds, codes)
     encoding, known = transfer.canonical(raw_encoding)
     if not known:
-        defects.append(Defect("transfer.unknown-encoding", part))
-    kind = _type(typed.main, default.type, part, defects) if raw_type is not None else default.type
-    return Content(
-        kind,
-        typed.main or None if raw_type is not None else None,
+        codes.append("transfer.unknown-encoding")
+    content = Content(
+        default if raw_type is None else _type(typed.main, default, codes),
+        typed.main or None,
         typed,
         encoding,
         disposed.main or None,
         _file_name(typed, disposed),
-        _cid(first.get("content-id")),
-        _location(header),
-        _language(first.get("content-language")),
     )
+    return content, tuple(codes)
 
 
-def _value(header: Header, raw: str, part: str | None, limits: Limits, defects: list[Defect]) -> params.Value:
-    if len(raw) > limits.field:
-        defects.append(Defect("limit.field", part))
-        raw = raw[: limits.field]
-    value = params.parse(fields.readable(raw, header.codec, None), limits.parameters)
-    if value.defects:
-        defects.extend(Defect(code, part) for code in value.defects)
+_described = lru_cache(maxsize=2048)(_describe)
+
+
+def _value(codec: str, raw: str, bounds: tuple[int, int], codes: list[str]) -> params.Value:
+    longest, most = bounds
+    if len(raw) > longest:
+        codes.append("limit.field")
+        raw = raw[:longest]
+    value = params.parse(fields.readable(raw, codec, None), most)
+    codes.extend(value.defects)
     return value
 
 
@@ -83,11 +116,11 @@ def _flag_repeats(header: Header, part: str | None, defects: list[Defect]) -> No
     defects.extend(Defect(f"header.repeated-{key}", part) for key in keys if header.repeated(key))
 
 
-def _type(main: str, default: str, part: str | None, defects: list[Defect]) -> str:
+def _type(main: str, default: str, codes: list[str]) -> str:
     """RFC 2045 section 5.2: what cannot be understood is what a part without the field is."""
     if _TYPE.fullmatch(main):
         return main
-    defects.append(Defect("content-type.damaged", part))
+    codes.append("content-type.damaged")
     known = _SHORT.get(main)
     if known:
         return known
@@ -107,8 +140,7 @@ def _cid(raw: str | None) -> str | None:
     return unquote(text.strip()) or None
 
 
-def _location(header: Header) -> str | None:
-    raw = header.first.get("content-location")
+def _location(raw: str | None) -> str | None:
     return re.sub(r"\s+", "", words.text(raw)) or None if raw else None
 
 

@@ -1,8 +1,7 @@
 """Header blocks cut into fields (RFC 5322 section 2.2), damaged ones included."""
 
 import re
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -22,10 +21,10 @@ _CUTS = {
 class Header(Struct, frozen=True):
     """The fields of one block in order: names as sent, keys in lower case, raw values as text of ``codec``."""
 
-    names: list[str]
-    keys: list[str]
-    values: list[str]
-    first: dict[str, str]
+    names: Sequence[str]
+    keys: Sequence[str | None]
+    values: Sequence[str]
+    first: Mapping[str | None, str]
     codec: str
     end: int | None = None
     """Where the body starts when a line that is no field ended the block, counted from the block's first octet."""
@@ -43,12 +42,22 @@ class Header(Struct, frozen=True):
         return len(self.first) != len(self.keys) and self.keys.count(key) > 1
 
 
-NOTHING = Header([], [], [], {}, "ascii")
+NOTHING = Header((), (), (), {}, "ascii")
 
 
-@lru_cache(maxsize=4096)
-def _key(name: str) -> str:
-    return name.lower() if _NAME.fullmatch(name) else ""
+_KEYS: dict[str, str] = {}
+"""Names that were seen, by their key: a cache, bounded in number and length."""
+_MOST_KEYS = 4096
+
+
+def _key(name: str) -> str | None:
+    """The name in lower case, None when it is no field name."""
+    known = _KEYS.get(name)
+    if known is None and _NAME.fullmatch(name):
+        known = name.lower()
+        if len(name) <= _LONGEST_NAME and len(_KEYS) < _MOST_KEYS:
+            _KEYS[name] = known
+    return known
 
 
 def parse(block: bytes, start: int, part: str | None, defects: list[Defect]) -> Header:
@@ -57,14 +66,12 @@ def parse(block: bytes, start: int, part: str | None, defects: list[Defect]) -> 
         return NOTHING
     text, codec = _text(block)
     pieces = _pieces(text)
-    split = [piece.partition(":") for piece in pieces]
-    names = [name for name, _, _ in split]
-    if len(max(names, key=len)) <= _LONGEST_NAME and all(colon for _, colon, _ in split):
-        keys = list(map(_key, names))
-        if "" not in keys:
-            values = [value for _, _, value in split]
-            return Header(names, keys, values, dict(zip(reversed(keys), reversed(values), strict=True)), codec)
-    return _damaged(text, pieces, codec, start, part, defects)
+    names, colons, values = zip(*[piece.partition(":") for piece in pieces], strict=True)
+    known = list(map(_KEYS.get, names))
+    keys = list(map(_key, names)) if None in known else known
+    if None in keys or "" in colons:
+        return _damaged(text, pieces, codec, start, part, defects)
+    return Header(names, keys, values, dict(zip(keys[::-1], values[::-1], strict=True)), codec)
 
 
 def _text(block: bytes) -> tuple[str, str]:
@@ -87,9 +94,9 @@ def _pieces(text: str) -> list[str]:
 
 def _line_end(text: str) -> str:
     """The line end of the whole block, empty when mixed."""
-    returns = text.count("\r")
-    if not returns:
+    if "\r" not in text:
         return "\n"
+    returns = text.count("\r")
     feeds = text.count("\n")
     if not feeds:
         return "\r"
@@ -112,7 +119,7 @@ def _damaged(text: str, pieces: list[str], codec: str, start: int, part: str | N
         if not (following and _is_field(*following[0].partition(":")[:2])):
             end = offset
             break
-    keys = [name.lower() for name in names]
+    keys: list[str | None] = [name.lower() for name in names]
     first = dict(zip(reversed(keys), reversed(values), strict=True))
     return Header(names, keys, values, first, codec, end)
 
@@ -132,12 +139,12 @@ def _placed(text: str, pieces: list[str], codec: str) -> Iterator[tuple[int, str
         offset += len(piece.encode(codec))
 
 
-def sent(header: Header) -> list[str]:
+def sent(header: Header) -> Sequence[str]:
     """Raw values for ``headers``: NUL dropped, octets that are no UTF-8 replaced (RFC 8621 section 4.1.2.1)."""
     values = header.values
     if header.codec == "latin-1":
         values = [value if value.isascii() else value.encode("latin-1").decode("utf-8", "replace") for value in values]
-    if any("\0" in value for value in values):
+    if "\0" in "".join(values):
         values = [value.replace("\0", "") for value in values]
     return values
 

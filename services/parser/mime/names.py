@@ -53,3 +53,9 @@ def _shortened(name: str) -> str:
 def extension(media_type: str) -> str:
     """The usual ending for a type, with its dot; ``.bin`` when there is none."""
     return _EXTENSIONS.get(media_type) or mimetypes.guess_extension(media_type) or ".bin"
+
+
+@lru_cache(maxsize=512)
+def media_type(name: str | None) -> str:
+    """The type that a file name suggests."""
+    return (name and mimetypes.guess_type(name[-64:])[0]) or "application/octet-stream"

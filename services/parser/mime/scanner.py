@@ -125,7 +125,7 @@ def _step(state: _Scan, position: int) -> int | None:
 
 def _last_part(state: _Scan, frame: _Frame, start: int) -> Part:
     """Everything behind the last part that is counted, as it is."""
-    kept = content.Content("application/octet-stream", None, content.PLAIN.params, "identity", *[None] * 5)
+    kept = content.Content("application/octet-stream", None, content.PLAIN.params, "identity", None, None)
     part = Part(
         f"{frame.adopter.path}.{len(frame.adopter.children or ()) + 1}".lstrip("."),
         fields.NOTHING,

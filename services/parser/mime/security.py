@@ -4,6 +4,7 @@ from services.common.email import ByteRange, SecuredPart
 from services.parser.mime.scanner import Part
 
 _OPAQUE = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
+_KINDS = _OPAQUE | {"multipart/signed", "multipart/encrypted"}
 SIGNATURES = frozenset(
     {
         "application/pkcs7-signature",
@@ -16,8 +17,8 @@ SIGNATURES = frozenset(
 
 def secured(parts: list[Part]) -> tuple[SecuredPart, ...]:
     """Signed and encrypted parts in document order, with the exact octets that a signature covers."""
-    found = [_secured(part) for part in parts]
-    return tuple(item for item in found if item is not None)
+    found = [_secured(part) for part in parts if part.content.type in _KINDS]
+    return tuple([item for item in found if item is not None])
 
 
 def _secured(part: Part) -> SecuredPart | None:
@@ -25,7 +26,7 @@ def _secured(part: Part) -> SecuredPart | None:
     if kind in _OPAQUE:
         said = part.content.params.params.get("smime-type", "enveloped-data").lower()
         return SecuredPart(part=part.path, kind="signed" if "signed" in said else "encrypted", protocol=kind)
-    if part.children is None or kind not in {"multipart/signed", "multipart/encrypted"}:
+    if not part.children:
         return None
     protocol = part.content.params.params.get("protocol")
     first = part.children[0]
@@ -37,6 +38,8 @@ def _secured(part: Part) -> SecuredPart | None:
 
 def inline_pgp(path: str, text: str) -> SecuredPart | None:
     """PGP armour inside plain text (RFC 9580 section 6.2)."""
+    if "-----BEGIN PGP " not in text:
+        return None
     if "-----BEGIN PGP MESSAGE-----" in text:
         return SecuredPart(part=path, kind="encrypted", protocol="application/pgp-inline")
     if "-----BEGIN PGP SIGNED MESSAGE-----" in text:

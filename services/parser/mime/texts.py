@@ -1,16 +1,19 @@
 """Text of the parts that people read: charset, line ends, limits, preview."""
 
 import re
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
 from services.common.email import Defect, EmailBodyValue
-from services.parser.mime import charsets
+from services.parser.mime import charsets, flowed
 from services.parser.mime.leaves import Leaf
 from services.parser.mime.limits import Limits
+from services.parser.mime.scanner import Part
 
 _TLD = re.compile(r"[a-z]{2}")
 _PREVIEW = 256
+_TARGET = re.compile(r" ?<(?:https?|mailto|ftp)[^>]*>")
 
 
 class BodyText(Struct, frozen=True):
@@ -36,6 +39,9 @@ def read(leaf: Leaf, tld: str | None, limits: Limits, defects: list[Defect]) -> 
     if "\0" in value:
         defects.append(Defect("text.nul", part.path, part.body))
         value = value.replace("\0", "")
+    said = part.content.params.params
+    if "format" in said and said["format"].lower() == "flowed" and part.content.type == "text/plain":
+        value = flowed.unflow(value, delsp=said.get("delsp", "").lower() == "yes")
     problem = text.replacements > 0
     return BodyText(
         EmailBodyValue(value=value, is_encoding_problem=problem, is_truncated=truncated), text.used, text.replacements
@@ -58,9 +64,20 @@ def _cut(data: bytes, limit: int) -> bytes:
     return data[:end]
 
 
-def preview(text: str) -> str:
-    """The start of a text on one line, at most 256 characters."""
-    return " ".join(text[: 8 * _PREVIEW].split())[:_PREVIEW]
+def preview_of(parts: Sequence[Part], read: Mapping[str, BodyText], derived: str | None) -> str:
+    """The start of the first plain text, else of the derived one, on one line, at most 256 characters."""
+    for part in parts:
+        text = read.get(part.path)
+        if text is not None and part.content.type == "text/plain" and (found := _preview(text.value.value)):
+            return found
+    return _preview(_TARGET.sub("", derived[: 64 * _PREVIEW])) if derived else ""
+
+
+def _preview(text: str) -> str:
+    short = " ".join(text[: 2 * _PREVIEW].split())
+    if len(short) < _PREVIEW and len(text) > 2 * _PREVIEW:
+        short = " ".join(text[: 32 * _PREVIEW].split())
+    return short[:_PREVIEW].rstrip()
 
 
 def country(address: str | None) -> str | None:

@@ -6,7 +6,7 @@ from services.common.email import AuthenticationResult, ListFacts
 from services.parser.mime import words
 from services.parser.mime.fields import Header
 
-_LIST_FIELDS = ("list-id", "list-unsubscribe", "list-post", "list-archive")
+_LIST_FIELDS = frozenset({"list-id", "list-unsubscribe", "list-post", "list-archive"})
 _ANGLE = re.compile(r"<([^<>]*)>")
 _BLANKS = re.compile(r"\s+")
 _TOKEN = re.compile(r"\"(?:[^\"\\]|\\.)*+\"|\\.|[();]|[^\"\\();]+|.", re.DOTALL)
@@ -17,7 +17,7 @@ _LONG = 64 * 1024
 def mailing_list(header: Header) -> ListFacts | None:
     """The list that the message came through, None without list fields."""
     first = header.first
-    if not any(key in first for key in _LIST_FIELDS):
+    if first.keys().isdisjoint(_LIST_FIELDS):
         return None
     return ListFacts(
         id=_list_id(first.get("list-id")),

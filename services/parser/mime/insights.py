@@ -1,0 +1,129 @@
+"""What stands inside parts: files in texts and TNEF, invitations, reports, nested messages, text of HTML."""
+
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+
+from msgspec import Struct
+
+from services.common.email import CalendarDigest, ChildMessage, Defect, DeliveryReport, Email, FeedbackReport
+from services.parser.mime import calendars, charsets, embedded, htmltext, reports, tnef, words
+from services.parser.mime.body import Choice
+from services.parser.mime.derived import Derived
+from services.parser.mime.leaves import Leaf
+from services.parser.mime.limits import Limits
+from services.parser.mime.parts import Leaves, Texts
+from services.parser.mime.scanner import Part
+
+_MESSAGES = frozenset({"message/rfc822", "message/global"})
+_UNTYPED = frozenset({"application/octet-stream", "application/x-octet-stream"})
+_MOST_TEXT = 2 << 20
+
+Nested = Callable[[bytes], Email]
+
+
+class Insights(Struct):
+    """Everything found, in order of the parts."""
+
+    files: list[tuple[str, Part, Derived, str]] = []
+    invitations: list[calendars.Calendar] = []
+    delivery: list[DeliveryReport] = []
+    feedback: list[FeedbackReport] = []
+    children: list[ChildMessage] = []
+    text: str | None = None
+    """Text from TNEF."""
+
+    def digests(self) -> tuple[CalendarDigest, ...]:
+        """Invitations, one per UID."""
+        return calendars.merged(self.invitations) if self.invitations else ()
+
+
+def look(leaves: Leaves, texts: Texts, limits: Limits, nested: Nested | None, defects: list[Defect]) -> Insights:
+    """Look into every leaf; ``nested`` parses a message inside the message, None when that is deep enough."""
+    found = Insights()
+    for path, leaf in leaves.items():
+        if path in texts:
+            if leaf.part.content.type == "text/plain":
+                _take(found, leaf, embedded.extract(leaf.head[: limits.derived]), defects)
+        elif leaf.part.content.type.partition("/")[0] not in {"image", "audio", "video", "font"}:
+            _look_into(found, leaf, leaves, limits, nested, defects)
+    return found
+
+
+def _take(found: Insights, leaf: Leaf, inside: embedded.Embedded | tnef.Tnef, defects: list[Defect]) -> None:
+    path = leaf.part.path
+    for file in inside.files:
+        number = len(found.files) + 1
+        found.files.append((f"{path}.d{number}", leaf.part, file, sha256(file.data).hexdigest()))
+    defects.extend(Defect(code, path, leaf.part.body) for code in inside.defects)
+
+
+def _look_into(
+    found: Insights, leaf: Leaf, leaves: Leaves, limits: Limits, nested: Nested | None, defects: list[Defect]
+) -> None:
+    content = leaf.part.content
+    if tnef.is_tnef(content.type, leaf.head):
+        if _whole(leaf, limits, defects):
+            _tnef(found, leaf, defects)
+    elif calendars.is_calendar(content.type, content.name):
+        text = charsets.decode(leaf.head[:_MOST_TEXT], content.charset).value
+        read = calendars.read(text, leaf.part.path, content.params.params.get("method"))
+        found.invitations.append(read)
+        defects.extend(Defect(code, leaf.part.path, leaf.part.body) for code in read.defects)
+    elif content.type in reports.DELIVERY:
+        found.delivery.append(reports.delivery(leaf.head, leaf.part.path, _returned(leaves)))
+    elif content.type in reports.FEEDBACK:
+        found.feedback.append(reports.feedback(leaf.head, leaf.part.path, _returned(leaves)))
+    elif nested is not None and _is_message(content.type, content.name):
+        _nested(found, leaf, limits, nested, defects)
+
+
+def _whole(leaf: Leaf, limits: Limits, defects: list[Defect]) -> bool:
+    """False for a part too large to be looked into, and then that is told."""
+    if leaf.size <= limits.derived:
+        return True
+    defects.append(Defect("limit.derived", leaf.part.path, leaf.part.body))
+    return False
+
+
+def _tnef(found: Insights, leaf: Leaf, defects: list[Defect]) -> None:
+    inside = tnef.read(leaf.head)
+    _take(found, leaf, inside, defects)
+    if found.text is None:
+        found.text = inside.text or (htmltext.text_of(inside.html).text if inside.html else None)
+
+
+def _is_message(media_type: str, name: str | None) -> bool:
+    return media_type in _MESSAGES or (media_type in _UNTYPED and (name or "").lower().endswith(".eml"))
+
+
+def _nested(found: Insights, leaf: Leaf, limits: Limits, nested: Nested, defects: list[Defect]) -> None:
+    if len(found.children) >= limits.children:
+        defects.append(Defect("limit.children", leaf.part.path, leaf.part.body))
+    elif leaf.size and _whole(leaf, limits, defects):
+        found.children.append(ChildMessage(part=leaf.part.path, email=nested(leaf.head)))
+
+
+def _returned(leaves: Leaves) -> reports.Returned:
+    """The message that a report is about."""
+    for leaf in leaves.values():
+        if leaf.part.content.type in reports.RETURNED:
+            found = reports.returned_headers(leaf.head)
+            return reports.Returned(found.message_id, words.text(found.subject) if found.subject else None)
+    return reports.Returned()
+
+
+def derived_text(chosen: Choice, texts: Texts, found: Insights, limits: Limits) -> str | None:
+    """Text for people where the message has no plain one: from HTML, from TNEF, from an invitation."""
+    if any(texts[path].value.value.strip() for path in _paths(chosen, texts, "text/plain")):
+        return None
+    pages = [texts[path].value.value for path in _paths(chosen, texts, "text/html")]
+    text = "\n\n".join([htmltext.text_of(page, limit=limits.html).text for page in pages])
+    if text.strip():
+        return text
+    invited = [calendars.as_text(digest) for digest in found.digests()]
+    return found.text or "\n\n".join(invited) or None
+
+
+def _paths(chosen: Choice, texts: Texts, kind: str) -> Iterator[str]:
+    seen = {part.path: part for part in [*chosen.text, *chosen.html]}
+    return (path for path, part in seen.items() if path in texts and part.content.type == kind)
