@@ -58,7 +58,8 @@ def test_any_text_is_judged(text: str) -> None:
         ("2130706433", 993, "implicit"), ("0x7f000001", 993, "implicit"), ("0x7f.1", 993, "implicit"),
         ("127.1", 993, "implicit"), ("localhost", 993, "implicit"), ("printer", 993, "implicit"),
         ("db.internal", 993, "implicit"), ("nas.local", 993, "implicit"), ("router.home.arpa", 993, "implicit"),
-        ("imap.example.org", 22, "implicit"), ("imap.example.org", 143, "implicit"), ("imap.example.org", 993, "starttls"),
+        ("imap.example.org", 22, "implicit"), ("imap.example.org", 143, "implicit"),
+        ("imap.example.org", 993, "starttls"),
         ("imap.example.org", 993, "none"), ("", 993, "implicit"), ("x" * 70 + "é.org", 993, "implicit"),
     ],
 )  # fmt: skip
