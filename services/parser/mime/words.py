@@ -19,10 +19,10 @@ def unfold(value: str) -> str:
 
 
 def clean(value: str) -> str:
-    """Normal form C without control characters; every run of them becomes one blank."""
+    """Normal form C without NUL; every run of other control characters becomes one blank."""
     if value.isprintable() and value.isascii():
         return value
-    return unicodedata.normalize("NFC", _CONTROL.sub(" ", value)).strip(" \t")
+    return unicodedata.normalize("NFC", _CONTROL.sub(" ", value.replace("\0", ""))).strip(" \t")
 
 
 def text(value: str) -> str:
