@@ -9,7 +9,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
-from services.common.errors import MailweirError
+from services.common.errors import MailweirError, SignInRefused
 from services.poller import doctor_mail
 from services.poller.doctor_model import NAMES, Step, Visit
 from services.poller.imap.errors import (
@@ -21,7 +21,7 @@ from services.poller.imap.errors import (
     TlsError,
     TokenRefused,
 )
-from services.poller.imap.model import Credentials, Endpoint, Limits
+from services.poller.imap.model import Credentials, Endpoint, Folder, Limits
 from services.poller.imap.session import Session
 
 SOON_DAYS = 14
@@ -37,6 +37,21 @@ async def examine(visit: Visit) -> AsyncIterator[Step]:
     for name in NAMES:
         if name not in done:
             yield Step(name, "skipped")
+
+
+async def folders_of(visit: Visit) -> tuple[Folder, ...]:
+    """Only the folders, for a list. Raises ImapError, TokenError, or SignInRefused when no secret is stored."""
+    visit.session = await _open(visit)
+    try:
+        credentials = await _credentials(visit)
+        if credentials is None:
+            name = visit.account.slug
+            raise SignInRefused(f"no secret is stored for {name}; run: mailweir accounts secret {name}")
+        await visit.connected.sign_in(credentials)
+        await _identify(visit)
+        return await visit.connected.list_folders()
+    finally:
+        await visit.connected.logout()
 
 
 async def _steps(visit: Visit) -> AsyncIterator[Step]:

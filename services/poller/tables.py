@@ -1,7 +1,7 @@
 """Tables of the poller: folders, their ledger, quarantine, leases. Revision 0002 of the migrations creates them."""
 
-from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, LargeBinary, Table, Text, func
-from sqlalchemy.dialects.postgresql import INT8MULTIRANGE
+from sqlalchemy import BigInteger, Column, DateTime, Integer, LargeBinary, Table, Text, func
+from sqlalchemy.dialects.postgresql import INT8MULTIRANGE, JSONB
 
 from services.common.database import METADATA
 
@@ -24,11 +24,12 @@ folders = Table(
     Column("uidnext_done", BigInteger),
     Column("modseq_done", BigInteger),
     Column("server_count", BigInteger),
-    Column("unstable", Boolean, nullable=False, server_default="false"),
     Column("full_pass_at", _WHEN),
     Column("pass_at", _WHEN),
     Column("absent_since", _WHEN),
     Column("last_error", Text),
+    Column("samples", JSONB, nullable=False, server_default="{}"),
+    Column("epoch_changes", JSONB, nullable=False, server_default="[]"),
     Column("created_at", _WHEN, nullable=False, server_default=func.now()),
 )
 
@@ -43,6 +44,7 @@ folder_ledger = Table(
     Column("vanished", INT8MULTIRANGE, nullable=False, server_default="{}"),
     Column("invisible", INT8MULTIRANGE, nullable=False, server_default="{}"),
     Column("invisible_since", _WHEN),
+    Column("flags", JSONB, nullable=False, server_default="{}"),
 )
 
 quarantine = Table(
@@ -55,7 +57,6 @@ quarantine = Table(
     Column("reason", Text, nullable=False),
     Column("detail", Text, nullable=False, server_default=""),
     Column("attempts", Integer, nullable=False, server_default="1"),
-    Column("settled", Boolean, nullable=False, server_default="false"),
     Column("since", _WHEN, nullable=False, server_default=func.now()),
     Column("next_try", _WHEN),
 )

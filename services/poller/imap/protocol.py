@@ -42,6 +42,7 @@ class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
         self.item_cap = limits.items
         self.byte_cap = limits.response
         self.upgrading = False
+        self.closed = asyncio.Event()
         self._paused = False
         self._waiter: asyncio.Future[None] | None = None
         self._framer = Framer(limits, self._emit)
@@ -68,6 +69,7 @@ class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See asyncio.Protocol."""
+        self.closed.set()
         self.fail(ConnectionLost("the connection was lost", detail=type(exc).__name__ if exc else ""))
 
     def _refuse_clear_text(self, *, began: bool) -> None:

@@ -217,12 +217,15 @@ class Session:
             self._opened, self._connection.state = None, "AUTH"
 
     async def logout(self) -> None:
-        """LOGOUT within 2 s, then close; never raises."""
+        """LOGOUT within 2 s, then close and wait until the socket is gone; never raises."""
         if self.alive:
             with contextlib.suppress(ImapError, TimeoutError, AssertionError):
                 async with asyncio.timeout(_FAREWELL):
                     await folders.run(self._connection, "LOGOUT", [], frozenset())
         self.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_FAREWELL):
+                await self._connection.closed.wait()
 
     def close(self) -> None:
         """Close at once; a running method raises ConnectionLost."""

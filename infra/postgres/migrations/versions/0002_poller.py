@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects.postgresql import INT8MULTIRANGE
+from sqlalchemy.dialects.postgresql import INT8MULTIRANGE, JSONB
 
 revision = "0002_poller"
 down_revision = "0001_accounts"
@@ -30,11 +30,12 @@ def upgrade() -> None:
         sa.Column("uidnext_done", sa.BigInteger),
         sa.Column("modseq_done", sa.BigInteger),
         sa.Column("server_count", sa.BigInteger),
-        sa.Column("unstable", sa.Boolean, nullable=False, server_default="false"),
         sa.Column("full_pass_at", _WHEN),
         sa.Column("pass_at", _WHEN),
         sa.Column("absent_since", _WHEN),
         sa.Column("last_error", sa.Text),
+        sa.Column("samples", JSONB, nullable=False, server_default="{}"),
+        sa.Column("epoch_changes", JSONB, nullable=False, server_default="[]"),
         sa.Column("created_at", _WHEN, nullable=False, server_default=sa.func.now()),
     )
     op.create_index(
@@ -61,6 +62,7 @@ def _create_ledger() -> None:
         sa.Column("vanished", INT8MULTIRANGE, nullable=False, server_default="{}"),
         sa.Column("invisible", INT8MULTIRANGE, nullable=False, server_default="{}"),
         sa.Column("invisible_since", _WHEN),
+        sa.Column("flags", JSONB, nullable=False, server_default="{}"),
     )
     op.create_table(
         "quarantine",
@@ -71,7 +73,6 @@ def _create_ledger() -> None:
         sa.Column("reason", sa.Text, nullable=False),
         sa.Column("detail", sa.Text, nullable=False, server_default=""),
         sa.Column("attempts", sa.Integer, nullable=False, server_default="1"),
-        sa.Column("settled", sa.Boolean, nullable=False, server_default="false"),
         sa.Column("since", _WHEN, nullable=False, server_default=sa.func.now()),
         sa.Column("next_try", _WHEN),
     )

@@ -18,7 +18,7 @@ WITH held AS (
     FROM email_places WHERE email_id IS NOT NULL GROUP BY folder_id, uidvalidity
 ), barred AS (
     SELECT folder_id, epoch, range_agg(int8range(uid, uid, '[]')) AS quarantined
-    FROM quarantine WHERE NOT settled GROUP BY folder_id, epoch
+    FROM quarantine GROUP BY folder_id, epoch
 ), sets AS (
     SELECT f.account, f.id AS folder_id, f.name AS folder, f.wire, f.state, l.uidvalidity, l.epoch,
            l.epoch = f.epoch AS present, f.server_count, f.pass_at AS last_pass, f.last_error,

@@ -1,0 +1,62 @@
+"""``mailweir sync``: everything that is missing, once or for ever."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from services.cli.context import Context
+    from services.poller.account import Result
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--watch", is_flag=True, help="Go on: new mail as it comes, until stopped.")
+@click.option("--timeout", type=float, metavar="S", help="Stop after S seconds; what is missing then stays listed.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON line per account.")
+def sync(names: tuple[str, ...], timeout: float | None, *, watch: bool, as_json: bool) -> None:
+    """Retrieve mail of the accounts NAME... (default: all that are not paused), read-only.
+
+    Ends when nothing is missing (exit 0), or when tries or --timeout are used up (exit 3, with the reason). Run it as
+    often as you like: only what is missing is fetched.
+    """
+    from services.cli.context import open_context
+    from services.cli.sync_run import run_once, run_watch
+    from services.cli.sync_view import show
+
+    with open_context() as context:
+        chosen = _chosen(context, names)
+        if watch:
+            run_watch(context, chosen, timeout)
+            return
+        results = run_once(context, chosen, timeout)
+    show(results, as_json=as_json)
+    raise SystemExit(worst(results))
+
+
+def sync_accounts(names: Sequence[str], home: Path | None = None) -> "list[Result]":
+    """The same as a function, for the demo: embedded, with a progress bar."""
+    from services.cli.context import open_context
+    from services.cli.sync_run import run_once
+
+    with open_context() as context:
+        return run_once(context, list(names), None)
+
+
+def worst(results: "Sequence[Result]") -> int:
+    """The exit code of several accounts: sign-in and connection failures before incompleteness."""
+    codes = {result.exit_code for result in results}
+    return next((code for code in (1, 2, 4, 5, 3) if code in codes), 0)
+
+
+def _chosen(context: "Context", names: Sequence[str]) -> list[str]:
+    from services.common.errors import ConfigurationError
+
+    if names:
+        return [context.accounts.get(name).slug for name in names]
+    active = [account.slug for account in context.accounts.list() if account.state == "active"]
+    if not active:
+        raise ConfigurationError("there is no account yet; add one: mailweir accounts add ADDRESS")
+    return active

@@ -1,0 +1,70 @@
+"""Running retrievals from a command: embedded stores or the stack, one task per account, a progress bar."""
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from services.cli.context import Context
+from services.cli.sync_progress import bar
+from services.common.clock import SystemClock
+from services.common.errors import MailweirError
+from services.common.oauth_tokens import sign_in_secret
+from services.common.secret import Secret
+from services.common.service import Publisher
+from services.poller.account import Result, sync_once, within
+from services.poller.adapters import PostgresLeases, PostgresLedger
+from services.poller.lease import leased
+from services.poller.work import Progress, Work
+
+
+def run_once(context: Context, names: Sequence[str], timeout: float | None) -> list[Result]:
+    """Sync the accounts side by side; one account's trouble never touches another."""
+    with bar() as watcher:
+        return asyncio.run(_all(context, names, timeout, watcher))
+
+
+async def _all(
+    context: Context, names: Sequence[str], timeout: float | None, watcher: Callable[[Progress], None]
+) -> list[Result]:
+    from services.cli.publishing import publishing
+
+    async with publishing(context) as publisher:
+        return await asyncio.gather(*(_one(context, name, publisher, timeout, watcher) for name in names))
+
+
+async def _one(
+    context: Context, name: str, publisher: Publisher, timeout: float | None, watcher: Callable[[Progress], None]
+) -> Result:
+    clock = SystemClock()
+    ledger = PostgresLedger(context.engine)
+    try:
+        async with leased(PostgresLeases(context.engine), ledger, name, clock) as fenced:
+            account = context.accounts.get(name)
+            work = Work(account, publisher, fenced, context.store, clock, random.random, progress=watcher)
+            sync = sync_once(work, partial(_secret, context, name, clock))
+            return await within(sync, name, timeout)
+    except MailweirError as error:
+        return Result(name, exit_code=error.exit_code, failure=str(error))
+
+
+async def _secret(context: Context, name: str, clock: SystemClock, force: bool) -> tuple[Secret | None, bool]:
+    account = await asyncio.to_thread(context.accounts.get, name)
+    return await sign_in_secret(account, context.accounts, clock, force)
+
+
+def run_watch(context: Context, names: Sequence[str], timeout: float | None) -> None:
+    """Retrieve for ever (or for ``timeout`` seconds): the supervisor of the poller, in this process."""
+    from services.cli.publishing import publishing
+    from services.poller.supervisor import supervise
+
+    async def watch() -> None:
+        async with publishing(context) as publisher:
+            ports = (context.accounts, publisher, PostgresLedger(context.engine), PostgresLeases(context.engine))
+            try:
+                async with asyncio.timeout(timeout):
+                    await supervise(*ports, context.store, SystemClock(), only=frozenset(names))
+            except TimeoutError:
+                return
+
+    asyncio.run(watch())

@@ -1,0 +1,42 @@
+"""How the result of a sync is shown: a line per account for people, a JSON line for programs."""
+
+import json
+from collections.abc import Sequence
+
+import click
+
+from services.poller.account import Result
+
+
+def show(results: Sequence[Result], *, as_json: bool) -> None:
+    """Print each result; what went wrong goes to stderr with what to do about it."""
+    for result in results:
+        if as_json:
+            click.echo(json.dumps(as_dict(result), ensure_ascii=False))
+        else:
+            _tell(result)
+
+
+def as_dict(result: Result) -> dict[str, object]:
+    """A result as plain JSON."""
+    folders = [
+        {"folder": each.record.name, "listed": each.listed, "published": each.published}
+        | {"quarantined": each.quarantined, "missing": each.missing}
+        for each in result.outcomes
+    ]
+    told = {"account": result.account, "exit_code": result.exit_code, "failure": result.failure}
+    return told | {"advice": result.advice, "folders": folders}
+
+
+def _tell(result: Result) -> None:
+    listed = sum(outcome.listed for outcome in result.outcomes)
+    missing = sum(outcome.missing for outcome in result.outcomes)
+    quarantined = sum(outcome.quarantined for outcome in result.outcomes)
+    click.echo(
+        f"{result.account}: {len(result.outcomes)} folders, {listed} messages listed, "
+        f"{missing} missing, {quarantined} in quarantine"
+    )
+    if result.failure:
+        click.echo(f"{result.account}: {result.failure}", err=True)
+    if result.advice:
+        click.echo(f"{result.account}: {result.advice}", err=True)

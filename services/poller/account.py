@@ -1,0 +1,159 @@
+"""One account's retrieval: connect, follow the folder list, pass over the folders; try again as its failures say.
+
+One-shot (``sync_once``): ends when nothing is missing, or when ``attempts`` tries in a row brought no progress.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from msgspec import Struct
+
+from services.common.errors import ConfigurationError, MailweirError, Unavailable
+from services.common.events import AccountReported
+from services.common.providers import profile
+from services.poller import folders, passes
+from services.poller.connect import SecretSource, connect
+from services.poller.domain.schedule import backoff
+from services.poller.imap.errors import (
+    ImapError,
+    PermissionRefused,
+    Refused,
+    SignInError,
+    Throttled,
+    TlsError,
+)
+from services.poller.imap.session import Session
+from services.poller.passes import Outcome
+from services.poller.work import Work, next_sequence
+
+LONGEST_WAIT = 300.0
+
+
+class Result(Struct, frozen=True):
+    """How the retrieval of one account ended; ``exit_code`` as in design section 12, ``failure`` for people."""
+
+    account: str
+    outcomes: tuple[Outcome, ...] = ()
+    exit_code: int = 0
+    failure: str = ""
+    advice: str = ""
+
+
+class Tries(Struct):
+    """Failures in a row without progress, and where the last progress was."""
+
+    failures: int = 0
+    published: int = 0
+
+
+async def sync_once(work: Work, secret_of: SecretSource, spool: Path | None = None) -> Result:
+    """Retrieve everything that is missing, once. Failures of the account become a result; bugs pass."""
+    tries = Tries()
+    while True:
+        outcomes, failure = await _try(work, secret_of, spool)
+        if failure is None and not _unfinished(outcomes):
+            return await _finish(work, outcomes)
+        if work.memory.published > tries.published:
+            tries = Tries(0, work.memory.published)
+        tries.failures += 1
+        wait = _wait(work, failure, tries.failures)
+        if tries.failures >= work.account.settings.attempts or wait is None:
+            return await _give_up(work, outcomes, failure)
+        await work.clock.sleep(wait)
+
+
+async def _try(work: Work, secret_of: SecretSource, spool: Path | None) -> tuple[list[Outcome], MailweirError | None]:
+    """One connection's worth of work: the outcomes of the folders that were passed, and what ended it early."""
+    outcomes: list[Outcome] = []
+    session: Session | None = None
+    try:
+        session = await connect(work, secret_of, spool)
+        await _pass_all(work, session, outcomes)
+    except (ImapError, Unavailable) as error:
+        return outcomes, error
+    finally:
+        if session is not None:
+            await session.logout()
+    return outcomes, None
+
+
+async def _pass_all(work: Work, session: Session, outcomes: list[Outcome]) -> None:
+    """Every wanted folder; one that is refused costs itself only."""
+    refused: ImapError | None = None
+    for record in await folders.refresh(work, session):
+        try:
+            outcomes.append(await passes.run(work, session, record))
+        except (Refused, PermissionRefused) as error:
+            refused = refused or error
+        except ImapError as error:
+            if not error.usable:
+                raise
+            refused = refused or error
+    if refused is not None:
+        raise refused
+
+
+def _unfinished(outcomes: list[Outcome]) -> bool:
+    return any(outcome.missing or outcome.record.last_error for outcome in outcomes)
+
+
+def _wait(work: Work, failure: MailweirError | None, failures: int) -> float | None:
+    """Seconds before the next try, or None when trying again now cannot help."""
+    settings = work.account.settings
+    pause = backoff(failures, settings.backoff_base, settings.backoff_max, work.chance())
+    if isinstance(failure, SignInError | TlsError | ConfigurationError):
+        return None
+    if isinstance(failure, Throttled):
+        wait = max(failure.wait, pause)
+        return wait if wait <= LONGEST_WAIT else None
+    return max(pause, settings.login_min_interval)
+
+
+async def _finish(work: Work, outcomes: list[Outcome]) -> Result:
+    await _say_state(work, "active", "ok")
+    quarantined = sum(outcome.quarantined for outcome in outcomes)
+    text = f"{quarantined} messages are in quarantine; `mailweir ledger` lists them" if quarantined else ""
+    return Result(work.account.slug, tuple(outcomes), 3 if quarantined else 0, text)
+
+
+async def _give_up(work: Work, outcomes: list[Outcome], failure: MailweirError | None) -> Result:
+    missing = sum(outcome.missing for outcome in outcomes)
+    if failure is None:
+        await _say_state(work, "active", "ok")
+        reasons = next((outcome.record.last_error for outcome in outcomes if outcome.record.last_error), None)
+        return Result(work.account.slug, tuple(outcomes), 3, reasons or f"{missing} messages could not be retrieved")
+    signin = str(getattr(failure, "state", "unknown"))
+    advice = profile(work.account.provider).advise(signin)
+    state = "attention" if failure.exit_code in (2, 4) or isinstance(failure, TlsError) else "backoff"
+    await _say_state(work, state, signin, str(failure), advice)
+    code = 3 if outcomes and failure.exit_code == 5 and not isinstance(failure, TlsError) else failure.exit_code
+    return Result(work.account.slug, tuple(outcomes), code if code != 1 else 3, str(failure), advice)
+
+
+async def _say_state(work: Work, state: str, signin: str, detail: str = "", advice: str = "") -> None:
+    sequence = next_sequence(0, work.clock.now())
+    report = AccountReported(
+        account=work.account.slug,
+        state=state,  # type: ignore[arg-type]
+        signin=signin,  # type: ignore[arg-type]
+        detail=detail[:300],
+        advice=advice,
+        sequence=sequence,
+    )
+    try:
+        await work.say(report)
+    except Unavailable:
+        return
+
+
+Sync = Callable[[], Awaitable[Result]]
+
+
+async def within(sync: Awaitable[Result], account: str, seconds: float | None) -> Result:
+    """The result, or after ``seconds`` an explained incomplete one; the connection is closed on the way out."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await sync
+    except TimeoutError:
+        return Result(account, exit_code=3, failure=f"stopped after {seconds:g} s; run it again to go on")

@@ -1,0 +1,218 @@
+"""The poller's memory in Postgres. Sets are int8multirange columns; adding to one does not read it here."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, text
+
+from services.common.database import transaction
+from services.common.errors import MailweirError
+from services.poller.domain.state import FolderRecord, Ledger, Quarantined
+from services.poller.domain.uidset import UidSet
+
+_FOLDER = [
+    "id",
+    "account",
+    "wire",
+    "name",
+    "delimiter",
+    "special_use",
+    "mailboxid",
+    "state",
+    "uidvalidity",
+    "epoch",
+    "sequence",
+    "uidnext_done",
+    "modseq_done",
+    "server_count",
+    "full_pass_at",
+    "pass_at",
+    "absent_since",
+    "last_error",
+    "samples",
+    "epoch_changes",
+]
+_SAVE_FOLDER = text(
+    f"INSERT INTO folders ({', '.join(_FOLDER)}) VALUES ({', '.join(':' + name for name in _FOLDER)}) "
+    f"ON CONFLICT (id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _FOLDER[1:])}"
+)
+_SAVE_LEDGER = text(
+    "INSERT INTO folder_ledger (folder_id, epoch, uidvalidity, listed, vanished, invisible, invisible_since, flags) "
+    "VALUES (:folder_id, :epoch, :uidvalidity, CAST(:listed AS int8multirange), CAST(:vanished AS int8multirange), "
+    "CAST(:invisible AS int8multirange), :invisible_since, CAST(:flags AS jsonb)) "
+    "ON CONFLICT (folder_id, epoch) DO UPDATE SET listed = excluded.listed, vanished = excluded.vanished, "
+    "invisible = excluded.invisible, invisible_since = excluded.invisible_since, flags = excluded.flags"
+)
+_ADD = text(
+    "UPDATE folder_ledger SET published = published + CAST(:uids AS int8multirange) "
+    "WHERE folder_id = :folder_id AND epoch = :epoch"
+)
+_SETTLE = text(
+    "DELETE FROM quarantine WHERE folder_id = :folder_id AND epoch = :epoch AND stage = 'fetch' "
+    "AND uid <@ CAST(:uids AS int8multirange)"
+)
+_QUARANTINE = text(
+    "INSERT INTO quarantine (folder_id, epoch, uid, stage, reason, detail, attempts, next_try) "
+    "VALUES (:folder_id, :epoch, :uid, 'fetch', :reason, :detail, :attempts, :next_try) "
+    "ON CONFLICT (folder_id, epoch, uid, stage) DO UPDATE SET reason = excluded.reason, detail = excluded.detail, "
+    "attempts = excluded.attempts, next_try = excluded.next_try"
+)
+_ACQUIRE = text(
+    "INSERT INTO leases (account, owner, token, expires_at) VALUES (:account, :owner, 1, :expires_at) "
+    "ON CONFLICT (account) DO UPDATE SET owner = excluded.owner, expires_at = excluded.expires_at, "
+    "token = leases.token + CASE WHEN leases.owner = excluded.owner THEN 0 ELSE 1 END "
+    "WHERE leases.owner = excluded.owner OR leases.expires_at < :now RETURNING token"
+)
+
+
+SAMPLES = 20
+
+
+class LeaseLost(MailweirError):
+    """Another process works on this account now; this one must stop at once."""
+
+
+class PostgresLedger:
+    """A ``LedgerStore``. With a lease, every write checks in its transaction that the lease is still ours (fencing)."""
+
+    def __init__(self, engine: Engine, lease: tuple[str, int] | None = None) -> None:
+        self._engine = engine
+        self._lease = lease
+
+    def fenced(self, account: str, token: int) -> "PostgresLedger":
+        """The same store for the holder of a lease."""
+        return PostgresLedger(self._engine, (account, token))
+
+    def folders(self, account: str) -> list[FolderRecord]:
+        """All folders of an account that are not gone."""
+        query = text(
+            f"SELECT {', '.join(_FOLDER)} FROM folders WHERE account = :account AND state <> 'gone' ORDER BY name"
+        )
+        with transaction(self._engine) as connection:
+            return [_record(row) for row in connection.execute(query, {"account": account})]
+
+    def save_folder(self, record: FolderRecord) -> None:
+        """Insert or update one folder."""
+        values: dict[str, Any] = {name: getattr(record, name) for name in _FOLDER}
+        values["samples"] = json.dumps(record.samples)
+        values["epoch_changes"] = json.dumps([moment.isoformat() for moment in record.epoch_changes])
+        with transaction(self._engine) as connection:
+            self._fence(connection)
+            connection.execute(_SAVE_FOLDER, values)
+
+    def ledger(self, folder_id: str, epoch: int, uidvalidity: int) -> Ledger:
+        """The ledger of one epoch; an empty one for a new epoch."""
+        query = text(
+            "SELECT uidvalidity, listed::text, published::text, vanished::text, invisible::text, invisible_since, "
+            "flags "
+            "FROM folder_ledger WHERE folder_id = :folder_id AND epoch = :epoch"
+        )
+        with transaction(self._engine) as connection:
+            row = connection.execute(query, {"folder_id": folder_id, "epoch": epoch}).one_or_none()
+        return _ledger(row) if row else Ledger(uidvalidity=uidvalidity)
+
+    def save_ledger(self, folder_id: str, epoch: int, ledger: Ledger) -> None:
+        """Replace all sets but ``published``."""
+        flags = {flag: uids.text() for flag, uids in ledger.flags.items()}
+        sets = {name: getattr(ledger, name).multirange() for name in ("listed", "vanished", "invisible")}
+        values = {"folder_id": folder_id, "epoch": epoch, "uidvalidity": ledger.uidvalidity, "flags": json.dumps(flags)}
+        with transaction(self._engine) as connection:
+            self._fence(connection)
+            connection.execute(_SAVE_LEDGER, {**values, **sets, "invisible_since": ledger.invisible_since})
+
+    def add_published(self, folder_id: str, epoch: int, contents: Mapping[int, str]) -> None:
+        """Count UIDs as published, settle their quarantine, and keep the newest few as samples of the folder."""
+        values = {"folder_id": folder_id, "epoch": epoch, "uids": UidSet.of(contents).multirange()}
+        with transaction(self._engine) as connection:
+            self._fence(connection)
+            connection.execute(_ADD, values)
+            connection.execute(_SETTLE, values)
+            _keep_samples(connection, folder_id, contents)
+
+    def epochs(self, folder_id: str) -> Mapping[int, int]:
+        """UIDVALIDITY to epoch."""
+        query = text("SELECT uidvalidity, epoch FROM folder_ledger WHERE folder_id = :folder_id")
+        with transaction(self._engine) as connection:
+            return {row.uidvalidity: row.epoch for row in connection.execute(query, {"folder_id": folder_id})}
+
+    def quarantine(self, folder_id: str, epoch: int) -> Mapping[int, Quarantined]:
+        """Quarantined UIDs of one epoch."""
+        query = text(
+            "SELECT uid, reason, detail, attempts, next_try FROM quarantine "
+            "WHERE folder_id = :folder_id AND epoch = :epoch AND stage = 'fetch'"
+        )
+        with transaction(self._engine) as connection:
+            found = connection.execute(query, {"folder_id": folder_id, "epoch": epoch})
+            return {row.uid: Quarantined(**row._mapping) for row in found}
+
+    def put_quarantine(self, folder_id: str, epoch: int, entry: Quarantined) -> None:
+        """Insert or update one entry."""
+        values = {name: getattr(entry, name) for name in ("uid", "reason", "detail", "attempts", "next_try")}
+        with transaction(self._engine) as connection:
+            self._fence(connection)
+            connection.execute(_QUARANTINE, {**values, "folder_id": folder_id, "epoch": epoch})
+
+    def _fence(self, connection: Connection) -> None:
+        if self._lease is None:
+            return
+        query = text("SELECT token FROM leases WHERE account = :account FOR SHARE")
+        token = connection.execute(query, {"account": self._lease[0]}).scalar()
+        if token != self._lease[1]:
+            raise LeaseLost(f"another process works on account {self._lease[0]} now; this one stops")
+
+
+class PostgresLeases:
+    """A ``LeaseStore``."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def acquire(self, account: str, owner: str, now: datetime, seconds: float) -> int | None:
+        """Take, renew or take over an expired lease."""
+        values = {"account": account, "owner": owner, "now": now, "expires_at": now + timedelta(seconds=seconds)}
+        with transaction(self._engine) as connection:
+            token: int | None = connection.execute(_ACQUIRE, values).scalar()
+            return token
+
+    def holder(self, account: str) -> str | None:
+        """Owner of the present lease, if any."""
+        with transaction(self._engine) as connection:
+            query = text("SELECT owner FROM leases WHERE account = :account")
+            found: str | None = connection.execute(query, {"account": account}).scalar()
+            return found
+
+    def release(self, account: str, owner: str) -> None:
+        """Let the lease expire now; its token stays, so that it only grows."""
+        query = text("UPDATE leases SET expires_at = 'epoch' WHERE account = :account AND owner = :owner")
+        with transaction(self._engine) as connection:
+            connection.execute(query, {"account": account, "owner": owner})
+
+
+def _keep_samples(connection: Connection, folder_id: str, contents: Mapping[int, str]) -> None:
+    query = text("SELECT samples FROM folders WHERE id = :id FOR UPDATE")
+    known = connection.execute(query, {"id": folder_id}).scalar() or {}
+    everything = {**known, **{str(uid): sha256 for uid, sha256 in contents.items()}}
+    newest = dict(sorted(everything.items(), key=lambda item: int(item[0]))[-SAMPLES:])
+    save = text("UPDATE folders SET samples = CAST(:samples AS jsonb) WHERE id = :id")
+    connection.execute(save, {"samples": json.dumps(newest), "id": folder_id})
+
+
+def _record(row: Row[Any]) -> FolderRecord:
+    values = dict(row._mapping)
+    values["wire"] = bytes(values["wire"])
+    values["epoch_changes"] = tuple(datetime.fromisoformat(moment) for moment in values["epoch_changes"])
+    return FolderRecord(**values)
+
+
+def _ledger(row: Row[Any]) -> Ledger:
+    return Ledger(
+        uidvalidity=row.uidvalidity,
+        listed=UidSet.from_multirange(row.listed),
+        published=UidSet.from_multirange(row.published),
+        vanished=UidSet.from_multirange(row.vanished),
+        invisible=UidSet.from_multirange(row.invisible),
+        invisible_since=row.invisible_since,
+        flags={flag: UidSet.parse(uids) for flag, uids in row.flags.items()},
+    )

@@ -1,0 +1,101 @@
+"""From an account to a session that is signed in: hosts in order, verified TLS, sign-in once, ID where wanted."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from services.common.accounts import Account
+from services.common.providers import profile
+from services.common.secret import Secret
+from services.poller.imap.errors import ConnectionLost, NetworkError, SignInImpossible, TlsError, TokenRefused
+from services.poller.imap.model import Credentials, Endpoint, Limits
+from services.poller.imap.session import Session
+from services.poller.work import Work
+
+ID_FIELDS = {"name": "Mailweir", "vendor": "Mailweir project"}
+SecretSource = Callable[[bool], Awaitable[tuple[Secret | None, bool]]]
+INLINE_LIMIT = 900 * 1024
+
+
+async def connect(work: Work, secret_of: SecretSource, spool: Path | None = None) -> Session:
+    """A signed-in session. ``secret_of(force)`` gives the secret and whether it is an access token.
+
+    The next host of the profile is tried only after a connection or TLS failure, never after a refused sign-in. A
+    refused token is renewed once. Raises ImapError.
+    """
+    work.memory.connection += 1
+    session = await _reach(work, spool)
+    try:
+        await _sign_in(work, session, secret_of)
+        await _identify(work, session)
+    except ConnectionLost:
+        session.close()
+        if work.memory.no_id:
+            raise
+        work.memory.no_id = True
+        return await connect(work, secret_of, spool)
+    except BaseException:
+        session.close()
+        raise
+    return session
+
+
+async def _reach(work: Work, spool: Path | None) -> Session:
+    failure: NetworkError | TlsError | None = None
+    for host in _hosts(work.account):
+        try:
+            session = await Session.open(_endpoint(work.account, host), _limits(work.account, spool))
+        except (NetworkError, TlsError) as error:
+            failure = failure or error
+            continue
+        await work.say(work.audit("connect", detail=f"{host}:{work.account.port}"))
+        return session
+    assert failure is not None
+    await work.say(work.audit("connect", "failed", detail=failure.state))
+    raise failure
+
+
+def _hosts(account: Account) -> list[str]:
+    known = profile(account.provider)
+    others = known.hosts_of(account.user.rpartition("@")[2])
+    return [account.host, *(host for host in others if account.host in others and host != account.host)]
+
+
+def _endpoint(account: Account, host: str) -> Endpoint:
+    ca_file = Path(account.ca_file) if account.ca_file else None
+    return Endpoint(host, account.port, account.tls, ca_file, account.settings.legacy_tls)
+
+
+def _limits(account: Account, spool: Path | None) -> Limits:
+    settings = account.settings
+    return Limits(
+        connect_timeout=settings.connect_timeout,
+        command_timeout=settings.command_timeout,
+        min_rate=settings.min_rate,
+        max_literal=settings.max_message_bytes,
+        spool_above=INLINE_LIMIT,
+        spool_folder=spool,
+    )
+
+
+async def _sign_in(work: Work, session: Session, secret_of: SecretSource) -> None:
+    try:
+        await session.sign_in(await _credentials(work.account, secret_of, force=False))
+    except TokenRefused:
+        if not session.alive:
+            raise
+        await session.sign_in(await _credentials(work.account, secret_of, force=True))
+    await work.say(work.audit("signin", detail=session.facts.mechanism))
+
+
+async def _credentials(account: Account, secret_of: SecretSource, *, force: bool) -> Credentials:
+    secret, is_token = await secret_of(force)
+    if secret is None:
+        raise SignInImpossible(f"account {account.slug} has no secret; set it: mailweir accounts secret {account.slug}")
+    forced = profile(account.provider).force_login
+    return Credentials(account.user, secret.reveal(), account.auth, token=is_token, force_login=forced)
+
+
+async def _identify(work: Work, session: Session) -> None:
+    """ID once after sign-in, when advertised and unless the host closed the connection because of it before."""
+    if profile(work.account.provider).identify != "never" and not work.memory.no_id:
+        await session.identify(ID_FIELDS)

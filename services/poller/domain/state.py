@@ -1,0 +1,64 @@
+"""What the poller knows of a folder: its record, its ledger, its quarantine. Frozen; changes make new values."""
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from services.poller.domain.uidset import EMPTY, UidSet
+
+FlagSets = dict[str, UidSet]
+
+
+class FolderRecord(Struct, frozen=True, kw_only=True):
+    """One folder of one account. ``sequence`` grows with every event about it.
+
+    ``state``: active, absent (not listed at the last look), gone (confirmed), skipped (not chosen), forbidden, paused.
+    ``samples``: UID to SHA-256 of a few messages, to tell a folder from another one that took its name.
+    """
+
+    id: str
+    account: str
+    wire: bytes
+    name: str
+    delimiter: str | None = None
+    special_use: str | None = None
+    mailboxid: str | None = None
+    state: str = "active"
+    uidvalidity: int | None = None
+    epoch: int = 1
+    sequence: int = 0
+    uidnext_done: int | None = None
+    modseq_done: int | None = None
+    server_count: int | None = None
+    full_pass_at: datetime | None = None
+    pass_at: datetime | None = None
+    absent_since: datetime | None = None
+    last_error: str | None = None
+    samples: dict[str, str] = {}
+    epoch_changes: tuple[datetime, ...] = ()
+
+
+class Ledger(Struct, frozen=True, kw_only=True):
+    """The UID sets of one folder and epoch (design section 3). ``invisible``: gone from sight, not yet believed."""
+
+    uidvalidity: int
+    listed: UidSet = EMPTY
+    published: UidSet = EMPTY
+    vanished: UidSet = EMPTY
+    invisible: UidSet = EMPTY
+    invisible_since: datetime | None = None
+    flags: FlagSets = {}
+
+    def missing(self, quarantined: UidSet) -> UidSet:
+        """Listed - published - quarantined - vanished: empty, or the sync is not complete."""
+        return self.listed - self.published - quarantined - self.vanished
+
+
+class Quarantined(Struct, frozen=True, kw_only=True):
+    """A UID that could not be retrieved: why, how often, when it is tried again."""
+
+    uid: int
+    reason: str
+    detail: str = ""
+    attempts: int = 1
+    next_try: datetime | None = None

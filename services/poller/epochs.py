@@ -1,0 +1,67 @@
+"""What a UIDVALIDITY or a falling UIDNEXT means for a known folder, and the new epoch that may follow."""
+
+import asyncio
+
+from msgspec.structs import replace
+
+from services.common.events import UidValidityChanged
+from services.poller.domain.state import FolderRecord
+from services.poller.domain.validity import Verdict, judge
+from services.poller.folders import folder_fields, holds_samples, introduce, retire, successor
+from services.poller.imap.errors import ConnectionLost, Temporary
+from services.poller.imap.model import Opened
+from services.poller.imap.session import Session
+from services.poller.work import Work, next_sequence
+
+
+async def settle(work: Work, session: Session, record: FolderRecord, opened: Opened) -> FolderRecord:
+    """The record in the epoch that the server is in now.
+
+    A smaller UIDVALIDITY is believed when a second connection shows it too. Raises ConnectionLost to ask for that
+    connection, Temporary while several back-ends disagree.
+    """
+    epochs = await asyncio.to_thread(work.ledger.epochs, record.id)
+    verdict = judge(record.uidvalidity, opened.uidvalidity, epochs, record.epoch_changes, work.clock.now())
+    if verdict is Verdict.SAME or verdict is Verdict.FIRST:
+        return await _recreated(work, session, record, opened)
+    if verdict is Verdict.FLAPPING:
+        raise Temporary("UIDVALIDITY changed more than five times in a day: the folder rests", usable=True)
+    value = opened.uidvalidity or 0
+    if verdict is Verdict.DOUBTFUL and work.memory.doubted.get(record.id) != value:
+        work.memory.doubted[record.id] = value
+        raise ConnectionLost("UIDVALIDITY went down; it is read again on a new connection")
+    work.memory.doubted.pop(record.id, None)
+    return await _change_epoch(work, record, value, epochs.get(value))
+
+
+async def _recreated(work: Work, session: Session, record: FolderRecord, opened: Opened) -> FolderRecord:
+    """A UIDNEXT that fell: either a lie, or another folder under the old name and the old UIDVALIDITY."""
+    fell = record.uidnext_done is not None and opened.uidnext is not None and opened.uidnext < record.uidnext_done
+    if not fell or not record.samples or await holds_samples(session, record):
+        return record
+    await retire(work, record)
+    fresh = successor(record, work.clock.now().isoformat())
+    fresh = await introduce(work, replace(fresh, uidvalidity=record.uidvalidity))
+    await asyncio.to_thread(work.ledger.save_folder, fresh)
+    return fresh
+
+
+async def _change_epoch(work: Work, record: FolderRecord, value: int, known_epoch: int | None) -> FolderRecord:
+    now = work.clock.now()
+    epochs = await asyncio.to_thread(work.ledger.epochs, record.id)
+    old = await asyncio.to_thread(work.ledger.ledger, record.id, record.epoch, record.uidvalidity or 0)
+    epoch = known_epoch or max([record.epoch, *epochs.values()]) + 1
+    changed = replace(
+        record, uidvalidity=value, epoch=epoch, uidnext_done=None, modseq_done=None, full_pass_at=None, samples={},
+        sequence=next_sequence(record.sequence, now), epoch_changes=(*record.epoch_changes[-9:], now),
+    )  # fmt: skip
+    await work.say(
+        UidValidityChanged(
+            **folder_fields(changed),
+            epoch=epoch,
+            olduidvalidity=record.uidvalidity or 0,
+            gone=len(old.published - old.vanished),
+        )
+    )
+    await asyncio.to_thread(work.ledger.save_folder, changed)
+    return changed

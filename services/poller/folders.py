@@ -1,0 +1,186 @@
+"""The folder list: new, renamed, gone. A folder is addressed by its raw name and known by our id."""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec.structs import replace
+
+from services.common.errors import ConfigurationError
+from services.common.events import Event, FolderCreated, FolderGone, FolderRenamed
+from services.poller.domain.choose import chosen, unmatched
+from services.poller.domain.state import FolderRecord
+from services.poller.domain.uidset import UidSet
+from services.poller.imap.errors import Refused
+from services.poller.imap.model import Folder
+from services.poller.imap.session import Session
+from services.poller.work import Work, next_sequence
+
+SAMPLES_COMPARED = 3
+
+
+async def refresh(work: Work, session: Session) -> list[FolderRecord]:
+    """List the server's folders, follow what happened to them, and give those that are wanted.
+
+    Raises:
+        ConfigurationError: a pattern of the account fits no folder.
+    """
+    listed = await session.list_folders(status=session.has("LIST-STATUS"))
+    await work.say(work.audit("list"))
+    settings = work.account.settings
+    lost = unmatched(settings.include, listed)
+    if lost:
+        names = ", ".join(sorted(folder.name for folder in listed if folder.selectable)[:10])
+        raise ConfigurationError(
+            f"folder pattern {lost[0]!r} of account {work.account.slug} matches nothing; the server has {names}"
+        )
+    wanted = {folder.wire: folder for folder in listed if chosen(folder, settings.include, settings.exclude)}
+    known = await asyncio.to_thread(work.ledger.folders, work.account.slug)
+    return await _follow(work, session, {folder.wire for folder in listed}, wanted, known)
+
+
+async def _follow(
+    work: Work, session: Session, listed: set[bytes], wanted: dict[bytes, Folder], known: Sequence[FolderRecord]
+) -> list[FolderRecord]:
+    records = {record.wire: record for record in known}
+    absent = [record for record in known if record.wire not in listed]
+    for wire, folder in wanted.items():
+        if wire not in records:
+            record = await _newcomer(work, session, folder, absent)
+            absent = [each for each in absent if each.id != record.id]
+            records[wire] = record
+        elif records[wire].absent_since is not None or records[wire].state != "active":
+            records[wire] = await _save(work, replace(records[wire], absent_since=None, state="active"))
+    for record in absent:
+        await _miss(work, record)
+    return sorted((records[wire] for wire in wanted), key=_importance)
+
+
+def _importance(record: FolderRecord) -> tuple[int, str]:
+    """INBOX first: it is what people wait for."""
+    return (0 if record.name.upper() == "INBOX" else 1, record.name)
+
+
+async def _newcomer(work: Work, session: Session, folder: Folder, absent: Sequence[FolderRecord]) -> FolderRecord:
+    """A folder under a name that we do not know: an old one renamed, or a new one."""
+    for candidate in absent:
+        if await _is_same(session, folder, candidate):
+            return await _rename(work, folder, candidate)
+    record = FolderRecord(
+        id=_folder_id(
+            work.account.slug, folder.wire, salt=work.clock.now().isoformat() if _taken(work, folder) else ""
+        ),
+        account=work.account.slug,
+        wire=folder.wire,
+        name=folder.name,
+        delimiter=folder.delimiter,
+        special_use=folder.special_use,
+        mailboxid=folder.status.mailboxid if folder.status else None,
+    )
+    return await _save(work, record)
+
+
+def _taken(work: Work, folder: Folder) -> bool:
+    """Whether the plain id of that name belongs to a folder of the past."""
+    return bool(work.ledger.epochs(_folder_id(work.account.slug, folder.wire)))
+
+
+def _folder_id(account: str, wire: bytes, salt: str = "") -> str:
+    """Deterministic for the first folder of a name, so that a lost database gives the same ids again."""
+    return hashlib.sha256(b"\x00".join((account.encode(), wire, salt.encode()))).hexdigest()[:16]
+
+
+async def _is_same(session: Session, folder: Folder, candidate: FolderRecord) -> bool:
+    """MAILBOXID decides where there is one (RFC 8474); else the same UIDVALIDITY and the same bytes of known UIDs."""
+    try:
+        opened = await session.examine(folder.wire)
+    except Refused:
+        return False
+    if opened.mailboxid and candidate.mailboxid:
+        return opened.mailboxid == candidate.mailboxid
+    if opened.uidvalidity is None or opened.uidvalidity != candidate.uidvalidity or not candidate.samples:
+        return False
+    return await holds_samples(session, candidate)
+
+
+async def holds_samples(session: Session, record: FolderRecord) -> bool:
+    """Whether the open folder has the known bytes under the known UIDs (the newest few of them)."""
+    newest = sorted((int(uid) for uid in record.samples), reverse=True)[:SAMPLES_COMPARED]
+    same = 0
+    async for fetched in session.fetch_bodies(UidSet.of(newest)):
+        sha256 = hashlib.sha256(fetched.body).hexdigest() if isinstance(fetched.body, bytes) else ""
+        if sha256 != record.samples[str(fetched.uid)]:
+            return False
+        same += 1
+    return same > 0
+
+
+async def _rename(work: Work, folder: Folder, record: FolderRecord) -> FolderRecord:
+    sequence = next_sequence(record.sequence, work.clock.now())
+    renamed = replace(
+        record, wire=folder.wire, name=folder.name, absent_since=None, state="active", sequence=sequence,
+        special_use=folder.special_use,
+    )  # fmt: skip
+    event = FolderRenamed(**folder_fields(renamed), oldfolder=record.name, oldwire=wire_text(record.wire))
+    await work.say(event)
+    return await _save(work, renamed)
+
+
+async def _miss(work: Work, record: FolderRecord) -> None:
+    """Absent once may be a hiccup; the second time the folder is gone. Its mail stays."""
+    if record.absent_since is None:
+        await _save(work, replace(record, absent_since=work.clock.now(), state="absent"))
+        return
+    await retire(work, record)
+
+
+async def retire(work: Work, record: FolderRecord) -> None:
+    """Mark a folder as gone and say so."""
+    sequence = next_sequence(record.sequence, work.clock.now())
+    gone = replace(record, state="gone", sequence=sequence)
+    await work.say(FolderGone(**folder_fields(gone)))
+    await _save(work, gone)
+
+
+async def introduce(work: Work, record: FolderRecord) -> FolderRecord:
+    """Say that a folder was seen for the first time, now that its UIDVALIDITY is known."""
+    sequence = next_sequence(record.sequence, work.clock.now())
+    known = replace(record, sequence=sequence)
+    event: Event = FolderCreated(**folder_fields(known), delimiter=known.delimiter, specialuse=known.special_use)
+    await work.say(event)
+    return known
+
+
+def folder_fields(record: FolderRecord) -> dict[str, Any]:
+    """Fields that every event about a folder has."""
+    return {
+        "account": record.account,
+        "folderid": record.id,
+        "folder": record.name,
+        "wire": wire_text(record.wire),
+        "uidvalidity": record.uidvalidity or 0,
+        "sequence": record.sequence,
+    }
+
+
+def wire_text(wire: bytes) -> str:
+    r"""A raw name as text: non-ASCII octets, control characters and the backslash as ``\xNN``."""
+    return "".join(chr(octet) if 32 <= octet < 127 and octet != 92 else f"\\x{octet:02x}" for octet in wire)
+
+
+async def _save(work: Work, record: FolderRecord) -> FolderRecord:
+    await asyncio.to_thread(work.ledger.save_folder, record)
+    return record
+
+
+def successor(record: FolderRecord, now_text: str) -> FolderRecord:
+    """A new folder that took the name of an old one (re-created with the same UIDVALIDITY): another id."""
+    return FolderRecord(
+        id=_folder_id(record.account, record.wire, now_text),
+        account=record.account,
+        wire=record.wire,
+        name=record.name,
+        delimiter=record.delimiter,
+        special_use=record.special_use,
+    )

@@ -1,0 +1,73 @@
+"""One batch of the poller: fetched messages as events, delivered, and only then counted as published."""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+
+from services.common.events import DataRef, MessageFetched
+from services.common.message_day import HEAD_OCTETS, message_day
+from services.common.objects import ObjectStore, message_key, uri_of
+from services.common.place import Place
+from services.poller.domain.dates import parse_internaldate
+from services.poller.domain.state import FolderRecord
+from services.poller.domain.uidset import UidSet
+from services.poller.imap.model import Fetched, Spooled
+from services.poller.work import Work
+
+MESSAGE_TYPE = "message/rfc822"
+
+
+async def deliver(work: Work, record: FolderRecord, group: Sequence[Fetched]) -> None:
+    """Publish the messages of a group and note them in the ledger when every delivery is confirmed.
+
+    Raises ``Unavailable`` when a way out is down: then none of them counts as published.
+    """
+    events = await asyncio.to_thread(_events, record, group, work.store)
+    uids = UidSet.of(fetched.uid for fetched in group)
+    octets = sum(event.size for event in events)
+    await work.publisher.publish(events)
+    contents = {event.place.uid: event.contentsha256 for event in events}
+    await asyncio.to_thread(work.ledger.add_published, record.id, record.epoch, contents)
+    await work.say(work.audit("fetch", record=record, uids=uids.text(), octets=octets))
+    work.memory.published += len(events)
+    work.memory.octets += octets
+
+
+def _events(record: FolderRecord, group: Sequence[Fetched], store: ObjectStore) -> list[MessageFetched]:
+    return [_event(record, fetched, store) for fetched in group]
+
+
+def _event(record: FolderRecord, fetched: Fetched, store: ObjectStore) -> MessageFetched:
+    listing = fetched.listing
+    body, sha256 = _body(record, fetched.body, store)
+    emailid = listing.emailid or (str(listing.gm_msgid) if listing.gm_msgid is not None else None)
+    return MessageFetched(
+        place=_place(record, fetched.uid),
+        contentsha256=sha256,
+        internaldate=parse_internaldate(listing.internaldate),
+        size=fetched.length,
+        body=body,
+        flags=tuple(flag for flag in listing.flags or () if flag.lower() != "\\recent"),
+        emailid=emailid,
+        labels=listing.labels or (),
+    )
+
+
+def _place(record: FolderRecord, uid: int) -> Place:
+    uidvalidity = record.uidvalidity or 0
+    return Place(account=record.account, folder=record.name, folderid=record.id, uidvalidity=uidvalidity, uid=uid)
+
+
+def _body(record: FolderRecord, body: bytes | Spooled | None, store: ObjectStore) -> tuple[bytes | DataRef, str]:
+    """The bytes themselves, or for a spooled message a claim check of the object that they became."""
+    if not isinstance(body, Spooled):
+        raw = body or b""
+        return raw, hashlib.sha256(raw).hexdigest()
+    try:
+        with body.path.open("rb") as file:
+            key = message_key(record.account, message_day(file.read(HEAD_OCTETS)), body.sha256)
+            file.seek(0)
+            store.put_file(key, file, body.size, MESSAGE_TYPE, {"folder": record.name})
+    finally:
+        body.path.unlink(missing_ok=True)
+    return DataRef(uri_of(store.bucket, key)), body.sha256

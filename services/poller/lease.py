@@ -1,0 +1,73 @@
+"""Two pollers never work on the same account: a lease in the database, renewed while the work goes on."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from services.common.clock import Clock
+from services.common.errors import Incomplete
+from services.poller.adapters import PostgresLeases, PostgresLedger
+
+SECONDS = 60.0
+RENEWED_EVERY = 15.0
+
+
+def owner() -> str:
+    """Name this process, told apart from an earlier one with the same number by its start time."""
+    return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}"
+
+
+@asynccontextmanager
+async def leased(
+    leases: PostgresLeases, ledger: PostgresLedger, account: str, clock: Clock
+) -> AsyncIterator[PostgresLedger]:
+    """The ledger of an account, fenced by a lease of our own.
+
+    Raises:
+        Incomplete: another living process holds the account.
+    """
+    me = owner()
+    token = await asyncio.to_thread(_take, leases, account, me, clock)
+    renewing = asyncio.create_task(_renew(leases, account, me, clock))
+    try:
+        yield ledger.fenced(account, token)
+    finally:
+        renewing.cancel()
+        await asyncio.to_thread(leases.release, account, me)
+
+
+def _take(leases: PostgresLeases, account: str, me: str, clock: Clock) -> int:
+    token = leases.acquire(account, me, clock.now(), SECONDS)
+    if token is None:
+        holder = leases.holder(account) or ""
+        if not _is_dead(holder):
+            raise Incomplete(f"account {account} is being synced by another process ({holder}); wait for it or stop it")
+        leases.release(account, holder)
+        token = leases.acquire(account, me, clock.now(), SECONDS)
+    if token is None:
+        raise Incomplete(f"account {account} is being synced by another process; wait for it or stop it")
+    return token
+
+
+async def _renew(leases: PostgresLeases, account: str, me: str, clock: Clock) -> None:
+    while True:
+        await clock.sleep(RENEWED_EVERY)
+        await asyncio.to_thread(leases.acquire, account, me, clock.now(), SECONDS)
+
+
+def _is_dead(holder: str) -> bool:
+    """Whether the holder was a process of this machine that is no more: no need to wait for its lease to end."""
+    host, _, rest = holder.partition(":")
+    pid, _, started = rest.partition(":")
+    return host == socket.gethostname() and (not pid.isdigit() or _started(int(pid)) != started)
+
+
+def _started(pid: int) -> str:
+    """Start time of a process in clock ticks since boot (proc(5)), empty when there is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""

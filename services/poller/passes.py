@@ -1,0 +1,204 @@
+"""One pass over a folder: open, judge, enumerate, compare, fetch, report (knowledge: RFC 4549 section 3).
+
+    EXAMINE ── UIDVALIDITY? ──▶ enumerate every UID ──▶ ledger: listed, vanished, returned ──▶ fetch what is missing
+        ▲                                                                                            │
+        └────────────── NOOP: more came, or something was left out (at most 3 rounds) ◀──────────────┘
+
+The sets decide what is missing; UIDNEXT and HIGHESTMODSEQ only say when nothing needs to be looked at.
+"""
+
+import asyncio
+from datetime import timedelta
+from functools import partial
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from services.common.events import FlagsChanged, MessagesReturned, MessagesVanished, SyncReported
+from services.poller import bodies, handlers
+from services.poller.delivery import delivering
+from services.poller.domain import flags as flagging
+from services.poller.domain.presence import observe
+from services.poller.domain.state import FolderRecord, Ledger
+from services.poller.domain.uidset import EMPTY, UidSet
+from services.poller.enumerate import Listed, enumerate_all
+from services.poller.epochs import settle
+from services.poller.folders import folder_fields, introduce
+from services.poller.imap.errors import IdentificationWanted, ImapError
+from services.poller.imap.model import Opened
+from services.poller.imap.session import Session
+from services.poller.work import Work, next_sequence
+
+MAX_ROUNDS = 3
+
+
+class Outcome(Struct, frozen=True):
+    """How a pass ended: the record as saved, and the numbers of its ledger."""
+
+    record: FolderRecord
+    listed: int
+    published: int
+    quarantined: int
+    missing: int
+
+
+async def run(work: Work, session: Session, record: FolderRecord) -> Outcome:
+    """One complete pass. Raises ImapError and Unavailable; what was done until then is kept."""
+    opened = await _open(session, record)
+    if record.uidvalidity is None:
+        record = await introduce(work, replace(record, uidvalidity=opened.uidvalidity or 0))
+        await asyncio.to_thread(work.ledger.save_folder, record)
+    record = await settle(work, session, record, opened)
+    await work.say(work.audit("examine", record=record))
+    ledger = await asyncio.to_thread(work.ledger.ledger, record.id, record.epoch, record.uidvalidity or 0)
+    quarantined = await _quarantined(work, record)
+    if _nothing_new(work, record, ledger, opened, quarantined):
+        return await _report(work, session, replace(record, last_error=None), ledger)
+    try:
+        error = await _rounds(work, session, record, ledger, opened)
+    except ImapError as failure:
+        await _failed(work, record, failure)
+        raise
+    ledger = await asyncio.to_thread(work.ledger.ledger, record.id, record.epoch, record.uidvalidity or 0)
+    fresh = await asyncio.to_thread(_latest, work, record)
+    now = work.clock.now()
+    done = replace(fresh, full_pass_at=now, last_error=error, server_count=opened.exists)
+    if error is None:
+        done = replace(done, uidnext_done=opened.uidnext, modseq_done=opened.highestmodseq)
+    return await _report(work, session, done, ledger)
+
+
+async def _open(session: Session, record: FolderRecord) -> Opened:
+    try:
+        return await session.examine(record.wire, condstore=session.has("CONDSTORE"))
+    except IdentificationWanted:
+        await session.identify({"name": "Mailweir"})
+        return await session.examine(record.wire)
+
+
+def _latest(work: Work, record: FolderRecord) -> FolderRecord:
+    return next((each for each in work.ledger.folders(record.account) if each.id == record.id), record)
+
+
+async def _quarantined(work: Work, record: FolderRecord) -> UidSet:
+    """UIDs whose next try is not due yet."""
+    now = work.clock.now()
+    entries = (await asyncio.to_thread(work.ledger.quarantine, record.id, record.epoch)).values()
+    return UidSet.of(entry.uid for entry in entries if entry.next_try is None or entry.next_try > now)
+
+
+def _nothing_new(work: Work, record: FolderRecord, ledger: Ledger, opened: Opened, quarantined: UidSet) -> bool:
+    """The quick exit: all counters stand still, nothing is missing, and the last full look is recent (RFC 7162)."""
+    if opened.highestmodseq is None or opened.nomodseq or record.full_pass_at is None or ledger.invisible:
+        return False
+    still = (record.uidnext_done, record.modseq_done, record.server_count)
+    recent = work.clock.now() - record.full_pass_at < timedelta(seconds=work.account.settings.full_pass_interval)
+    return still == (opened.uidnext, opened.highestmodseq, opened.exists) and recent and not ledger.missing(quarantined)
+
+
+async def _rounds(work: Work, session: Session, record: FolderRecord, ledger: Ledger, opened: Opened) -> str | None:
+    """Enumerate and fetch until nothing more comes; the text of what stayed unexplained, if anything did."""
+    error: str | None = None
+    exists = opened.exists
+    for _ in range(MAX_ROUNDS):
+        listed = await enumerate_all(session, exists, known=ledger.listed - ledger.vanished)
+        error = None if listed.complete else f"the server lists {len(listed.uids)} of {exists} messages"
+        ledger = await _compare(work, record, ledger, listed)
+        before = ledger.published
+        await _fetch(work, session, record, ledger, listed)
+        events = session.take_events()
+        ledger = await asyncio.to_thread(work.ledger.ledger, record.id, record.epoch, record.uidvalidity or 0)
+        left = (ledger.missing(await _quarantined(work, record)) & listed.uids) - _suspects(work, record)
+        grown = events.exists is not None and events.exists != exists
+        if not grown and not events.expunged and not events.vanished and not left and listed.complete:
+            break
+        if events.exists is not None:
+            exists = events.exists
+        elif events.expunged:
+            exists -= events.expunged
+        if not grown and not events.expunged and ledger.published == before and not left:
+            break
+    return error
+
+
+def _suspects(work: Work, record: FolderRecord) -> UidSet:
+    keys = work.memory.suspects
+    return UidSet.of(uid for folder, epoch, uid in keys if (folder, epoch) == (record.id, record.epoch))
+
+
+async def _compare(work: Work, record: FolderRecord, ledger: Ledger, listed: Listed) -> Ledger:
+    """Hold what is listed against the ledger, save it before any body is fetched, and say what changed."""
+    now, settings = work.clock.now(), work.account.settings
+    if listed.complete:
+        observed = observe(ledger, listed.uids, now, settings.vanish_confirm)
+        vanished, returned, hidden, current = observed.vanished, observed.returned, observed.hidden, observed.ledger
+    else:
+        current = replace(ledger, listed=ledger.listed | listed.uids, vanished=ledger.vanished - listed.uids)
+        vanished, returned, hidden = EMPTY, listed.uids & ledger.vanished, EMPTY
+    after = flagging.merged(ledger.flags, listed.flags, listed.uids)
+    different = flagging.changed(ledger.flags, after, ledger.published & listed.uids)
+    current = replace(current, flags=after)
+    await asyncio.to_thread(work.ledger.save_ledger, record.id, record.epoch, current)
+    sequence = next_sequence(record.sequence, now)
+    fields = folder_fields(replace(record, sequence=sequence))
+    said = [MessagesVanished(**fields, uids=vanished.text())] if vanished else []
+    doubted = [MessagesVanished(**fields, uids=hidden.text(), confirmed=False)] if hidden else []
+    back = [MessagesReturned(**fields, uids=returned.text())] if returned else []
+    flagged = [FlagsChanged(**fields, changes=flagging.grouped(after, different))] if different else []
+    await work.say(*said, *doubted, *back, *flagged)
+    return current
+
+
+async def _fetch(work: Work, session: Session, record: FolderRecord, ledger: Ledger, listed: Listed) -> None:
+    waiting = await _quarantined(work, record)
+    wanted = ledger.missing(waiting) & listed.uids
+    if not wanted:
+        return
+    sizes = await _sizes(work, session, record, wanted)
+    wanted = wanted - await _quarantined(work, record)
+    async with delivering(partial(handlers.deliver, work, record)) as put:
+        await bodies.fetch(bodies.Errand(work, session, record, wanted, put), sizes)
+
+
+async def _sizes(work: Work, session: Session, record: FolderRecord, wanted: UidSet) -> dict[int, int]:
+    """Declared sizes of large messages only. One truly above the limit is quarantined unasked."""
+    settings = work.account.settings
+    large: dict[int, int] = {}
+    async for listing in session.fetch_listing(wanted, ("RFC822.SIZE",)):
+        if listing.size is not None and listing.size > min(settings.batch_bytes, settings.max_message_bytes):
+            large[listing.uid] = listing.size
+    for uid in [uid for uid, size in large.items() if size > settings.max_message_bytes]:
+        if await session.fetch_piece(uid, settings.max_message_bytes, 1):
+            detail = f"{large[uid]} octets, {settings.max_message_bytes} allowed: raise max_message_bytes"
+            await bodies.suspect(work, record, uid, "too-large", detail, final=True)
+    return large
+
+
+async def _failed(work: Work, record: FolderRecord, failure: ImapError) -> None:
+    """Remember why the pass broke off; the counters stay as they were, so the next pass looks again."""
+    fresh = await asyncio.to_thread(_latest, work, record)
+    text = f"{failure.state}: {failure.reason}"[:300]
+    await asyncio.to_thread(work.ledger.save_folder, replace(fresh, last_error=text, pass_at=work.clock.now()))
+
+
+async def _report(work: Work, session: Session, record: FolderRecord, ledger: Ledger) -> Outcome:
+    """Save the record and say the numbers of the ledger."""
+    entries = await asyncio.to_thread(work.ledger.quarantine, record.id, record.epoch)
+    barred = UidSet.of(entries) - ledger.published
+    now = work.clock.now()
+    record = replace(record, pass_at=now, sequence=next_sequence(record.sequence, now))
+    await asyncio.to_thread(work.ledger.save_folder, record)
+    report = SyncReported(
+        **folder_fields(record),
+        epoch=record.epoch,
+        listed=len(ledger.listed),
+        published=len(ledger.published),
+        quarantined=len(barred),
+        vanished=len(ledger.vanished),
+        missing=len(ledger.missing(barred)),
+        servercount=record.server_count or 0,
+        passedat=now,
+        lasterror=record.last_error,
+    )
+    await work.say(report)
+    return Outcome(record, report.listed, report.published, report.quarantined, report.missing)

@@ -1,0 +1,45 @@
+"""What the poller needs from outside, as small protocols. The publisher is ``services.common.service.Publisher``."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Protocol
+
+from services.poller.domain.state import FolderRecord, Ledger, Quarantined
+
+
+class LedgerStore(Protocol):
+    """Durable memory of the poller. Blocking; callers use threads. Every method may raise ``Unavailable``."""
+
+    def folders(self, account: str) -> list[FolderRecord]:
+        """All folders of an account that are not gone."""
+
+    def save_folder(self, record: FolderRecord) -> None:
+        """Insert or update one folder."""
+
+    def ledger(self, folder_id: str, epoch: int, uidvalidity: int) -> Ledger:
+        """The ledger of one epoch; an empty one for a new epoch."""
+
+    def save_ledger(self, folder_id: str, epoch: int, ledger: Ledger) -> None:
+        """Replace all sets but ``published``, which only grows by ``add_published``."""
+
+    def add_published(self, folder_id: str, epoch: int, contents: Mapping[int, str]) -> None:
+        """Count UIDs (with the SHA-256 of their bytes) as published: call it only when delivery is confirmed."""
+
+    def epochs(self, folder_id: str) -> Mapping[int, int]:
+        """UIDVALIDITY to epoch, for every epoch that the folder ever had."""
+
+    def quarantine(self, folder_id: str, epoch: int) -> Mapping[int, Quarantined]:
+        """Quarantined UIDs of one epoch."""
+
+    def put_quarantine(self, folder_id: str, epoch: int, entry: Quarantined) -> None:
+        """Insert or update one entry."""
+
+
+class LeaseStore(Protocol):
+    """Who works on an account. A token grows with every change of hands, so that a late writer is recognised."""
+
+    def acquire(self, account: str, owner: str, now: datetime, seconds: float) -> int | None:
+        """The token of a lease that is ours now, or None while somebody else holds it."""
+
+    def release(self, account: str, owner: str) -> None:
+        """Give it back."""

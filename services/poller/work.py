@@ -1,0 +1,92 @@
+"""What one account's task works with, and what it remembers between passes and connections."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from services.common.accounts import Account
+from services.common.clock import Clock
+from services.common.events import AccessAudited, Event
+from services.common.objects import ObjectStore
+from services.common.service import Publisher
+from services.poller.domain.state import FolderRecord
+from services.poller.ports import LedgerStore
+
+Key = tuple[str, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One step of a sync, for whoever watches: ``wanted`` and ``done`` are messages of this folder's pass."""
+
+    account: str
+    folder: str
+    wanted: int
+    done: int
+    octets: int
+
+
+def silent(_progress: Progress) -> None:
+    """Nobody watches."""
+
+
+@dataclass(slots=True)
+class Memory:
+    """What is remembered in this process only; a restart forgets it and is none the worse.
+
+    ``suspects``: failures in a row of one UID. ``empties``: the connection on which a body was first seen empty.
+    ``published`` counts messages, to tell progress from running in circles.
+    """
+
+    suspects: dict[Key, int] = field(default_factory=dict)
+    reasons: dict[Key, str] = field(default_factory=dict)
+    empties: dict[Key, int] = field(default_factory=dict)
+    connection: int = 0
+    published: int = 0
+    octets: int = 0
+    no_id: bool = False
+    doubted: dict[str, int] = field(default_factory=dict)
+    audits: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Collaborators of one account's task."""
+
+    account: Account
+    publisher: Publisher
+    ledger: LedgerStore
+    store: ObjectStore
+    clock: Clock
+    chance: Callable[[], float]
+    memory: Memory = field(default_factory=Memory)
+    progress: Callable[[Progress], None] = silent
+
+    async def say(self, *events: Event) -> None:
+        """Publish events about the account or a folder."""
+        if events:
+            await self.publisher.publish(events)
+
+    def audit(self, action: str, outcome: str = "ok", record: FolderRecord | None = None, **more: Any) -> AccessAudited:
+        """An audit entry for one mail-access operation."""
+        now = self.clock.now()
+        self.memory.audits += 1
+        where: dict[str, Any] = {}
+        if record is not None:
+            where = {"folderid": record.id, "folder": record.name, "uidvalidity": record.uidvalidity or 0}
+        return AccessAudited(
+            id=f"{self.account.slug}-{int(now.timestamp() * 1e6):x}-{self.memory.audits:x}",
+            at=now,
+            service="poller",
+            account=self.account.slug,
+            action=action,
+            outcome="ok" if outcome == "ok" else "failed",
+            **where,
+            **more,
+        )
+
+
+def next_sequence(before: int, now: datetime) -> int:
+    """Grows with every event, also after the database was lost: milliseconds of the clock, or one more."""
+    return max(before + 1, int(now.timestamp() * 1000))
