@@ -1,6 +1,6 @@
 """``mailweir demo``: a real IMAP server with sample mail, synced into embedded stores, and shown."""
 
-import time
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,22 +20,54 @@ def demo(home: Path | None, *, fresh: bool) -> None:
 
     Needs nothing but Python. Run it again: nothing is new, and it says so. Nothing of yours is touched.
     """
-    import os
-    import shutil
-
     from services.cli.demo_server import running
     from services.cli.demo_show import show
-    from services.cli.sync import sync_accounts
+    from services.cli.sync import sync_accounts, worst
 
-    root = home or Path(os.environ.get("MAILWEIR_HOME", Path.home() / ".mailweir")) / "demo"
-    if fresh and root.exists():
-        _stop_postgres(root / "home")
-        shutil.rmtree(root)
+    root = home or Path(os.environ.get("MAILWEIR_HOME", Path.home() / ".mailweir")).expanduser() / "demo"
+    if fresh:
+        _forget(root)
     _embedded_in(root / "home")
     click.echo("Starting an IMAP server (pymap) on this machine, STARTTLS with a certificate of its own ...")
     with running(root / "server") as server:
-        _ensure_account(server)
-        started = time.monotonic()
-        report = sync_accounts([ACCOUNT])
-        show(root, report, time.monotonic() - started)
-    raise SystemExit(report.exit_code)
+        _point_at(server)
+        results = sync_accounts([ACCOUNT])
+    missing = show(root / "home", results)
+    raise SystemExit(worst(results) or (3 if missing else 0))
+
+
+def _forget(root: Path) -> None:
+    import shutil
+
+    from services.common import embedded_postgres
+
+    if root.exists():
+        embedded_postgres.stop(root / "home")
+        shutil.rmtree(root)
+
+
+def _embedded_in(home: Path) -> None:
+    """Stores of its own, whatever the environment says: the demo touches nothing else."""
+    for name in [name for name in os.environ if name.startswith("MAILWEIR_")]:
+        del os.environ[name]
+    os.environ["MAILWEIR_HOME"] = str(home)
+
+
+def _point_at(server: "DemoServer") -> None:
+    """An account for the server; its port is another one on each run."""
+    import msgspec
+
+    from services.cli.context import open_context
+    from services.common.accounts import Account
+    from services.common.secret import Secret
+
+    account = Account(
+        slug=ACCOUNT, host=server.host, port=server.port, tls="starttls", user=server.user, ca_file=str(server.ca_file)
+    )
+    with open_context() as context:
+        known = next((each for each in context.accounts.list() if each.slug == ACCOUNT), None)
+        if known is None:
+            secret = Secret(server.password_file.read_text(encoding="utf-8"))
+            context.accounts.add(account, ("password", secret))
+        else:
+            context.accounts.update(msgspec.structs.replace(known, port=server.port))

@@ -17,8 +17,9 @@ async def publishing(context: Context) -> AsyncIterator[Publisher]:
         return
     from services.common.runtime.kafka_settings import KafkaSettings
     from services.common.runtime.producer import KafkaPublisher
+    from services.common.settings import read
 
-    kafka = KafkaPublisher(KafkaSettings(kafka=context.settings.require_kafka()), "poller")
+    kafka = KafkaPublisher(read(KafkaSettings), "poller")
     await kafka.start()
     try:
         yield kafka

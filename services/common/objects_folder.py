@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from services.common.errors import Unavailable
 from services.common.objects import NewObject, ObjectInfo
@@ -125,7 +125,7 @@ def _world() -> Iterator[None]:
         ) from error
 
 
-def _sync(file: BinaryIO) -> None:
+def _sync(file: IO[bytes]) -> None:
     file.flush()
     os.fdatasync(file.fileno())
 

@@ -38,6 +38,7 @@ class Result(Struct, frozen=True):
     exit_code: int = 0
     failure: str = ""
     advice: str = ""
+    retrieved: int = 0
 
 
 class Tries(Struct):
@@ -114,7 +115,7 @@ async def _finish(work: Work, outcomes: list[Outcome]) -> Result:
     await _say_state(work, "active", "ok")
     quarantined = sum(outcome.quarantined for outcome in outcomes)
     text = f"{quarantined} messages are in quarantine; `mailweir ledger` lists them" if quarantined else ""
-    return Result(work.account.slug, tuple(outcomes), 3 if quarantined else 0, text)
+    return Result(work.account.slug, tuple(outcomes), 3 if quarantined else 0, text, retrieved=work.memory.published)
 
 
 async def _give_up(work: Work, outcomes: list[Outcome], failure: MailweirError | None) -> Result:

@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from services.common.completeness import wire_text
 from services.common.errors import ConfigurationError
 from services.common.events import Event, FolderCreated, FolderGone, FolderRenamed
 from services.poller.domain.choose import chosen, unmatched
@@ -162,11 +163,6 @@ def folder_fields(record: FolderRecord) -> dict[str, Any]:
         "uidvalidity": record.uidvalidity or 0,
         "sequence": record.sequence,
     }
-
-
-def wire_text(wire: bytes) -> str:
-    r"""A raw name as text: non-ASCII octets, control characters and the backslash as ``\xNN``."""
-    return "".join(chr(octet) if 32 <= octet < 127 and octet != 92 else f"\\x{octet:02x}" for octet in wire)
 
 
 async def _save(work: Work, record: FolderRecord) -> FolderRecord:

@@ -1,0 +1,58 @@
+"""What the demo shows at its end."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sqlalchemy import text
+
+from services.cli.context import Context, open_context
+from services.cli.status import table
+from services.common.completeness import FolderStatus, statuses
+from services.poller.account import Result
+
+_NEWEST = text("SELECT from_name, from_email, subject FROM emails ORDER BY received_at DESC NULLS LAST LIMIT 6")
+_FILES = text("SELECT count(*), coalesce(sum(size), 0) FROM attachments")
+
+
+def show(home: Path, results: Sequence[Result]) -> int:
+    """Print folders, attachments, a few subjects and where to look further; how many messages are missing."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console()
+    with open_context() as context:
+        accounts = [(account.slug, account.state) for account in context.accounts.list()]
+        folders = [folder for status in statuses(context.engine, accounts) for folder in status.folders]
+        console.print(table(tuple(folders)))
+        count, octets = _attachments(context)
+        console.print(f"{count} attachments, {octets / 1024:.0f} KiB. The newest messages:")
+        for line in _newest(context):
+            console.print(Text(f"  {line}"))
+    for result in results:
+        if result.failure:
+            console.print(Text(result.failure))
+    missing = sum(folder.missing for folder in folders)
+    console.print(_verdict(folders, missing, sum(result.retrieved for result in results)))
+    console.print(
+        f"Look further:\n  export MAILWEIR_HOME={home}\n  mailweir status\n  mailweir search 合同\n  mailweir ledger"
+    )
+    return missing
+
+
+def _verdict(folders: Sequence[FolderStatus], missing: int, retrieved: int) -> str:
+    if missing:
+        return f"{missing} messages are missing; run the demo again."
+    stored, listed = (sum(getattr(folder, name) for folder in folders) for name in ("stored", "listed"))
+    news = f"{retrieved} of them came just now." if retrieved else "Nothing is new since the last run."
+    return f"The server lists {listed} messages; stored {stored}; missing 0. {news}"
+
+
+def _attachments(context: Context) -> tuple[int, int]:
+    with context.engine.connect() as connection:
+        count, octets = connection.execute(_FILES).one()
+        return int(count), int(octets)
+
+
+def _newest(context: Context) -> list[str]:
+    with context.engine.connect() as connection:
+        return [f"{row.from_name or row.from_email}: {row.subject}" for row in connection.execute(_NEWEST)]

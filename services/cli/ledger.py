@@ -1,0 +1,25 @@
+"""``mailweir ledger``: every known place and what became of it."""
+
+import click
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--json", "as_json", is_flag=True, help="One JSON line per place (the default when not on a terminal).")
+def ledger(name: str | None, *, as_json: bool) -> None:
+    """List every message that a server ever listed: stored, pending, quarantined, vanished or missing."""
+    import sys
+
+    import msgspec
+
+    from services.cli.context import open_context
+    from services.common.completeness import ledger as lines
+
+    with open_context() as context:
+        only = context.accounts.get(name).slug if name else None
+        for line in lines(context.engine, only):
+            if as_json or not sys.stdout.isatty():
+                click.echo(msgspec.json.encode(line))
+            else:
+                where = f"{line.account} {line.folder} {line.uidvalidity}/{line.uid}"
+                click.echo(f"{where}  {line.state}  {line.reason or line.contentsha256 or ''}")

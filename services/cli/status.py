@@ -1,0 +1,64 @@
+"""``mailweir status``: completeness per folder, last errors, sign-in state."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from services.common.completeness import AccountStatus, FolderStatus
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--json", "as_json", is_flag=True, help="A JSON list of accounts for programs.")
+def status(name: str | None, *, as_json: bool) -> None:
+    """Show what the server lists and what is stored, per folder, for all accounts or one NAME.
+
+    `missing` is listed - published - quarantined - vanished: zero, or the sync is not complete.
+    """
+    from services.cli.context import open_context
+    from services.common.completeness import statuses
+
+    with open_context() as context:
+        only = context.accounts.get(name).slug if name else None
+        accounts = [(account.slug, account.state) for account in context.accounts.list()]
+        found = statuses(context.engine, accounts, only)
+    if as_json:
+        import msgspec
+
+        click.echo(msgspec.json.encode(found).decode())
+    else:
+        _show(found)
+
+
+def _show(found: "list[AccountStatus]") -> None:
+    from rich.console import Console
+
+    console = Console()
+    if not found:
+        console.print("There is no account yet; add one: mailweir accounts add ADDRESS")
+    for account in found:
+        console.print(
+            f"[bold]{account.account}[/bold] {account.state}, sign-in {account.signin.state}", highlight=False
+        )
+        for line in (account.signin.detail, account.signin.advice):
+            if line:
+                console.print(f"  {line}", markup=False, highlight=False)
+        if account.folders:
+            console.print(table(account.folders))
+
+
+def table(folders: "tuple[FolderStatus, ...]") -> "object":
+    """The folders of an account as a table, with a sum."""
+    from rich.table import Table
+    from rich.text import Text
+
+    numbers = ("listed", "stored", "pending", "quarantined", "vanished", "missing")
+    shown = Table("folder", *numbers, "last error", show_footer=False)
+    for folder in folders:
+        values = [str(getattr(folder, name)) for name in numbers]
+        shown.add_row(Text(folder.folder), *values, Text(folder.last_error or ""))
+    sums = [str(sum(getattr(folder, name) for folder in folders)) for name in numbers]
+    shown.add_section()
+    shown.add_row("all", *sums, "")
+    return shown

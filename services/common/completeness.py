@@ -1,0 +1,153 @@
+"""What the database says about completeness (requirement B1): the view ``completeness``, status and ledger."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+from sqlalchemy import Engine, text
+
+from services.common.database import transaction
+
+_FOLDERS = text(
+    "SELECT account, folder_id, folder, wire, coalesce(uidvalidity, 0) AS uidvalidity, epoch, present, state, listed, "
+    "published, stored, pending, quarantined, vanished, missing, last_pass, last_error FROM completeness "
+    "WHERE (CAST(:account AS text) IS NULL OR account = :account) ORDER BY account, folder, epoch"
+)
+_STATUS = text("SELECT account_id, state, signin, detail, advice, next_try, expires_at FROM account_status")
+_SETS = text(
+    "SELECT folder_id, epoch, account, folder, wire, coalesce(uidvalidity, 0) AS uidvalidity, listed_set::text, "
+    "stored_set::text, pending_set::text, quarantined_set::text, vanished_set::text, missing_set::text "
+    "FROM completeness WHERE (CAST(:account AS text) IS NULL OR account = :account) ORDER BY account, folder, epoch"
+)
+_CONTENTS = text(
+    "SELECT uid, content_sha256 FROM email_places WHERE folder_id = :folder_id AND uidvalidity = :uidvalidity"
+)
+_REASONS = text("SELECT uid, reason, detail FROM quarantine WHERE folder_id = :folder_id AND epoch = :epoch")
+
+_WEAKEST_FIRST = ("vanished", "pending", "missing", "quarantined", "stored")
+
+
+class FolderStatus(Struct, frozen=True, kw_only=True):
+    r"""One folder and epoch: the numbers of the ledger and of the sinks. ``wire``: non-ASCII octets as ``\xNN``."""
+
+    folder: str
+    wire: str
+    uidvalidity: int
+    listed: int
+    published: int
+    stored: int
+    pending: int
+    quarantined: int
+    vanished: int
+    missing: int
+    last_pass: datetime | None
+    last_error: str | None
+    epoch: int
+    state: str
+
+
+class SignInStatus(Struct, frozen=True, kw_only=True):
+    """What the last sign-in said."""
+
+    state: str = "unknown"
+    detail: str = ""
+    advice: str = ""
+    next_try: datetime | None = None
+    expires_at: datetime | None = None
+
+
+class AccountStatus(Struct, frozen=True, kw_only=True):
+    """One account: its state, its sign-in and its folders."""
+
+    account: str
+    state: str
+    signin: SignInStatus
+    folders: tuple[FolderStatus, ...]
+
+
+class LedgerLine(Struct, frozen=True, kw_only=True):
+    """One known place and what became of it."""
+
+    account: str
+    folder: str
+    wire: str
+    uidvalidity: int
+    uid: int
+    state: str
+    contentsha256: str | None = None
+    reason: str | None = None
+
+
+def wire_text(wire: bytes) -> str:
+    r"""A raw name as text: non-ASCII octets, control characters and the backslash as ``\xNN``."""
+    return "".join(chr(octet) if 32 <= octet < 127 and octet != 92 else f"\\x{octet:02x}" for octet in wire)
+
+
+def statuses(engine: Engine, accounts: Sequence[tuple[str, str]], only: str | None = None) -> list[AccountStatus]:
+    """Status of each (slug, state) given. Epochs of the past appear while they hold mail."""
+    with transaction(engine) as connection:
+        rows = connection.execute(_FOLDERS, {"account": only}).all()
+        signins = {row.account_id: row for row in connection.execute(_STATUS)}
+    folders: dict[str, list[FolderStatus]] = {}
+    for row in rows:
+        if row.present and row.state != "gone":
+            folders.setdefault(row.account, []).append(_folder(row))
+    return [
+        _account(slug, state, signins.get(slug), folders.get(slug, []))
+        for slug, state in accounts
+        if only in (None, slug)
+    ]
+
+
+def _account(slug: str, state: str, signin: Any, folders: list[FolderStatus]) -> AccountStatus:
+    if signin is None:
+        return AccountStatus(account=slug, state=state, signin=SignInStatus(), folders=tuple(folders))
+    told = SignInStatus(
+        state=signin.signin,
+        detail=signin.detail,
+        advice=signin.advice,
+        next_try=signin.next_try,
+        expires_at=signin.expires_at,
+    )
+    shown = "paused" if state == "paused" else signin.state
+    return AccountStatus(account=slug, state=shown, signin=told, folders=tuple(folders))
+
+
+def _folder(row: Any) -> FolderStatus:
+    names = [name for name in FolderStatus.__struct_fields__ if name != "wire"]
+    return FolderStatus(wire=wire_text(bytes(row.wire)), **{name: getattr(row, name) for name in names})
+
+
+def ledger(engine: Engine, only: str | None = None) -> Iterator[LedgerLine]:
+    """Every known place, folder by folder: stored, pending, quarantined, vanished or missing."""
+    with transaction(engine) as connection:
+        rows = connection.execute(_SETS, {"account": only}).all()
+    for row in rows:
+        yield from _lines(engine, row)
+
+
+def _lines(engine: Engine, row: Any) -> Iterator[LedgerLine]:
+    keys = {"folder_id": row.folder_id, "epoch": row.epoch, "uidvalidity": row.uidvalidity}
+    with transaction(engine) as connection:
+        contents = {each.uid: each.content_sha256 for each in connection.execute(_CONTENTS, keys)}
+        reasons = {each.uid: f"{each.reason}: {each.detail}" for each in connection.execute(_REASONS, keys)}
+    states = {uid: state for state in _WEAKEST_FIRST for uid in _uids(row, state)}
+    for uid in sorted(states):
+        yield LedgerLine(
+            account=row.account,
+            folder=row.folder,
+            wire=wire_text(bytes(row.wire)),
+            uidvalidity=row.uidvalidity,
+            uid=uid,
+            state=states[uid],
+            contentsha256=contents.get(uid),
+            reason=reasons.get(uid) if states[uid] == "quarantined" else None,
+        )
+
+
+def _uids(row: Any, state: str) -> Iterator[int]:
+    text_form = getattr(row, f"{state}_set")
+    bounds = [int(bound) for bound in text_form.strip("{}").replace("[", "").replace(")", "").split(",") if bound]
+    for low, above in zip(bounds[::2], bounds[1::2], strict=True):
+        yield from range(low, above)
