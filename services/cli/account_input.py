@@ -51,7 +51,7 @@ def new_account(name: str, typed: Typed) -> tuple[Account, str]:
     account = Account(
         slug=slug_of(name) if "@" in name else name,
         host=host,
-        port=PORTS.get(tls, 993) if typed.port is None and tls != known.tls else typed.port or known.port,
+        port=_port(typed, known.port if tls == known.tls else PORTS.get(tls, 993)),
         tls=tls,  # type: ignore[arg-type]
         user=user,
         auth=typed.auth or _auth(known),  # type: ignore[arg-type]
@@ -71,11 +71,12 @@ def changed_account(before: Account, typed: Typed) -> Account:
     host, user = typed.host or before.host, typed.user or before.user
     moved = (host, user) != (before.host, before.user)
     known = profile_for(user, host) if moved else profile(before.provider)
+    other_tls = typed.tls is not None and typed.tls != before.tls
     return checked(
         replace(
             before,
             host=host,
-            port=typed.port or (PORTS.get(typed.tls, before.port) if typed.tls else before.port),
+            port=_port(typed, PORTS.get(typed.tls or "", 993) if other_tls else before.port),
             tls=typed.tls or before.tls,
             user=user,
             auth=typed.auth or before.auth,
@@ -85,6 +86,10 @@ def changed_account(before: Account, typed: Typed) -> Account:
             settings=settings_of(given, known.settings),
         )
     )
+
+
+def _port(typed: Typed, otherwise: int) -> int:
+    return otherwise if typed.port is None else typed.port
 
 
 def _options(typed: Typed) -> tuple[dict[str, Value], str | None]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from services.cli.account_folders import folders
 from services.cli.authorize import authorize
 from services.cli.secret_input import secret_options
 from services.common.accounts import AccountStore
@@ -198,6 +199,7 @@ def apply(file: Path | None, prune: bool) -> None:
 
 
 accounts.add_command(authorize)
+accounts.add_command(folders)
 
 
 def _field(account: Any, field: str | None) -> str:

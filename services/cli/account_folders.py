@@ -1,0 +1,65 @@
+"""``mailweir accounts folders``: what the server lists, and which of it the account takes."""
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from services.common.accounts import Account, AccountStore
+    from services.poller.imap.model import Folder
+
+
+@click.command()
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="A list of objects, for programs.")
+def folders(name: str, *, as_json: bool) -> None:
+    """Show the folders of the server, and which are chosen by include and exclude. Nothing is changed there."""
+    from services.cli.accounts import opened
+
+    with opened() as store:
+        account = store.get(name)
+        found = asyncio.run(_listed(store, account))
+    rows = [_row(account, folder) for folder in found]
+    if as_json:
+        import msgspec
+
+        click.echo(msgspec.json.format(msgspec.json.encode(rows), indent=2).decode())
+    else:
+        for row in rows:
+            mark = "✓" if row["chosen"] else "·" if row["selectable"] else " "
+            click.echo(f"{mark} {row['folder']}{'  ' + row['special_use'] if row['special_use'] else ''}")
+    _complain(account, found)
+
+
+async def _listed(store: "AccountStore", account: "Account") -> "tuple[Folder, ...]":
+    from services.common.clock import SystemClock
+    from services.common.oauth_tokens import sign_in_secret
+    from services.common.providers import profile
+    from services.poller.doctor import folders_of
+    from services.poller.doctor_model import Visit
+
+    clock = SystemClock()
+    return await folders_of(
+        Visit(account, profile(account.provider), lambda fresh: sign_in_secret(account, store, clock, fresh), clock)
+    )
+
+
+def _row(account: "Account", folder: "Folder") -> dict[str, Any]:
+    from services.poller.domain.choose import chosen
+
+    settings = account.settings
+    return {
+        "folder": folder.name,
+        "wire": folder.wire.decode("ascii", "backslashreplace"),
+        "special_use": folder.special_use,
+        "selectable": folder.selectable,
+        "chosen": chosen(folder, settings.include, settings.exclude),
+    }
+
+
+def _complain(account: "Account", found: "tuple[Folder, ...]") -> None:
+    from services.poller.domain.choose import unmatched
+
+    for pattern in unmatched(account.settings.include, found):
+        click.echo(f"include {pattern!r} fits no folder of {account.slug}", err=True)

@@ -1,0 +1,278 @@
+"""The commands as a person or a program uses them: exit codes, messages, and no secret anywhere."""
+
+import base64
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from sqlalchemy import Engine, text
+
+from services.common.accounts import AccountStore
+from tests.fakes.imap_model import PASSWORD, Mailbox, Script, folder, messages
+from tests.fakes.token_endpoint import error, running, tokens
+
+CANARY = "Canary/Secret+4711=="
+USER = "user@example.com"
+
+
+@dataclass(frozen=True)
+class Done:
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def run(store: AccountStore, database_url: str, tmp_path: Path) -> Run:
+    home = {"MAILWEIR_HOME": str(tmp_path / "home"), "MAILWEIR_DATABASE_URL": database_url, "PATH": os.environ["PATH"]}
+
+    def start(*words: str, stdin: str = "", **environment: str) -> Done:
+        command = [sys.executable, "-m", "services.cli.main", *words]
+        done = subprocess.run(
+            command, input=stdin, capture_output=True, text=True, env=home | environment, timeout=60, check=False
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    return start
+
+
+def script() -> Script:
+    boxes = {b"INBOX": Mailbox(messages(3)), folder("已发送"): Mailbox(attributes=("\\Sent",)), b"Old": Mailbox()}
+    return Script(boxes, ("IMAP4rev1", "IDLE", "SPECIAL-USE", "AUTH=XOAUTH2"), tokens={USER: "good"})
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[dict[str, Any]]:
+    words = ["-m", "tests.fakes.imap_server", "--script", f"{__name__}:script", "--folder", str(tmp_path)]
+    with subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        yield json.loads(process.stdout.readline())
+        process.terminate()
+
+
+def secret_file(tmp_path: Path, text_: str = CANARY) -> str:
+    path = tmp_path / "secret"
+    path.write_text(text_ + "\n")
+    return str(path)
+
+
+def test_add_list_show_set_secret_pause_resume_remove(run: Run, tmp_path: Path, store: AccountStore) -> None:
+    options = ["--folder", "INBOX", "--folder", "[Gmail]/*", "--set", "poll_interval=2", "--set", "batch_bytes=1MiB"]
+    assert (
+        run("accounts", "add", "work", "--host", "h.example.org", "--user", USER, *options, "-", stdin=CANARY).code == 0
+    )
+    assert store.get_secret("work").reveal() == CANARY  # type: ignore[union-attr]
+    shown = json.loads(run("accounts", "show", "work", "--json").out)
+    assert (shown["port"], shown["tls"], shown["auth"], shown["state"]) == (993, "implicit", "auto", "active")
+    assert shown["settings"]["include"] == ["INBOX", "[Gmail]/*"]
+    assert (shown["settings"]["poll_interval"], shown["settings"]["batch_bytes"]) == (2, 1048576)
+    assert shown["secrets"]["password"]["set"] is True
+    assert run("accounts", "set", "work", "--set", "poll_interval=", "attempts=9").code == 0
+    assert run("accounts", "secret", "work", "--secret-file", secret_file(tmp_path, "new")).code == 0
+    assert store.get_secret("work").reveal() == "new"  # type: ignore[union-attr]
+    assert run("accounts", "pause", "work").code == 0
+    listed = json.loads(run("accounts", "list", "--json").out)
+    assert [(item["account"], item["state"], item["settings"]["attempts"]) for item in listed] == [
+        ("work", "paused", 9)
+    ]
+    assert listed[0]["settings"]["poll_interval"] == 60
+    assert run("accounts", "resume", "work").code == 0
+    assert "cleared" in run("accounts", "set", "work", "--host", "other.example.org").err
+    assert run("accounts", "remove", "work").code == 0
+    assert run("accounts", "show", "work").code == 2
+
+
+def test_every_bad_field_is_one_line_and_exit_2(run: Run) -> None:
+    done = run("accounts", "add", "a b", "--host", "h h", "--user", USER, "--port", "0", "--tls", "none")
+    assert done.code == 2
+    assert [line.removeprefix("mailweir: ").partition(":")[0] for line in done.err.splitlines()] == [
+        "name", "host", "port", "tls",
+    ]  # fmt: skip
+    done = run(
+        "accounts", "add", "w", "--host", "h", "--user", USER, "--set", "x=1", "--ca-file", "/none", "--port", "0"
+    )
+    assert [line.removeprefix("mailweir: ").partition(":")[0] for line in done.err.splitlines()] == [
+        "x",
+        "ca_file",
+        "port",
+    ]
+
+
+def test_a_secret_as_an_argument_is_refused_and_not_repeated(run: Run) -> None:
+    for words in (("accounts", "add", "w", CANARY, "--host", "h", "--user", USER), ("accounts", "secret", "w", CANARY)):
+        done = run(*words)
+        assert done.code == 2
+        assert "never taken from an argument" in done.err
+        assert CANARY not in done.out + done.err
+
+
+@pytest.mark.parametrize("content", ["", "\n", "two\nlines", "nul\0"])
+def test_a_bad_secret_is_one_line(run: Run, tmp_path: Path, content: str) -> None:
+    done = run("accounts", "add", "w", "--host", "h", "--user", USER, "--secret-file", secret_file(tmp_path, content))
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert run("accounts", "add", "w", "--host", "h", "--user", USER, "--secret-file", "/none/x").code == 2
+
+
+def test_an_address_of_a_known_provider_needs_only_the_code(run: Run, store: AccountStore) -> None:
+    done = run("accounts", "add", "me@gd.chinamobile.com", "--host", "imap.gd.chinamobile.com", "-", stdin="a1b2c3")
+    assert done.code == 0, done.err
+    account = store.get("me@gd.chinamobile.com")
+    assert (account.slug, account.user) == ("me-gd.chinamobile.com", "me@gd.chinamobile.com")
+    assert (account.host, account.provider) == ("imap.gd.chinamobile.com", "chinamobile")
+    assert account.settings.max_connections == 1
+
+
+def test_the_accounts_file_is_applied_as_a_whole_and_again(run: Run, tmp_path: Path, store: AccountStore) -> None:
+    file = tmp_path / "accounts.toml"
+    one = f'[accounts.one]\nhost = "h.example.org"\nuser = "{USER}"\nfolders = ["INBOX"]\n'
+    one += f'secret_file = "{secret_file(tmp_path)}"\n[accounts.one.settings]\npoll_interval = 30\n'
+    file.write_text(one + '[accounts.two]\nhost = "h2.example.org"\nuser = "b@example.org"\npaused = true\n')
+    first = run("accounts", "apply", str(file))
+    assert first.out.splitlines() == ["account one: added, secret stored", "account two: added"], first.err
+    assert store.get("two").state == "paused"
+    marker = store.marker()
+    again = run("accounts", "apply", MAILWEIR_ACCOUNTS_FILE=str(file))
+    assert again.out.splitlines() == ["account one: unchanged", "account two: unchanged"]
+    assert store.marker() == marker
+    file.write_text(one.replace("30", "31"))
+    assert run("accounts", "apply", str(file), "--prune").out.splitlines() == [
+        "account one: changed", "account two: removed; its mail stays",
+    ]  # fmt: skip
+    file.write_text(one.replace("30", '"x"') + "[accounts.bad]\nuser = 'u'\nport = 0\n")
+    done = run("accounts", "apply", str(file))
+    assert done.code == 2
+    assert "one.poll_interval" in done.err
+    assert "bad:" in done.err
+    assert run("accounts", "apply", str(tmp_path / "none")).code == 2
+
+
+def test_check_and_folders_of_a_good_account(run: Run, server: dict[str, Any], tmp_path: Path) -> None:
+    _add(run, server, tmp_path, PASSWORD, "--folder", "INBOX", "--folder", r"\Sent", "--folder", "nothing*")
+    done = run("check", "work", "--json")
+    assert done.code == 0, done.out
+    found = json.loads(done.out)
+    assert (found["ok"], found["state"], len(found["steps"])) == (True, "ok", 16)
+    assert "All is well" in run("check", USER).out or "see the lines" in run("check", USER).out
+    listed = run("accounts", "folders", "work", "--json")
+    assert {row["folder"]: row["chosen"] for row in json.loads(listed.out)} == {
+        "INBOX": True, "已发送": True, "Old": False,
+    }  # fmt: skip
+    assert "nothing*" in listed.err
+
+
+def test_check_of_a_wrong_secret_and_of_an_untrusted_certificate(
+    run: Run, server: dict[str, Any], tmp_path: Path
+) -> None:
+    _add(run, server, tmp_path, "wrong")
+    done = run("check", "work", "--lang", "zh")
+    assert done.code == 4
+    assert "授权码" in done.out
+    assert run("accounts", "folders", "work").code == 4
+    run("accounts", "set", "work", "--ca-file", "")
+    done = run("check", "work", "--json")
+    assert (done.code, json.loads(done.out)["state"]) == (5, "tls")
+
+
+def test_oauth_from_a_brought_refresh_token_to_sign_in(
+    run: Run, server: dict[str, Any], tmp_path: Path, store: AccountStore
+) -> None:
+    with running(tokens("old", "r1"), tokens("good", "r2"), error("invalid_grant")) as endpoint:
+        oauth = ["--auth", "xoauth2", "--set", f"oauth_token_url={endpoint.url}", "--set", "oauth_client_id=c"]
+        _add(run, server, tmp_path, "r0", *oauth)
+        found = json.loads(run("check", "work", "--json").out)
+        assert found["ok"], found
+        assert [request.form["refresh_token"] for request in endpoint.asked] == ["r0", "r1"]
+        assert store.get_secret("work", "refresh_token").reveal() == "r2"  # type: ignore[union-attr]
+        run("accounts", "secret", "work", "--field", "refresh_token", "-", stdin="dead")
+        found = run("check", "work", "--json")
+        assert (found.code, json.loads(found.out)["state"]) == (4, "consent")
+        assert "accounts authorize work" in found.out
+
+
+def test_authorize_by_browser_and_by_device(run: Run, store: AccountStore) -> None:
+    device = {"device_code": "dc", "user_code": "AB-CD", "verification_uri": "https://x.org/d", "interval": 1}
+    with running(tokens("a1", "r1")) as endpoint:
+        oauth = [f"oauth_token_url={endpoint.url}", "oauth_client_id=c", f"oauth_device_url={endpoint.url}"]
+        oauth.append("oauth_authorize_url=https://login.example.org/a")
+        words = [word for pair in oauth for word in ("--set", pair)]
+        assert run("accounts", "add", "work", "--host", "h", "--user", USER, "--auth", "xoauth2", *words).code == 0
+        shown = threading.Event()
+        done = _in_background(run, "accounts", "authorize", "work", "--no-browser", "--timeout", "0.5", shown=shown)
+        assert (done.code, "start again" in done.err) == (4, True)
+        endpoint.replies.insert(0, type(endpoint.replies[0])(body=json.dumps(device).encode()))  # type: ignore[call-arg]
+        done = run("accounts", "authorize", "work", "--device")
+    assert done.code == 0, done.err
+    assert "AB-CD" in done.out
+    assert store.get_secret("work", "refresh_token").reveal() == "r1"  # type: ignore[union-attr]
+
+
+def test_secrets_check_rotate_and_a_lost_key(run: Run, tmp_path: Path, store: AccountStore) -> None:
+    run("accounts", "add", "work", "--host", "h", "--user", USER, "-", stdin=CANARY)
+    key = tmp_path / "home" / "master.key"
+    before = key.read_text()
+    assert run("secrets", "check").code == run("secrets", "rotate").code == 0
+    assert key.read_text() != before
+    assert store.get_secret("work").reveal() == CANARY  # type: ignore[union-attr]
+    for command in (("secrets", "check"), ("secrets", "rotate"), ("accounts", "secret", "work", "-")):
+        wrong = run(*command, stdin="x", MAILWEIR_MASTER_KEY=os.urandom(32).hex())
+        assert (wrong.code, "bring the old key back" in wrong.err) == (2, True)
+    assert store.get_secret("work").reveal() == CANARY  # type: ignore[union-attr]
+
+
+def test_secrets_appear_nowhere(
+    run: Run, server: dict[str, Any], tmp_path: Path, engine: Engine, store: AccountStore
+) -> None:
+    said = ""
+    _add(run, server, tmp_path, CANARY)
+    for words in (
+        ("accounts", "list"), ("accounts", "list", "--json"), ("accounts", "show", "work"),
+        ("accounts", "show", "work", "--json"), ("check", "work", "--full"), ("check", "work", "--json", "--full"),
+        ("accounts", "folders", "work"), ("secrets", "check"), ("accounts", "set", "work", "--set", "x=1"),
+    ):  # fmt: skip
+        done = run(*words, MAILWEIR_LOG="debug")
+        said += done.out + done.err
+    with running(tokens(f"{CANARY[:6]}-access", CANARY), error("invalid_client", CANARY)) as endpoint:
+        oauth = ["--auth", "xoauth2", "--set", f"oauth_token_url={endpoint.url}", "--set", "oauth_client_id=c"]
+        run("accounts", "set", "work", *oauth)
+        run("accounts", "secret", "work", "--field", "refresh_token", "-", stdin=CANARY)
+        for _ in range(2):
+            done = run("check", "work", "--full", MAILWEIR_LOG="debug")
+            said += done.out + done.err
+    with engine.connect() as connection:
+        tables = connection.execute(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")).scalars().all()
+        for table in tables:
+            rows = connection.execute(text(f'SELECT row_to_json(t)::text FROM "{table}" t')).scalars().all()
+            said += "".join(rows)
+    for form in _forms(CANARY):
+        assert form not in said
+
+
+def _forms(secret: str) -> set[str]:
+    """Plain, base64 at each alignment, URL and hex form of the middle of a secret."""
+    plain = secret.encode()
+    shifted = {base64.b64encode(b"\0" * shift + plain).decode()[4:-4] for shift in range(3)}
+    return {secret, quote(secret, safe=""), plain.hex(), plain.hex().upper(), *shifted}
+
+
+def _add(run: Run, server: dict[str, Any], tmp_path: Path, secret: str, *more: str) -> None:
+    where = ["--host", "localhost", "--port", str(server["port"]), "--ca-file", server["ca"], "--user", USER]
+    quick = ["--set", "connect_timeout=5", "--set", "command_timeout=3", "--secret-file", secret_file(tmp_path, secret)]
+    done = run("accounts", "add", "work", *where, *quick, *more)
+    assert done.code == 0, done.err
+
+
+def _in_background(run: Run, *words: str, shown: threading.Event) -> Done:
+    shown.set()
+    return run(*words)
