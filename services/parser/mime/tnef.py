@@ -114,6 +114,7 @@ def _attributes(data: memoryview, state: _Reading) -> Iterator[tuple[int, int, m
             return
         yield tag & 0xFFFF, start, data[start : start + length]
         position = start + length + 2
+    state.damaged = state.damaged or position < len(data)
 
 
 def _of_file(state: _Reading, tag: int, offset: int, content: memoryview) -> None:
