@@ -24,7 +24,7 @@ class Callback:
 
 @asynccontextmanager
 async def listening(host: str, port: int = 0) -> AsyncIterator[Callback]:
-    """Listen on ``host`` (a loopback name or address) until the block ends. Raises OSError when the port is taken."""
+    """Listen on 127.0.0.1 until the block ends; the address says ``host``. Raises OSError for a taken port."""
     found: asyncio.Future[dict[str, str]] = asyncio.get_running_loop().create_future()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -40,7 +40,7 @@ async def listening(host: str, port: int = 0) -> AsyncIterator[Callback]:
         finally:
             writer.close()
 
-    server = await asyncio.start_server(serve, host, port, limit=_MOST)
+    server = await asyncio.start_server(serve, "127.0.0.1", port, limit=_MOST)
     async with server:
         bound = server.sockets[0].getsockname()[1]
         yield Callback(f"http://{host}:{bound}{PATH}", found)
