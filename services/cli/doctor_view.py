@@ -45,9 +45,9 @@ def advice(step: Step, account: Account, profile: Profile, lang: str, *, full: b
     """What a person can do about a failed step, by the provider's profile first; "" when nothing is wrong."""
     if step.outcome != "failed":
         return ""
-    text = profile.advise(step.about, lang) or ADVICE[lang].get(step.about, "") or profile.advise("unknown", lang)
     name = account.slug if full or account.user.partition("@")[0] not in account.slug else "NAME"
-    return text.replace("{account}", name)
+    own = ADVICE[lang].get(step.about, "").replace("{account}", name)
+    return profile.advise(step.about, lang, name) or own or profile.advise("unknown", lang, name)
 
 
 def untried(steps: Sequence[Step], lang: str) -> str:

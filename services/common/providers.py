@@ -60,9 +60,10 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """A text in the language asked for, else in English."""
         return texts.get(lang) or texts.get("en", "")
 
-    def advise(self, about: str, lang: str = "en") -> str:
+    def advise(self, about: str, lang: str = "en", account: str = "NAME") -> str:
         """Advice about a sign-in state (``credential``, ``tls``...) or what to ask for (``secret``); empty if none."""
-        return self.text(self.advice.get(about) or profiles()[GENERIC].advice.get(about, {}), lang)
+        texts = self.advice.get(about) or profiles()[GENERIC].advice.get(about, {})
+        return self.text(texts, lang).replace("{account}", account)
 
     def hosts_of(self, domain: str) -> tuple[str, ...]:
         """Host names to try for a domain, in order."""

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from services.common.errors import ConfigurationError, MailweirError, Unavailable
 from services.common.events import AccountReported
+from services.common.oauth_tokens import ClientRefused, ConsentNeeded, TokenDelayed, TokenError
 from services.common.providers import profile
 from services.poller import folders, passes
 from services.poller.connect import SecretSource, connect
@@ -71,7 +72,7 @@ async def _try(work: Work, secret_of: SecretSource, spool: Path | None) -> tuple
     try:
         session = await connect(work, secret_of, spool)
         await _pass_all(work, session, outcomes)
-    except (ImapError, Unavailable) as error:
+    except (ImapError, TokenError, ConfigurationError, Unavailable) as error:
         return outcomes, error
     finally:
         if session is not None:
@@ -103,10 +104,10 @@ def _wait(work: Work, failure: MailweirError | None, failures: int) -> float | N
     """Seconds before the next try, or None when trying again now cannot help."""
     settings = work.account.settings
     pause = backoff(failures, settings.backoff_base, settings.backoff_max, work.chance())
-    if isinstance(failure, SignInError | TlsError | ConfigurationError):
+    if isinstance(failure, SignInError | TlsError | ConfigurationError | ConsentNeeded | ClientRefused):
         return None
-    if isinstance(failure, Throttled):
-        wait = max(failure.wait, pause)
+    if isinstance(failure, Throttled | TokenDelayed):
+        wait = max(failure.wait or 0.0, pause)
         return wait if wait <= LONGEST_WAIT else None
     return max(pause, settings.login_min_interval)
 
@@ -125,7 +126,7 @@ async def _give_up(work: Work, outcomes: list[Outcome], failure: MailweirError |
         reasons = next((outcome.record.last_error for outcome in outcomes if outcome.record.last_error), None)
         return Result(work.account.slug, tuple(outcomes), 3, reasons or f"{missing} messages could not be retrieved")
     signin = str(getattr(failure, "state", "unknown"))
-    advice = profile(work.account.provider).advise(signin)
+    advice = profile(work.account.provider).advise(signin, account=work.account.slug)
     state = "attention" if failure.exit_code in (2, 4) or isinstance(failure, TlsError) else "backoff"
     await _say_state(work, state, signin, str(failure), advice)
     code = 3 if outcomes and failure.exit_code == 5 and not isinstance(failure, TlsError) else failure.exit_code
