@@ -1,0 +1,46 @@
+"""A gate before every batch: closed while partitions move and at the end, so that running batches can finish."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+
+class Gate:
+    """Open: batches may start. Closed: those that run finish, the next ones wait."""
+
+    def __init__(self) -> None:
+        self._open = asyncio.Event()
+        self._open.set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._running = 0
+        self._final = False
+
+    @asynccontextmanager
+    async def batch(self) -> AsyncIterator[None]:
+        """Wait until the gate is open, then count as running."""
+        await self._open.wait()
+        self._running += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._running -= 1
+            if not self._running:
+                self._idle.set()
+
+    async def close(self, within: float, final: bool = False) -> bool:
+        """Close; True when all running batches ended within so many seconds. ``final``: it never opens again."""
+        self._open.clear()
+        self._final = self._final or final
+        try:
+            async with asyncio.timeout(within):
+                await self._idle.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def open(self) -> None:
+        """Let batches start again."""
+        if not self._final:
+            self._open.set()

@@ -1,0 +1,239 @@
+"""The Kafka runtime: a service as Faust agents that cannot lose a record (design section 6).
+
+Faust does groups, assignment and life cycle; decoding, acknowledgement, publishing and the commit rule are ours. The
+order is always: decode, handle, publish, await every delivery, acknowledge. docs/delivery.md tells why.
+"""
+
+import asyncio
+import logging
+import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import faust
+from mode.supervisors import CrashingSupervisor
+
+from services.common.contract import Record
+from services.common.dead_letters import DeadLetterCounter
+from services.common.errors import Unavailable
+from services.common.health import Health
+from services.common.retry import delays, until_available
+from services.common.runtime.batches import Work, process
+from services.common.runtime.gate import Gate
+from services.common.runtime.kafka_consumer import install
+from services.common.runtime.kafka_settings import KafkaSettings
+from services.common.runtime.producer import KafkaPublisher
+from services.common.runtime.watchdog import LagProbe, StallDetector
+from services.common.service import Publisher, Service, Subscription
+
+log = logging.getLogger(__name__)
+_BEAT = 0.2
+
+
+async def run(service: Service, settings: KafkaSettings, *, health: Health, stop: asyncio.Event) -> None:
+    """Run the service until ``stop`` is set or something fails that a restart must mend.
+
+    Waits (health red) for the broker and the topics. On return every acknowledged record is committed.
+
+    Raises:
+        DeadLetterLimit: too many records could not be used.
+        Stalled: records wait and nothing moves.
+        Exception: an error of an adapter or of Kafka that nobody can handle. The process must exit with a failure.
+
+    """
+    group = settings.topic_prefix + service.name
+    topics = [settings.topic_prefix + subscription.topic.name for subscription in service.subscriptions]
+    probe = LagProbe(settings.bootstrap, group, topics, settings.request_timeout)
+    publisher = KafkaPublisher(settings, service.name)
+    beating = asyncio.create_task(_beat(health))
+    try:
+        if await _broker_is_there(probe, settings, health, stop):
+            await _consume(Runtime(service, settings, health, publisher), probe, stop)
+    finally:
+        beating.cancel()
+        await probe.close()
+        await publisher.stop()
+
+
+class Runtime:
+    """One service on one Faust app: what its agents share."""
+
+    def __init__(self, service: Service, settings: KafkaSettings, health: Health, publisher: Publisher) -> None:
+        self.service = service
+        self.settings = settings
+        self.health = health
+        self.publisher = publisher
+        self.gate = Gate()
+        self.waiting: set[str] = set()
+        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.folder = tempfile.TemporaryDirectory(prefix="mailweir-faust-")
+        self.app = _app(settings.topic_prefix + service.name, settings, Path(self.folder.name))
+        for subscription in service.subscriptions:
+            self._add_agent(subscription)
+
+    def _add_agent(self, subscription: Subscription) -> None:
+        topic = self.app.topic(
+            self.settings.topic_prefix + subscription.topic.name,
+            key_type=bytes,
+            value_type=bytes,
+            key_serializer="raw",
+            value_serializer="raw",
+        )
+        work = self._work(subscription)
+
+        async def agent(stream: Any) -> None:
+            async for events in stream.noack_take(subscription.batch.size, within=subscription.batch.within):
+                async with self.gate.batch():
+                    await self._guarded(work, events)
+
+        name = f"{self.service.name}.{subscription.topic.name}"
+        self.app.agent(topic, name=name, concurrency=1, supervisor_strategy=CrashingSupervisor)(agent)
+
+    def _work(self, subscription: Subscription) -> Work:
+        settings = self.settings
+        return Work(
+            service=self.service.name,
+            subscription=subscription,
+            publisher=self.publisher,
+            counter=DeadLetterCounter(settings.limits, f"{self.service.name} on {subscription.topic.name}"),
+            health=self.health,
+            now=lambda: datetime.now(UTC),
+            retry_base=settings.retry_base,
+            retry_cap=settings.retry_cap,
+            waiting=self.waiting,
+        )
+
+    async def _guarded(self, work: Work, events: Sequence[Any]) -> None:
+        """Process a batch and acknowledge it; a failure ends the process and this agent takes nothing more."""
+        generation = self.app.consumer_generation_id
+        fresh = [event for event in events if event.message.generation_id == generation]
+        if not fresh:
+            return
+        try:
+            await process(work, [_record(event.message, self.settings.topic_prefix) for event in fresh])
+        except Exception as error:
+            if not self.failed.done():
+                self.failed.set_exception(error)
+            await asyncio.Event().wait()
+        for event in fresh:
+            event.ack()
+
+    @asynccontextmanager
+    async def started(self) -> AsyncIterator[None]:
+        """Start the app; at the end let running batches finish within the stop grace, commit and stop it."""
+        install(self.app)
+        self.app.consumer.before_revoke = self._before_revoke
+        self.app.consumer.after_assign = self.gate.open
+        try:
+            await self.app.start()
+            yield
+        finally:
+            drained = self.failed.done() or await self.gate.close(self.settings.stop_grace, final=True)
+            if not drained:
+                log.warning("a batch did not end within the stop grace; it will be done again after the restart")
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.app.stop(), self.settings.stop_grace)
+            self.folder.cleanup()
+
+    async def _before_revoke(self) -> None:
+        if not await self.gate.close(self.settings.rebalance_timeout / 2):
+            log.warning("partitions move while a batch runs; it will be done again by their next owner")
+
+
+def _app(group: str, settings: KafkaSettings, folder: Path) -> Any:
+    return faust.App(
+        group,
+        broker=[f"kafka://{server}" for server in settings.bootstrap.split(",")],
+        datadir=folder,
+        autodiscover=False,
+        web_enabled=False,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        stream_wait_empty=False,
+        stream_buffer_maxsize=settings.buffer,
+        broker_commit_interval=settings.commit_interval,
+        broker_session_timeout=settings.session_timeout,
+        broker_heartbeat_interval=settings.session_timeout / 4,
+        broker_rebalance_timeout=settings.rebalance_timeout,
+        broker_request_timeout=max(settings.request_timeout, settings.session_timeout),
+        broker_max_poll_interval=86_400.0,  # the stall watchdog judges this, and it knows when waiting is right
+        producer_request_timeout=settings.request_timeout,
+    )
+
+
+def _record(message: Any, prefix: str) -> Record:
+    headers = tuple((name, value or b"") for name, value in message.headers or ())
+    topic = message.topic.removeprefix(prefix)
+    return Record(topic, message.key or b"", message.value, headers, message.partition, message.offset)
+
+
+async def _broker_is_there(probe: LagProbe, settings: KafkaSettings, health: Health, stop: asyncio.Event) -> bool:
+    """Wait for brokers and topics, health red meanwhile; False when told to stop first."""
+
+    def failed(failure: Unavailable, wait: float) -> None:
+        health.red("kafka", str(failure))
+        log.warning("waiting for Kafka: %s", failure, extra={"seconds": round(wait, 2)})
+
+    waits = delays(settings.retry_base, settings.retry_cap)
+    looking = asyncio.create_task(until_available(probe.lag, failed, waits))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({looking, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not looking.done():
+        looking.cancel()
+        return False
+    looking.result()
+    health.green("kafka")
+    return True
+
+
+async def _consume(runtime: Runtime, probe: LagProbe, stop: asyncio.Event) -> None:
+    async with runtime.started():
+        log.info("running", extra={"count": len(runtime.service.subscriptions)})
+        tasks: list[asyncio.Future[Any]] = [
+            runtime.failed,
+            asyncio.create_task(stop.wait()),
+            asyncio.create_task(_watch(runtime, probe)),
+            asyncio.create_task(_faust_gives_up(runtime.app)),
+        ]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for ended in tasks:
+                if ended.done():
+                    ended.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+
+
+async def _watch(runtime: Runtime, probe: LagProbe) -> None:
+    """Look at lag and commits for ever; a silent broker is no stall but turns health red."""
+    stalls = StallDetector(runtime.settings.stall_timeout)
+    while True:
+        await asyncio.sleep(runtime.settings.probe_interval)
+        try:
+            lag = await probe.lag()
+        except Unavailable as failure:
+            runtime.health.red("kafka", str(failure))
+            continue
+        runtime.health.green("kafka")
+        watched = runtime.app.consumer.assignment() or set(lag.ends)
+        stalls.look(time.monotonic(), lag, {(tp.topic, tp.partition) for tp in watched}, bool(runtime.waiting))
+
+
+async def _faust_gives_up(app: Any) -> None:
+    """Return never; raise when Faust itself crashed (it tells nobody, so this looks)."""
+    while True:
+        if app.crashed or app.should_stop:
+            raise RuntimeError(f"Faust stopped by itself: {type(app.crash_reason).__name__}")
+        await asyncio.sleep(_BEAT)
+
+
+async def _beat(health: Health) -> None:
+    while True:
+        health.beat()
+        await asyncio.sleep(_BEAT)

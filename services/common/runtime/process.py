@@ -1,0 +1,71 @@
+"""One service as a process: logging, signals, heartbeat file, exit codes. Every ``__main__`` goes through here."""
+
+import asyncio
+import logging
+import os
+import signal
+import threading
+from collections.abc import Awaitable, Callable
+
+from services.common.errors import ConfigurationError, MailweirError
+from services.common.health import Health, path_of
+from services.common.logging import configure
+from services.common.runtime import kafka
+from services.common.runtime.kafka_settings import KafkaSettings
+from services.common.service import Service
+from services.common.settings import Settings, load, read
+
+log = logging.getLogger(__name__)
+Body = Callable[[Settings, Health, asyncio.Event], Awaitable[None]]
+_LAST_RESORT = 30.0
+
+
+def main(name: str, body: Body) -> int:
+    """Run ``body(settings, health, stop)`` until it ends; ``stop`` is set by SIGTERM and SIGINT.
+
+    Returns the exit code: 0 after a clean stop, 2 for a wrong configuration, else that of the failure (never 0).
+    """
+    try:
+        settings = load()
+        configure(name, settings.log)
+        health = Health(name, path_of(settings.home_path, name))
+        asyncio.run(_run(body, settings, health))
+    except ConfigurationError as error:
+        configure(name)
+        log.error("%s", error)
+        return error.exit_code
+    except MailweirError as error:
+        log.error("%s: %s", type(error).__name__, error)
+        return error.exit_code
+    except Exception as error:
+        log.critical("unexpected %s: the process ends", type(error).__name__, exc_info=error)
+        return 1
+    return 0
+
+
+def serve(name: str, make: Callable[[Settings], Service]) -> int:
+    """Run a consumer service on Kafka: ``make`` wires it from the settings. Returns the exit code."""
+
+    async def body(settings: Settings, health: Health, stop: asyncio.Event) -> None:
+        settings.require_kafka()
+        await kafka.run(make(settings), read(KafkaSettings), health=health, stop=stop)
+
+    return main(name, body)
+
+
+async def _run(body: Body, settings: Settings, health: Health) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        await body(settings, health, stop)
+    finally:
+        _exit_at_last()
+
+
+def _exit_at_last() -> None:
+    """A thread that hangs in a driver must not keep a finished process alive: what it did was not acknowledged."""
+    timer = threading.Timer(_LAST_RESORT, os._exit, (1,))
+    timer.daemon = True
+    timer.start()

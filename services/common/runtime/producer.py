@@ -1,0 +1,203 @@
+"""Publishing to Kafka: idempotent, all replicas, every delivery awaited, bounded memory (design section 6, rule 5)."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import (
+    KafkaConnectionError,
+    KafkaError,
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    OutOfOrderSequenceNumber,
+    ProducerClosed,
+    UnknownProducerId,
+)
+
+from services.common.contract import Record, encode
+from services.common.errors import ContractViolated, Unavailable
+from services.common.events import Event
+from services.common.runtime.kafka_settings import KafkaSettings
+from services.common.settings import read
+
+log = logging.getLogger(__name__)
+
+MAX_REQUEST = 1_048_588  # what the topics take (schemas/asyncapi.yaml, Kafka's own default)
+_TRANSIENT = (
+    KafkaConnectionError,
+    KafkaTimeoutError,
+    ProducerClosed,
+    # after an outage an idempotent producer can stay out of sequence (aiokafka issue 1017): a new one starts clean
+    OutOfOrderSequenceNumber,
+    UnknownProducerId,
+    OSError,
+    TimeoutError,
+)
+
+
+class KafkaPublisher:
+    """A ``Publisher`` over one idempotent producer, which is replaced after a failed delivery.
+
+    ``service`` is who says the events. Any number of ``publish`` calls may run side by side.
+    """
+
+    def __init__(
+        self, settings: KafkaSettings, service: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._settings = settings
+        self._service = service
+        self._now = now
+        self._producer: AIOKafkaProducer | None = None
+        self._starting = asyncio.Lock()
+        self._closing: set[asyncio.Task[None]] = set()
+        self._budget = ByteBudget(settings.in_flight_bytes)
+
+    async def start(self) -> None:
+        """Connect now. Raises Unavailable; without this the first ``publish`` connects."""
+        await self._ready()
+
+    async def stop(self) -> None:
+        """Close; deliveries still under way are awaited at most the request time-out."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await self._close(producer)
+        await asyncio.gather(*self._closing)
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        """Publish all, in order; return when Kafka has confirmed every one.
+
+        Raises:
+            Unavailable: Kafka does not answer, or a delivery was not confirmed in time; nothing counts as published.
+            ContractViolated: an event is larger than a record may be.
+            KafkaError: anything else is fatal for the process (fenced, not authorised, wrong version).
+
+        """
+        if not events:
+            return
+        producer = await self._ready()
+        deliveries: list[asyncio.Future[Any]] = []
+        try:
+            for event in events:
+                sent = await self._send(producer, encode(event, self._service, self._now()))
+                deliveries.append(sent)
+        finally:
+            failures = await self._settle(deliveries)
+            if failures:
+                self._replace(producer)
+        for failure in failures:
+            raise _translated(failure)
+
+    async def _send(self, producer: AIOKafkaProducer, record: Record) -> "asyncio.Future[Any]":
+        size = len(record.value or b"") + len(record.key) + 512
+        await self._budget.take(size)
+        try:
+            sent: asyncio.Future[Any] = await producer.send(
+                self._settings.topic_prefix + record.topic,
+                value=record.value,
+                key=record.key,
+                headers=list(record.headers),
+            )
+        except BaseException as error:
+            self._budget.give(size)
+            if isinstance(error, Exception):
+                if not isinstance(error, MessageSizeTooLargeError):
+                    self._replace(producer)
+                raise _translated(error) from error
+            raise
+        sent.add_done_callback(lambda _: self._budget.give(size))
+        return sent
+
+    async def _settle(self, deliveries: "Sequence[asyncio.Future[Any]]") -> list[BaseException]:
+        """Wait for every delivery, at most twice the request time-out; what failed."""
+        if not deliveries:
+            return []
+        _, late = await asyncio.wait(deliveries, timeout=2 * self._settings.request_timeout)
+        failed = [error for delivery in deliveries if delivery.done() and (error := delivery.exception()) is not None]
+        return [*failed, TimeoutError()] if late else failed
+
+    async def _ready(self) -> AIOKafkaProducer:
+        async with self._starting:
+            if self._producer is None:
+                producer = self._new()
+                try:
+                    await producer.start()
+                except Exception as error:
+                    with suppress(Exception):
+                        await producer.stop()
+                    raise _translated(error) from error
+                self._producer = producer
+            return self._producer
+
+    def _new(self) -> AIOKafkaProducer:
+        settings = self._settings
+        return AIOKafkaProducer(
+            bootstrap_servers=settings.bootstrap.split(","),
+            client_id=f"mailweir-{self._service}",
+            enable_idempotence=True,
+            acks="all",
+            compression_type=None if settings.compression == "none" else settings.compression,
+            linger_ms=int(settings.linger * 1000),
+            max_batch_size=settings.batch_bytes,
+            max_request_size=MAX_REQUEST,
+            request_timeout_ms=int(settings.request_timeout * 1000),
+        )
+
+    def _replace(self, producer: AIOKafkaProducer) -> None:
+        """Drop a producer after a failure; a new one starts with the next publish, without a broken sequence."""
+        if self._producer is producer:
+            self._producer = None
+            task = asyncio.create_task(self._close(producer))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+    async def _close(self, producer: AIOKafkaProducer) -> None:
+        try:
+            await asyncio.wait_for(producer.stop(), self._settings.request_timeout)
+        except Exception as error:  # its deliveries were reported to their publishers; this is only tidying up
+            log.warning("closing a producer failed: %s", type(error).__name__)
+
+
+@asynccontextmanager
+async def kafka_publisher(bootstrap: str, service: str) -> AsyncIterator[KafkaPublisher]:
+    """A started publisher while the block runs, with the settings of the environment. Raises Unavailable."""
+    publisher = KafkaPublisher(read(KafkaSettings).model_copy(update={"bootstrap": bootstrap}), service)
+    try:
+        await publisher.start()
+        yield publisher
+    finally:
+        await publisher.stop()
+
+
+class ByteBudget:
+    """At most ``limit`` octets at once; a single larger piece passes alone."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._used = 0
+        self._freed = asyncio.Event()
+
+    async def take(self, size: int) -> None:
+        """Wait until there is room."""
+        while self._used and self._used + size > self._limit:
+            self._freed.clear()
+            await self._freed.wait()
+        self._used += size
+
+    def give(self, size: int) -> None:
+        """Free what was taken."""
+        self._used -= size
+        self._freed.set()
+
+
+def _translated(error: BaseException) -> BaseException:
+    """A failure in our terms; what is neither transient nor ours stays as it is and ends the process."""
+    if isinstance(error, MessageSizeTooLargeError):
+        return ContractViolated("record.too-large", "an event does not fit a Kafka record")
+    if isinstance(error, _TRANSIENT) or (isinstance(error, KafkaError) and getattr(error, "retriable", False)):
+        name = type(error).__name__
+        return Unavailable(f"Kafka did not confirm ({name}): are the brokers up and the topics created?")
+    return error

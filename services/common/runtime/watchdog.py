@@ -1,0 +1,122 @@
+"""Is the group still getting on? Lag without a commit for too long ends the process (design section 6, rule 4).
+
+Faust only logs when a consumer hangs, so this looks from outside, over connections of its own.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+from aiokafka.structs import TopicPartition
+
+from services.common.errors import MailweirError, Unavailable
+
+log = logging.getLogger(__name__)
+
+
+class Stalled(MailweirError):
+    """Records wait and nothing was committed for too long: the process ends, so that a fresh one takes over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """Committed and end offsets of a group's partitions, at one moment."""
+
+    committed: Mapping[TopicPartition, int]
+    ends: Mapping[TopicPartition, int]
+
+
+@dataclass(slots=True)
+class StallDetector:
+    """Remembers since when each partition has had records waiting without a commit. Times in seconds (pure)."""
+
+    timeout: float
+    _seen: dict[TopicPartition, tuple[int, float]] = field(default_factory=dict)
+
+    def look(self, now: float, lag: Lag, watched: Collection[TopicPartition], excused: bool) -> None:
+        """Compare with the looks before. ``excused``: a dependency is down, so no commit is expected.
+
+        Raises:
+            Stalled: a watched partition has lag and no commit for longer than the time-out.
+
+        """
+        for partition in lag.ends:
+            committed = lag.committed.get(partition, 0)
+            before, since = self._seen.get(partition, (-1, now))
+            resting = excused or partition not in watched or committed >= lag.ends[partition]
+            if resting or committed != before:
+                since = now
+            self._seen[partition] = (committed, since)
+            if now - since > self.timeout:
+                raise Stalled(
+                    f"{partition.topic}[{partition.partition}]: {lag.ends[partition] - committed} records wait and "
+                    f"nothing was committed for {now - since:.0f} s; the process ends, a fresh one takes over"
+                )
+
+
+class LagProbe:
+    """Reads lag over its own connections, which belong to no group."""
+
+    def __init__(self, bootstrap: str, group: str, topics: Collection[str], timeout: float) -> None:
+        self._bootstrap = bootstrap.split(",")
+        self._group = group
+        self._topics = topics
+        self._timeout = timeout
+        self._consumer: AIOKafkaConsumer | None = None
+        self._admin: AIOKafkaAdminClient | None = None
+
+    async def lag(self) -> Lag:
+        """Committed and end offsets now. Raises Unavailable when the broker does not answer or a topic is missing."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await self._read()
+        except (KafkaError, OSError, TimeoutError) as error:
+            await self.close()
+            raise Unavailable(f"Kafka does not answer ({type(error).__name__})") from error
+
+    async def _read(self) -> Lag:
+        consumer, admin = await self._connected()
+        missing = set(self._topics) - await consumer.topics()
+        if missing:
+            raise Unavailable(f"topics are missing: {', '.join(sorted(missing))}; run `mailweir topics`")
+        partitions = [
+            TopicPartition(topic, partition)
+            for topic in self._topics
+            for partition in consumer.partitions_for_topic(topic) or ()
+        ]
+        committed = {
+            partition: found.offset
+            for partition, found in (await admin.list_consumer_group_offsets(self._group)).items()
+            if found.offset >= 0
+        }
+        starts = await consumer.beginning_offsets(partitions)
+        return Lag(starts | committed, await consumer.end_offsets(partitions))
+
+    async def _connected(self) -> tuple[AIOKafkaConsumer, AIOKafkaAdminClient]:
+        if self._consumer is None:
+            self._consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, request_timeout_ms=10_000)
+            await self._consumer.start()
+        if self._admin is None:
+            self._admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap, request_timeout_ms=10_000)
+            await self._admin.start()
+        return self._consumer, self._admin
+
+    async def close(self) -> None:
+        """Close the connections; the next look opens new ones."""
+        consumer, self._consumer = self._consumer, None
+        admin, self._admin = self._admin, None
+        for client, end in ((consumer, "stop"), (admin, "close")):
+            if client is not None:
+                await _quietly(getattr(client, end))
+
+
+async def _quietly(end: Callable[[], object]) -> None:
+    try:
+        async with asyncio.timeout(5):
+            await end()  # type: ignore[misc]
+    except (KafkaError, OSError, TimeoutError) as error:
+        log.debug("closing a probe connection failed: %s", type(error).__name__)
