@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 import msgspec
-from services.common.transfer import decode
 
 from services.common.email import Email, EmailBodyPart, PartFacts
+from services.common.transfer import decode
 from services.parser.mime import Parsed, parse_message, parse_source
 
 _NUL = b"\\u0000"

@@ -62,8 +62,19 @@ def _key(name: str) -> str | None:
 
 def parse(block: bytes, start: int, part: str | None, defects: list[Defect]) -> Header:
     """The fields of ``block``, which starts at ``start`` in the message and ends before the empty line."""
-    if not block:
-        return NOTHING
+    if b"\0" in block:
+        defects.append(Defect("header.nul", part, start + block.index(b"\0")))
+        return _without_nul(_parse(block, start, part, defects))
+    return _parse(block, start, part, defects) if block else NOTHING
+
+
+def _without_nul(header: Header) -> Header:
+    values = [value.replace("\0", "") for value in header.values]
+    first = dict(zip(header.keys[::-1], values[::-1], strict=True))
+    return Header(header.names, header.keys, values, first, header.codec, header.end)
+
+
+def _parse(block: bytes, start: int, part: str | None, defects: list[Defect]) -> Header:
     text, codec = _text(block)
     pieces = _pieces(text)
     names, colons, values = zip(*[piece.partition(":") for piece in pieces], strict=True)
@@ -144,8 +155,6 @@ def sent(header: Header) -> Sequence[str]:
     values = header.values
     if header.codec == "latin-1":
         values = [value if value.isascii() else value.encode("latin-1").decode("utf-8", "replace") for value in values]
-    if "\0" in "".join(values):
-        values = [value.replace("\0", "") for value in values]
     return values
 
 
