@@ -12,7 +12,7 @@ from services.parser.mime.limits import Limits
 from services.parser.mime.parts import Leaves, Texts, Told
 from services.parser.mime.references import referenced
 from services.parser.mime.result import File, Octets, Parsed
-from services.parser.mime.scanner import Part, Tree
+from services.parser.mime.tree import Part, Tree
 from services.parser.mime.version import VERSION
 
 _BLOCK = 1 << 20
@@ -38,7 +38,7 @@ def message(
     derived = list(parts.derived(inside.files)) if inside.files else []
     for part, facts, _ in derived:
         told.facts[part.part_id or ""] = facts
-    derived_text = insights.derived_text(chosen, shown_texts, inside, limits)
+    derived_text = insights.derived_text(shown_texts, inside, limits)
     message_id, synthetic = _identified(head, header, data, tree.root.body)
     identity = digest()
     listed = told.leaves
@@ -121,8 +121,7 @@ def _shown(tree: Tree, read: Texts) -> set[str]:
     keyed = [part for part in tree.parts if part.content.cid or part.content.location]
     if not keyed:
         return set()
-    kinds = {part.path: part.content.type for part in tree.parts}
-    return referenced(keyed, [text.value.value for path, text in read.items() if kinds[path] == "text/html"])
+    return referenced(keyed, [text.value.value for text in read.values() if text.type == "text/html"])
 
 
 def _identified(

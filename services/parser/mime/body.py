@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from services.parser.mime.scanner import Part
+from services.parser.mime.tree import Part
 
 _MEDIA = ("image/", "audio/", "video/")
 

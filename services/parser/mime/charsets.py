@@ -15,6 +15,7 @@ from services.parser.mime.labels import MULTI_BYTE, NOT_TEXT, STATEFUL, WHATWG
 
 _SAMPLE = 16 * 1024
 _DETECTABLE = 16
+_LONGEST_LABEL = 80
 _ISO_2022 = (
     (b"\x1b$)C", "iso2022_kr"),
     (b"\x1b$)A", "iso-2022-cn"),
@@ -63,21 +64,17 @@ def _mended(name: str) -> str | None:
 
 def codec(label: str | None) -> str | None:
     """The codec for a label, None when there is none that makes text of octets."""
-    if not label or len(label) > 80 or "\0" in label:
+    if not label:
         return None
-    return _codec(label)
+    return WHATWG.get(label) or (None if len(label) > _LONGEST_LABEL or "\0" in label else _codec(label))
 
 
 def decode(data: bytes, label: str | None = None, tld: str | None = None) -> Text:
     """Text of ``data``. ``tld`` is the sender's country domain, a hint for the detector."""
     named = codec(label)
     if data.isascii() and named not in STATEFUL and b"\x1b" not in data:
-        return Text(data.decode("ascii"), named or "us-ascii", 0, _label_defect(label, named))
+        return Text(data.decode("ascii"), named or "us-ascii", 0, "charset.unknown" if label and not named else None)
     return _by_mark(data) or _by_label(data, label, named) or _by_content(data, named, tld)
-
-
-def _label_defect(label: str | None, named: str | None) -> str | None:
-    return "charset.unknown" if label and named is None else None
 
 
 def _by_mark(data: bytes) -> Text | None:

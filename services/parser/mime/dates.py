@@ -21,12 +21,12 @@ _CTIME = re.compile(
 )
 _ISO = re.compile(r"\s*+(\d{4})-(\d{1,2})-(\d{1,2})(?:[Tt]\s*|\s+)" + _TIME + _ZONE, re.ASCII)
 _STRICT = re.compile(
-    r"\s*+(?:[A-Z][a-z]{2}, ?)?(\d\d?) ([A-Z][a-z]{2}) (\d{4}) (\d\d:\d\d:[0-5]\d) ([+-]\d\d)([0-5]\d)"
+    r"\s*+(?:[A-Z][a-z]{2}, *+)?(\d\d?) ([A-Z][a-z]{2}) (\d{4}) (\d\d:\d\d:[0-5]\d) ([+-]\d\d)([0-5]\d)"
     r"(?: \([^()]*+\))?+\s*+",
     re.ASCII,
 )
 _MONTH_TEXT = {name.title(): f"{number:02}" for name, number in _MONTHS.items()}
-_WIDEST = 14 * 3600
+_ZONE_HOURS = frozenset(f"{sign}{hours:02}" for sign in "+-" for hours in range(15))
 _LONG = 1_000
 
 
@@ -35,30 +35,38 @@ def parse(value: str) -> str | None:
 
     None when it states none, or an impossible one.
     """
-    match = _STRICT.fullmatch(value)
-    if match:
-        day, name, year, clock, hours, minutes = match.groups()
-        month = _MONTH_TEXT.get(name)
-        return month and _checked(f"{year}-{month}-{day:0>2}T{clock}{hours}:{minutes}")
-    return _lenient(_uncommented(value[:_LONG]) if "(" in value else value[:_LONG])
+    found = _found(value)
+    return None if found is None else found[0]
 
 
 def received(value: str) -> datetime | None:
     """The instant of a Received field (RFC 5321 section 4.4): what follows the last semicolon."""
-    text = parse(value.rpartition(";")[2])
-    return None if text is None else datetime.fromisoformat(text).astimezone(UTC)
+    found = _found(value[value.rfind(";") + 1 :])
+    return None if found is None else found[1].astimezone(UTC)
 
 
-def _checked(text: str) -> str | None:
+Found = tuple[str, datetime]
+
+
+def _found(value: str) -> Found | None:
+    match = _STRICT.fullmatch(value)
+    if match:
+        day, name, year, clock, hours, minutes = match.groups()
+        month = _MONTH_TEXT.get(name)
+        return None if month is None else _checked(f"{year}-{month}-{day:0>2}T{clock}{hours}:{minutes}")
+    return _lenient(_uncommented(value[:_LONG]) if "(" in value else value[:_LONG])
+
+
+def _checked(text: str) -> Found | None:
     try:
-        offset = datetime.fromisoformat(text).utcoffset()
+        instant = datetime.fromisoformat(text)
     except ValueError:
         return None
-    possible = offset is None or (abs(offset.total_seconds()) <= _WIDEST and text >= "1900")
-    return text if possible else None
+    possible = text[-6:-3] in _ZONE_HOURS and text >= "1900"
+    return (text, instant) if possible else None
 
 
-def _lenient(value: str) -> str | None:
+def _lenient(value: str) -> Found | None:
     if match := _USUAL.match(value):
         day, name, year, *rest = match.groups()
         return _date(_year(year), _MONTHS.get(name[:3].lower()), day, rest)
@@ -79,7 +87,7 @@ def _year(digits: str) -> int:
     return year + 1900 if len(digits) == 3 else year
 
 
-def _date(year: int, month: int | None, day: str, rest: list[str | None]) -> str | None:
+def _date(year: int, month: int | None, day: str, rest: list[str | None]) -> Found | None:
     hour, minute, second, sign, zone_hours, zone_minutes, zone_name = rest
     zone = _zone(sign, zone_hours, zone_minutes, zone_name)
     if month is None or zone is None:

@@ -39,6 +39,9 @@ class Embedded:
     defects: tuple[str, ...] = ()
 
 
+_NOTHING = Embedded()
+
+
 def extract(data: bytes) -> Embedded:
     """The files in the decoded octets of a text part, at most 100. Never raises; linear; cheap where there is none."""
     found: list[Found] = []
@@ -46,7 +49,7 @@ def extract(data: bytes) -> Embedded:
         if mark in data:
             found += _all(data, mark, read, _MOST - len(found))
     if not found:
-        return Embedded()
+        return _NOTHING
     found.sort(key=lambda item: item[0].offset)
     return Embedded(tuple(file for file, _ in found), tuple(dict.fromkeys(code for _, code in found if code)))
 

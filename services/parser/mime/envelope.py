@@ -11,6 +11,7 @@ from services.parser.mime.limits import Limits
 
 Addresses = tuple[EmailAddress, ...] | None
 Ids = tuple[str, ...] | None
+_RECIPIENTS = frozenset({"to", "cc", "bcc"})
 
 
 class Envelope(Struct, frozen=True):
@@ -75,7 +76,7 @@ def _addresses(
 ) -> tuple[EmailAddress, ...]:
     """The list of a field; repeated recipient fields are one list, of the other fields the first counts."""
     raw = header.first[key]
-    if merge and key in {"to", "cc", "bcc"}:
+    if merge and key in _RECIPIENTS and header.repeated(key):
         raw = ",".join(header.all(key))
     if len(raw) > limits.field:
         defects.append(Defect("limit.field"))

@@ -1,18 +1,17 @@
 """What stands inside parts: files in texts and TNEF, invitations, reports, nested messages, text of HTML."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from hashlib import sha256
 
 from msgspec import Struct
 
 from services.common.email import CalendarDigest, ChildMessage, Defect, DeliveryReport, Email, FeedbackReport
 from services.parser.mime import calendars, charsets, embedded, htmltext, reports, tnef, words
-from services.parser.mime.body import Choice
 from services.parser.mime.derived import Derived
 from services.parser.mime.leaves import Leaf
 from services.parser.mime.limits import Limits
 from services.parser.mime.parts import Leaves, Texts
-from services.parser.mime.scanner import Part
+from services.parser.mime.tree import Part
 
 _MESSAGES = frozenset({"message/rfc822", "message/global"})
 _UNTYPED = frozenset({"application/octet-stream", "application/x-octet-stream"})
@@ -112,18 +111,16 @@ def _returned(leaves: Leaves) -> reports.Returned:
     return reports.Returned()
 
 
-def derived_text(chosen: Choice, texts: Texts, found: Insights, limits: Limits) -> str | None:
+def derived_text(texts: Texts, found: Insights, limits: Limits) -> str | None:
     """Text for people where the message has no plain one: from HTML, from TNEF, from an invitation."""
-    if any(texts[path].value.value.strip() for path in _paths(chosen, texts, "text/plain")):
-        return None
-    pages = [texts[path].value.value for path in _paths(chosen, texts, "text/html")]
-    text = "\n\n".join([htmltext.text_of(page, limit=limits.html).text for page in pages])
-    if text.strip():
-        return text
+    pages: list[str] = []
+    for text in texts.values():
+        if text.type == "text/html":
+            pages.append(text.value.value)
+        elif text.type == "text/plain" and text.value.value and not text.value.value.isspace():
+            return None
+    text_of_pages = "\n\n".join([htmltext.text_of(page, limit=limits.html).text for page in pages])
+    if text_of_pages.strip():
+        return text_of_pages
     invited = [calendars.as_text(digest) for digest in found.digests()]
     return found.text or "\n\n".join(invited) or None
-
-
-def _paths(chosen: Choice, texts: Texts, kind: str) -> Iterator[str]:
-    seen = {part.path: part for part in [*chosen.text, *chosen.html]}
-    return (path for path, part in seen.items() if path in texts and part.content.type == kind)

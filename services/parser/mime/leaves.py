@@ -10,7 +10,7 @@ from services.common import transfer
 from services.common.email import Defect
 from services.common.incremental import decoder
 from services.parser.mime.result import Octets
-from services.parser.mime.scanner import Part
+from services.parser.mime.tree import Part
 
 BLOCK = 1 << 20
 _AFTER_PADDING = b"= \t\r\n"

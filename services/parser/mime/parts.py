@@ -9,8 +9,8 @@ from services.parser.mime import names
 from services.parser.mime.derived import Derived
 from services.parser.mime.leaves import Leaf
 from services.parser.mime.result import File
-from services.parser.mime.scanner import Part, Tree
 from services.parser.mime.texts import BodyText
+from services.parser.mime.tree import Part, Tree
 
 Leaves = dict[str, Leaf]
 Texts = dict[str, BodyText]

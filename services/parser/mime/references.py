@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from urllib.parse import unquote
 
-from services.parser.mime.scanner import Part
+from services.parser.mime.tree import Part
 
 _CID = re.compile(r"cid:([^\"'\s<>)]{1,1000})", re.IGNORECASE)
 _LINK = re.compile(r"(?:src|href|background|url)\s{0,10}[=(]\s{0,10}[\"']?([^\"'\s<>)]{1,2000})", re.IGNORECASE)

@@ -4,42 +4,20 @@ Each line that starts with two hyphens is looked up among the open boundaries: i
 not, the exact token decides. So the cost depends on neither depth nor the number of open multiparts.
 """
 
-import re
-
 from msgspec import Struct
 from msgspec.structs import replace
 
 from services.common.email import Defect
-from services.parser.mime import content, fields
+from services.parser.mime import blocks, content, fields
 from services.parser.mime.content import Content
-from services.parser.mime.fields import Header
 from services.parser.mime.limits import Limits
 from services.parser.mime.result import Octets
+from services.parser.mime.tree import Part, Tree
 
-_BLANK_LINE = {b"\n": re.compile(rb"\n\r?\n"), b"\r": re.compile(rb"\r\r")}
 _FIRST_WINDOW = 4096
 _LONGEST_BOUNDARY = 1024
 _PADDING = 256
 _GUESS_WINDOW = 65_536
-
-
-class Part(Struct):
-    """One part: path, fields, and where its header, body and end are in the message."""
-
-    path: str
-    header: Header
-    content: Content
-    start: int
-    body: int
-    end: int
-    children: "list[Part] | None" = None
-
-
-class Tree(Struct, frozen=True):
-    """The root and all parts in document order."""
-
-    root: Part
-    parts: list[Part]
 
 
 class _Frame(Struct):
@@ -78,7 +56,7 @@ class _Hit(Struct, frozen=True):
 
 def scan(data: Octets, limits: Limits, defects: list[Defect]) -> Tree:
     """All parts of the message ``data``. Nothing raises; what is wrong is told in ``defects``."""
-    start, newline = _start(data, defects)
+    start, newline = blocks.start_of(data, defects)
     state = _Scan(data, len(data), newline, limits, defects)
     root = _open_part(state, start, "", content.PLAIN)
     position: int | None = root.body
@@ -88,17 +66,6 @@ def scan(data: Octets, limits: Limits, defects: list[Defect]) -> Tree:
     if root.children is None:
         root.path = "1"
     return Tree(root, state.parts)
-
-
-def _start(data: Octets, defects: list[Defect]) -> tuple[int, bytes]:
-    """Where the header starts, after a byte order mark and an mbox separator, and what ends a line."""
-    head = data[:_FIRST_WINDOW]
-    newline = b"\n" if b"\n" in head or data.find(b"\n", 0, len(data)) >= 0 or b"\r" not in head else b"\r"
-    start = 3 if head.startswith(b"\xef\xbb\xbf") else 0
-    if head.startswith((b"From ", b">From "), start):
-        defects.append(Defect("header.mbox-separator", None, start))
-        start = data.find(newline, start, len(data)) + 1 or len(data)
-    return start, newline
 
 
 def _step(state: _Scan, position: int) -> int | None:
@@ -202,10 +169,9 @@ def _demote(state: _Scan, part: Part, code: str) -> None:
 
 def _open_part(state: _Scan, start: int, path: str, default: Content, frame: _Frame | None = None) -> Part:
     block, body = _header_block(state, start)
-    header = fields.parse(block, start, path or None, state.defects)
+    header, described = blocks.described(block, start, path or None, default, state.limits, state.defects)
     if header.end is not None:
         body = start + header.end
-    described = content.parse(header, path or None, default, state.limits, state.defects)
     part = Part(path, header, described, start, body, state.end)
     if not described.type.startswith("multipart/"):
         _place(state, part, frame)
@@ -268,26 +234,29 @@ def _token(state: _Scan, part: Part) -> bytes:
 
 def _header_block(state: _Scan, start: int) -> tuple[bytes, int]:
     """The octets of the fields, and where the body starts: at the empty line, or at a delimiter before it."""
-    width = _FIRST_WINDOW
+    data, width = state.data, _FIRST_WINDOW
+    if data[start : start + 1] == state.newline:
+        return b"", start + 1
+    if data[start : start + 2] == b"\r\n":
+        return b"", start + 2
     while True:
         stop = min(start + width, state.end)
-        chunk = state.data[start:stop]
-        if chunk.startswith((state.newline, b"\r\n")):
-            return b"", start + (2 if chunk.startswith(b"\r\n") else 1)
-        blank = _BLANK_LINE[state.newline].search(chunk)
-        length = blank.start() + 1 if blank else len(chunk)
-        hit = _next_delimiter(state, start, start + length) if state.stack else None
+        length, body = blocks.empty_line(data, start, stop, state.newline)
+        end = start + length if body else stop
+        hit = _next_delimiter(state, start, end) if state.stack else None
         if hit is not None:
-            return _bounded(state, start, chunk[: max(hit.cut - start, 0)]), max(hit.cut, start)
-        if blank:
-            return _bounded(state, start, chunk[:length]), start + blank.end()
+            return _bounded(state, start, max(hit.cut, start)), max(hit.cut, start)
+        if body:
+            return _bounded(state, start, end), body
         if stop == state.end:
-            return _bounded(state, start, chunk), state.end
+            return _bounded(state, start, stop), stop
         width *= 4
 
 
-def _bounded(state: _Scan, start: int, block: bytes) -> bytes:
-    if len(block) <= state.limits.header_block:
-        return block
+def _bounded(state: _Scan, start: int, end: int) -> bytes:
+    """The header block, cut at a line end when it is too long."""
+    if end - start <= state.limits.header_block:
+        return state.data[start:end]
     state.defects.append(Defect("limit.header-block", None, start + state.limits.header_block))
-    return block[: block.rfind(state.newline, 0, state.limits.header_block) + 1]
+    block = state.data[start : start + state.limits.header_block]
+    return block[: block.rfind(state.newline) + 1]

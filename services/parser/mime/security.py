@@ -1,7 +1,7 @@
 """S/MIME (RFC 8551) and PGP (RFC 3156) protection: found, never undone."""
 
 from services.common.email import ByteRange, SecuredPart
-from services.parser.mime.scanner import Part
+from services.parser.mime.tree import Part
 
 _OPAQUE = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
 _KINDS = _OPAQUE | {"multipart/signed", "multipart/encrypted"}

@@ -9,7 +9,7 @@ from services.common.email import Defect, EmailBodyValue
 from services.parser.mime import charsets, flowed
 from services.parser.mime.leaves import Leaf
 from services.parser.mime.limits import Limits
-from services.parser.mime.scanner import Part
+from services.parser.mime.tree import Part
 
 _TLD = re.compile(r"[a-z]{2}")
 _PREVIEW = 256
@@ -22,6 +22,7 @@ class BodyText(Struct, frozen=True):
     value: EmailBodyValue
     used: str
     replacements: int
+    type: str
 
 
 def read(leaf: Leaf, tld: str | None, limits: Limits, defects: list[Defect]) -> BodyText:
@@ -43,9 +44,8 @@ def read(leaf: Leaf, tld: str | None, limits: Limits, defects: list[Defect]) -> 
     if "format" in said and said["format"].lower() == "flowed" and part.content.type == "text/plain":
         value = flowed.unflow(value, delsp=said.get("delsp", "").lower() == "yes")
     problem = text.replacements > 0
-    return BodyText(
-        EmailBodyValue(value=value, is_encoding_problem=problem, is_truncated=truncated), text.used, text.replacements
-    )
+    shown = EmailBodyValue(value=value, is_encoding_problem=problem, is_truncated=truncated)
+    return BodyText(shown, text.used, text.replacements, part.content.type)
 
 
 def _lines(value: str) -> str:
@@ -74,8 +74,8 @@ def preview_of(parts: Sequence[Part], read: Mapping[str, BodyText], derived: str
 
 
 def _preview(text: str) -> str:
-    short = " ".join(text[: 2 * _PREVIEW].split())
-    if len(short) < _PREVIEW and len(text) > 2 * _PREVIEW:
+    short = " ".join(text[: _PREVIEW + 64].split())
+    if len(short) < _PREVIEW < len(text) - 64:
         short = " ".join(text[: 32 * _PREVIEW].split())
     return short[:_PREVIEW].rstrip()
 

@@ -1,12 +1,15 @@
 """Mailing-list fields (RFC 2369, RFC 2919, RFC 8058) and Authentication-Results (RFC 8601)."""
 
 import re
+from functools import lru_cache
 
 from services.common.email import AuthenticationResult, ListFacts
 from services.parser.mime import words
 from services.parser.mime.fields import Header
 
 _LIST_FIELDS = frozenset({"list-id", "list-unsubscribe", "list-post", "list-archive"})
+_ORDER = ("list-id", "list-unsubscribe", "list-unsubscribe-post", "list-post", "list-archive")
+_SHORT = 1_024
 _ANGLE = re.compile(r"<([^<>]*)>")
 _BLANKS = re.compile(r"\s+")
 _TOKEN = re.compile(r"\"(?:[^\"\\]|\\.)*+\"|\\.|[();]|[^\"\\();]+|.", re.DOTALL)
@@ -17,15 +20,25 @@ _LONG = 64 * 1024
 def mailing_list(header: Header) -> ListFacts | None:
     """The list that the message came through, None without list fields."""
     first = header.first
-    if first.keys().isdisjoint(_LIST_FIELDS):
+    if _LIST_FIELDS.isdisjoint(first):
         return None
+    values = tuple([first.get(key) for key in _ORDER])
+    return _cached(*values) if sum([len(value) for value in values if value]) <= _SHORT else _list(*values)
+
+
+def _list(
+    list_id: str | None, unsubscribe: str | None, one_click: str | None, post: str | None, archive: str | None
+) -> ListFacts:
     return ListFacts(
-        id=_list_id(first.get("list-id")),
-        unsubscribe=_links(first.get("list-unsubscribe")),
-        unsubscribe_one_click="list-unsubscribe=one-click" in _joined(first.get("list-unsubscribe-post", "")).lower(),
-        post=_link(first.get("list-post")),
-        archive=_link(first.get("list-archive")),
+        id=_list_id(list_id),
+        unsubscribe=_links(unsubscribe),
+        unsubscribe_one_click="list-unsubscribe=one-click" in _joined(one_click or "").lower(),
+        post=_link(post),
+        archive=_link(archive),
     )
+
+
+_cached = lru_cache(maxsize=1024)(_list)
 
 
 def _joined(value: str) -> str:

@@ -1,0 +1,50 @@
+"""Header blocks in the octets of a message: where they start and end, and what they say."""
+
+import re
+
+from services.common.email import Defect
+from services.parser.mime import content, fields
+from services.parser.mime.content import Content
+from services.parser.mime.fields import Header
+from services.parser.mime.limits import Limits
+from services.parser.mime.result import Octets
+
+_EMPTY_LINE = {b"\n": re.compile(rb"\n\r?\n"), b"\r": re.compile(rb"\r\r")}
+_HEAD = 4096
+_SEEN: dict[tuple[bytes, str, int], tuple[Header, Content]] = {}
+_MOST_SEEN = 2048
+_SHORT_BLOCK = 256
+"""Small blocks without a defect, which come again and again: a cache, bounded in number and length."""
+
+
+def start_of(data: Octets, defects: list[Defect]) -> tuple[int, bytes]:
+    """Where the header starts, after a byte order mark and an mbox separator, and what ends a line."""
+    head = data[:_HEAD]
+    newline = b"\n" if b"\n" in head or data.find(b"\n", 0, len(data)) >= 0 or b"\r" not in head else b"\r"
+    start = 3 if head.startswith(b"\xef\xbb\xbf") else 0
+    if head.startswith((b"From ", b">From "), start):
+        defects.append(Defect("header.mbox-separator", None, start))
+        start = data.find(newline, start, len(data)) + 1 or len(data)
+    return start, newline
+
+
+def empty_line(data: Octets, start: int, stop: int, newline: bytes) -> tuple[int, int]:
+    """The length of the fields in front of the first empty line and the offset behind it, or 0 and 0."""
+    found = _EMPTY_LINE[newline].search(data[start:stop])
+    return (found.start() + 1, start + found.end()) if found else (0, 0)
+
+
+def described(
+    block: bytes, start: int, path: str | None, default: Content, limits: Limits, defects: list[Defect]
+) -> tuple[Header, Content]:
+    """The fields of a part and what they say; small blocks without a defect come again and again."""
+    short = path is not None and len(block) <= _SHORT_BLOCK
+    known = _SEEN.get((block, default.type, limits.parameters)) if short else None
+    if known is not None:
+        return known
+    before = len(defects)
+    header = fields.parse(block, start, path, defects)
+    found = header, content.parse(header, path, default, limits, defects)
+    if short and len(defects) == before and len(_SEEN) < _MOST_SEEN:
+        _SEEN[block, default.type, limits.parameters] = found
+    return found
