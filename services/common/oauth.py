@@ -114,7 +114,9 @@ def client_of(account: Account) -> Client:
 def is_safe(url: str) -> bool:
     """Whether tokens may travel there: https, or http to this machine (RFC 8252 section 8.3)."""
     parts = urlsplit(url)
-    return bool(parts.hostname) and (parts.scheme == "https" or parts.hostname in _LOOPBACK)
+    if not parts.hostname:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
 
 
 def read(answer: Answer) -> Granted | Refused:
