@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from services.common.errors import ConfigurationError, MailweirError, Unavailable
 from services.common.events import AccountReported
+from services.common.expiry import warning
 from services.common.oauth_tokens import ClientRefused, ConsentNeeded, TokenDelayed, TokenError
 from services.common.providers import profile
 from services.poller import folders, passes
@@ -46,7 +47,7 @@ class Tries(Struct):
     """Failures in a row without progress, and where the last progress was."""
 
     failures: int = 0
-    published: int = 0
+    progress: tuple[int, int] = (0, 0)
 
 
 async def sync_once(work: Work, secret_of: SecretSource, spool: Path | None = None) -> Result:
@@ -56,8 +57,8 @@ async def sync_once(work: Work, secret_of: SecretSource, spool: Path | None = No
         outcomes, failure = await _try(work, secret_of, spool)
         if failure is None and not _unfinished(outcomes):
             return await _finish(work, outcomes)
-        if work.memory.published > tries.published:
-            tries = Tries(0, work.memory.published)
+        if work.memory.progress > tries.progress:
+            tries = Tries(0, work.memory.progress)
         tries.failures += 1
         wait = _wait(work, failure, tries.failures)
         if tries.failures >= work.account.settings.attempts or wait is None:
@@ -134,14 +135,16 @@ async def _give_up(work: Work, outcomes: list[Outcome], failure: MailweirError |
 
 
 async def _say_state(work: Work, state: str, signin: str, detail: str = "", advice: str = "") -> None:
-    sequence = next_sequence(0, work.clock.now())
+    now = work.clock.now()
+    ends_at = await asyncio.to_thread(work.ends_at)
     report = AccountReported(
         account=work.account.slug,
         state=state,  # type: ignore[arg-type]
         signin=signin,  # type: ignore[arg-type]
         detail=detail[:300],
-        advice=advice,
-        sequence=sequence,
+        advice=advice or warning(work.account, ends_at, now),
+        expiresat=ends_at,
+        sequence=next_sequence(0, now),
     )
     try:
         await work.say(report)

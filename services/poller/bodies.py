@@ -1,13 +1,13 @@
 """Fetch the bodies that are missing. A UID that fails costs itself only: it is asked alone, then quarantined."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from services.poller.delivery import Group, Put
 from services.poller.domain.schedule import quarantine_until
 from services.poller.domain.state import FolderRecord, Quarantined
-from services.poller.domain.uidset import EMPTY, UidSet
-from services.poller.imap.errors import FetchRefused, ImapError, LiteralTooLarge, Refused, Temporary
+from services.poller.domain.uidset import UidSet
+from services.poller.imap.errors import CommandRejected, ImapError, LiteralTooLarge, Refused, Temporary
 from services.poller.imap.model import Fetched, Spooled
 from services.poller.imap.session import Session
 from services.poller.work import Progress, Work
@@ -24,9 +24,19 @@ class Errand:
     record: FolderRecord
     wanted: UidSet
     put: Put
-    done: UidSet = EMPTY
+    answered: set[int] = field(default_factory=set)
+    count: int = 0
     group: Group = field(default_factory=list)
     octets: int = 0
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """The folder and epoch."""
+        return self.record.id, self.record.epoch
+
+    def rest(self, part: UidSet) -> UidSet:
+        """What of the part being asked for was not answered, well or badly."""
+        return part - UidSet.of(self.answered)
 
 
 async def fetch(errand: Errand, sizes: dict[int, int]) -> None:
@@ -34,31 +44,33 @@ async def fetch(errand: Errand, sizes: dict[int, int]) -> None:
 
     Raises ImapError when the connection is of no further use; what came before is on its way all the same.
     """
-    alone = UidSet.of(uid for uid in _alone(errand, sizes))
     try:
-        for chunk in _chunks(errand, errand.wanted - alone):
+        for chunk in _plan(errand, sizes):
             await _ask(errand, chunk)
-        for uid in reversed(list(alone)):
-            await _ask(errand, UidSet.of([uid]))
     finally:
         await _flush(errand)
 
 
+def _plan(errand: Errand, sizes: dict[int, int]) -> list[UidSet]:
+    """Groups never tried come first, then those that went with a connection, in smaller groups; single ones last."""
+    alone = UidSet.of(_alone(errand, sizes))
+    doubtful = [(group & errand.wanted) - alone for group in errand.work.memory.doubtful.get(errand.key, ())]
+    fresh = errand.wanted - alone
+    for group in doubtful:
+        fresh = fresh - group
+    singles = [UidSet.of([uid]) for uid in reversed(list(alone))]
+    return [*_chunks(errand, fresh), *sorted(filter(len, doubtful), key=len, reverse=True), *singles]
+
+
 def _alone(errand: Errand, sizes: dict[int, int]) -> Iterable[int]:
-    suspects = {uid for folder, epoch, uid in errand.work.memory.suspects if _is_ours(errand.record, folder, epoch)}
+    suspects = {uid for *key, uid in errand.work.memory.suspects if tuple(key) == errand.key}
     large = {uid for uid, size in sizes.items() if size > errand.work.account.settings.batch_bytes}
     return (uid for uid in suspects | large if uid in errand.wanted)
 
 
-def _is_ours(record: FolderRecord, folder: str, epoch: int) -> bool:
-    return (folder, epoch) == (record.id, record.epoch)
-
-
-def _chunks(errand: Errand, uids: UidSet) -> Iterator[UidSet]:
+def _chunks(errand: Errand, uids: UidSet) -> list[UidSet]:
     """Newest first while there is a backlog, so that today's mail is not behind ten years of it."""
-    size = errand.work.account.settings.batch_messages
-    chunks = list(uids.chunks(size))
-    return iter(chunks if len(chunks) == 1 else reversed(chunks))
+    return list(uids.chunks(errand.work.account.settings.batch_messages))[::-1]
 
 
 async def _ask(errand: Errand, chunk: UidSet) -> None:
@@ -66,16 +78,18 @@ async def _ask(errand: Errand, chunk: UidSet) -> None:
     waiting = [chunk]
     while waiting:
         part = waiting.pop()
+        errand.answered = set()
         try:
             await _stream(errand, part)
-        except (FetchRefused, Temporary) as error:
+        except (Refused, CommandRejected, Temporary) as error:
             if not error.usable:
                 raise
-            rest = part - errand.done
+            rest = errand.rest(part)
             if len(rest) > 1:
                 waiting += list(rest.chunks((len(rest) + 1) // 2))
             elif rest:
-                await suspect(errand.work, errand.record, rest.lowest, "refused", str(error))
+                rejected = isinstance(error, CommandRejected)  # the same bytes are never sent again after a BAD
+                await suspect(errand.work, errand.record, rest.lowest, "refused", str(error), final=rejected)
         else:
             waiting += await _left_out(errand, part)
 
@@ -85,25 +99,40 @@ async def _stream(errand: Errand, part: UidSet) -> None:
         async for fetched in errand.session.fetch_bodies(part, ITEMS):
             await _take(errand, fetched)
     except LiteralTooLarge as error:
-        uid = error.uid or (part - errand.done).lowest
+        uid = error.uid or errand.rest(part).lowest
         await suspect(errand.work, errand.record, uid, "too-large", f"{error.announced} octets", final=True)
         raise
     except ImapError as error:
-        if not error.usable and part - errand.done:
-            await suspect(errand.work, errand.record, (part - errand.done).lowest, "connection", error.reason)
+        if not error.usable:
+            await _lost(errand, part, error)
         raise
+
+
+async def _lost(errand: Errand, part: UidSet, error: ImapError) -> None:
+    """The connection went while these were asked for: one of them may be the cause. Next time in smaller groups."""
+    rest = errand.rest(part)
+    if len(rest) == 1:
+        await suspect(errand.work, errand.record, rest.lowest, "connection", error.reason)
+    elif rest:
+        first = UidSet.of([rest.lowest])
+        groups = [first, rest - first] if errand.answered else list(rest.chunks((len(rest) + 3) // 4))
+        memory = errand.work.memory
+        memory.doubtful[errand.key] = [group - rest for group in memory.doubtful.get(errand.key, ())] + groups
+        memory.steps += 1
 
 
 async def _take(errand: Errand, fetched: Fetched) -> None:
     work, record = errand.work, errand.record
+    errand.answered.add(fetched.uid)
     if fetched.conflict:
         _drop(fetched)
+        errand.group = [each for each in errand.group if each.uid != fetched.uid]
         await suspect(work, record, fetched.uid, "conflict", "two different bodies for one UID", final=True)
     elif not fetched.body and not _truly_empty(errand, fetched):
         await suspect(work, record, fetched.uid, "empty-body", "the server answered without a body")
     else:
         work.memory.suspects.pop((record.id, record.epoch, fetched.uid), None)
-        errand.done = errand.done | UidSet.of([fetched.uid])
+        errand.count += 1
         await _group(errand, fetched)
 
 
@@ -133,14 +162,12 @@ async def _flush(errand: Errand) -> None:
     if group:
         await errand.put(group)
         folder, wanted = errand.record.name, len(errand.wanted)
-        errand.work.progress(Progress(errand.record.account, folder, wanted, len(errand.done), octets))
+        errand.work.progress(Progress(errand.record.account, folder, wanted, errand.count, octets))
 
 
 async def _left_out(errand: Errand, part: UidSet) -> list[UidSet]:
     """An omission is never an absence: UIDs that are still listed are asked for alone, then suspected."""
-    key = (errand.record.id, errand.record.epoch)
-    rest = part - errand.done
-    rest = UidSet.of(uid for uid in rest if (*key, uid) not in errand.work.memory.suspects or len(part) > 1)
+    rest = errand.rest(part)
     if not rest:
         return []
     await errand.session.noop()
@@ -164,6 +191,7 @@ async def suspect(work: Work, record: FolderRecord, uid: int, reason: str, detai
     if not final and failures < work.account.settings.quarantine_after:
         return
     del work.memory.suspects[key]
+    work.memory.steps += 1
     known = work.ledger.quarantine(record.id, record.epoch).get(uid)
     stays = known.attempts + 1 if known else 1
     until = quarantine_until(work.clock.now(), stays)

@@ -30,6 +30,7 @@ async def deliver(work: Work, record: FolderRecord, group: Sequence[Fetched]) ->
     await asyncio.to_thread(work.ledger.add_published, record.id, record.epoch, contents)
     await work.say(work.audit("fetch", record=record, uids=uids.text(), octets=octets))
     work.memory.published += len(events)
+    work.memory.steps = 0
     work.memory.octets += octets
 
 

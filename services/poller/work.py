@@ -11,9 +11,11 @@ from services.common.events import AccessAudited, Event
 from services.common.objects import ObjectStore
 from services.common.service import Publisher
 from services.poller.domain.state import FolderRecord
+from services.poller.domain.uidset import UidSet
 from services.poller.ports import LedgerStore
 
 Key = tuple[str, int, int]
+MOST_STEPS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,11 @@ class Progress:
     octets: int
 
 
+def unknown_end() -> datetime | None:
+    """Nothing is known of the end of the grant or code."""
+    return None
+
+
 def silent(_progress: Progress) -> None:
     """Nobody watches."""
 
@@ -36,12 +43,15 @@ class Memory:
     """What is remembered in this process only; a restart forgets it and is none the worse.
 
     ``suspects``: failures in a row of one UID. ``empties``: the connection on which a body was first seen empty.
-    ``published`` counts messages, to tell progress from running in circles.
+    ``doubtful``: groups of UIDs that were asked for when a connection went; they are asked for apart from the others.
+    ``published`` counts messages and ``steps`` what was found out since, to tell progress from running in circles.
     """
 
     suspects: dict[Key, int] = field(default_factory=dict)
     reasons: dict[Key, str] = field(default_factory=dict)
     empties: dict[Key, int] = field(default_factory=dict)
+    doubtful: dict[tuple[str, int], list[UidSet]] = field(default_factory=dict)
+    steps: int = 0
     connection: int = 0
     published: int = 0
     octets: int = 0
@@ -49,10 +59,15 @@ class Memory:
     doubted: dict[str, int] = field(default_factory=dict)
     audits: int = 0
 
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Grows while a retry makes sense; finding out more about bad messages counts for a while only."""
+        return self.published, min(self.steps, MOST_STEPS)
+
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Collaborators of one account's task."""
+    """Collaborators of one account's task. ``ends_at`` (blocking) tells when the grant or code ends, if known."""
 
     account: Account
     publisher: Publisher
@@ -62,6 +77,7 @@ class Work:
     chance: Callable[[], float]
     memory: Memory = field(default_factory=Memory)
     progress: Callable[[Progress], None] = silent
+    ends_at: Callable[[], datetime | None] = unknown_end
 
     async def say(self, *events: Event) -> None:
         """Publish events about the account or a folder."""

@@ -1,0 +1,347 @@
+"""Scenarios 5, 6 and 7: what can go wrong with one message must not touch the others."""
+
+import hashlib
+
+import pytest
+
+from tests.fakes.imap_fetch import literal, response
+from tests.fakes.imap_model import Command, Mailbox, Message, Reply, Script, adds, closes, messages, on, sample, says
+from tests.integration.poller.conftest import inbox
+
+ALL = {("INBOX", 1_700_000_000, uid) for uid in range(1, 11)}
+
+
+def ten(**first) -> Script:
+    script = Script({b"INBOX": Mailbox(messages(10))})
+    for name, value in first.items():
+        setattr(inbox(script).messages[4], name, value)
+    return script
+
+
+def only_missing(p, *uids: int) -> bool:
+    """Everything but these UIDs is stored, with the true content."""
+    expected = {m.uid: hashlib.sha256(m.raw).hexdigest() for m in inbox(p.server.script).messages if m.uid not in uids}
+    assert {place[2]: sha for place, sha in p.stored.items()} == expected
+    assert set(p.recorder.times.values()) <= {1}
+    return True
+
+
+async def test_last_message_echoed_for_a_range_above_it(play):
+    script = ten()
+    async with play(script) as p:
+        await p.sync()
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+
+
+def bodies(edit):
+    """A hook on body fetches."""
+    return on("UID FETCH", edit, has="BODY.PEEK[]")
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        b"* 3 FETCH (FLAGS (\\Seen))",
+        b"* 3 FETCH (UID 3 FLAGS (\\Seen))",
+        b"* 11 EXISTS",
+        b"* 3 FETCH (UID 4711 BODY[] {5}\r\nhello)",
+        b"* 3 FETCH (BODY[] {5}\r\nhello)",
+        b"* 1 FETCH (UID 0 FLAGS ())",
+        b"* 1 FETCH (UID 99999999999 FLAGS ())",
+        b"* 1 FETCH (UID 1.0 FLAGS ())",
+        b"* OK [ALERT] maintenance tonight",
+        b"* GIBBERISH (((",
+        b"* 12",
+    ],
+)
+async def test_what_comes_unasked_inside_a_body_fetch(play, extra):
+    script = ten()
+    script.hooks.append(bodies(adds(extra)))
+    async with play(script) as p:
+        result = await p.sync()
+        assert p.stored.keys() >= ALL
+        assert {place[2] for place in p.stored} == set(range(1, 11))
+        assert result.exit_code in (0, 3)
+
+
+async def test_expunge_in_the_middle(play):
+    script = ten()
+
+    def expunge(_command: Command, reply: Reply) -> None:
+        inbox(script).expunge(10)
+        reply.untagged = [b"* 10 EXPUNGE\r\n", *(chunk for chunk in reply.untagged if b"UID 10 " not in chunk)]
+
+    script.hooks.append(on("UID FETCH", expunge, has="BODY.PEEK[]", times=1))
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 0
+        assert only_missing(p)
+        assert (p.report().vanished, p.report().missing) == (1, 0)
+
+
+async def test_same_uid_twice_with_the_same_body(play):
+    script = ten()
+    script.hooks.append(bodies(lambda _c, r: r.untagged.append(r.untagged[0])))
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+
+
+async def test_same_uid_twice_with_two_bodies_is_quarantined(play):
+    script = ten()
+    other = response(5, Message(5, sample(999)), "(UID BODY.PEEK[])")
+
+    def twice(command: Command, reply: Reply) -> None:
+        reply.untagged += [other] * any(b"UID 5 " in chunk for chunk in reply.untagged)
+
+    script.hooks.append(bodies(twice))
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 3
+        assert p.quarantined() == {5: "conflict"}
+        assert {place[2] for place in p.stored} >= set(range(1, 11)) - {5}
+
+
+async def test_items_of_one_message_split_over_two_responses(play):
+    script = ten()
+
+    def split(_command: Command, reply: Reply) -> None:
+        parts = []
+        for message in inbox(script).messages:
+            parts.append(b"* %d FETCH (UID %d FLAGS ())\r\n" % (message.uid, message.uid))
+            parts.append(b"* %d FETCH (UID %d BODY[] " % (message.uid, message.uid) + literal(message.raw) + b")\r\n")
+        reply.untagged = parts
+
+    script.hooks.append(bodies(split))
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+
+
+@pytest.mark.parametrize("body", [b"BODY[] NIL", b'BODY[] ""', b"BODY[] {0}\r\n"])
+async def test_a_body_that_never_comes_is_quarantined(play, body):
+    script = ten(body=body)
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 3
+        assert only_missing(p, 5)
+        assert list(p.quarantined()) == [5]
+        assert (p.report().missing, p.report().quarantined) == (0, 1)
+
+
+@pytest.mark.parametrize("body", [b"BODY[] NIL", b'BODY[] ""'])
+async def test_a_body_that_comes_at_the_second_asking(play, body):
+    script = ten(body=body)
+
+    def mend(_command: Command, _reply: Reply) -> None:
+        inbox(script).messages[4].body = None
+
+    script.hooks.append(on("UID FETCH", mend, has="BODY.PEEK[]", times=1))
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+
+
+async def test_a_truly_empty_message_is_stored(play):
+    script = ten(raw=b"", size=0)
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+
+
+@pytest.mark.parametrize("size", [0, 1, 10_000_000_000, -1])
+async def test_declared_size_that_lies(play, size):
+    script = ten(size=size)
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+
+
+async def test_short_literal_and_close_keeps_nothing_short(play):
+    script = ten()
+    script.hooks.append(on("UID FETCH", lambda _c, r: setattr(r, "cut", 1500), has="BODY.PEEK[]", times=3))
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+
+
+async def test_bye_inside_a_literal(play):
+    script = ten()
+    broken = b"* 1 FETCH (UID 1 BODY[] {500}\r\nSubject: x\r\n* BYE going down\r\n"
+    script.hooks.append(on("UID FETCH", lambda _c, _r: Reply(raw=broken, close=True), has="BODY.PEEK[]", times=2))
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+
+
+async def test_five_gigabytes_announced(play):
+    script = ten(body=b"BODY[] {5000000000}\r\nabc")
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 3
+        assert only_missing(p, 5)
+        assert p.quarantined() == {5: "too-large"}
+
+
+async def test_literal8_is_read_as_a_literal(play):
+    script = ten()
+    script.hooks.append(
+        bodies(lambda _c, r: setattr(r, "untagged", [x.replace(b"BODY[] {", b"BODY[] ~{") for x in r.untagged]))
+    )
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+
+
+def refuses(uid: int, text: bytes):
+    """NO to every body fetch that names this UID."""
+    from tests.fakes.imap_fetch import ranges
+
+    def action(command: Command, reply: Reply) -> Reply | None:
+        pairs = ranges(command.text.partition(" ")[0], 1 << 32) or []
+        return Reply([], text) if any(low <= uid <= high for low, high in pairs) else None
+
+    return action
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"NO [UNAVAILABLE] server error while fetching",
+        b"NO some message no longer exists",
+        b"NO [EXPUNGEISSUED] gone",
+        b"NO [SERVERBUG] oops",
+        b"NO failed",
+        b"NO [CORRUPTION] damaged",
+    ],
+)
+async def test_no_for_one_uid_in_a_group(play, text):
+    script = ten()
+    script.hooks.append(bodies(refuses(5, text)))
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 3
+        assert only_missing(p, 5)
+        assert list(p.quarantined()) == [5]
+
+
+async def test_bad_for_one_uid_in_a_group(play):
+    script = ten()
+    script.hooks.append(bodies(refuses(5, b"BAD internal error")))
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 3
+        assert only_missing(p, 5)
+
+
+async def test_quarantine_is_not_asked_again_before_its_time(play):
+    script = ten()
+    script.hooks.append(bodies(refuses(5, b"NO [UNAVAILABLE] server error")))
+    async with play(script) as p:
+        await p.sync()
+        before = len(p.server.commands("UID FETCH"))
+        assert (await p.sync()).exit_code == 3
+        assert not [line for line in p.server.commands("UID FETCH")[before:] if "BODY.PEEK[]" in line]
+
+
+@pytest.mark.parametrize("uid", [1, 5, 10])
+async def test_a_uid_that_closes_the_connection_each_time(play, uid):
+    script = ten()
+
+    def dies(command: Command, reply: Reply) -> Reply | None:
+        if refuses(uid, b"NO")(command, reply) is None:
+            return None
+        kept = [chunk for chunk in reply.untagged if int(chunk.split()[1]) < uid]
+        return Reply(kept, b"", close=True)
+
+    script.hooks.append(bodies(dies))
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 3
+        assert only_missing(p, uid)
+        assert list(p.quarantined()) == [uid]
+
+
+async def test_two_uids_that_close_the_connection(play):
+    script = ten()
+
+    def dies(command: Command, reply: Reply) -> Reply | None:
+        first = next((uid for uid in (3, 7) if refuses(uid, b"NO")(command, reply)), None)
+        if first is None:
+            return None
+        return Reply([chunk for chunk in reply.untagged if int(chunk.split()[1]) < first], b"", close=True)
+
+    script.hooks.append(bodies(dies))
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 3
+        assert only_missing(p, 3, 7)
+        assert sorted(p.quarantined()) == [3, 7]
+
+
+async def test_a_uid_that_hangs_each_time(play):
+    script = ten()
+
+    def hangs(command: Command, reply: Reply) -> Reply | None:
+        if refuses(5, b"NO")(command, reply) is None:
+            return None
+        return Reply([chunk for chunk in reply.untagged if int(chunk.split()[1]) < 5], b"", stall=30.0)
+
+    script.hooks.append(bodies(hangs))
+    async with play(script, command_timeout=0.3) as p:
+        assert (await p.sync()).exit_code == 3
+        assert only_missing(p, 5)
+        assert list(p.quarantined()) == [5]
+
+
+def omits(uid: int, times: int = 1_000_000):
+    return on(
+        "UID FETCH",
+        lambda _c, r: setattr(r, "untagged", [x for x in r.untagged if b"UID %d " % uid not in x]),
+        has="BODY.PEEK[]",
+        times=times,
+    )
+
+
+async def test_omitted_once_is_asked_again(play):
+    script = ten()
+    script.hooks.append(omits(5, times=1))
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+
+
+async def test_omitted_always_is_quarantined(play):
+    script = ten()
+    script.hooks.append(omits(5))
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 3
+        assert only_missing(p, 5)
+        assert list(p.quarantined()) == [5]
+
+
+async def test_everything_omitted_the_first_time(play):
+    script = ten()
+    script.hooks.append(on("UID FETCH", says("OK done"), has="BODY.PEEK[]", times=1))
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+
+
+async def test_listing_that_leaves_a_uid_out_is_asked_again(play):
+    script = ten()
+    script.hooks.append(
+        on("UID FETCH", lambda _c, r: setattr(r, "untagged", [x for x in r.untagged if b"UID 5 " not in x]), times=1)
+    )
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+
+
+async def test_bye_at_any_body_fetch(play):
+    script = ten()
+    script.hooks.append(on("UID FETCH", closes("* BYE shutting down"), has="BODY.PEEK[]", times=2))
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+
+
+async def test_body_slower_than_the_least_rate_is_given_up(play):
+    script = ten()
+    script.hooks.append(on("UID FETCH", lambda _c, r: setattr(r, "pace", (1, 0.1)), has="BODY.PEEK[]", times=1))
+    async with play(script, command_timeout=0.5, min_rate=1000) as p:
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
