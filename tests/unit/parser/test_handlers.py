@@ -1,0 +1,113 @@
+"""One batch of the parser: what goes out for what comes in."""
+
+import hashlib
+from collections.abc import Sequence
+
+import msgspec
+
+from services.cli.samples import mailbox
+from services.common.errors import Unavailable
+from services.common.events import AttachmentExtracted, DataRef, EmailParsed, Event, MessageFetched
+from services.common.place import Place
+from services.common.service import Outcome, Rejected
+from services.parser.fit import fit
+from services.parser.handlers import parse
+from services.parser.mime import parse as parse_bytes
+
+RAWS = [sample.raw for sample in mailbox(22)]
+
+
+class Memory:
+    """A raw message behind a claim check."""
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw, self.size = raw, len(raw)
+
+    def read(self, offset: int, length: int) -> bytes:
+        return self.raw[offset : offset + length]
+
+
+def fetched(raw: bytes, uid: int = 1, body: bytes | DataRef | None = None) -> MessageFetched:
+    place = Place(account="work", folder="INBOX", folderid="f1", uidvalidity=1, uid=uid)
+    sha256 = hashlib.sha256(raw).hexdigest()
+    return MessageFetched(
+        place=place, contentsha256=sha256, internaldate=None, size=len(raw), body=raw if body is None else body
+    )
+
+
+async def run(*events: Event) -> Sequence[Outcome]:
+    return await parse(events, open_source=lambda _, __: Memory(b""), inline_limit=921_600)
+
+
+async def test_each_message_gives_its_mail_and_its_files() -> None:
+    outcomes = await run(*(fetched(raw, uid) for uid, raw in enumerate(RAWS, 1)))
+    mails = [each for each in outcomes if isinstance(each, EmailParsed)]
+    assert [mail.place.uid for mail in mails] == list(range(1, len(RAWS) + 1))
+    for outcome in outcomes:
+        if isinstance(outcome, AttachmentExtracted):
+            assert isinstance(outcome.body, bytes)
+            assert hashlib.sha256(outcome.body).hexdigest() == outcome.partsha256
+            assert len(outcome.body) == outcome.partsize
+    named = {mail.place.uid: {part.part_id for part in mail.email.attachments} for mail in mails}
+    filed = {(each.place.uid, each.partid) for each in outcomes if isinstance(each, AttachmentExtracted)}
+    assert all((uid, part) in filed for uid, parts in named.items() for part in parts)
+
+
+async def test_the_place_and_the_mailbox_facts_are_in_the_event() -> None:
+    (mail, *_) = await run(fetched(RAWS[0], 7))
+    assert isinstance(mail, EmailParsed)
+    assert mail.email.mailweir.place == mail.place
+    assert mail.email.id == mail.contentsha256 == hashlib.sha256(RAWS[0]).hexdigest()
+
+
+async def test_a_claim_check_gives_the_same_mail_and_ranges_instead_of_bytes() -> None:
+    raw = RAWS[3]
+    by_value = await run(fetched(raw))
+    reference = fetched(raw, body=DataRef("s3://mailweir/work/messages/x.eml"))
+    by_reference = await parse([reference], open_source=lambda _, __: Memory(raw), inline_limit=921_600)
+    assert by_reference[0] == by_value[0]
+    for one, other in zip(by_value[1:], by_reference[1:], strict=True):
+        assert isinstance(one, AttachmentExtracted)
+        assert isinstance(other, AttachmentExtracted)
+        assert isinstance(other.body, DataRef)
+        assert other.partsha256 == one.partsha256
+
+
+async def test_an_absent_object_rejects_one_message_and_a_dead_store_none() -> None:
+    def absent(_reference: DataRef, _size: int) -> Memory:
+        raise KeyError("x")
+
+    outcomes = await parse(
+        [fetched(RAWS[0], body=DataRef("s3://b/k")), fetched(RAWS[0], 2)], open_source=absent, inline_limit=921_600
+    )
+    assert isinstance(outcomes[0], Rejected)
+    assert any(isinstance(each, EmailParsed) for each in outcomes)
+
+    def down(_reference: DataRef, _size: int) -> Memory:
+        raise Unavailable("no")
+
+    try:
+        await parse([fetched(RAWS[0], body=DataRef("s3://b/k"))], open_source=down, inline_limit=921_600)
+    except Unavailable:
+        return
+    raise AssertionError("a store that does not answer must not become a dead letter")
+
+
+def size(email: object) -> int:
+    return len(msgspec.json.encode(email))
+
+
+def test_a_small_message_is_not_touched() -> None:
+    email = parse_bytes(RAWS[0])
+    assert fit(email, 921_600) is email
+
+
+def test_long_texts_headers_and_structures_are_cut_to_the_size_of_a_record_and_said() -> None:
+    text = b"Subject: x\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n" + "长".encode() * 600_000
+    headers = b"".join(b"X-Long-%d: %s\r\n" % (number, b"y" * 900) for number in range(1_200)) + b"\r\nhello"
+    parts = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n\r\nx\r\n" * 8_000 + b"--b--\r\n"
+    for raw in (text, headers, parts):
+        email = parse_bytes(raw)
+        short = fit(email, 900_000)
+        assert size(email) > 900_000 >= size(short)
+        assert "limit.event-size" in {defect.code for defect in short.mailweir.defects}
