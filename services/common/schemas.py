@@ -42,15 +42,17 @@ def value_schema(spec: EventSpec) -> dict[str, Any]:
     if spec.value == "bytes":
         media = "message/rfc822" if spec.event is ev.MessageFetched else "application/octet-stream"
         return head | {"description": _summary(spec.event), "type": "string", "contentMediaType": media}
-    schema = msgspec.json.schema(Email if spec.value == "email" else spec.event)
-    definitions = {name: _described(body) for name, body in schema.pop("$defs", {}).items()}
-    top = definitions.pop(schema.pop("$ref").rpartition("/")[2], schema) if "$ref" in schema else schema
-    return (
-        head
-        | {"description": _summary(spec.event)}
-        | {k: v for k, v in top.items() if k != "title"}
-        | {"$defs": definitions}
-    )
+    struct = Email if spec.value == "email" else spec.event
+    definitions: dict[str, Any] = msgspec.json.schema(struct)["$defs"]
+    own = definitions.pop(struct.__name__)
+    body = own | {"description": _summary(spec.event), "$defs": definitions}
+    text = json.dumps(body).replace(f'"#/$defs/{struct.__name__}"', '"#"')  # a nested message is another one of these
+    rest: dict[str, Any] = json.loads(text)
+    return head | {"description": rest["description"]} | _untitled(rest) | {"$defs": _all_untitled(rest["$defs"])}
+
+
+def _all_untitled(definitions: dict[str, Any]) -> dict[str, Any]:
+    return {name: _untitled(body) for name, body in definitions.items()}
 
 
 def headers_schema(spec: EventSpec) -> dict[str, Any]:
@@ -96,7 +98,7 @@ def _properties(struct: type[Any]) -> dict[str, str]:
     return {name: body.get("description", "") for name, body in own.items()}
 
 
-def _described(definition: dict[str, Any]) -> dict[str, Any]:
+def _untitled(definition: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in definition.items() if key != "title"}
 
 
