@@ -16,10 +16,13 @@ from services.common.oauth_tokens import ClientRefused, ConsentNeeded, TokenDela
 from services.common.providers import profile
 from services.poller import folders, passes
 from services.poller.connect import SecretSource, connect
-from services.poller.domain.schedule import backoff
+from services.poller.domain.schedule import asked_wait, backoff
 from services.poller.imap.errors import (
+    AmbiguousRefusal,
     ImapError,
     PermissionRefused,
+    ProtocolViolation,
+    QuotaExceeded,
     Refused,
     SignInError,
     Throttled,
@@ -29,7 +32,7 @@ from services.poller.imap.session import Session
 from services.poller.passes import Outcome
 from services.poller.work import Work, next_sequence
 
-LONGEST_WAIT = 300.0
+LONGEST_WAIT = 120.0
 
 
 class Result(Struct, frozen=True):
@@ -90,7 +93,7 @@ async def _pass_all(work: Work, session: Session, outcomes: list[Outcome]) -> No
         except (Refused, PermissionRefused) as error:
             refused = refused or error
         except ImapError as error:
-            if not error.usable:
+            if not error.usable or isinstance(error, Throttled):
                 raise
             refused = refused or error
     if refused is not None:
@@ -105,12 +108,15 @@ def _wait(work: Work, failure: MailweirError | None, failures: int) -> float | N
     """Seconds before the next try, or None when trying again now cannot help."""
     settings = work.account.settings
     pause = backoff(failures, settings.backoff_base, settings.backoff_max, work.chance())
-    if isinstance(failure, SignInError | TlsError | ConfigurationError | ConsentNeeded | ClientRefused):
+    if isinstance(failure, AmbiguousRefusal) and failures < settings.max_signin_failures:
+        return max(pause, settings.login_min_interval)
+    if isinstance(failure, SignInError | TlsError | ConfigurationError | ConsentNeeded | ClientRefused | QuotaExceeded):
         return None
-    if isinstance(failure, Throttled | TokenDelayed):
-        wait = max(failure.wait or 0.0, pause)
-        return wait if wait <= LONGEST_WAIT else None
-    return max(pause, settings.login_min_interval)
+    if isinstance(failure, Throttled):
+        pause = max(pause, asked_wait(failure.wait, failure.detail, settings.backoff_base))
+    elif isinstance(failure, TokenDelayed):
+        pause = max(pause, failure.wait or 0.0)
+    return max(pause, settings.login_min_interval) if pause <= LONGEST_WAIT else None
 
 
 async def _finish(work: Work, outcomes: list[Outcome]) -> Result:
@@ -130,8 +136,15 @@ async def _give_up(work: Work, outcomes: list[Outcome], failure: MailweirError |
     advice = profile(work.account.provider).advise(signin, account=work.account.slug)
     state = "attention" if failure.exit_code in (2, 4) or isinstance(failure, TlsError) else "backoff"
     await _say_state(work, state, signin, str(failure), advice)
-    code = 3 if outcomes and failure.exit_code == 5 and not isinstance(failure, TlsError) else failure.exit_code
-    return Result(work.account.slug, tuple(outcomes), code if code != 1 else 3, str(failure), advice)
+    return Result(work.account.slug, tuple(outcomes), _exit_code(failure, outcomes), str(failure), advice)
+
+
+def _exit_code(failure: MailweirError, outcomes: list[Outcome]) -> int:
+    """A connection that fails after some folders were passed leaves the account incomplete, not unreachable."""
+    if isinstance(failure, ProtocolViolation) and not outcomes:
+        return 5
+    lost = failure.exit_code == 5 and not isinstance(failure, TlsError)
+    return 3 if failure.exit_code == 1 or (lost and outcomes) else failure.exit_code
 
 
 async def _say_state(work: Work, state: str, signin: str, detail: str = "", advice: str = "") -> None:
