@@ -104,7 +104,7 @@ def _read(
         if part.children is not None:
             continue
         path = part.path
-        leaves[path] = leaf = load(part, limits.derived, defects)
+        leaves[path] = leaf = insights.loaded(load, part, limits, defects, shown=path in shown)
         if path in shown:
             read[path] = texts.read(leaf, tld, limits, defects)
     return leaves, read

@@ -8,7 +8,7 @@ from typing import Any
 
 from services.common.email import CalendarDigest
 
-_TYPES = frozenset({"text/calendar", "application/ics", "text/x-vcalendar", "text/vcalendar"})
+TYPES = frozenset({"text/calendar", "application/ics", "text/x-vcalendar", "text/vcalendar"})
 _START = re.compile(r"(?im)^BEGIN:VCALENDAR[ \t]*\r?$")
 _END = re.compile(r"(?im)^END:VCALENDAR[ \t]*\r?$")
 _BULK = re.compile(r"(?im)^(?:ATTACH|X-ALT-DESC|X-MS-OLK-[A-Z-]+)[;:].*+(?:\r?\n[ \t].*+)*+\r?\n?")
@@ -30,7 +30,7 @@ class Calendar:
 
 def is_calendar(media_type: str, name: str | None) -> bool:
     """True for the calendar types, and for files called .ics whatever their type."""
-    return media_type in _TYPES or (name or "").lower().endswith(".ics")
+    return media_type in TYPES or (name or "").lower().endswith(".ics")
 
 
 def read(text: str, part: str, declared_method: str | None = None) -> Calendar:

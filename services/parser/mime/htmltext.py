@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from html import unescape
 
 _LINE, _PARAGRAPH, _CELL = "\x1e", "\x1d", "\x1f"
+_OPEN, _CLOSE = "\x11", "\x12"
 _TOKEN = re.compile(
     r"<(?:!--(?s:.*?)(?:--!?>|\Z)"
     r"|(?P<raw>script|style|title|template|noembed|noframes|iframe)(?=[\s/>])[^<>]*+>"
@@ -27,12 +28,10 @@ _HIDDEN = re.compile(
 )
 _FOLDED = re.compile(r"max-height\s*+:\s*+0(?:px)?(?![.\d])", re.IGNORECASE)
 _OVERFLOW = re.compile(r"overflow\s*+:\s*+hidden", re.IGNORECASE)
-_BLANKS = re.compile(r"[ \t\r\n\f]+")
-_BREAK = re.compile(r" ?[\x1d\x1e][\x1d\x1e ]*")
-_CELL_END = re.compile(r" ?\x1f ?")
 _MANY_LINES = re.compile(r"\n{3,}")
-_UNSEEN = dict.fromkeys(map(ord, "\0\x1d\x1e\x1f\u00ad\u034f\u200b\ufeff"))
-_UNSEEN_RAW = re.compile("[\0\x1d\x1e\x1f\u00ad\u034f\u200b\ufeff]")
+_UNSEEN = dict.fromkeys(map(ord, "\0\x11\x12\x1d\x1e\x1f\u00ad\u034f\u200b\ufeff"))
+_UNSEEN_BUT_LINKS = {char: None for char in _UNSEEN if chr(char) not in _OPEN + _CLOSE}
+_UNSEEN_RAW = re.compile("[\0\x11\x12\x1d\x1e\x1f\u00ad\u034f\u200b\ufeff]")
 
 _LINE_TAGS = (
     "address|article|aside|body|br|caption|center|dd|details|div|dl|dt|fieldset|figure|footer|form|header|hr|html|legend"
@@ -156,7 +155,7 @@ class _Reader:
     def _link(self, name: str, attrs: str) -> None:
         if self._target:
             if self._target.removeprefix("mailto:") not in "".join(self.out[self._label :]):
-                self.out.append(f" &lt;{self._target.replace('&', '&amp;')}&gt;")
+                self.out.append(f" {_OPEN}{self._target.replace('&', '&amp;')}{_CLOSE}")
             self._target = ""
         if name == "/a":
             return
@@ -179,24 +178,25 @@ def _value(pattern: re.Pattern[str], attrs: str) -> str:
 
 def _laid_out(text: str) -> str:
     """Blanks as one, marks as line ends and tabs, entities resolved."""
-    text = _BLANKS.sub(" ", text)
-    text = _BREAK.sub(_line_ends, text)
-    if _CELL in text:
-        text = _CELL_END.sub("\t", text).replace("\t\n", "\n")
+    text = b" ".join(text.encode("utf-8", "replace").split()).decode()
+    for mark in (_LINE, _PARAGRAPH, _CELL):
+        text = text.replace(f" {mark}", mark).replace(f"{mark} ", mark)
+    text = _lines(text).replace(f"{_CELL}\n", "\n").replace(_CELL, "\t")
     if "&" in text:
         text = unescape(text)
-        text = text.translate(_UNSEEN) if _UNSEEN_RAW.search(text) else text
-    if "\xa0" in text:
-        text = text.replace("\xa0", " ")
-    if " \n" in text or "\r" in text:
-        text = "\n".join([line.rstrip() for line in text.splitlines()])
-    return _MANY_LINES.sub("\n\n", text).strip(" \t\n") if not text.startswith(" ") else _edges(text)
-
-
-def _line_ends(run: re.Match[str]) -> str:
-    return "\n\n" if _PARAGRAPH in run[0] else "\n"
-
-
-def _edges(text: str) -> str:
-    """Without empty lines around; the first line keeps its indent."""
+        text = text.translate(_UNSEEN_BUT_LINKS) if _UNSEEN_RAW.search(text) else text
+    text = text.replace(_OPEN, "<").replace(_CLOSE, ">")
+    if "\xa0" in text or "\r" in text:
+        text = "\n".join([line.rstrip() for line in text.replace("\xa0", " ").splitlines()])
     return _MANY_LINES.sub("\n\n", text).strip("\n").rstrip()
+
+
+def _lines(text: str) -> str:
+    """Runs of marks as one line end, or two where a paragraph ends; every pass at least halves the longest run."""
+    for run, short in ((_LINE + _LINE, _LINE), (_LINE + _PARAGRAPH, _PARAGRAPH)):
+        while run in text:
+            text = text.replace(run, short)
+    for run in (_PARAGRAPH + _LINE, _PARAGRAPH + _PARAGRAPH):
+        while run in text:
+            text = text.replace(run, _PARAGRAPH)
+    return text.replace(_PARAGRAPH, "\n\n").replace(_LINE, "\n")

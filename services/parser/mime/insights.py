@@ -8,13 +8,14 @@ from msgspec import Struct
 from services.common.email import CalendarDigest, ChildMessage, Defect, DeliveryReport, Email, FeedbackReport
 from services.parser.mime import calendars, charsets, embedded, htmltext, reports, tnef, words
 from services.parser.mime.derived import Derived
-from services.parser.mime.leaves import Leaf
+from services.parser.mime.leaves import Leaf, Load
 from services.parser.mime.limits import Limits
 from services.parser.mime.parts import Leaves, Texts
 from services.parser.mime.tree import Part
 
 _MESSAGES = frozenset({"message/rfc822", "message/global"})
 _UNTYPED = frozenset({"application/octet-stream", "application/x-octet-stream"})
+_LOOKED_INTO = _MESSAGES | reports.DELIVERY | reports.FEEDBACK | reports.RETURNED | calendars.TYPES | tnef.TYPES
 _MOST_TEXT = 2 << 20
 
 Nested = Callable[[bytes], Email]
@@ -34,6 +35,19 @@ class Insights(Struct):
     def digests(self) -> tuple[CalendarDigest, ...]:
         """Invitations, one per UID."""
         return calendars.merged(self.invitations) if self.invitations else ()
+
+
+def loaded(load: Load, part: Part, limits: Limits, defects: list[Defect], *, shown: bool) -> Leaf:
+    """A leaf with as many of its octets as someone will look at: those of a picture or an archive need not be kept."""
+    content = part.content
+    if shown or content.type in _LOOKED_INTO or _by_name(content.name):
+        return load(part, limits.derived, defects)
+    leaf = load(part, len(tnef.SIGNATURE), defects)
+    return load(part, limits.derived, []) if leaf.data is None and leaf.head == tnef.SIGNATURE else leaf
+
+
+def _by_name(name: str | None) -> bool:
+    return name is not None and name[-4:].lower() in {".ics", ".eml"}
 
 
 def look(leaves: Leaves, texts: Texts, limits: Limits, nested: Nested | None, defects: list[Defect]) -> Insights:

@@ -12,7 +12,7 @@ from services.common.incremental import decoder
 from services.parser.mime.result import Octets
 from services.parser.mime.tree import Part
 
-BLOCK = 1 << 20
+BLOCK = 1 << 18
 _AFTER_PADDING = b"= \t\r\n"
 _BLANKS_AT_END = 4096
 

@@ -70,7 +70,7 @@ def scan(data: Octets, limits: Limits, defects: list[Defect]) -> Tree:
 
 def _step(state: _Scan, position: int) -> int | None:
     """Go to the next delimiter line and do what it says; None at the end."""
-    hit = _next_delimiter(state, position, state.end)
+    hit = _next_delimiter(state, _skipped(state, position), state.end)
     if hit is None:
         return None
     _close_above(state, hit)
@@ -88,6 +88,15 @@ def _step(state: _Scan, position: int) -> int | None:
     path = f"{adopter.path}.{len(adopter.children or ()) + 1}" if adopter.path else str(len(adopter.children or ()) + 1)
     frame.current = _open_part(state, hit.after, path, frame.child, frame)
     return frame.current.body
+
+
+def _skipped(state: _Scan, position: int) -> int:
+    """Past what cannot hold a delimiter: base64 has no hyphen, and one octet is found much faster than a line."""
+    current = state.stack[-1].current
+    if current is None or current.content.encoding != "base64":
+        return position
+    hyphen = state.data.find(b"-", position, state.end)
+    return state.end if hyphen < 0 else max(position, hyphen - 1)
 
 
 def _last_part(state: _Scan, frame: _Frame, start: int) -> Part:

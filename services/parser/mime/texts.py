@@ -12,6 +12,7 @@ from services.parser.mime.limits import Limits
 from services.parser.mime.tree import Part
 
 _TLD = re.compile(r"[a-z]{2}")
+_META = re.compile(rb"<meta\s[^>]{0,200}?charset\s*=\s*[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
 _PREVIEW = 256
 _TARGET = re.compile(r" ?<(?:https?|mailto|ftp)[^>]*>")
 
@@ -33,7 +34,8 @@ def read(leaf: Leaf, tld: str | None, limits: Limits, defects: list[Defect]) -> 
     if truncated:
         defects.append(Defect("limit.text", part.path, part.body))
         data = _cut(data, limits.text)
-    text = charsets.decode(data, part.content.charset, tld)
+    label = part.content.charset or (_page_charset(data) if part.content.type == "text/html" else None)
+    text = charsets.decode(data, label, tld)
     if text.defect:
         defects.append(Defect(text.defect, part.path, part.body))
     value = _lines(text.value)
@@ -46,6 +48,12 @@ def read(leaf: Leaf, tld: str | None, limits: Limits, defects: list[Defect]) -> 
     problem = text.replacements > 0
     shown = EmailBodyValue(value=value, is_encoding_problem=problem, is_truncated=truncated)
     return BodyText(shown, text.used, text.replacements, part.content.type)
+
+
+def _page_charset(data: bytes) -> str | None:
+    """The charset that an HTML page declares itself; the label of the part goes before it."""
+    found = _META.search(data, 0, 4096)
+    return found[1].decode("ascii") if found else None
 
 
 def _lines(value: str) -> str:

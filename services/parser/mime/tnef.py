@@ -13,7 +13,7 @@ from services.parser.mime.derived import Derived
 from services.parser.mime.mapi import OBJECT, UNICODE, Property, properties
 
 SIGNATURE = b"\x78\x9f\x3e\x22"
-_TYPES = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
+TYPES = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
 _HEAD = struct.Struct("<BII")
 _U32 = struct.Struct("<I")
 
@@ -59,7 +59,7 @@ class _Reading:
 
 def is_tnef(media_type: str, data: bytes) -> bool:
     """True by type, or by the signature whatever the type says."""
-    return media_type in _TYPES or data[:4] == SIGNATURE
+    return media_type in TYPES or data[:4] == SIGNATURE
 
 
 def read(data: bytes) -> Tnef:
