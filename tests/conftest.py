@@ -1,0 +1,22 @@
+"""What several levels of tests need: a database of their own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from services.common import embedded_postgres, migrations
+from services.common.database import engine_for
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """A real Postgres with the present schema, for one module."""
+    home: Path = tmp_path_factory.mktemp("database")
+    url = embedded_postgres.ensure(home)
+    migrations.upgrade(url)
+    engine = engine_for(url)
+    yield engine
+    engine.dispose()
+    embedded_postgres.stop(home)

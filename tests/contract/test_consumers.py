@@ -1,0 +1,75 @@
+"""Each consumer takes every example of its topics, on the real stores, and what it gives out keeps the contract."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+
+from services.attachments import app as attachments
+from services.attachments.settings import AttachmentsSettings
+from services.common.contract import SPECS, decode, encode
+from services.common.events import Event
+from services.common.objects_folder import FolderStore
+from services.common.service import Rejected, Service
+from services.common.settings import read
+from services.parser import app as parser
+from services.parser.adapters import opener
+from services.parser.settings import ParserSettings
+from services.storer import app as storer
+from services.storer.adapters import PostgresWriter
+from services.storer.settings import StorerSettings
+from tests.contract.records import example_files, record
+
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+TOPIC_OF = {spec.name: spec.topic.name for spec in SPECS}
+EXAMPLES = [path for path in example_files() if "by-reference" not in path.stem]
+REFERENCES = [path for path in example_files() if "by-reference" in path.stem]
+
+
+def event(path: Path) -> Event:
+    return decode(record(path, TOPIC_OF[path.parts[-3]]))
+
+
+@pytest.fixture(scope="module")
+def services(database: Engine, tmp_path_factory: pytest.TempPathFactory) -> list[Service]:
+    store = FolderStore(tmp_path_factory.mktemp("objects"))
+    return [
+        parser.service(read(ParserSettings), parser.Ports(opener(store))),
+        attachments.service(read(AttachmentsSettings), attachments.Ports(store)),
+        storer.service(read(StorerSettings), storer.Ports(PostgresWriter(database))),
+    ]
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: f"{path.parts[-3]}/{path.stem}")
+async def test_every_reader_takes_the_example_twice(path: Path, services: list[Service]) -> None:
+    topic = TOPIC_OF[path.parts[-3]]
+    readers = [each for service in services for each in service.subscriptions if each.topic.name == topic]
+    assert readers
+    for reader in readers:
+        for _ in range(2):
+            for outcome in await reader.handler([event(path)]):
+                assert not isinstance(outcome, Rejected), outcome.reason
+                assert decode(encode(outcome, "test", NOW)) == outcome
+
+
+@pytest.mark.parametrize("path", REFERENCES, ids=lambda path: f"{path.parts[-3]}/{path.stem}")
+async def test_a_claim_check_without_its_object_rejects_the_event_alone(path: Path, services: list[Service]) -> None:
+    topic = TOPIC_OF[path.parts[-3]]
+    for service in services:
+        for reader in service.subscriptions:
+            if reader.topic.name == topic:
+                outcomes = await reader.handler([event(path)])
+                assert [type(outcome) for outcome in outcomes] == [Rejected]
+
+
+def test_a_repeat_made_no_second_row(services: list[Service], database: Engine) -> None:
+    with database.connect() as connection:
+        for table, identity in (
+            ("emails", "account_id, content_sha256"),
+            ("email_places", "folder_id, uidvalidity, uid"),
+        ):
+            rows, distinct = connection.execute(
+                text(f"SELECT count(*), count(DISTINCT ({identity})) FROM {table}")
+            ).one()
+            assert rows == distinct > 0
