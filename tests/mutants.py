@@ -4,12 +4,14 @@ from collections.abc import Iterator, Sequence
 from random import Random
 
 _TOKENS = (
-    b"\r\n", b"\n", b"\r", b"\0", b"\x80", b"\xff\xfe", b"--", b"=?utf-8?B?", b"?=", b"=?gb2312?Q?=", b"=", b"==",
-    b"\r\n\r\n", b"boundary=", b'"', b";", b"*0*=utf-8''%", b"*1=", b"<", b">", b"(", b")", b",", b":", b"%zz", b"\x1b$B",
-    b"Content-Type: multipart/mixed; boundary=x\r\n", b"Content-Type: message/rfc822\r\n\r\n", b"--x\r\n", b"--x--\r\n",
-    b"Content-Transfer-Encoding: base64\r\n", b"Content-Transfer-Encoding: quoted-printable\r\n", b"charset=utf-7;",
-    b"charset=iso-2022-jp", b"begin 644 a\r\n", b"=ybegin name=a\r\n", b"x\x9f>\"", b"\xe2\x80\xae", b"From a Mon 10:00 2026\n",
-    b"BEGIN:VCALENDAR\r\n", b"<a href=\"", b"<!--", b"&#x1F600;", b"\xed\xa0\x80", b"%00", b"=00", b"&#0;", b"=?utf-8?Q?=00=0A?=",
+    b"\r\n", b"\n", b"\r", b"\0", b"\x80", b"\xff\xfe", b"--", b"=?utf-8?B?", b"?=", b"=?gb2312?Q?=", b"=",
+    b"==", b"\r\n\r\n", b"boundary=", b'"', b";", b"*0*=utf-8''%", b"*1=", b"<", b">", b"(", b")", b",", b":",
+    b"%zz", b"\x1b$B", b"Content-Type: multipart/mixed; boundary=x\r\n",
+    b"Content-Type: message/rfc822\r\n\r\n", b"--x\r\n", b"--x--\r\n", b"Content-Transfer-Encoding: base64\r\n",
+    b"Content-Transfer-Encoding: quoted-printable\r\n", b"charset=utf-7;", b"charset=iso-2022-jp",
+    b"begin 644 a\r\n", b"=ybegin name=a\r\n", b"x\x9f>\"", b"\xe2\x80\xae", b"From a Mon 10:00 2026\n",
+    b"BEGIN:VCALENDAR\r\n", b"<a href=\"", b"<!--", b"&#x1F600;", b"\xed\xa0\x80", b"%00", b"=00", b"&#0;",
+    b"=?utf-8?Q?=00=0A?=",
 )  # fmt: skip
 
 
