@@ -1,4 +1,4 @@
-"""Real messages for tests: the shared corpus beside the checkout (``MAILWEIR_CORPUS``). Nothing of it is copied here."""
+"""Real messages for tests: the shared corpus (``MAILWEIR_CORPUS``). Nothing of it is copied here."""
 
 import os
 import tarfile

@@ -13,7 +13,7 @@ from services.common.place import Place
 
 
 class EmailAddress(Struct, frozen=True, omit_defaults=True):
-    """One mailbox (RFC 8621 section 4.1.2.3); ``group`` and ``unicode`` are ours and stand only where they say something."""
+    """One mailbox (RFC 8621 section 4.1.2.3); ``group`` and ``unicode`` are ours, and absent when they say nothing."""
 
     name: Annotated[str | None, Meta(description="Display name, decoded; null when absent.")]
     email: Annotated[str, Meta(description="Address as sent, domain in lower case.")]
