@@ -17,37 +17,60 @@ class KafkaSettings(BaseSettings):
 
     bootstrap: str = Field(min_length=1, validation_alias="MAILWEIR_KAFKA", description="host:port[,host:port...]")
     topic_prefix: str = Field(
-        "", max_length=100, description="Put before topic and group names, for several Mailweirs on one cluster."
+        default="",
+        max_length=100,
+        description="Put before topic and group names, for several Mailweirs on one cluster.",
     )
     session_timeout: float = Field(
-        10, ge=1, le=300, description="A worker silent for so long loses its partitions; brokers allow 6 to 300."
+        default=10,
+        ge=1,
+        le=300,
+        description="A worker silent for so long loses its partitions; brokers allow 6 to 300.",
     )
     rebalance_timeout: float = Field(
-        60, ge=1, le=900, description="Time for running batches to end before partitions move; longer work repeats."
+        default=60,
+        ge=1,
+        le=900,
+        description="Time for running batches to end before partitions move; longer work repeats.",
     )
     request_timeout: float = Field(
-        30, ge=1, le=300, description="A delivery not confirmed for so long counts as Kafka not answering."
+        default=30, ge=1, le=300, description="A delivery not confirmed for so long counts as Kafka not answering."
     )
-    commit_interval: float = Field(1, ge=0.05, le=60, description="More only repeats more after a crash.")
-    buffer: int = Field(32, ge=1, le=4096, description="Records read ahead per topic; 32 of 1 MB stay small.")
-    linger: float = Field(0.005, ge=0, le=1, description="Wait for more records in a batch; more is only delay.")
-    compression: str = Field("lz4", pattern="^(none|gzip|lz4|zstd)$", description="Measured best for mail: lz4.")
-    batch_bytes: int = Field(256 * 1024, ge=16 * 1024, le=900_000, description="Must stay below the topics' 1 MB.")
+    commit_interval: float = Field(default=1, ge=0.05, le=60, description="More only repeats more after a crash.")
+    buffer: int = Field(default=32, ge=1, le=4096, description="Records read ahead per topic; 32 of 1 MB stay small.")
+    linger: float = Field(
+        default=0.005, ge=0, le=1, description="Wait for more records in a batch; more is only delay."
+    )
+    compression: str = Field(
+        default="lz4", pattern="^(none|gzip|lz4|zstd)$", description="Measured best for mail: lz4."
+    )
+    batch_bytes: int = Field(
+        default=256 * 1024, ge=16 * 1024, le=900_000, description="Must stay below the topics' 1 MB."
+    )
     in_flight_bytes: int = Field(
-        32 * 1024 * 1024, ge=1024 * 1024, description="Bound of the memory that unconfirmed records take."
+        default=32 * 1024 * 1024, ge=1024 * 1024, description="Bound of the memory that unconfirmed records take."
     )
     stall_timeout: float = Field(
-        300, ge=1, description="Lag without a commit for so long ends the process; longer than the longest batch."
+        default=300,
+        ge=1,
+        description="Lag without a commit for so long ends the process; longer than the longest batch.",
     )
-    probe_interval: float = Field(5, ge=0.1, le=60, description="Time between two looks at broker and lag.")
+    probe_interval: float = Field(default=5, ge=0.1, le=60, description="Time between two looks at broker and lag.")
     stop_grace: float = Field(
-        25, ge=0.1, le=600, description="Time a running batch has when told to stop; below the orchestrator's grace."
+        default=25,
+        ge=0.1,
+        le=600,
+        description="Time a running batch has when told to stop; below the orchestrator's grace.",
     )
-    retry_base: float = Field(0.5, ge=0.01, le=60, description="First wait for a dependency that does not answer.")
-    retry_cap: float = Field(30, ge=0.01, le=3600, description="Longest such wait; longer delays the recovery.")
-    dead_letter_run: int = Field(100, ge=1, description="Dead letters in a row that stop the service.")
-    dead_letter_ratio: float = Field(0.2, gt=0, le=1, description="Share of dead letters that stops the service.")
-    dead_letter_window: int = Field(1000, ge=10, description="Records over which the share is taken.")
+    retry_base: float = Field(
+        default=0.5, ge=0.01, le=60, description="First wait for a dependency that does not answer."
+    )
+    retry_cap: float = Field(default=30, ge=0.01, le=3600, description="Longest such wait; longer delays the recovery.")
+    dead_letter_run: int = Field(default=100, ge=1, description="Dead letters in a row that stop the service.")
+    dead_letter_ratio: float = Field(
+        default=0.2, gt=0, le=1, description="Share of dead letters that stops the service."
+    )
+    dead_letter_window: int = Field(default=1000, ge=10, description="Records over which the share is taken.")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

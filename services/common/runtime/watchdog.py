@@ -80,13 +80,12 @@ class LagProbe:
 
     async def _read(self) -> Lag:
         consumer, admin = await self._connected()
-        missing = set(self._topics) - await consumer.topics()
+        described = await admin.describe_topics(list(self._topics))
+        missing = sorted(found["topic"] for found in described if found["error_code"])
         if missing:
-            raise Unavailable(f"topics are missing: {', '.join(sorted(missing))}; run `mailweir topics`")
+            raise Unavailable(f"topics are missing: {', '.join(missing)}; run `mailweir topics`")
         partitions = [
-            TopicPartition(topic, partition)
-            for topic in self._topics
-            for partition in consumer.partitions_for_topic(topic) or ()
+            TopicPartition(found["topic"], part["partition"]) for found in described for part in found["partitions"]
         ]
         committed = {
             partition: found.offset
