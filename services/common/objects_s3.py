@@ -60,8 +60,10 @@ class S3Store:
     def put_file(self, key: str, source: BinaryIO, size: int, content_type: str, metadata: Mapping[str, str]) -> None:
         """Write one object from a real file in parts; a failed multipart upload is aborted by the client."""
         with _world():
-            parts = {"part_size": _PART, "num_parallel_uploads": 1}
-            self._client.put_object(self.bucket, key, source, size, content_type, _headers(metadata), **parts)
+            headers = _headers(metadata)
+            self._client.put_object(
+                self.bucket, key, source, size, content_type, headers, part_size=_PART, num_parallel_uploads=1
+            )  # fmt: skip
 
     def read(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
         """Bytes of an object or a range of it. Raises ``KeyError`` when there is none."""
