@@ -9,6 +9,7 @@ from services.cli.context import Context
 from services.cli.sync_progress import bar
 from services.common.clock import SystemClock
 from services.common.errors import MailweirError
+from services.common.expiry import expires_at
 from services.common.oauth_tokens import sign_in_secret
 from services.common.secret import Secret
 from services.common.service import Publisher
@@ -41,7 +42,16 @@ async def _one(
     try:
         async with leased(PostgresLeases(context.engine), ledger, name, clock) as fenced:
             account = context.accounts.get(name)
-            work = Work(account, publisher, fenced, context.store, clock, random.random, progress=watcher)
+            work = Work(
+                account,
+                publisher,
+                fenced,
+                context.store,
+                clock,
+                random.random,
+                progress=watcher,
+                ends_at=partial(expires_at, account, context.accounts),
+            )
             sync = sync_once(work, partial(_secret, context, name, clock))
             return await within(sync, name, timeout)
     except MailweirError as error:
