@@ -70,6 +70,8 @@ def add(name: str, secret_file: str | None, dash: str | None, **typed: Any) -> N
     click.echo(f"account {account.slug} added: {account.host}:{account.port}, {known.text(known.name, 'en')}")
     if remark:
         click.echo(remark, err=True)
+    if secret and source is None:
+        _first_sign_in(account.slug, known.advise("secret"))
     click.echo(f"next: {_next_step(account, bool(secret))}", err=True)
 
 
@@ -210,6 +212,17 @@ def _field(account: Any, field: str | None) -> str:
         return field or "password"
     renewable = account.settings.oauth_token_url or profile(account.provider).oauth
     return "refresh_token" if renewable else "password"
+
+
+def _first_sign_in(name: str, question: str) -> None:
+    """Somebody sits at the terminal: try what was typed at once."""
+    from services.cli.first_signin import settle
+    from services.cli.secret_input import read_secret
+    from services.common.clock import SystemClock
+
+    with opened() as store:
+        code = settle(store, store.get(name), SystemClock(), lambda: read_secret(None, question), click.echo)
+    raise SystemExit(code)
 
 
 def _next_step(account: Any, has_secret: bool) -> str:

@@ -6,7 +6,7 @@ whoever shows steps decides what to hide.
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 from services.common.errors import MailweirError, SignInRefused
@@ -39,6 +39,17 @@ async def examine(visit: Visit) -> AsyncIterator[Step]:
             yield Step(name, "skipped")
 
 
+async def first_steps(visit: Visit) -> Step:
+    """Only as far as sign-in: the step that failed, or the good sign-in."""
+    last = Step("lookup", "failed")
+    steps = _steps(visit)
+    async for last in steps:
+        if last.outcome == "failed" or last.name == "signin":
+            break
+    await steps.aclose()
+    return last
+
+
 async def folders_of(visit: Visit) -> tuple[Folder, ...]:
     """Only the folders, for a list. Raises ImapError, TokenError, or SignInRefused when no secret is stored."""
     visit.session = await _open(visit)
@@ -54,7 +65,7 @@ async def folders_of(visit: Visit) -> tuple[Folder, ...]:
         await visit.connected.logout()
 
 
-async def _steps(visit: Visit) -> AsyncIterator[Step]:
+async def _steps(visit: Visit) -> AsyncGenerator[Step, None]:
     try:
         lookup = await _lookup(visit)
         yield lookup

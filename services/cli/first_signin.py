@@ -1,0 +1,43 @@
+"""The first sign-in, right after a person has typed a secret: a wrong one is told at once, and asked for again."""
+
+import asyncio
+from collections.abc import Callable
+
+from services.cli.doctor_view import advice
+from services.common.account_fields import Account
+from services.common.accounts import AccountStore
+from services.common.clock import Clock
+from services.common.oauth_tokens import sign_in_secret
+from services.common.providers import profile
+from services.common.secret import Secret
+from services.poller.doctor import first_steps
+from services.poller.doctor_model import Step, Visit
+
+ANSWERS = 3
+_ASK_AGAIN = {"credential", "ambiguous"}
+
+
+def settle(
+    store: AccountStore, account: Account, clock: Clock, ask: Callable[[], Secret | None], say: Callable[[str], None]
+) -> int:
+    """Sign in once; after a refusal ask for another secret, three in all. Gives the exit code of the command."""
+    for answer in range(1, ANSWERS + 1):
+        step = asyncio.run(_tried(store, account, clock))
+        if step.outcome != "failed":
+            say("sign-in works; next: mailweir sync")
+            return 0
+        say(f"{step.reason}\n→ {advice(step, account, profile(account.provider), 'en')}")
+        if step.state not in _ASK_AGAIN or answer == ANSWERS:
+            break
+        another = ask()
+        if another is None:
+            break
+        store.put_secret(account.slug, "password", another)
+    return step.exit_code
+
+
+async def _tried(store: AccountStore, account: Account, clock: Clock) -> Step:
+    async def source(fresh: bool) -> tuple[Secret | None, bool]:
+        return await sign_in_secret(account, store, clock, fresh)
+
+    return await first_steps(Visit(account, profile(account.provider), source, clock))
