@@ -102,7 +102,7 @@ async def test_deleted_and_created_again(play, uidvalidity):
         assert (await p.sync()).exit_code == 0
         contents = {event.contentsha256 for event in p.recorder.events if hasattr(event, "body")}
         assert len(contents) == 7
-        (await p.sync()).exit_code == 0
+        assert (await p.sync()).exit_code == 0
         assert set(p.recorder.times.values()) <= {1, 2}
 
 

@@ -19,7 +19,7 @@ def three(**more) -> Script:
         ("NO [EXPIRED] your code ended", 4, "credential"),
         ("NO LOGIN failed", 4, "ambiguous"),
         (
-            "NO Login fail. Account is abnormal, service is not open, password is incorrect, login frequency limited, or system is busy",
+            "NO Login fail. Account is abnormal, service is not open, password is incorrect, or system is busy",
             4,
             "ambiguous",
         ),
