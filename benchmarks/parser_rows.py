@@ -170,7 +170,11 @@ def fast_mail_parser(raw: bytes) -> object:
     import fast_mail_parser as fast
 
     mail = fast.parse_email(raw)
-    return mail.subject, mail.date, mail.headers, mail.text_plain, mail.text_html, mail.attachments
+    found: list[object] = [mail.subject, mail.date_parsed, mail.from_, mail.to, mail.cc, mail.headers]
+    found += [*mail.text_plain, *mail.text_html]
+    for file in mail.attachments:
+        found += [file.content, file.filename, file.mimetype]  # made when asked for
+    return found
 
 
 PARSERS: dict[str, Parse] = {
