@@ -1,0 +1,92 @@
+"""The same job in one process, with a folder and a Postgres from a wheel."""
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from tests.corpus_mail import messages
+from tests.e2e.world import World, embedded, seen_messages
+
+COUNT = int(os.environ.get("MAILWEIR_E2E_MESSAGES", "500"))
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with embedded(tmp_path_factory.mktemp("embedded")) as made:
+        made.deliver(messages(COUNT))
+        yield made
+
+
+def test_everything_that_was_delivered_is_there(world: World) -> None:
+    done = world.mailweir("sync")
+    assert done.returncode == 0, done.stderr
+    ledger = world.ledger()
+    assert Counter(line["state"] for line in ledger) == {"stored": COUNT}
+    assert Counter(line["contentsha256"] for line in ledger) == world.expected()
+    assert world.status()["missing"] == 0
+    objects = world.mailweir.home / "objects" / "mailweir" / "work"
+    raw = list((objects / "messages").rglob("*.eml"))
+    assert Counter(path.stem for path in raw) == Counter(set(world.expected()))
+    assert all(hashlib.sha256(path.read_bytes()).hexdigest() == path.stem for path in raw)
+    files = [path for path in (objects / "attachments").rglob("*") if path.is_file()]
+    assert all(hashlib.sha256(path.read_bytes()).hexdigest() == path.parent.name for path in files)
+    assert seen_messages(world) == []
+
+
+def test_a_second_sync_fetches_only_what_is_new(world: World) -> None:
+    nothing = world.mailweir("sync", "--json")
+    assert nothing.returncode == 0, nothing.stderr
+    world.deliver(messages(COUNT + 7)[COUNT:])
+    done = world.mailweir("sync")
+    assert done.returncode == 0, done.stderr
+    assert world.status()["stored"] == COUNT + 7
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "told"),
+    [
+        (("--port", "1"), 5, "connection"),
+        (("--host", "no-such-host.invalid"), 5, "no-such-host.invalid"),
+        (("--ca-file", ""), 5, "certificate"),
+        (("--folder", "nothing-like-this*"), 2, "nothing-like-this*"),
+    ],
+)
+def test_bad_input_is_one_line_and_its_exit_code(world: World, change: tuple[str, str], code: int, told: str) -> None:
+    world.mailweir("accounts", "remove", "bad")
+    imap = world.components.imap
+    from infra.local import dovecot
+
+    settings = {
+        "--host": "localhost",
+        "--port": str(imap.ports["imaps"]),
+        "--ca-file": str(dovecot.ca_file(imap.folder)),
+        "--user": "reader@example.test",
+        "--secret-file": str(dovecot.password_file(imap.folder, "reader@example.test")),
+    } | dict([change])
+    words = [word for item in settings.items() if item[1] for word in item]
+    added = world.mailweir("accounts", "add", "bad", *words, "--set", "attempts=2", "--set", "backoff_base=0.01")
+    assert added.returncode == 0, added.stderr
+    world.mailweir("accounts", "set", "bad", "--set", "login_min_interval=0")
+    done = world.mailweir("sync", "bad")
+    assert done.returncode == code, done.stderr
+    assert told in done.stderr
+    assert world.status()["missing"] == 0
+
+
+def test_a_wrong_password_gives_exit_4_and_advice(world: World) -> None:
+    from infra.local import dovecot
+
+    imap = world.components.imap
+    world.mailweir("accounts", "remove", "wrong")
+    where = ("--host", "localhost", "--port", str(imap.ports["imaps"]), "--ca-file", str(dovecot.ca_file(imap.folder)))
+    added = world.mailweir(
+        "accounts", "add", "wrong", *where, "--user", "reader@example.test", "--secret-file", "-", stdin="not-it\n"
+    )
+    assert added.returncode == 0, added.stderr
+    done = world.mailweir("sync", "wrong")
+    assert done.returncode == 4, done.stderr
+    assert "not-it" not in done.stdout + done.stderr
+    assert len(done.stderr.splitlines()) >= 2
