@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 @click.option("--device", is_flag=True, help="Device code: grant access on another device, where there is no browser.")
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
 @click.option("--port", type=int, default=0, help="Port of the call-back on this machine; default: a free one.")
+@click.option("--any-address", is_flag=True, help="The grant may come from another address (a shared mailbox).")
 @click.option("--timeout", type=float, default=600, show_default=True, help="Seconds to wait for the answer.")
-def authorize(name: str, *, device: bool, no_browser: bool, port: int, timeout: float) -> None:
+def authorize(name: str, *, device: bool, no_browser: bool, port: int, timeout: float, any_address: bool) -> None:
     """Grant access to the mailbox by OAuth2; the tokens are stored encrypted."""
     from services.cli.accounts import opened
     from services.common.clock import SystemClock
@@ -29,7 +30,7 @@ def authorize(name: str, *, device: bool, no_browser: bool, port: int, timeout: 
         client, secret = client_of(account), store.get_secret(account.slug, "client_secret")
         flow = _on_device(client, secret) if device else _in_browser(account, client, secret, port, timeout, no_browser)
         granted = asyncio.run(flow)
-        keep(store, account, client, granted, SystemClock().now())
+        keep(store, account, client, granted, SystemClock().now(), any_address=any_address)
     click.echo(f"access to {account.slug} is granted and stored, encrypted; next: mailweir check {account.slug}")
 
 

@@ -8,9 +8,10 @@ class MailweirError(Exception):
 
 
 class ConfigurationError(MailweirError):
-    """Usage or configuration is wrong; nothing was done."""
+    """Usage or configuration is wrong; nothing was done. ``state`` is the word of ``mailweir status``."""
 
     exit_code = 2
+    state = "configuration"
 
 
 class Incomplete(MailweirError):

@@ -15,7 +15,7 @@ from services.common.account_settings import SettingErrors
 from services.common.providers import profile
 from services.common.secret import Secret
 
-Kind = Literal["consent", "operator", "temporary", "throttled", "unreadable", "pending"]
+Kind = Literal["consent", "operator", "temporary", "throttled", "unreachable", "unreadable", "pending"]
 MOST_WAIT = 86_400.0
 ASSUMED_LIFE = 3600.0
 NOTABLE_SKEW = 60.0
@@ -85,7 +85,8 @@ def client_of(account: Account) -> Client:
         SettingErrors: no token address or client id, or an address that is not https (http only on loopback).
 
     """
-    preset, own = profile(account.provider).oauth, account.settings
+    own = account.settings
+    preset = None if own.oauth_token_url else profile(account.provider).oauth
     token_url = own.oauth_token_url or (preset and preset.token_url)
     urls = {
         "oauth_token_url": token_url,
@@ -104,7 +105,7 @@ def client_of(account: Account) -> Client:
         scope=own.oauth_scope or (preset and preset.scope) or None,
         authorize_url=urls["oauth_authorize_url"] or None,
         device_url=urls["oauth_device_url"] or None,
-        issuer=own.oauth_issuer or (preset.issuer if preset and not own.oauth_token_url else None),
+        issuer=own.oauth_issuer or (preset.issuer if preset else None),
         parameters=preset.parameters if preset else {},
         ca_file=own.oauth_ca_file,
         dies_after_days=preset.refresh_token_days if preset else None,
@@ -190,7 +191,7 @@ def _address(id_token: object) -> str | None:
         claims = _object(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     except (IndexError, ValueError):
         return None
-    found = claims.get("email") or claims.get("preferred_username")
+    found = claims.get("email")
     return found if isinstance(found, str) and "@" in found else None
 
 

@@ -166,14 +166,17 @@ async def await_device(client: Client, device: Device, secret: Secret | None, cl
     raise AuthorizationFailed("nobody answered in time: start again")
 
 
-def keep(store: AccountStore, account: Account, client: Client, granted: Granted, now: datetime) -> None:
-    """Store what was granted, sealed; a running poller sees it. Blocks.
+def keep(
+    store: AccountStore, account: Account, client: Client, granted: Granted, now: datetime, *, any_address: bool = False
+) -> None:
+    """Store what was granted, sealed; a running poller sees it. Blocks. ``any_address``: for a shared mailbox.
 
     Raises:
         AuthorizationFailed: it was granted for another mailbox, or there is no refresh token to keep access with.
 
     """
-    if granted.address and "@" in account.user and granted.address.lower() != account.user.lower():
+    other = granted.address and "@" in account.user and granted.address.lower() != account.user.lower()
+    if other and not any_address:
         raise AuthorizationFailed(
             f"{granted.address} granted access, but account {account.slug} is {account.user}: sign in as that one"
         )

@@ -7,13 +7,13 @@ from typing import Literal
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, NullPool, create_engine, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from services.common import account_secrets as secrets
 from services.common.account_secrets import KeySource
 from services.common.accounts_tables import account_grants, account_secrets
-from services.common.database import transaction
+from services.common.database import fault_named, transaction
 from services.common.oauth import Granted
 from services.common.secret import Secret
 
@@ -47,7 +47,8 @@ def renewal_lock(engine: Engine, account: str) -> Iterator[bool]:
 
     A transaction-level advisory lock: it goes with the connection, so a killed process never leaves it behind.
     """
-    with engine.connect() as connection, connection.begin():
+    apart = create_engine(engine.url, poolclass=NullPool)  # a shared pool could run out of connections that all wait
+    with fault_named(), apart.connect() as connection, connection.begin():
         yield bool(connection.scalar(select(func.pg_try_advisory_xact_lock(_LOCK_SPACE, func.hashtext(account)))))
 
 

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlencode
 import httpx
 from authlib.oauth2.auth import ClientAuth
 
-from services.common.errors import MailweirError
+from services.common.errors import ConfigurationError, MailweirError
 from services.common.oauth import Answer, Client, read
 from services.common.secret import Secret
 
@@ -41,8 +41,8 @@ async def _post(client: Client, url: str, form: Mapping[str, str], secret: Secre
     headers["Content-Type"] = "application/x-www-form-urlencoded"
     auth = ClientAuth(client.client_id, secret.reveal() if secret else None, method)
     url, headers, body = auth.prepare("POST", url, headers, urlencode(dict(form)))
+    context = _context(client.ca_file)
     try:
-        context = ssl.create_default_context(cafile=client.ca_file)
         async with (
             asyncio.timeout(2 * SECONDS),
             httpx.AsyncClient(verify=context, trust_env=False, timeout=SECONDS) as http,
@@ -51,6 +51,13 @@ async def _post(client: Client, url: str, form: Mapping[str, str], secret: Secre
             return Answer(response.status_code, dict(response.headers), await _bounded(response))
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         raise Unreachable(f"{httpx.URL(url).host} did not answer: {type(error).__name__}") from None
+
+
+def _context(ca_file: str | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        raise ConfigurationError(f"oauth_ca_file: {ca_file} cannot be used ({error.strerror})") from error
 
 
 async def _bounded(response: httpx.Response) -> bytes:

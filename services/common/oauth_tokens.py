@@ -25,7 +25,7 @@ from services.common.oauth_http import Unreachable, ask
 from services.common.providers import profile
 from services.common.secret import Secret
 
-LOCK_STEP = 0.1
+LOCK_STEP = 0.2
 LOCK_SECONDS = 90.0
 UNREADABLE_TO_OPERATOR = 3
 _random = random.SystemRandom()
@@ -52,12 +52,20 @@ class ClientRefused(TokenError):
     """Client id, secret or scope are wrong: the operator's turn, the owner's grant is not touched."""
 
     state = "configuration"
+    exit_code = 2
 
 
 class TokenDelayed(TokenError):
-    """The token endpoint is busy or out of reach; the grant is as it was."""
+    """The token endpoint gave no token this time; the grant is as it was."""
 
     state = "temporary"
+    exit_code = 3
+
+
+class TokenUnreachable(TokenDelayed):
+    """The token endpoint is out of reach."""
+
+    state = "network"
     exit_code = 5
 
 
@@ -222,7 +230,7 @@ async def _ask(renewal: _Renewal, refresh: Secret | None) -> tuple[Granted | Ref
     try:
         answer = await ask(client, client.token_url, form, secret)
     except Unreachable as error:
-        return Refused("temporary", str(error)), 0.0
+        return Refused("unreachable", str(error)), 0.0
     return read(answer), skew(answer.headers, renewal.clock.now())
 
 
@@ -242,12 +250,15 @@ def _noted(renewal: _Renewal, refused: Refused, ahead: float) -> TokenError:
         wait = max(refused.wait or 0.0, _backoff(renewal.account, grant.failures))
         grant = replace(grant, next_try=renewal.clock.now() + timedelta(seconds=wait))
         text = f"the token endpoint of {slug} gave no token ({refused.code}); next try in {wait:.0f} s"
-        error = (TokenThrottled if kind == "throttled" else TokenDelayed)(text, wait)
+        error = _DELAYS.get(kind, TokenDelayed)(text, wait)
     with transaction(renewal.store.engine) as connection:
         grants.put_grant(connection, slug, grant)
         if kind == "consent":
             grants.forget_previous(connection, slug)
     return error
+
+
+_DELAYS: dict[str, type[TokenDelayed]] = {"throttled": TokenThrottled, "unreachable": TokenUnreachable}
 
 
 def _backoff(account: Account, failures: int) -> float:

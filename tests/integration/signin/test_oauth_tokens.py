@@ -19,6 +19,7 @@ from services.common.oauth_tokens import (
     ConsentNeeded,
     TokenDelayed,
     TokenThrottled,
+    TokenUnreachable,
     access_token,
     sign_in_secret,
 )
@@ -271,7 +272,7 @@ async def test_an_endpoint_out_of_reach_is_temporary_and_a_connection_failure(
     store: AccountStore, clock: FakeClock
 ) -> None:
     added(store, None)
-    with pytest.raises(TokenDelayed, match=r"127\.0\.0\.1 did not answer") as caught:
+    with pytest.raises(TokenUnreachable, match=r"127\.0\.0\.1 did not answer") as caught:
         await renew(store, clock)
     assert caught.value.exit_code == 5
 
