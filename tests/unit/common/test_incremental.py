@@ -1,0 +1,26 @@
+from collections.abc import Sequence
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from services.common import transfer
+from services.common.incremental import decoder
+
+LETTERS = st.sampled_from([b"Q", b"U", b"JD", b"=", b"\n", b"\r\n", b" ", b"=3D", b"!", b"begin 644 x\n", b"#0V%T\n"])
+BLOCKS = st.lists(st.lists(LETTERS, max_size=12).map(b"".join), max_size=6)
+
+
+@given(BLOCKS, st.sampled_from(["identity", "base64", "quoted-printable", "uuencode"]))
+@example([b"QUJD\nQQ", b"==\n"], "base64")
+@example([b"QQ==", b"QUJD"], "base64")
+def test_blocks_give_what_the_whole_gives(blocks: Sequence[bytes], encoding: str) -> None:
+    decoding = decoder(encoding)
+    octets = b"".join([*[decoding.feed(block) for block in blocks], decoding.finish()])
+    assert (octets, decoding.defect) == transfer.decode(b"".join(blocks), encoding)
+
+
+def test_base64_holds_back_less_than_a_line() -> None:
+    decoding = decoder("base64")
+    given_back = decoding.feed(b"QUJD" * 19 + b"\r\n" + b"QUJD")
+    assert given_back == b"ABC" * 19
+    assert decoding.finish() == b"ABC"

@@ -1,0 +1,74 @@
+import base64
+import quopri
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.common import transfer
+
+ENCODINGS = ["identity", "base64", "quoted-printable", "uuencode"]
+
+
+@pytest.mark.parametrize(
+    ("label", "encoding", "known"),
+    [
+        (None, "identity", True),
+        (" 7BIT ", "identity", True),
+        ("Base64", "base64", True),
+        ('"quoted-printable"', "quoted-printable", True),
+        ("x-uue", "uuencode", True),
+        ("base64; foo", "base64", True),
+        ("8 bit", "identity", False),
+        ("utf-8", "identity", False),
+    ],
+)
+def test_labels(label: str | None, encoding: str, known: bool) -> None:
+    assert transfer.canonical(label) == (encoding, known)
+
+
+@pytest.mark.parametrize(
+    ("sent", "octets", "defect"),
+    [
+        (b"aGVsbG8=\r\n", b"hello", None),
+        (b"aGVsbG8", b"hello", "transfer.base64-damaged"),
+        (b"aGVsbG8=\nIHdvcmxk\n", b"hello world", "transfer.base64-damaged"),
+        (b"aG!Vs bG8=", b"hello", None),
+        (b"aGVsbG8=Q", b"hello", "transfer.base64-damaged"),
+        (b"", b"", None),
+    ],
+)
+def test_base64_takes_damage(sent: bytes, octets: bytes, defect: str | None) -> None:
+    assert transfer.base64(sent) == (octets, defect)
+
+
+@pytest.mark.parametrize(
+    ("sent", "octets"),
+    [
+        (b"a=3Db=c3=A9", b"a=b\xc3\xa9"),
+        (b"soft=\r\nbreak", b"softbreak"),
+        (b"soft=  \t\nbreak", b"softbreak"),
+        (b"bad =ZZ and =4", b"bad =ZZ and =4"),
+        (b"a==b", b"a==b"),
+        (b"old=\rmac", b"oldmac"),
+    ],
+)
+def test_quoted_printable_takes_damage(sent: bytes, octets: bytes) -> None:
+    assert transfer.quoted_printable(sent)[0] == octets
+
+
+def test_uuencode_with_and_without_frame() -> None:
+    assert transfer.uuencode(b"#0V%T\n`\n") == (b"Cat", None)
+    assert transfer.uuencode(b"text\nbegin 644 cat.txt\n#0V%T\n`\nend\nmore\n") == (b"Cat", None)
+
+
+@given(st.binary(max_size=300), st.sampled_from([b"\n", b"\r\n"]))
+def test_what_was_encoded_comes_back(octets: bytes, newline: bytes) -> None:
+    assert transfer.base64(base64.encodebytes(octets).replace(b"\n", newline)) == (octets, None)
+    assert transfer.quoted_printable(quopri.encodestring(octets, quotetabs=True))[0] == octets
+
+
+@given(st.binary(max_size=200), st.sampled_from(ENCODINGS))
+def test_nothing_raises(octets: bytes, encoding: str) -> None:
+    decoded, _ = transfer.decode(octets, encoding)
+    assert isinstance(decoded, bytes)

@@ -1,0 +1,85 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.parser.mime import charsets
+from services.parser.mime.labels import WHATWG
+
+RUSSIAN = "Привет, как дела? Это письмо без метки."
+CHINESE = "这是一个没有标明字符集的测试邮件，请检查。"
+
+
+@pytest.mark.parametrize(
+    ("label", "codec"),
+    [
+        ("gb2312", "gb18030"),
+        ("ks_c_5601-1987", "cp949"),
+        ("Shift_JIS", "cp932"),
+        ("ISO-8859-1", "windows-1252"),
+        ("iso-8859-9", "windows-1254"),
+        ("tis-620", "cp874"),
+        ("big5", "big5hkscs"),
+        ("uft-8", "utf-8"),
+        ('"UTF8"', "utf-8"),
+        ("cp-850", "cp850"),
+        ("utf-8;junk", "utf-8"),
+        ("base64", None),
+        ("rot13", None),
+        ("idna", None),
+        ("punycode", None),
+        ("unicode_escape", None),
+        ("undefined", None),
+        ("x-nothing", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_labels(label: str | None, codec: str | None) -> None:
+    assert charsets.codec(label) == codec
+
+
+@pytest.mark.parametrize(
+    ("data", "label", "value", "defect"),
+    [
+        ("朱镕基".encode("gbk"), "gb2312", "朱镕基", None),
+        ("똠방각하".encode("cp949"), "euc-kr", "똠방각하", None),
+        (b"\x93x\x94", "iso-8859-1", "“x”", None),
+        ("café".encode(), "us-ascii", "café", "charset.label-lies"),
+        ("café".encode(), "iso-8859-1", "café", "charset.label-lies"),
+        (b"\xef\xbb\xbfx\xc3\xa9", "iso-8859-1", "xé", None),
+        ("日本語".encode("iso2022_jp"), "iso-2022-jp", "日本語", None),
+        ("日本語".encode("iso2022_jp"), None, "日本語", None),
+        ("中文".encode("hz"), "hz-gb-2312", "中文", None),
+        (b"+Ti1lhw-", "utf-7", "中文", None),
+        (b"+Ti1lhw-", None, "+Ti1lhw-", None),
+        (b"caf\xe9 na\xefve", "utf-8", "café naïve", "charset.guessed"),
+        (RUSSIAN.encode("koi8-r"), None, RUSSIAN, "charset.detected"),
+        (CHINESE.encode("gbk"), "x-unknown", CHINESE, "charset.detected"),
+        (b"plain", "x-unknown", "plain", "charset.unknown"),
+    ],
+)
+def test_decode(data: bytes, label: str | None, value: str, defect: str | None) -> None:
+    found = charsets.decode(data, label)
+    assert found.value == value
+    if defect:
+        assert found.defect == defect
+
+
+def test_a_few_bad_octets_do_not_make_mojibake() -> None:
+    found = charsets.decode("中文中文中文".encode() + b"\xe4", "utf-8")
+    assert (found.value, found.used, found.replacements) == ("中文中文中文\ufffd", "utf-8", 1)
+
+
+@pytest.mark.parametrize("label", sorted(set(WHATWG)))
+def test_every_label_has_a_codec_that_takes_anything(label: str) -> None:
+    assert isinstance(charsets.decode(bytes(range(256)), label).value, str)
+
+
+@given(st.binary(max_size=200), st.sampled_from([None, *sorted(set(WHATWG.values())), "x-unknown", "utf-32"]))
+def test_the_result_is_valid_unicode(data: bytes, label: str | None) -> None:
+    charsets.decode(data, label).value.encode("utf-8")
+
+
+@given(st.text(max_size=60))
+def test_utf_8_comes_back(value: str) -> None:
+    assert charsets.decode(value.encode(), "utf-8").value == value.removeprefix("\ufeff")

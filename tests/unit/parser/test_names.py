@@ -1,0 +1,45 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.parser.mime import names
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("report.pdf", "report.pdf"),
+        ("..\\..\\evil.exe", "evil.exe"),
+        ("/etc/passwd", "passwd"),
+        ("a\u202egpj.exe", "agpj.exe"),
+        ("CON.txt", "_CON.txt"),
+        ("合同.pdf", "合同.pdf"),
+        ("e\u0301.txt", "é.txt"),
+        ('a<b>:"c|?*.txt', "a_b___c___.txt"),
+        ("...", "part-1.2.pdf"),
+        ("", "part-1.2.pdf"),
+        (None, "part-1.2.pdf"),
+    ],
+)
+def test_safe(name: str | None, expected: str) -> None:
+    assert names.safe(name, "1.2", "application/pdf") == expected
+
+
+def test_a_long_name_keeps_its_extension() -> None:
+    found = names.safe("文" * 200 + ".pdf", "1", "application/pdf")
+    assert len(found.encode()) <= 255
+    assert found.endswith("文.pdf")
+
+
+def test_types_by_name() -> None:
+    assert names.media_type("a.pdf") == "application/pdf"
+    assert names.media_type(None) == "application/octet-stream"
+
+
+@given(st.text(max_size=400))
+def test_every_name_is_one_segment(name: str) -> None:
+    found = names.safe(name, "1", "text/plain")
+    assert found
+    assert found not in {".", ".."}
+    assert len(found.encode()) <= 255
+    assert not set(found) & set("/\\\0\r\n")
