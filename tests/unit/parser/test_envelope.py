@@ -1,0 +1,48 @@
+from services.common.email import Defect
+from services.parser.mime import fields
+from services.parser.mime.envelope import Envelope, envelope
+from services.parser.mime.limits import Limits
+
+
+def read(block: str, limits: Limits = Limits()) -> tuple[Envelope, list[str]]:
+    defects: list[Defect] = []
+    header = fields.parse(block.encode(), 0, None, defects)
+    return envelope(header, None, limits, defects), [defect.code for defect in defects]
+
+
+def test_everything_absent_is_none() -> None:
+    found, codes = read("X: y\n")
+    assert set(found.__struct_fields__) == {name for name in found.__struct_fields__ if getattr(found, name) is None}
+    assert codes == []
+
+
+def test_repeated_recipients_are_one_list_and_the_first_sender_counts() -> None:
+    found, codes = read("To: a@b\nFrom: x@y\nTo: c@d\nFrom: z@z\n")
+    assert [address.email for address in found.to or ()] == ["a@b", "c@d"]
+    assert [address.email for address in found.from_ or ()] == ["x@y"]
+    assert codes == ["header.repeated-from"]
+
+
+def test_in_reply_to_stands_in_for_empty_references() -> None:
+    found, _ = read("In-Reply-To: <a@b>\nReferences:\n")
+    assert (found.references, found.in_reply_to) == (("a@b",), ("a@b",))
+
+
+def test_an_unusable_date_is_kept_as_sent() -> None:
+    found, codes = read("Date: Mon, 31 Nov 2026 10:00:00 +0100\n")
+    assert (found.sent_at, found.sent_at_raw) == (None, "Mon, 31 Nov 2026 10:00:00 +0100")
+    assert codes == ["date.unusable"]
+
+
+def test_the_newest_received_field_is_the_first() -> None:
+    found, _ = read("Received: x; Fri, 20 Nov 2026 17:12:00 +0000\nReceived: y; Thu, 19 Nov 2026 17:12:00 +0000\n")
+    assert found.received is not None
+    assert found.received.isoformat() == "2026-11-20T17:12:00+00:00"
+
+
+def test_limits_are_told() -> None:
+    limits = Limits(addresses=3, references=2, field=60)
+    found, codes = read("To: " + "a@b," * 50 + "\nReferences: <a@b> <c@d> <e@f>\n", limits)
+    assert len(found.to or ()) == 3
+    assert len(found.references or ()) == 2
+    assert set(codes) == {"limit.field", "limit.addresses", "limit.references"}

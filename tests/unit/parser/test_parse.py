@@ -1,0 +1,183 @@
+"""The public entry: what becomes of whole messages. Single rules are tested beside their modules."""
+
+import base64
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.parser.mime import VERSION, Limits, parse, parse_message
+from tests.mail_invariants import check_streamed, checked
+
+HEAD = b"From: a@b.example\nMessage-ID: <1@b>\nSubject: s\n"
+
+
+def mixed(*parts: bytes) -> bytes:
+    return (
+        HEAD
+        + b"Content-Type: multipart/mixed; boundary=x\n\n"
+        + b"".join(b"--x\n" + part + b"\n" for part in parts)
+        + b"--x--\n"
+    )
+
+
+def test_a_plain_message() -> None:
+    email = parse(HEAD + b"\nhello\r\nworld")
+    assert email.body_values["1"].value == "hello\nworld"
+    assert (email.subject, email.message_id, email.preview) == ("s", ("1@b",), "hello world")
+    assert email.mailweir.parser_version == VERSION
+    assert email.mailweir.synthetic == ()
+
+
+def test_no_message_id_no_secret_repeats() -> None:
+    first, again, other = parse(b"Subject: a\n\nx"), parse(b"Received: y\nSubject: a\n\nx"), parse(b"Subject: a\n\ny")
+    assert first.mailweir.synthetic == ("messageId",)
+    assert first.message_id == again.message_id != other.message_id
+
+
+def test_offsets_lead_to_the_octets() -> None:
+    raw = mixed(b"\ntext", b"Content-Type: application/pdf; name=a.pdf\nContent-Transfer-Encoding: base64\n\nQUJD")
+    parsed = parse_message(raw)
+    facts = parsed.email.mailweir.parts["2"]
+    assert raw[facts.offset : facts.offset + facts.length] == b"QUJD"
+    assert raw[facts.header_offset :].startswith(b"Content-Type: application/pdf")
+    assert [(file.name, file.data, file.type) for file in parsed.files] == [("a.pdf", b"ABC", "application/pdf")]
+    assert parsed.email.has_attachment
+
+
+def test_pictures_in_the_text_are_files_too() -> None:
+    parsed = parse_message(mixed(b"\ntext", b"Content-Type: image/png\n\npng"))
+    assert parsed.email.attachments == ()
+    assert [file.part_id for file in parsed.files] == ["2"]
+
+
+def test_referenced_pictures_are_no_attachment_for_people() -> None:
+    html = b"Content-Type: text/html\n\n<img src='cid:p%201@x'><img src=logo.gif>"
+    cid = b"Content-Type: image/png\nContent-ID: <p 1@x>\nContent-Disposition: attachment\n\npng"
+    located = b"Content-Type: image/gif\nContent-Location: logo.gif\nContent-Disposition: attachment\n\ngif"
+    email = parse(mixed(html, cid, located))
+    assert [email.mailweir.parts[path].referenced for path in ("1", "2", "3")] == [False, True, True]
+    assert not email.has_attachment
+
+
+def test_html_alone_gives_derived_text_and_a_preview() -> None:
+    email = parse(HEAD + b"Content-Type: text/html\n\n<p>Hello <b>there</b></p><script>x</script>")
+    assert email.mailweir.derived_text == "Hello there"
+    assert email.preview == "Hello there"
+
+
+def test_a_page_declares_its_own_charset() -> None:
+    page = '<meta charset="gbk"><p>中文</p>'.encode("gbk")
+    assert "中文" in parse(HEAD + b"Content-Type: text/html\n\n" + page).body_values["1"].value
+
+
+def test_flowed_text_is_unwrapped() -> None:
+    email = parse(HEAD + b"Content-Type: text/plain; format=flowed\n\none \ntwo\n-- \nme")
+    assert email.body_values["1"].value == "one two\n-- \nme"
+
+
+@pytest.mark.parametrize("encoding", [b"7bit", b"base64"])
+def test_a_nested_message_is_a_file_and_a_child(encoding: bytes) -> None:
+    inner = b"Subject: inner\n\nhi"
+    body = base64.b64encode(inner) if encoding == b"base64" else inner
+    email = parse(
+        mixed(b"\ntext", b"Content-Type: message/rfc822\nContent-Transfer-Encoding: " + encoding + b"\n\n" + body)
+    )
+    (child,) = email.mailweir.children
+    assert (child.part, child.email.subject) == ("2", "inner")
+    assert [part.type for part in email.attachments] == ["message/rfc822"]
+    assert list(email.body_values) == ["1"]
+
+
+def test_messages_in_nested_messages_stay_files() -> None:
+    deepest = b"Content-Type: message/rfc822\n\nSubject: deep\n\nx"
+    (child,) = parse(HEAD + b"Content-Type: message/rfc822\n\n" + deepest).mailweir.children
+    assert child.email.mailweir.children == ()
+    assert [part.type for part in child.email.attachments] == ["message/rfc822"]
+
+
+def test_a_uuencoded_file_is_derived() -> None:
+    parsed = parse_message(HEAD + b"\ntext\nbegin 644 cat.txt\n#0V%T\n`\nend\n")
+    (file,) = parsed.files
+    assert (file.part_id, file.name, file.data, file.encoding) == ("1.d1", "cat.txt", b"Cat", "derived")
+    assert parsed.email.mailweir.parts["1.d1"].parent == "1"
+
+
+def test_an_invitation_without_text_is_told_by_its_summary() -> None:
+    lines = b"BEGIN:VCALENDAR METHOD:REQUEST BEGIN:VEVENT UID:1 SUMMARY:Lunch END:VEVENT END:VCALENDAR"
+    calendar = lines.replace(b" ", b"\r\n")
+    email = parse(mixed(b"\n", b"Content-Type: text/calendar; method=REQUEST\n\n" + calendar))
+    (digest,) = email.mailweir.calendars
+    assert (digest.uid, digest.summary, digest.method) == ("1", "Lunch", "REQUEST")
+    assert "Lunch" in (email.mailweir.derived_text or "")
+
+
+def test_a_delivery_report_knows_the_original() -> None:
+    status = b"Content-Type: message/delivery-status\n\nReporting-MTA: dns; mx\n\nFinal-Recipient: rfc822; a@b"
+    returned = b"Content-Type: text/rfc822-headers\n\nMessage-ID: <o@x>\nSubject: =?utf-8?q?caf=C3=A9?=\n"
+    (report,) = parse(mixed(b"\nfailed", status + b"\nAction: failed\n", returned)).mailweir.delivery_reports
+    assert (report.original_message_id, report.original_subject) == ("o@x", "café")
+    assert [(item.final_recipient, item.action) for item in report.recipients] == [("a@b", "failed")]
+
+
+def test_signed_octets_are_exact() -> None:
+    covered = b"Content-Type: text/plain\r\n\r\nsigned\r\n"
+    raw = (
+        HEAD + b"Content-Type: multipart/signed; protocol=application/pkcs7-signature; boundary=x\r\n\r\n--x\r\n"
+        + covered + b"\r\n--x\r\nContent-Type: application/pkcs7-signature\r\n\r\nsig\r\n--x--\r\n"
+    )  # fmt: skip
+    email = parse(raw)
+    (secured,) = email.mailweir.secured
+    assert (secured.kind, secured.part, secured.protocol) == ("signed", "1", "application/pkcs7-signature")
+    assert secured.signed is not None
+    assert raw[secured.signed.offset : secured.signed.offset + secured.signed.length] == covered
+    assert not email.has_attachment
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "kind"),
+    [
+        (b"multipart/encrypted; protocol=application/pgp-encrypted; boundary=x", b"--x\n\n1\n--x--", "encrypted"),
+        (b"application/pkcs7-mime; smime-type=signed-data", b"x", "signed"),
+        (b"application/x-pkcs7-mime; smime-type=enveloped-data", b"x", "encrypted"),
+        (b"text/plain", b"-----BEGIN PGP MESSAGE-----\n", "encrypted"),
+        (b"text/plain", b"-----BEGIN PGP SIGNED MESSAGE-----\n", "signed"),
+    ],
+)
+def test_protection_is_found(head: bytes, body: bytes, kind: str) -> None:
+    assert [item.kind for item in parse(HEAD + b"Content-Type: " + head + b"\n\n" + body).mailweir.secured] == [kind]
+
+
+def test_limits_flag_and_keep() -> None:
+    email = parse(HEAD + b"\n" + b"line\n" * 100, limits=Limits(text=40))
+    assert email.body_values["1"].is_truncated
+    assert email.body_values["1"].value == "line\n" * 8
+    assert "limit.text" in [defect.code for defect in email.mailweir.defects]
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"\n", b"\r", b"\0", b"From ", b":", b"\xff\xfe", b"--", b"Content-Type: multipart/x"]
+)
+def test_next_to_nothing(raw: bytes) -> None:
+    check_streamed(raw, checked(raw))
+
+
+PIECES = [
+    HEAD, b"Content-Type: multipart/mixed; boundary=x\n", b"\n", b"\r\n", b"--x\n", b"--x--\n", b"=", b"QUJD", b"To: ",
+    b"Content-Type: text/html; charset=gbk\n", b"Content-Transfer-Encoding: base64\n", b"\xd6\xd0", b"\0",
+    b"Content-Disposition: attachment; filename*0*=utf-8''%e4; filename*1=b\n", b"=?gb2312?B?1tDOxA?=",
+    b"Content-Type: message/rfc822\n", b"Content-Type: application/ms-tnef\n", b"begin 644 a\n",
+    b"<img src=cid:a>", b"Content-ID: <a>\n", b"\x78\x9f\x3e\x22",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=30))
+def test_every_invariant_on_anything(pieces: list[bytes]) -> None:
+    raw = b"".join(pieces)
+    check_streamed(raw, checked(raw))
+
+
+@given(st.binary(max_size=200))
+def test_any_octets(raw: bytes) -> None:
+    assert msgspec.json.encode(checked(raw).email)
