@@ -1,0 +1,57 @@
+"""What is downloaded or built once: pinned, below ``~/.cache/mailweir``, safe when two processes want it at once."""
+
+import fcntl
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from services.common.errors import ConfigurationError, Unavailable
+
+
+def folder() -> Path:
+    """``MAILWEIR_CACHE``, else ``~/.cache/mailweir``."""
+    return Path(os.environ.get("MAILWEIR_CACHE") or "~/.cache/mailweir").expanduser()
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock on a file, made when missing; other processes wait."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def provided(name: str, make: Callable[[Path], None]) -> Path:
+    """The cached folder ``name``; ``make`` fills an empty one that becomes it only when all is there."""
+    target = folder() / name
+    with locked(folder() / f".{name}.lock"):
+        if not target.is_dir():
+            fresh = folder() / f".{name}.part"
+            shutil.rmtree(fresh, ignore_errors=True)
+            fresh.mkdir(parents=True)
+            make(fresh)
+            fresh.rename(target)
+    return target
+
+
+def tool(name: str, purpose: str, advice: str) -> str:
+    """Path of a program. Raises ConfigurationError with the command that installs it."""
+    path = shutil.which(name)
+    if path is None:
+        raise ConfigurationError(f"{name} is missing, which {purpose}; install it: {advice}")
+    return path
+
+
+def run(what: str, command: list[str], environment: Mapping[str, str] | None = None, given: str = "") -> str:
+    """Output of a set-up program. Raises Unavailable with its last lines when it fails."""
+    done = subprocess.run(
+        command, env={**os.environ, **(environment or {})}, input=given, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        last = " / ".join((done.stdout + done.stderr).strip().splitlines()[-3:])
+        raise Unavailable(f"{what} failed (exit {done.returncode}): {last}")
+    return done.stdout

@@ -1,0 +1,72 @@
+"""Ports that a folder keeps, generated credentials, and folders that another user can reach."""
+
+import json
+import os
+import pwd
+import secrets
+import socket
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from services.common.errors import ConfigurationError
+
+_FIRST, _LAST = 15_000, 32_000  # below the range from which Linux takes ports for outgoing connections
+
+
+def ports(folder: Path, purposes: Sequence[str], wanted: Mapping[str, int] | None = None) -> dict[str, int]:
+    """A port of 127.0.0.1 for each purpose: those of ``wanted``, else those of last time, else free ones.
+
+    Remembered in ``folder/ports.json``, which people may edit. Raises ConfigurationError when it is unreadable.
+    """
+    path = folder / "ports.json"
+    known = _known(path)
+    chosen = {purpose: (wanted or {}).get(purpose) or known.get(purpose) or free_port() for purpose in purposes}
+    if chosen != known:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o755)
+        path.write_text(json.dumps(chosen) + "\n")
+    return chosen
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on now."""
+    while True:
+        port = _FIRST + secrets.randbelow(_LAST - _FIRST)
+        try:
+            with socket.create_server(("127.0.0.1", port)):
+                return port
+        except OSError:
+            continue
+
+
+def secret(path: Path, text: str | None = None) -> str:
+    """The text of a file with mode 0600, written once: ``text``, else 24 random octets in base64url."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text if text is not None else secrets.token_urlsafe(24))
+    return path.read_text()
+
+
+def make_reachable(path: Path) -> None:
+    """Let other users pass through the parents of ``path`` (not list them), as far as they are ours."""
+    for parent in path.resolve().parents:
+        status = parent.stat()
+        if not status.st_mode & 0o001 and status.st_uid == os.geteuid():
+            parent.chmod(status.st_mode | 0o011)
+
+
+def give_to(path: Path, user: str) -> None:
+    """Make a user the owner of a file or an empty folder."""
+    found = pwd.getpwnam(user)
+    os.chown(path, found.pw_uid, found.pw_gid)
+
+
+def _known(path: Path) -> dict[str, int]:
+    try:
+        found = json.loads(path.read_text())
+        return {str(purpose): int(port) for purpose, port in found.items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise ConfigurationError(f"{path}: not a table of ports ({type(error).__name__}); mend or remove it") from None

