@@ -185,11 +185,11 @@ async def _idle(talk: Talk, command: Command) -> None:
 
 
 async def _authenticate(talk: Talk, command: Command) -> None:
-    mechanism, _, message = command.arguments.partition(b" ")
     honest = await _hooked(talk, command, Reply(tagged=b""))
     if honest.tagged or honest.close or honest.silent or honest.raw is not None:
         await _send(talk, honest, command.tag)
         return
+    mechanism, _, message = command.arguments.partition(b" ")
     if not message:
         talk.writer.write(b"+ \r\n")
         message = await _read(talk)

@@ -53,6 +53,7 @@ async def _reach(connection: Connection, endpoint: Endpoint, context: ssl.SSLCon
     name = endpoint.host if context is not None else None
     problem: OSError | None = None
     targets = endpoint.addresses or (endpoint.host,)
+    patience = min(connection.limits.connect_timeout, connection.limits.command_timeout)
     for target in targets:
         try:
             async with asyncio.timeout(connection.limits.connect_timeout / len(targets)):
@@ -62,6 +63,7 @@ async def _reach(connection: Connection, endpoint: Endpoint, context: ssl.SSLCon
                     endpoint.port,
                     ssl=context,
                     server_hostname=name,
+                    ssl_handshake_timeout=patience if context is not None else None,
                     happy_eyeballs_delay=_EYEBALLS,
                 )
         except (ssl.SSLError, ConnectionResetError, ConnectionAbortedError) as error:
@@ -89,7 +91,11 @@ async def _starttls(connection: Connection, endpoint: Endpoint, context: ssl.SSL
         raise connection.failure
     try:
         upgraded = await asyncio.get_running_loop().start_tls(
-            connection.transport, connection, context, server_hostname=endpoint.host
+            connection.transport,
+            connection,
+            context,
+            server_hostname=endpoint.host,
+            ssl_handshake_timeout=connection.limits.command_timeout,
         )
     except OSError as error:
         known = connection.failure if isinstance(connection.failure, TlsSecurity) else None

@@ -82,7 +82,10 @@ def sequence_sets(uids: UidSet, size: int = SET_BYTES) -> Iterator[tuple[bytes, 
 
 def _sequence(ranges: list[tuple[int, int]]) -> tuple[bytes, UidSet]:
     part = UidSet.from_ranges(ranges)
-    text = ",".join(
-        str(low) if low == high else f"{low}:{high if high < MAX_UID else '*'}" for low, high in part.ranges
-    )
-    return text.encode("ascii"), part
+    return sequence_text(part), part
+
+
+def sequence_text(uids: UidSet) -> bytes:
+    """The set as one sequence-set; a range up to the largest UID ends in ``*``, which every server understands."""
+    pieces = (str(low) if low == high else f"{low}:{high if high < MAX_UID else '*'}" for low, high in uids.ranges)
+    return ",".join(pieces).encode("ascii")

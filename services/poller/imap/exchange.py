@@ -4,8 +4,13 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from services.poller.imap.errors import ResponseTooLarge
+from services.poller.imap.model import Limits
 from services.poller.imap.responses import Status
 from services.poller.imap.tokens import Part
+
+_MOST_MESSAGES = 20_000_000
+_FOLDERS = 200_000
+_NOISE = 20_000
 
 
 @dataclass(slots=True)
@@ -15,6 +20,8 @@ class Exchange:
     name: str
     tag: bytes
     wants: frozenset[bytes]
+    most_items: int
+    most_bytes: int
     frames: list[list[Part]] = field(default_factory=list)
     prompts: deque[bytes] = field(default_factory=deque)
     queued: int = 0
@@ -22,17 +29,25 @@ class Exchange:
     bytes: int = 0
     tagged: Status | None = None
 
-    def count(self, parts: list[Part], items: int, size: int) -> None:
-        """One more response, wanted or not. Raises ResponseTooLarge beyond so many responses or bytes of lines."""
+    @property
+    def fetches(self) -> bool:
+        """Whether FETCH responses are for this command."""
+        return b"FETCH" in self.wants
+
+    def count(self, line: int) -> None:
+        """One more response, wanted or not. Raises ResponseTooLarge beyond ``most_items`` or ``most_bytes``."""
         self.items += 1
-        self.bytes += len(parts[0]) if isinstance(parts[0], bytes) else 0
-        if self.items > items or self.bytes > size:
+        self.bytes += line
+        if self.items > self.most_items or self.bytes > self.most_bytes:
             raise ResponseTooLarge(f"the answer to {self.name} has no end ({self.items} responses)")
 
 
-def weight(parts: list[Part]) -> int:
-    """Bytes a waiting response takes, about."""
-    size = 200
-    for part in parts:
-        size += len(part) if isinstance(part, bytes) else 200
-    return size
+def response_caps(name: str, exists: int, limits: Limits) -> tuple[int, int]:
+    """Responses and bytes of lines that one command may bring: what is plausible for a folder of ``exists`` messages.
+
+    LIST and EXAMINE have to be kept whole, so theirs is lower than the stream of a FETCH.
+    """
+    plausible = min(exists, _MOST_MESSAGES)
+    if name.startswith("UID"):
+        return min(limits.items, _NOISE) + 4 * plausible, limits.response + 1024 * plausible
+    return min(limits.items, _FOLDERS if name in {"LIST", "EXAMINE"} else _NOISE + 4 * plausible), limits.response

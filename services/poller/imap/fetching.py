@@ -5,7 +5,7 @@ from contextlib import aclosing
 
 from services.poller.domain.uidset import UidSet
 from services.poller.imap.classify import refusal
-from services.poller.imap.encode import Argument, atom, header_list, number, sequence_sets
+from services.poller.imap.encode import Argument, atom, header_list, number, sequence_sets, sequence_text
 from services.poller.imap.merging import Found, Merger
 from services.poller.imap.model import Fetched, Header, Listing, Spooled
 from services.poller.imap.protocol import Connection
@@ -19,6 +19,7 @@ _NEEDS = {
 }
 _PLAIN = ("FLAGS", "INTERNALDATE", "RFC822.SIZE")
 _FETCH = frozenset({b"FETCH"})
+_NOBODY = UidSet.of(())
 
 
 def offered(items: Sequence[str], capabilities: frozenset[str]) -> list[str]:
@@ -64,11 +65,11 @@ async def bodies(connection: Connection, uids: UidSet, items: Sequence[str]) -> 
     extra = [i for i in offered(items, frozenset(connection.capabilities)) if i not in _PLAIN]
     async with aclosing(_fetch(connection, uids, ("UID", *_PLAIN, *extra, "BODY.PEEK[]"))) as stream:
         async for batch in stream:
-            for listing, body, has_body, conflict, _ in batch:
-                if has_body:
-                    yield Fetched(listing, body, conflict)
+            for found in batch:
+                if found.has_body:
+                    yield Fetched(found.listing, found.body, found.conflict)
                 else:
-                    connection.events.flagged(listing)
+                    connection.events.flagged(found.listing)
 
 
 async def piece(connection: Connection, uid: int, offset: int, length: int) -> bytes | None:
@@ -97,18 +98,21 @@ async def _fetch(
 ) -> AsyncGenerator[Iterator[Found], None]:
     """Batches of merged messages; the connection is dropped when the reader leaves early."""
     names = b"(" + b" ".join(item.encode("ascii") if "[" in item else atom(item) for item in items) + b")"
-    for text, part in sequence_sets(uids):
-        arguments: list[Argument] = [text, names, *[modifier] * bool(modifier)]
-        exchange = await connection.begin("UID FETCH", arguments, _FETCH)
-        merger = Merger(items, part, connection.events)
-        try:
-            while frames := await connection.frames(exchange):
-                yield merger.take(frames)
-        except BaseException:
-            merger.drop()
-            connection.drop()
-            raise
-        answer = connection.finish(exchange)
-        yield merger.rest()
-        if answer.kind != "OK":
-            raise refusal(answer, "UID FETCH")
+    for _, part in sequence_sets(uids):
+        waiting = part
+        while waiting:
+            arguments: list[Argument] = [sequence_text(waiting), names, *[modifier] * bool(modifier)]
+            exchange = await connection.begin("UID FETCH", arguments, _FETCH)
+            merger = Merger(items, waiting, connection.events)
+            try:
+                while frames := await connection.frames(exchange):
+                    yield merger.take(frames)
+            except BaseException:
+                merger.drop()
+                connection.drop()
+                raise
+            answer = connection.finish(exchange)
+            yield merger.rest()
+            if answer.kind != "OK":
+                raise refusal(answer, "UID FETCH")
+            waiting = merger.outside() if answer.code == "MESSAGELIMIT" else _NOBODY  # RFC 9738: one end was done

@@ -129,6 +129,8 @@ async def examine(connection: Connection, wire: bytes, argument: bytes | None) -
     frames, answer = await run(connection, "EXAMINE", [string(wire), *extra], _OPEN)
     connection.state = "SELECTED"
     opened = _opened(connection, wire, frames, answer)
+    if opened is None:
+        raise Refused("the server opened the folder without saying how many messages exist", usable=True)
     connection.expect(opened.exists)
     return opened
 
@@ -142,8 +144,10 @@ def resync_argument(resync: Resync) -> bytes:
     return b"(QRESYNC (" + b" ".join(values) + b"))"
 
 
-def _opened(connection: Connection, wire: bytes, frames: list[list[Part]], answer: Status) -> Opened:
-    exists, codes, changed = 0, {}, list[Listing]()
+def _opened(connection: Connection, wire: bytes, frames: list[list[Part]], answer: Status) -> Opened | None:
+    exists: int | None = None
+    codes: dict[str, str] = {}
+    changed: list[Listing] = []
     for frame in frames:
         line = frame[0]
         assert isinstance(line, bytes)
@@ -154,9 +158,11 @@ def _opened(connection: Connection, wire: bytes, frames: list[list[Part]], answe
         elif word == b"VANISHED":
             connection.events.gone(frame)
         elif word == b"EXISTS":
-            exists = value or 0
+            exists = value if value is not None else exists
         elif word == b"FETCH" and (listing := listing_of(frame)) is not None:
             changed.append(listing)
+    if exists is None:
+        return None
     condstore = bool({"CONDSTORE", "QRESYNC"} & connection.capabilities)
     return Opened(
         wire=wire,

@@ -57,14 +57,15 @@ def discard(parts: list[Part]) -> None:
 
 
 class Framer:
-    """Takes bytes as they come and emits whole responses; the caps of ``limits`` hold for each response."""
+    """Takes bytes as they come and emits whole responses with their size; the caps of ``limits`` hold for each."""
 
-    def __init__(self, limits: Limits, emit: Callable[[list[Part]], None]) -> None:
+    def __init__(self, limits: Limits, emit: Callable[[list[Part], int], None]) -> None:
         self._limits = limits
         self._emit = emit
         self._partial = bytearray()
         self._parts: list[Part] = []
         self._size = 0
+        self._number = 0
         self._spooled = 0
         self._missing = 0
         self._literal: bytearray | SpoolFile | None = None
@@ -73,6 +74,11 @@ class Framer:
     def between(self) -> bool:
         """Whether no response has begun."""
         return not (self._partial or self._parts)
+
+    @property
+    def unfinished(self) -> int | None:
+        """Number of the response that has begun, None between two."""
+        return None if self.between else self._number
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes. Raises ResponseTooLarge, LiteralTooLarge, ProtocolViolation; the stream is lost then."""
@@ -100,7 +106,8 @@ class Framer:
         stop = found.end() + size
         if size > self._limits.spool_above or size > self._limits.max_literal or data[stop : stop + 3] != b")\r\n":
             return 0
-        self._emit([found[1], data[found.end() : stop], b")"])
+        self._number += 1
+        self._emit([found[1], data[found.end() : stop], b")"], stop - position)
         return stop + 3
 
     def _line(self, data: bytes, position: int) -> int:
@@ -132,9 +139,10 @@ class Framer:
             if marker is not None:
                 self._begin(line, int(marker[1]), marker[2] == b"+")
                 return
-        parts, self._parts = self._parts, []
-        self._size = self._spooled = 0
-        self._emit(parts)
+        parts, size = self._parts, self._size
+        self._parts, self._size, self._spooled = [], 0, 0
+        self._number += 1
+        self._emit(parts, size)
 
     def _begin(self, line: bytes, size: int, non_synchronising: bool) -> None:
         if non_synchronising:

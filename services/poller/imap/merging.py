@@ -3,13 +3,14 @@
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+
+import msgspec
 
 from services.poller.domain.uidset import UidSet
 from services.poller.imap.events import EventLog
 from services.poller.imap.framing import discard
 from services.poller.imap.model import Listing, Spooled
-from services.poller.imap.responses import label, natural, nz_number, pairs, text_of
+from services.poller.imap.responses import MAX_UID, label, natural, nz_number, pairs, text_of
 from services.poller.imap.tokens import Part, Unparsable, Value, parse
 
 Items = dict[str, Value]
@@ -17,6 +18,7 @@ Body = bytes | Spooled | None
 
 BODY = "BODY[]"
 _HELD = 10_000
+_KEEP = 2 << 20
 _MODSEQ = (1 << 63) - 1
 _ABSENT = rb"(\0)?"
 _QUICK = {
@@ -27,7 +29,7 @@ _QUICK = {
 }
 
 
-class Found(NamedTuple):
+class Found(msgspec.Struct, frozen=True, gc=False):
     """A message as far as one command told of it. ``has_body``: an item BODY[...] came, possibly NIL.
 
     ``whole``: it is BODY[], not a section or a piece of it.
@@ -70,6 +72,9 @@ class Merger:
         self._required = frozenset(item.split("[")[0].removesuffix(".PEEK") for item in items)
         self._held: dict[int, Items] = {}
         self._seen: dict[int, object] = {}
+        self._kept = 0
+        self._lowest, self._highest = MAX_UID + 1, 0
+        self._solid, (self._first, self._last) = len(part.ranges) == 1, part.ranges[0]
 
     def take(self, frames: Sequence[list[Part]]) -> Iterator[Found]:
         """What is complete now; left early, the files of the rest are removed."""
@@ -77,6 +82,9 @@ class Merger:
         try:
             for frame in waiting:
                 found = self._quick(frame) or self._slow(frame)
+                if found is not None:
+                    self._lowest = min(self._lowest, found.listing.uid)
+                    self._highest = max(self._highest, found.listing.uid)
                 if found is not None and (not found.has_body or (found := self._once(found)) is not None):
                     yield found
         finally:
@@ -90,6 +98,10 @@ class Merger:
             found = self._once(_found(uid, items))
             if found is not None:
                 yield found
+
+    def outside(self) -> UidSet:
+        """Asked UIDs below and above all that came; empty when nothing came."""
+        return self._part - UidSet.range(self._lowest, self._highest) if self._highest else UidSet.of(())
 
     def drop(self) -> None:
         """Remove the files of what nobody will read."""
@@ -105,7 +117,7 @@ class Merger:
             return None
         number, flags, date, size, modseq = match.groups()
         uid = int(number)
-        if uid not in self._part:
+        if not (self._solid and self._first <= uid <= self._last) and uid not in self._part:
             return None
         listing = Listing(
             uid,
@@ -143,13 +155,22 @@ class Merger:
         """A second body of the same UID is left out when it is equal and marked when it is not."""
         if not found.has_body:
             return found
-        uid, mark = found.listing.uid, fingerprint(found.body)
-        if self._seen.get(uid, self) == mark:
-            discard([found.body] if isinstance(found.body, Spooled) else [])
+        uid, body = found.listing.uid, found.body
+        first = self._seen.get(uid, self)
+        if first is self:
+            self._seen[uid] = self._mark(body)
+            return found
+        if first in (body, fingerprint(body)):
+            discard([body] if isinstance(body, Spooled) else [])
             return None
-        conflict = uid in self._seen
-        self._seen[uid] = mark
-        return found._replace(conflict=True) if conflict else found
+        return msgspec.structs.replace(found, conflict=True)
+
+    def _mark(self, body: Body) -> object:
+        """Something that tells a second body from the first: the bytes while they are few, else their fingerprint."""
+        if isinstance(body, bytes) and self._kept + len(body) <= _KEEP:
+            self._kept += len(body)
+            return body
+        return fingerprint(body)
 
 
 def items_of(frame: Sequence[Part]) -> Items | None:

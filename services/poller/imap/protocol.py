@@ -14,7 +14,7 @@ from services.poller.imap.classify import going_away
 from services.poller.imap.encode import Argument, LiteralArgument
 from services.poller.imap.errors import ConnectionLost, ImapError, ProtocolViolation, ResponseTooLarge, TlsSecurity
 from services.poller.imap.events import EventLog, numbered
-from services.poller.imap.exchange import Exchange, weight
+from services.poller.imap.exchange import Exchange, response_caps
 from services.poller.imap.framing import Framer, discard
 from services.poller.imap.model import Limits
 from services.poller.imap.responses import Status, status, words
@@ -39,8 +39,7 @@ class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
         self.failure: ImapError | None = None
         self.exchange: Exchange | None = None
         self.received = 0
-        self.item_cap = limits.items
-        self.byte_cap = limits.response
+        self._exists = 0
         self.upgrading = False
         self.closed = asyncio.Event()
         self._paused = False
@@ -64,7 +63,7 @@ class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
             self._refuse_clear_text(began=not self._framer.between)
         except ImapError as error:
             self.fail(error)
-        self._watch.inside = not self._framer.between
+        self._watch.inside(self._framer.unfinished, self.loop.time())
         self.wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -126,7 +125,8 @@ class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
         known = Commands.get(name.split(" ", 1)[0])
         if known is not None and self.state not in known.valid_states:
             raise AssertionError(f"{name} in state {self.state}")
-        exchange = self.exchange = Exchange(name, self.new_tag().encode("ascii"), wants)
+        caps = response_caps(name, self._exists, self.limits)
+        exchange = self.exchange = Exchange(name, self.new_tag().encode("ascii"), wants, *caps)
         self._watch.start(self.loop.time())
         await self._send(exchange, arguments)
         return exchange
@@ -192,9 +192,7 @@ class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
 
     def expect(self, exists: int) -> None:
         """A folder of ``exists`` messages is open: so many responses to one command are no attack."""
-        plausible = min(exists, 20_000_000)
-        self.item_cap = self.limits.items + 2 * plausible
-        self.byte_cap = self.limits.response + 1024 * plausible
+        self._exists = exists
 
     async def something(self) -> None:
         """Wait for the next bytes of whatever kind, without a time-out (IDLE)."""
@@ -221,14 +219,14 @@ class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
 
     # responses
 
-    def _emit(self, parts: list[Part]) -> None:
+    def _emit(self, parts: list[Part], size: int) -> None:
         line = parts[0]
         assert isinstance(line, bytes)
         self._refuse_clear_text(began=True)
         if self.failure is not None:
             discard(parts)
         elif line[:2] == b"* ":
-            self._untagged(line, parts)
+            self._untagged(line, parts, size)
         elif line[:1] == b"+":
             if self.exchange is not None and len(self.exchange.prompts) < 10:
                 self.exchange.prompts.append(line[2:])
@@ -236,26 +234,34 @@ class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
             discard(parts)
             self._tagged(line)
 
-    def _untagged(self, line: bytes, parts: list[Part]) -> None:
+    def _untagged(self, line: bytes, parts: list[Part], size: int) -> None:
         exchange = self.exchange
-        if exchange is not None and b"FETCH" in exchange.wants and line[2:3].isdigit() and b" FETCH (" in line[3:20]:
-            self._queue(exchange, parts)
-            return
+        if exchange is not None:
+            exchange.count(len(line))
+            if exchange.fetches and line[2:3].isdigit() and b" FETCH (" in line[3:20]:
+                self._queue(exchange, parts, size)
+                return
         number, word = numbered(line)
         if word in _STATUSES:
             self._status(line[2:])
         elif word == b"CAPABILITY":
             self.capabilities = set(words(line[13:]))
         if exchange is not None and word in exchange.wants:
-            self._queue(exchange, parts)
+            self._queue(exchange, parts, size)
             return
         if word == b"VANISHED":
             self.events.gone(parts)
         elif number is not None and word in {b"EXISTS", b"EXPUNGE"}:
             self.events.count(number, word)
-        if exchange is not None:
-            exchange.count(parts, self.item_cap, self.byte_cap)
         discard(parts)
+
+    def _queue(self, exchange: Exchange, parts: list[Part], size: int) -> None:
+        exchange.frames.append(parts)
+        exchange.queued += size + 200
+        if exchange.queued > self.limits.queue and not self._paused:
+            self._paused = True
+            self._watch.stop()
+            self.transport.pause_reading()
 
     def _status(self, line: bytes) -> None:
         said = status(line)
@@ -271,15 +277,6 @@ class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
             self.capabilities = set(words(said.argument))
         if said.kind == "BYE" and not (self.exchange is not None and self.exchange.name == "LOGOUT"):
             self.fail(going_away(said))
-
-    def _queue(self, exchange: Exchange, parts: list[Part]) -> None:
-        exchange.frames.append(parts)
-        exchange.queued += weight(parts)
-        exchange.count(parts, self.item_cap, self.byte_cap)
-        if exchange.queued > self.limits.queue and not self._paused:
-            self._paused = True
-            self._watch.stop()
-            self.transport.pause_reading()
 
     def _tagged(self, line: bytes) -> None:
         tag, _, rest = line.partition(b" ")

@@ -37,8 +37,8 @@ def initial_response(mechanism: str, credentials: Credentials, endpoint: Endpoin
 
 
 def terminator(mechanism: str) -> bytes:
-    """What ends the exchange after an error challenge: an empty line, for OAUTHBEARER a single ^A in base64."""
-    return b"AQ==" if mechanism == "OAUTHBEARER" else b""
+    """What ends the exchange after an error challenge: empty for XOAUTH2, ^A for OAUTHBEARER, "*" cancels PLAIN."""
+    return {"OAUTHBEARER": b"AQ==", "XOAUTH2": b""}.get(mechanism, b"*")
 
 
 def challenge_status(text: bytes) -> str:

@@ -82,6 +82,9 @@ async def _authenticate(
     if not at_once and await connection.prompt(exchange) is not None:
         connection.answer(exchange, message)
     challenge = await connection.prompt(exchange)
+    if challenge == b"" and at_once and mechanism == "PLAIN":  # the server did not look at the initial response
+        connection.answer(exchange, message)
+        challenge = await connection.prompt(exchange)
     if challenge is not None:
         connection.answer(exchange, sasl.terminator(mechanism))
     while await connection.frames(exchange):

@@ -4,7 +4,7 @@ import ssl
 from functools import lru_cache
 from pathlib import Path
 
-from services.poller.imap.errors import ImapError, NetworkError, TlsCompatibility, TlsSecurity
+from services.poller.imap.errors import ImapError, NetworkError, OperationTimeout, TlsCompatibility, TlsSecurity
 
 # CPython's list since 3.10, written out because distributions change the default.
 _CIPHERS = "@SECLEVEL=2:ECDH+AESGCM:ECDH+CHACHA20:ECDH+AES:DHE+AES:!aNULL:!eNULL:!aDSS:!SHA1:!AESCCM"
@@ -39,6 +39,8 @@ def failure(error: OSError, host: str, *, legacy: bool) -> ImapError:
         reason = f"the certificate of {host} is not valid: {error.verify_message or 'verification failed'}"
         return TlsSecurity(reason + "; it is never accepted, a private CA needs --ca-file")
     advice = "" if legacy else "; an old server may need the account setting legacy_tls=true (verification stays on)"
+    if isinstance(error, ConnectionAbortedError):  # asyncio's word for its handshake time-out
+        return OperationTimeout(f"{host} did not complete the TLS handshake in time")
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError) or not isinstance(error, ssl.SSLError):
         return NetworkError(f"{host} closed the connection during the TLS handshake{advice}")
     name = error.reason or "TLS error"

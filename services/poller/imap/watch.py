@@ -5,14 +5,14 @@ from collections.abc import Callable
 
 from services.poller.imap.errors import ImapError, OperationTimeout
 
-_SLOW_WINDOWS = 10
+_SLOW_WINDOWS = 3
 
 
 class Watch:
     """Runs while an answer is awaited.
 
-    ``timeout`` seconds without a byte end it; inside a response every window of ``timeout`` seconds must bring
-    ``min_rate`` bytes a second, between responses one window in ten.
+    ``timeout`` seconds without a byte end it. A response that takes ``timeout`` seconds and brings less than
+    ``min_rate`` bytes a second ends it; so do three such windows with whole responses in them (keep-alives).
     """
 
     def __init__(
@@ -27,7 +27,8 @@ class Watch:
         self._window: float | None = None
         self._bytes = 0
         self._slow = 0
-        self.inside = False
+        self._response = 0
+        self._began: float | None = None
 
     def start(self, now: float) -> None:
         """An answer is awaited from now on."""
@@ -48,20 +49,29 @@ class Watch:
             self._window, self._bytes = now, 0
         self._bytes += count
 
+    def inside(self, response: int | None, now: float) -> None:
+        """Which response, by its number, is incomplete now; None between two."""
+        if response is None:
+            self._began = None
+        elif self._began is None or response != self._response:
+            self._response, self._began = response, now
+
     def _tick(self) -> None:
         self._timer = None
         now = self._loop.time()
         if now - self._last >= self._timeout:
             self._dead(OperationTimeout(f"no answer for {self._timeout:g} seconds"))
             return
-        if self._window is not None and now - self._window >= self._timeout and self._too_slow(now - self._window):
+        if self._window is not None and now - self._window >= self._timeout and self._too_slow(now):
             self._dead(OperationTimeout(f"the transfer is slower than {self._min_rate:g} bytes per second"))
             return
         due = self._last if self._window is None else min(self._last, self._window)
         self._timer = self._loop.call_at(due + self._timeout, self._tick)
 
-    def _too_slow(self, seconds: float) -> bool:
-        slow = self._bytes < self._min_rate * seconds
+    def _too_slow(self, now: float) -> bool:
+        assert self._window is not None
+        slow = self._bytes < self._min_rate * (now - self._window)
+        stuck = self._began is not None and self._began <= self._window
         self._slow = self._slow + 1 if slow else 0
-        self._window = None
-        return slow and (self.inside or self._slow >= _SLOW_WINDOWS)
+        self._window, self._bytes = now, 0
+        return slow and (stuck or self._slow >= _SLOW_WINDOWS)

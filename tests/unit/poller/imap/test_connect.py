@@ -189,3 +189,23 @@ async def test_unusable_ca_file(tmp_path):
     for path in (tmp_path / "ca.pem", tmp_path / "missing.pem"):
         with pytest.raises(TlsSecurity, match="CA file"):
             await Session.open(Endpoint("localhost", ca_file=path), QUICK)
+
+
+@pytest.mark.parametrize("tls", ["implicit", "starttls"])
+async def test_handshake_that_never_comes(tls):
+    async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if tls == "starttls":
+            writer.write(b"* OK ready\r\n")
+            tag = (await reader.readline()).split()[0]
+            writer.write(tag + b" OK begin\r\n")
+        await reader.read()
+        writer.transport.abort()
+        done.set()
+
+    done = asyncio.Event()
+    server = await asyncio.start_server(mute, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(OperationTimeout, match="handshake"):
+            await Session.open(Endpoint("localhost", port, tls), QUICK)
+        await done.wait()

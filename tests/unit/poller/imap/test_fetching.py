@@ -227,3 +227,18 @@ async def test_throttled_in_an_ok_is_noted(play):
     async with play(script(on("UID FETCH", says("OK Success [THROTTLED]")))) as (session, _):
         assert await bodies(session) == {}
         assert session.take_events().throttled
+
+
+@pytest.mark.parametrize("newest", [True, False])
+async def test_message_limit_is_only_partly_done(play, newest):
+    def limit(command, reply):
+        if len(reply.untagged) > 3:
+            reply.untagged = reply.untagged[-3:] if newest else reply.untagged[:3]
+            reply.tagged = b"OK [MESSAGELIMIT 3 5] FETCH completed with 3 partial results"
+
+    async with play(script(on("UID FETCH", limit), number=10, capabilities=("IMAP4rev1", "MESSAGELIMIT=3"))) as (
+        session,
+        _,
+    ):
+        assert sorted(x.uid for x in await listed(session, UidSet.range(1, 4294967295))) == list(range(1, 11))
+        assert set(await bodies(session, UidSet.range(1, 10))) == set(range(1, 11))

@@ -208,3 +208,10 @@ async def test_list_answers_with_literals_and_wrong_case(play):
     lines = changes(lambda _chunk: b'* list () "/" {3}\r\nA"B\r\n* LIST () NIL NIL\r\n')
     async with play(Script(hooks=[on("LIST", lines)])) as (session, _):
         assert [f.wire for f in await session.list_folders()] == [b'A"B', b"NIL"]
+
+
+async def test_opened_without_exists_is_not_empty(play):
+    hooks = [on("EXAMINE", changes(lambda chunk: b"" if b"EXISTS" in chunk else chunk))]
+    async with play(Script({b"INBOX": Mailbox(messages(2))}, hooks=hooks)) as (session, _):
+        with pytest.raises(Refused, match="how many"):
+            await session.examine(b"INBOX")

@@ -118,3 +118,21 @@ async def test_cancelled_command_closes(play):
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(session.noop(), 0.05)
         assert not session.alive
+
+
+async def test_keep_alives_are_no_transfer_but_end_some_time(play):
+    def slowly(_command, reply):
+        reply.untagged = [b"* OK Still here\r\n"] * 4 + reply.untagged
+        reply.pace = (17, 0.12)
+
+    limits = Limits(command_timeout=0.3)
+    async with play(script(on("UID FETCH", slowly, times=1), number=1), limits=limits) as (session, _):
+        await session.examine(b"INBOX")
+        assert [x.uid async for x in session.fetch_listing(UidSet.of([1]))] == [1]
+
+    def never(_command, reply):
+        reply.untagged, reply.pace = [b"* OK Still here\r\n"] * 100, (17, 0.1)
+
+    async with play(script(on("UID FETCH", never)), limits=limits) as (session, _):
+        with pytest.raises(OperationTimeout, match="slower"):
+            await bodies(session)

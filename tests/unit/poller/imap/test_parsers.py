@@ -57,7 +57,7 @@ def test_cleaned_text_is_short_and_printable(raw):
 
 def frames(data: bytes, cuts: list[int], limits: Limits) -> list[list[object]]:
     got: list[list[object]] = []
-    framer = Framer(limits, got.append)
+    framer = Framer(limits, lambda parts, _size: got.append(list(parts)))
     edges = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
     try:
         for start, stop in pairwise(edges):
@@ -165,4 +165,5 @@ def test_sequence_sets_cover_everything_once(uids):
         texts.append(text)
         parts |= part
     assert set(parts) == uids
-    assert UidSet.parse(b",".join(texts).decode()) == parts if texts else not uids
+    text = b",".join(texts).decode().replace("*", "4294967295")
+    assert UidSet.parse(text) == parts

@@ -176,3 +176,9 @@ async def test_silent_server_at_sign_in(play):
 
 def test_secret_has_no_text_form():
     assert PASSWORD not in repr(USER)
+
+
+async def test_server_that_overlooks_the_initial_response(play):
+    script = Script(capabilities=PLAIN_IR)
+    script.hooks.append(on("AUTHENTICATE", lambda command, _reply: setattr(command, "arguments", b"PLAIN")))
+    assert (await sign_in(play, script))[0] == "PLAIN"
