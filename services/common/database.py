@@ -11,11 +11,16 @@ from sqlalchemy.exc import DBAPIError
 from services.common.errors import MailweirError, Unavailable
 
 METADATA = MetaData()
-_LOST = ("08", "57P", "53", "40001", "40P01", "55P03", "57014")
+_LOST = ("08", "57P", "53", "55P03", "57014")
+_CONFLICT = ("40001", "40P01")
 
 
 class Refused(MailweirError):
-    """The database refuses the data itself (SQLSTATE class 22 or 23): trying again will not help."""
+    """The database refuses the data itself (SQLSTATE class 22, 23 or 54): trying again will not help."""
+
+
+class Conflicted(Unavailable):
+    """Two transactions stood in each other's way and the server ended this one: the same again at once succeeds."""
 
 
 def engine_for(url: str, *, pool_size: int = 4, statement_timeout_ms: int = 60_000) -> Engine:
@@ -63,8 +68,10 @@ def fault_named() -> Iterator[None]:
 
 def _named(cause: BaseException | None, error: Exception) -> Exception:
     state = getattr(cause, "pgcode", None) or ""
-    if state.startswith(("22", "23")):
+    if state.startswith(("22", "23", "54")):
         return Refused(f"the database refuses the data (SQLSTATE {state})")
+    if state in _CONFLICT:
+        return Conflicted(f"Postgres ended the transaction in favour of another (SQLSTATE {state}); it is tried again")
     if isinstance(cause, psycopg2.OperationalError | psycopg2.InterfaceError) or state.startswith(_LOST):
         return Unavailable(f"Postgres does not answer (SQLSTATE {state or 'none'}); it is tried again")
     return error

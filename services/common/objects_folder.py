@@ -96,6 +96,7 @@ class FolderStore:
     def _target(self, key: str) -> Path:
         target = self._path(key)
         if target.parent not in self._known:
+            self._root.mkdir(parents=True, exist_ok=True, mode=0o700)  # names of files are nobody else's business
             target.parent.mkdir(parents=True, exist_ok=True)
             self._work.mkdir(parents=True, exist_ok=True)
             self._known.add(target.parent)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import StringIO
+from io import BytesIO
 from typing import Any
 
 from services.storer.copying import Row, text_of
@@ -20,9 +20,12 @@ class Stage:
 
 
 def load(cursor: Cursor, stage: Stage, rows: Sequence[Row]) -> None:
-    """Create the staging table once per connection and fill it; it is emptied at the end of the transaction."""
+    """Create the staging table once per connection and fill it; it is emptied at the end of the transaction.
+
+    Raises ``ValueError`` for text that is no Unicode (a lone surrogate).
+    """
     cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS {stage.name} ({stage.columns}) ON COMMIT DELETE ROWS")
-    cursor.copy_expert(f"COPY {stage.name} FROM STDIN", StringIO(text_of(rows)))
+    cursor.copy_expert(f"COPY {stage.name} FROM STDIN", BytesIO(text_of(rows).encode()))
 
 
 def merge(cursor: Cursor, stage: Stage, rows: Sequence[Row]) -> None:
@@ -33,9 +36,9 @@ def merge(cursor: Cursor, stage: Stage, rows: Sequence[Row]) -> None:
 
 
 _EMAIL = """account_id text, content_sha256 text, parser_version text, size bigint, message_id text, in_reply_to text[],
-reference_ids text[], subject text, from_email text, from_name text, recipients text[], addresses jsonb,
-sent_at timestamptz, received_at timestamptz, has_attachment boolean, preview text, body_text text, body_html text,
-headers jsonb, structure jsonb, facts jsonb, defects text[]"""
+reference_ids text[], thread_id bigint, subject text, from_email text, from_name text, recipients text[],
+addresses jsonb, sent_at timestamptz, received_at timestamptz, has_attachment boolean, preview text,
+body_text text, body_html text, headers jsonb, structure jsonb, facts jsonb, defects text[]"""
 _EMAIL_NAMES = tuple(column.split()[0] for column in _EMAIL.split(","))
 _RENEWED = ", ".join(f"{name} = excluded.{name}" for name in (*_EMAIL_NAMES[2:], "search"))
 
@@ -54,9 +57,9 @@ ATTACHMENTS = Stage(
     """account_id text, content_sha256 text, part_path text, sha256 text, size bigint, content_type text, name text,
 safe_name text, disposition text, parent_part text""",
     """INSERT INTO attachments
-(email_id, part_path, sha256, size, content_type, name, safe_name, disposition, parent_part)
-SELECT e.id, s.part_path, s.sha256, s.size, s.content_type, s.name, s.safe_name, s.disposition, s.parent_part
-FROM stage_attachments s JOIN emails e USING (account_id, content_sha256) WHERE e.id = ANY(%s)
+(email_id, account_id, part_path, sha256, size, content_type, name, safe_name, disposition, parent_part)
+SELECT e.id, e.account_id, s.part_path, s.sha256, s.size, s.content_type, s.name, s.safe_name, s.disposition,
+s.parent_part FROM stage_attachments s JOIN emails e USING (account_id, content_sha256) WHERE e.id = ANY(%s)
 ON CONFLICT (email_id, part_path) DO NOTHING""",
 )
 
@@ -98,7 +101,8 @@ uidvalidity bigint, uids text, octets bigint, detail text""",
 DEAD_LETTERS = Stage(
     "stage_dead_letters",
     """topic text, "partition" int, "offset" bigint, service text, error text, reason text, at timestamptz, key bytea,
-value bytea, headers jsonb""",
-    """INSERT INTO dead_letters (topic, "partition", "offset", service, error, reason, at, key, value, headers)
+value bytea, headers jsonb, account_id text, folder_id text, uidvalidity bigint, uid bigint""",
+    """INSERT INTO dead_letters (topic, "partition", "offset", service, error, reason, at, key, value, headers,
+account_id, folder_id, uidvalidity, uid)
 SELECT * FROM stage_dead_letters ON CONFLICT ON CONSTRAINT dead_letters_identity DO NOTHING""",
 )

@@ -1,10 +1,12 @@
 """Events as rows. Pure: what a table gets from an event."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from msgspec.structs import asdict
 
+from services.common import topics
 from services.common.email import Email, EmailAddress, EmailBodyPart, PartFacts
 from services.common.events import (
     AccessAudited,
@@ -17,11 +19,15 @@ from services.common.events import (
 )
 from services.storer.copying import Json, Row
 from services.storer.search import search_text
+from services.storer.threads import cut_id
 
-_LONG_TEXT = 8_000  # B-tree entries are limited to 2,704 octets; a longer Message-ID is noise
+_NUMBER = re.compile(r"[0-9]{1,10}")
+BY_PLACE = {
+    topic.name for topic in (topics.MAIL_FETCHED, topics.MAIL_PARSED, topics.MAIL_ATTACHMENTS, topics.MAIL_FILED)
+}
 
 
-def email_row(event: EmailParsed) -> Row:
+def email_row(event: EmailParsed, thread_id: int | None) -> Row:
     """One row of the staging table of ``emails``; the last value is the text to be searched."""
     email = event.email
     senders = email.from_ or email.sender or ()
@@ -32,9 +38,10 @@ def email_row(event: EmailParsed) -> Row:
         event.contentsha256,
         email.mailweir.parser_version,
         event.size,
-        _short(email.message_id[0]) if email.message_id else None,
+        (cut_id(email.message_id[0]) or None) if email.message_id else None,
         email.in_reply_to or (),
         email.references or (),
+        thread_id,
         email.subject,
         senders[0].email if senders else None,
         senders[0].name if senders else None,
@@ -49,7 +56,7 @@ def email_row(event: EmailParsed) -> Row:
         Json(email.headers),
         Json(email.body_structure),
         Json({**asdict(email.mailweir), "place": None, "derived_text": None}),
-        tuple(dict.fromkeys(defect.code for defect in email.mailweir.defects)),
+        tuple(dict.fromkeys((*(defect.code for defect in email.mailweir.defects), *_repairs(email, text, html)))),
         _searched(email, senders, text or derived),
     )
 
@@ -78,8 +85,11 @@ def _addresses(email: Email) -> dict[str, object]:
     return lists | {"to": email.to, "cc": email.cc, "bcc": email.bcc}
 
 
-def _short(text: str) -> str | None:
-    return text[: _LONG_TEXT // 8] or None
+def _repairs(email: Email, *texts: str | None) -> list[str]:
+    """What a row cannot hold as sent: a text column has no NUL, an index no Message-ID of kilobytes."""
+    codes = ["store.nul-removed"] if any(text and "\x00" in text for text in (email.subject, *texts)) else []
+    own = (email.message_id or ("",))[0]
+    return [*codes, "store.message-id-cut"] if cut_id(own) != own else codes
 
 
 def _instant(text: str | None) -> datetime | None:
@@ -146,4 +156,13 @@ def dead_letter_row(event: DeadLetter) -> Row:
     """One row of the staging table of ``dead_letters``; header values are kept as hexadecimal."""
     headers = Json([[name, value.hex()] for name, value in event.headers])
     coordinates = (event.topic, event.partition, event.offset, event.service)
-    return (*coordinates, event.error, event.reason, event.at, event.key, event.value, headers)
+    why = (event.error, event.reason, event.at)
+    return (*coordinates, *why, event.key, event.value, headers, *_place_of_key(event.topic, event.key))
+
+
+def _place_of_key(topic: str, key: bytes) -> tuple[str | None, str | None, int | None, int | None]:
+    """Account, folder id, UIDVALIDITY and UID, as far as the record's key says them."""
+    account, *rest = key.decode(errors="replace").split("/")
+    if topic in BY_PLACE and len(rest) == 3 and all(_NUMBER.fullmatch(part) for part in rest[1:]):
+        return account, rest[0], int(rest[1]), int(rest[2])
+    return account or None, None, None, None

@@ -3,7 +3,7 @@
 import re
 from itertools import pairwise
 
-TEXT_KEPT = 100_000  # a tsvector holds 1 MB at most; the first 100,000 characters are what a person would search
+TEXT_KEPT = 60_000  # a tsvector holds 1 MB at most, and a CJK character takes 10 to 12 octets of it
 _CJK = (
     "\u2e80-\u30ff\u3130-\u318f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
 )

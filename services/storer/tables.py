@@ -1,4 +1,4 @@
-"""Tables of the storer (design section 9). Revision 0003 of the migrations creates them with ``create_all``'s twin."""
+"""Tables of the storer (design section 9). Revisions 0003 and 0005 of the migrations create them."""
 
 from sqlalchemy import (
     BigInteger,
@@ -10,6 +10,7 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
+    Sequence,
     Table,
     Text,
     UniqueConstraint,
@@ -65,6 +66,18 @@ emails = Table(
     Index("emails_search", "search", postgresql_using="gin"),
     Index("emails_by_date", "account_id", text("received_at DESC")),
     Index("emails_by_message_id", "account_id", "message_id"),
+    Index("emails_by_thread", "thread_id"),
+)
+
+thread_ids = Sequence("thread_ids", metadata=METADATA)
+
+thread_refs = Table(
+    "thread_refs",
+    METADATA,
+    Column("account_id", Text, primary_key=True),
+    Column("message_id", Text, primary_key=True),
+    Column("thread_id", BigInteger, nullable=False),
+    Index("thread_refs_by_thread", "thread_id"),
 )
 
 email_places = Table(
@@ -112,6 +125,7 @@ attachments = Table(
     Column("safe_name", Text, nullable=False),
     Column("disposition", Text),
     Column("parent_part", Text),
+    Column("account_id", Text, nullable=False),
     UniqueConstraint("email_id", "part_path", name="attachments_identity"),
     Index("attachments_by_content", "sha256"),
 )
@@ -181,6 +195,11 @@ dead_letters = Table(
     Column("value", LargeBinary),
     Column("headers", JSONB, nullable=False),
     Column("state", Text, nullable=False, server_default="open"),
+    Column("account_id", Text),
+    Column("folder_id", Text),
+    Column("uidvalidity", BigInteger),
+    Column("uid", BigInteger),
+    Index("dead_letters_by_place", "folder_id", "uidvalidity", "uid"),
     UniqueConstraint("topic", "partition", "offset", "service", name="dead_letters_identity"),
 )
 
@@ -204,6 +223,7 @@ audit_log = Table(
 
 OWNED = (
     emails,
+    thread_refs,
     email_places,
     place_states,
     attachments,

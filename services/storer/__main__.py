@@ -1,0 +1,25 @@
+"""``python -m services.storer``: the storer on Kafka and Postgres."""
+
+import sys
+
+from services.common.database import engine_for
+from services.common.runtime.process import serve
+from services.common.service import Service
+from services.common.settings import Settings, read
+from services.storer import app
+from services.storer.adapters import PostgresWriter
+from services.storer.settings import StorerSettings
+
+
+def make(settings: Settings) -> Service:
+    """The service on the stores that the environment names."""
+    return app.service(read(StorerSettings), app.Ports(PostgresWriter(engine_for(settings.require_database()))))
+
+
+def main() -> None:
+    """Run until told to stop; ends the process with the exit code of the cause."""
+    sys.exit(serve("storer", make))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""Threads in Postgres. Known ids are locked, so that nobody merges a thread that another writer is adding to."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from services.common.events import EmailParsed
+from services.storer.threads import Ref, Threads, join, refs
+
+_KNOWN = """SELECT account_id, message_id, thread_id FROM thread_refs
+JOIN unnest(%s::text[], %s::text[]) AS named (account_id, message_id) USING (account_id, message_id)
+ORDER BY account_id, message_id FOR NO KEY UPDATE OF thread_refs"""
+_ADD = """INSERT INTO thread_refs SELECT * FROM unnest(%s::text[], %s::text[], %s::bigint[])
+ON CONFLICT (account_id, message_id) DO NOTHING"""
+_MERGE = """UPDATE {table} SET thread_id = kept FROM unnest(%s::bigint[], %s::bigint[]) AS merged (lost, kept)
+WHERE {table}.thread_id = lost"""
+
+
+def assign(cursor: Any, events: Sequence[EmailParsed]) -> list[int | None]:
+    """The thread of each event, None for mail that names no id; threads that the events connect are merged."""
+    mails = [refs(event) for event in events]
+    named = sorted({ref for mail in mails for ref in mail})
+    if not named:
+        return [None] * len(events)
+    threads = _joined(cursor, mails, named)
+    return [threads.of[mail[0]] if mail else None for mail in mails]
+
+
+def _joined(cursor: Any, mails: Sequence[list[Ref]], named: Sequence[Ref]) -> Threads:
+    """Another writer may add the same ids meanwhile; then theirs are known at the next look."""
+    while True:
+        cursor.execute(_KNOWN, _columns(named))
+        known = {(account, message_id): thread for account, message_id, thread in cursor.fetchall()}
+        threads = join(mails, known, _new_ids(cursor, len(mails)) if len(known) < len(named) else ())
+        fresh = sorted(threads.fresh)
+        cursor.execute(_ADD, (*_columns(fresh), [threads.of[ref] for ref in fresh]))
+        if cursor.rowcount == len(fresh):
+            break
+    if threads.merged:
+        for table in ("thread_refs", "emails"):
+            cursor.execute(_MERGE.format(table=table), (list(threads.merged), list(threads.merged.values())))
+    return threads
+
+
+def _columns(named: Sequence[Ref]) -> tuple[list[str], list[str]]:
+    return [account for account, _ in named], [message_id for _, message_id in named]
+
+
+def _new_ids(cursor: Any, count: int) -> list[int]:
+    cursor.execute("SELECT nextval('thread_ids') FROM generate_series(1, %s)", (count,))
+    return [row[0] for row in cursor.fetchall()]

@@ -1,0 +1,71 @@
+"""Which messages belong together: by Message-ID, In-Reply-To and References (RFC 5322 section 3.6.4). Pure.
+
+Every id that was seen, as a message's own or as one it refers to, belongs to one thread; a message that names ids
+of two threads makes them one. So replies find each other before their parent arrives, and a late parent
+joins what it started.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from services.common.events import EmailParsed
+
+ID_OCTETS = 1_000  # B-tree entries are limited to 2,704 octets; a longer Message-ID is noise
+Ref = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Threads:
+    """``of``: thread of each id. ``merged``: ceased threads and their successors. ``fresh``: ids not yet known."""
+
+    of: Mapping[Ref, int]
+    merged: Mapping[int, int]
+    fresh: tuple[Ref, ...]
+
+
+def cut_id(message_id: str) -> str:
+    """A Message-ID as it is stored and indexed."""
+    return message_id.encode()[:ID_OCTETS].decode(errors="ignore").replace("\x00", "")
+
+
+def refs(event: EmailParsed) -> list[Ref]:
+    """Own id, root and parent: enough to join a thread, and bounded whatever a sender puts into References."""
+    email = event.email
+    own, replied, references = email.message_id or (), email.in_reply_to or (), email.references or ()
+    named = dict.fromkeys(cut_id(each) for each in (*own[:1], *references[:1], *references[-1:], *replied[:1]))
+    return [(event.place.account, each) for each in named if each]
+
+
+def join(mails: Iterable[list[Ref]], known: Mapping[Ref, int], new_ids: Iterable[int]) -> Threads:
+    """Threads of some mails, given what is ``known`` of their ids; ``new_ids`` gives numbers for new threads."""
+    groups = _groups(mails)
+    supply = iter(new_ids)
+    parents: dict[int, int] = {}
+    chosen: dict[Ref, int] = {}
+    for group in groups:
+        old = {known[ref] for ref in group if ref in known}
+        for thread in old:
+            parents.setdefault(thread, thread)
+        top = min(_top(parents, thread) for thread in old) if old else next(supply)
+        for thread in old:
+            parents[_top(parents, thread)] = top
+        chosen |= dict.fromkeys(group, top)
+    merged = {thread: _top(parents, thread) for thread in parents if _top(parents, thread) != thread}
+    of = {ref: merged.get(thread, thread) for ref, thread in chosen.items()}
+    return Threads(of, merged, tuple(ref for ref in of if ref not in known))
+
+
+def _groups(mails: Iterable[list[Ref]]) -> list[list[Ref]]:
+    """Ids that mails name together, joined over common ids."""
+    group_of: dict[Ref, list[Ref]] = {}
+    for mail in mails:
+        joined = {id(group): group for group in (group_of[ref] for ref in mail if ref in group_of)}.values()
+        whole = list(dict.fromkeys([*mail, *(ref for group in joined for ref in group)]))
+        group_of |= dict.fromkeys(whole, whole)
+    return list({id(group): group for group in group_of.values()}.values())
+
+
+def _top(parents: Mapping[int, int], thread: int) -> int:
+    while parents.get(thread, thread) != thread:
+        thread = parents[thread]
+    return thread

@@ -1,0 +1,69 @@
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, text
+
+from services.common import embedded_postgres, migrations
+from services.common.database import engine_for
+from services.common.events import Event
+from services.common.service import Outcome
+from services.common.topics import Topic
+from services.poller import tables as poller_tables
+from services.storer import app, tables
+from services.storer.adapters import PostgresWriter
+from services.storer.settings import StorerSettings
+
+NAMES = [table.name for table in (*tables.OWNED, poller_tables.folders, poller_tables.folder_ledger)] + ["quarantine"]
+
+
+@pytest.fixture(scope="session")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    home = tmp_path_factory.mktemp("storer-home")
+    yield embedded_postgres.ensure(home)
+    embedded_postgres.stop(home)
+
+
+@pytest.fixture(scope="session")
+def migrated(url: str) -> Iterator[Engine]:
+    migrations.upgrade(url)
+    made = engine_for(url)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def engine(migrated: Engine) -> Engine:
+    with migrated.begin() as connection:
+        connection.execute(text(f"TRUNCATE {', '.join(NAMES)} CASCADE"))
+    return migrated
+
+
+class Storer:
+    """The real service on a real database, called as a runtime calls it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._service = app.service(StorerSettings(), app.Ports(PostgresWriter(engine)))
+
+    async def take(self, topic: Topic, events: Sequence[Event]) -> Sequence[Outcome]:
+        (subscription,) = (each for each in self._service.subscriptions if each.topic == topic)
+        return await subscription.handler(events)
+
+    def rows(self, query: str, **values: Any) -> list[tuple[Any, ...]]:
+        with self.engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(text(query), values)]
+
+    def value(self, query: str, **values: Any) -> Any:
+        ((found,),) = self.rows(query, **values)
+        return found
+
+
+@pytest.fixture
+def storer(engine: Engine) -> Storer:
+    return Storer(engine)
+
+
+@pytest.fixture
+def on_new_engine(url: str) -> Callable[[], Engine]:
+    return lambda: engine_for(url)

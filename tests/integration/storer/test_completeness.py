@@ -1,0 +1,96 @@
+"""The view: listed = stored + pending + quarantined + vanished + missing, from the sets of all stages."""
+
+from datetime import UTC, datetime
+
+from msgspec.structs import replace
+from sqlalchemy import text
+
+from services.common import topics
+from services.common.completeness import ledger, statuses
+from services.common.events import DeadLetter, EmailParsed, ObjectFiled
+from tests.fakes.mail_events import message, parsed, place, with_file
+from tests.integration.storer.conftest import Storer
+
+
+def filed(mail: EmailParsed, kind: str = "message", sha256: str | None = None) -> ObjectFiled:
+    return ObjectFiled(
+        place=mail.place, contentsha256=mail.contentsha256, internaldate=None, size=mail.size, kind=kind,
+        sha256=sha256 or mail.contentsha256, bucket="mailweir", key=f"work/{kind}/{sha256}", objectsize=1,
+        contenttype="message/rfc822",
+    )  # fmt: skip
+
+
+def letter(uid: int, topic: str = "mail.fetched") -> DeadLetter:
+    return DeadLetter(
+        topic=topic, partition=0, offset=uid, service="parser", error="bug.ValueError", reason="the handler raised",
+        at=datetime(2026, 11, 21, tzinfo=UTC), key=place(uid).subject.encode(), value=b"x\x00y",
+        headers=(("ce_id", b"1"),),
+    )  # fmt: skip
+
+
+def listed(storer: Storer, listed_set: str, published: str, vanished: str = "{}") -> None:
+    where = place()
+    values = {"id": where.folderid, "uv": where.uidvalidity, "l": listed_set, "p": published, "v": vanished}
+    with storer.engine.begin() as connection:
+        connection.execute(
+            text("INSERT INTO folders (id, account, wire, name, state, uidvalidity) VALUES (:id, 'work', :w, 'INBOX', "
+                 "'active', :uv)"), {**values, "w": b"INBOX"},
+        )  # fmt: skip
+        connection.execute(
+            text("INSERT INTO folder_ledger (folder_id, epoch, uidvalidity, listed, published, vanished) VALUES "
+                 "(:id, 1, :uv, CAST(:l AS int8multirange), CAST(:p AS int8multirange), CAST(:v AS int8multirange))"),
+            values,
+        )  # fmt: skip
+
+
+def numbers(storer: Storer) -> dict[str, int]:
+    ((status,),) = [account.folders for account in statuses(storer.engine, [("work", "active")])]
+    names = ("listed", "published", "stored", "pending", "quarantined", "vanished", "missing")
+    return {name: getattr(status, name) for name in names}
+
+
+async def test_every_listed_message_is_in_exactly_one_state(storer: Storer) -> None:
+    listed(storer, "{[1,9)}", "{[1,6)}", "{[8,9)}")
+    mails = [(await parsed(message(f"n{uid}").as_bytes(), uid))[0] for uid in (1, 2, 3)]
+    await storer.take(topics.MAIL_PARSED, mails)
+    await storer.take(topics.MAIL_FILED, [filed(mail) for mail in mails[:2]])
+    await storer.take(topics.twin(topics.MAIL_FETCHED), [letter(4)])
+    assert numbers(storer) == {
+        "listed": 8, "published": 5, "stored": 2, "pending": 2, "quarantined": 1, "vanished": 1, "missing": 2,
+    }  # fmt: skip
+    states = {line.uid: line.state for line in ledger(storer.engine)}
+    assert states == {
+        1: "stored", 2: "stored", 3: "pending", 4: "quarantined", 5: "pending", 6: "missing", 7: "missing",
+        8: "vanished",
+    }  # fmt: skip
+
+
+async def test_a_message_is_stored_only_with_all_its_objects(storer: Storer) -> None:
+    listed(storer, "{[1,2)}", "{[1,2)}")
+    mail, (file,) = await parsed(with_file(message(), b"%PDF-1", "a.pdf").as_bytes())
+    await storer.take(topics.MAIL_PARSED, [mail])
+    assert numbers(storer)["pending"] == 1
+    await storer.take(topics.MAIL_FILED, [filed(mail)])
+    assert numbers(storer)["pending"] == 1
+    await storer.take(topics.MAIL_FILED, [filed(mail, "attachment", file.partsha256)])
+    assert (numbers(storer)["pending"], numbers(storer)["stored"]) == (0, 1)
+
+
+async def test_a_dead_letter_is_kept_whole_and_once_and_settled_ones_do_not_count(storer: Storer) -> None:
+    listed(storer, "{[1,2)}", "{[1,2)}")
+    for _ in range(2):
+        await storer.take(topics.twin(topics.MAIL_FETCHED), [letter(1), letter(1)])
+    assert storer.rows("SELECT encode(value, 'hex'), headers, account_id, uid FROM dead_letters") == [
+        ("780079", [["ce_id", "31"]], "work", 1)
+    ]
+    assert numbers(storer)["quarantined"] == 1
+    with storer.engine.begin() as connection:
+        connection.execute(text("UPDATE dead_letters SET state = 'dropped'"))
+    assert (numbers(storer)["quarantined"], numbers(storer)["pending"]) == (0, 1)
+
+
+async def test_a_dead_letter_with_any_key_is_kept(storer: Storer) -> None:
+    keys = (b"", b"\xff/\x00/1/2", b"work", b"a/b/99999999999999999999999/1", b"work/f/x/y", b"a/b/\xc2\xb2/1")
+    letters = [replace(letter(number, "mail.parsed"), key=key) for number, key in enumerate(keys)]
+    assert await storer.take(topics.twin(topics.MAIL_PARSED), letters) == []
+    assert storer.value("SELECT count(*) FROM dead_letters") == len(keys)

@@ -1,0 +1,82 @@
+"""Events about folders and accounts as rows: an event older than the row does not overwrite it."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from services.common import topics
+from services.common.events import (
+    AccountReported,
+    FlagsChanged,
+    FlagSet,
+    FolderGone,
+    FolderRenamed,
+    MessagesReturned,
+    MessagesVanished,
+    SyncReported,
+)
+from services.common.service import Rejected
+from tests.fakes.mail_events import message, parsed, place
+from tests.integration.storer.conftest import Storer
+
+STATES = "SELECT uid, flags, visible FROM email_places ORDER BY uid"
+
+
+def about(sequence: int, **more: Any) -> dict[str, Any]:
+    where = place()
+    folder = {"account": where.account, "folderid": where.folderid, "folder": "INBOX", "wire": "INBOX"}
+    return {**folder, "uidvalidity": where.uidvalidity, "sequence": sequence, **more}
+
+
+def flags(sequence: int, uids: str, *names: str) -> FlagsChanged:
+    return FlagsChanged(**about(sequence), changes=(FlagSet(uids=uids, flags=names),))
+
+
+def report(sequence: int, **numbers: int) -> SyncReported:
+    zero = dict.fromkeys(("listed", "published", "quarantined", "vanished", "missing", "servercount"), 0)
+    moment = datetime(2026, 11, 21, tzinfo=UTC)
+    return SyncReported(**about(sequence), epoch=1, passedat=moment, **(zero | numbers))
+
+
+async def stored(storer: Storer, *uids: int) -> None:
+    events = [(await parsed(message(f"n{uid}").as_bytes(), uid))[0] for uid in uids]
+    await storer.take(topics.MAIL_PARSED, events)
+
+
+async def test_flags_and_visibility_follow_in_order(storer: Storer) -> None:
+    await stored(storer, 1, 2, 3)
+    await storer.take(topics.MAIL_MAILBOX, [flags(5, "1:2", "\\Seen"), MessagesVanished(**about(6), uids="2:3")])
+    await storer.take(topics.MAIL_MAILBOX, [flags(4, "1", "\\Old"), MessagesReturned(**about(7), uids="3")])
+    assert storer.rows(STATES) == [(1, ["\\Seen"], True), (2, ["\\Seen"], False), (3, [], True)]
+
+
+async def test_flags_that_come_before_the_message_are_not_lost(storer: Storer) -> None:
+    await storer.take(topics.MAIL_MAILBOX, [flags(5, "1:2", "\\Seen"), MessagesVanished(**about(6), uids="2")])
+    await stored(storer, 1, 2)
+    assert storer.rows(STATES) == [(1, ["\\Seen"], True), (2, ["\\Seen"], False)]
+    assert storer.value("SELECT count(*) FROM place_states") == 0
+
+
+async def test_too_many_uids_are_refused_as_data(storer: Storer) -> None:
+    (outcome,) = await storer.take(topics.MAIL_MAILBOX, [flags(1, "1:4294967295", "\\Seen")])
+    assert isinstance(outcome, Rejected)
+    assert outcome.error == "refused.data"
+
+
+async def test_the_newest_report_stays(storer: Storer) -> None:
+    await storer.take(topics.MAIL_MAILBOX, [report(2, listed=9), report(1, listed=5)])
+    await storer.take(topics.MAIL_MAILBOX, [FolderRenamed(**about(3, folder="In"), oldfolder="INBOX", oldwire="INBOX")])
+    assert storer.rows("SELECT folder, listed, state FROM email_sync_status") == [("In", 9, "active")]
+    await storer.take(topics.MAIL_MAILBOX, [FolderGone(**about(4, folder="In")), report(3, listed=1)])
+    assert storer.rows("SELECT listed, state FROM email_sync_status") == [(9, "gone")]
+
+
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+async def test_the_newest_account_state_stays(storer: Storer, order: tuple[int, int]) -> None:
+    told = {1: ("backoff", "network"), 2: ("active", "ok")}
+    for sequence in order:
+        state, signin = told[sequence]
+        event = AccountReported(account="work", state=state, signin=signin, sequence=sequence)
+        await storer.take(topics.MAIL_MAILBOX, [event])
+    assert storer.rows("SELECT state, signin FROM account_status") == [("active", "ok")]

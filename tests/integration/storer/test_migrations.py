@@ -1,0 +1,69 @@
+"""Every revision up and down, on data, on a real Postgres; the tables in code are those in the database."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, inspect, text
+
+from services.common import migrations
+from services.common.database import METADATA, engine_for
+from services.poller import tables as _poller
+from services.storer import tables
+
+REVISIONS = ("0004_views", "0003_storer", "0002_poller", "0001_accounts", "base")
+
+
+@pytest.fixture
+def empty(url: str, tmp_path: Path) -> Iterator[str]:
+    """A database of its own on the same server."""
+    name = "m" + tmp_path.name.replace("-", "_").lower()[-40:]
+    admin = engine_for(url)
+    with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(f'CREATE DATABASE "{name}"'))
+    admin.dispose()
+    yield url.replace("/postgres?", f"/{name}?")
+
+
+def test_up_down_and_up_again_keeps_what_each_revision_knows(empty: str) -> None:
+    assert migrations.current(empty) is None
+    migrations.upgrade(empty, "0004_views")
+    engine = engine_for(empty)
+    _put_old_data(engine)
+    assert migrations.upgrade(empty)
+    assert _value(engine, "SELECT account_id FROM attachments") == "work"
+    for revision in REVISIONS:
+        migrations.downgrade(empty, revision)
+    assert inspect(engine).get_table_names() == ["alembic_version"]
+    assert migrations.upgrade(empty)
+    assert not migrations.upgrade(empty)
+    engine.dispose()
+
+
+def test_tables_in_code_and_database_agree(migrated: Engine) -> None:
+    assert _poller.folders.name == "folders"
+    inspector = inspect(migrated)
+    for table in METADATA.sorted_tables:
+        columns = {column["name"]: column["nullable"] for column in inspector.get_columns(table.name)}
+        assert columns == {column.name: bool(column.nullable) for column in table.columns}, table.name
+    for table in tables.OWNED:
+        found = {index["name"] for index in inspector.get_indexes(table.name)}
+        assert {index.name for index in table.indexes} <= found
+
+
+def _put_old_data(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text(
+            "INSERT INTO emails (account_id, content_sha256, parser_version, size, in_reply_to, reference_ids, recipients, "
+            "addresses, has_attachment, preview, headers, structure, facts, defects, search) "
+            "VALUES ('work', 'aa', '1.0.0', 1, '{}', '{}', '{}', '{}', true, '', '[]', '{}', '{}', '{}', '')"
+        ))  # fmt: skip
+        connection.execute(text(
+            "INSERT INTO attachments (email_id, part_path, sha256, size, content_type, safe_name) "
+            "SELECT id, '2', 'bb', 1, 'text/plain', 'a.txt' FROM emails"
+        ))  # fmt: skip
+
+
+def _value(engine: Engine, query: str) -> object:
+    with engine.connect() as connection:
+        return connection.execute(text(query)).scalar()

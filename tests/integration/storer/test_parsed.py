@@ -1,0 +1,112 @@
+"""Parsed mail as rows, on a real Postgres."""
+
+from msgspec.structs import replace
+
+from services.common import topics
+from services.common.email import EmailHeader
+from services.common.events import Event, PlaceRelinked
+from services.common.service import Rejected
+from tests.fakes.mail_events import message, parsed, place, with_file
+from tests.integration.storer.conftest import Storer
+
+COUNTS = "SELECT (SELECT count(*) FROM emails), (SELECT count(*) FROM email_places), (SELECT count(*) FROM attachments)"
+
+
+async def test_a_message_becomes_a_row_with_its_place_and_attachments(storer: Storer) -> None:
+    raw = with_file(message("合同", "请查收附件"), b"%PDF-1", "合同.pdf").as_bytes()
+    mail, _ = await parsed(raw, flags=("\\Seen",))
+    assert await storer.take(topics.MAIL_PARSED, [mail]) == []
+    assert storer.rows("SELECT account_id, subject, from_email, from_name, recipients, body_text FROM emails") == [
+        ("work", "合同", "ada@example.org", "Ada", ["bob@example.com"], "请查收附件\n")
+    ]
+    assert storer.rows("SELECT folder, uid, flags, visible, email_id IS NOT NULL FROM email_places") == [
+        ("INBOX", 1, ["\\Seen"], True, True)
+    ]
+    assert storer.rows("SELECT name, safe_name, size, content_type, account_id FROM attachments") == [
+        ("合同.pdf", "合同.pdf", 6, "application/pdf", "work")
+    ]
+
+
+async def test_repeats_and_copies_make_no_second_row(storer: Storer) -> None:
+    raw = with_file(message(), b"x", "a.pdf").as_bytes()
+    first, _ = await parsed(raw, 1)
+    copy, _ = await parsed(raw, 2)
+    elsewhere, _ = await parsed(raw, 1, folder="Archive")
+    for batch in ([first, copy, first], [first], [elsewhere, copy]):
+        assert await storer.take(topics.MAIL_PARSED, batch) == []
+    assert storer.rows(COUNTS) == [(1, 3, 1)]
+
+
+async def test_the_same_bytes_in_two_accounts_are_two_mails(storer: Storer) -> None:
+    raw = message().as_bytes()
+    for account in ("work", "home"):
+        mail, _ = await parsed(raw, account=account)
+        await storer.take(topics.MAIL_PARSED, [mail])
+    assert storer.rows(COUNTS) == [(2, 2, 0)]
+
+
+async def test_only_a_newer_parser_version_replaces(storer: Storer) -> None:
+    mail, _ = await parsed(with_file(message(), b"x", "a.pdf").as_bytes())
+
+    def by(version: str, subject: str) -> Event:
+        facts = replace(mail.email.mailweir, parser_version=version)
+        return replace(mail, email=replace(mail.email, subject=subject, mailweir=facts))
+
+    for version, subject in (("2.9.0", "first"), ("2.10.0", "newer"), ("2.9.9", "older"), ("2.10.0", "same")):
+        await storer.take(topics.MAIL_PARSED, [by(version, subject)])
+    assert storer.rows("SELECT subject, parser_version FROM emails") == [("newer", "2.10.0")]
+    assert storer.rows(COUNTS) == [(1, 1, 1)]
+
+
+async def test_refused_rows_are_found_by_halving_and_the_rest_is_stored(storer: Storer) -> None:
+    mails = [(await parsed(message(f"number {number}").as_bytes(), number))[0] for number in range(1, 20)]
+    mails[7] = replace(mails[7], place=place(2**63))
+    mails[12] = replace(mails[12], email=replace(mails[12].email, subject="\ud800"))
+    outcomes = await storer.take(topics.MAIL_PARSED, mails)
+    assert all(isinstance(outcome, Rejected) for outcome in outcomes)
+    rejected = [outcome for outcome in outcomes if isinstance(outcome, Rejected)]
+    assert [each.event for each in rejected] == [mails[7], mails[12]]
+    assert {each.error for each in rejected} == {"refused.data"}
+    assert storer.rows(COUNTS) == [(17, 17, 0)]
+
+
+async def test_what_a_row_cannot_hold_is_said(storer: Storer) -> None:
+    mail, _ = await parsed(message().as_bytes())
+    headers = (EmailHeader(name="X", value="a\x00b\\u0000c"),)
+    odd = replace(mail.email, subject="a\x00b", headers=headers, message_id=("合" * 3000,))
+    assert await storer.take(topics.MAIL_PARSED, [replace(mail, email=odd)]) == []
+    ((subject, stored, defects, octets),) = storer.rows(
+        "SELECT subject, headers->0->>'value', defects, octet_length(message_id) FROM emails"
+    )
+    assert (subject, stored, octets) == ("ab", "ab\\u0000c", 999)
+    assert {"store.nul-removed", "store.message-id-cut"} <= set(defects)
+
+
+async def test_hostile_text_survives_copy(storer: Storer) -> None:
+    texts = ["\\N", "\\.", "a\tb\nc\rd", "{\"x\",'y'}", "\\\\N\\t", '"}', "\u2028\x0b\x7f", "😀" * 70]
+    for uid, each in enumerate(texts, 1):
+        mail, _ = await parsed(message().as_bytes(), uid)
+        sender = replace(mail.email.to[0], name=each) if mail.email.to else None
+        odd = replace(mail.email, subject=each, in_reply_to=(each, ""), to=(sender,) if sender else None)
+        assert await storer.take(topics.MAIL_PARSED, [replace(mail, email=odd, contentsha256=f"{uid:064x}")]) == []
+    rows = storer.rows("SELECT subject, in_reply_to, addresses->'to'->0->>'name' FROM emails ORDER BY content_sha256")
+    assert rows == [(each, [each, ""], each) for each in texts]
+
+
+async def test_enormous_texts_are_stored_and_searchable_from_their_start(storer: Storer) -> None:
+    wide = "".join(chr(0x4E00 + number % 20000) for number in range(300_000))
+    mail, _ = await parsed(message("wide", wide).as_bytes())
+    unbroken, _ = await parsed(message("long", "x" * 400_000).as_bytes(), 2)
+    assert await storer.take(topics.MAIL_PARSED, [mail, unbroken]) == []
+    assert storer.value("SELECT count(*) FROM emails WHERE length(body_text) > 290000") == 2
+
+
+async def test_a_relinked_place_finds_content_that_comes_later(storer: Storer) -> None:
+    mail, _ = await parsed(message().as_bytes(), 1)
+    relinked = PlaceRelinked(
+        place=place(9, uidvalidity=5), contentsha256=mail.contentsha256, internaldate=None, size=1, flags=("\\Seen",)
+    )
+    await storer.take(topics.MAIL_MAILBOX, [relinked])
+    assert storer.rows("SELECT uid, email_id FROM email_places") == [(9, None)]
+    await storer.take(topics.MAIL_PARSED, [mail])
+    assert storer.rows("SELECT uid, email_id IS NOT NULL FROM email_places ORDER BY uid") == [(1, True), (9, True)]

@@ -1,0 +1,54 @@
+"""The embedded Postgres as commands use it."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from services.common import embedded_postgres
+from services.common.database import engine_for
+
+
+@pytest.fixture
+def home(tmp_path: Path):  # type: ignore[no-untyped-def]
+    folder = tmp_path / "a home 合"
+    yield folder
+    embedded_postgres.stop(folder)
+
+
+def test_two_commands_at_once_share_one_server(home: Path) -> None:
+    code = f"from services.common.embedded_postgres import *; print(ensure(Path({str(home)!r})))"
+    both = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    urls = {process.communicate(timeout=60)[0] for process in both}
+    assert len(urls) == 1
+    assert urls.pop().startswith("postgresql://")
+
+
+def test_it_is_durable_survives_kill_and_stops_only_when_idle(home: Path) -> None:
+    url = embedded_postgres.ensure(home)
+    engine = engine_for(url)
+    with engine.begin() as connection:
+        assert connection.execute(text("SHOW fsync")).scalar() == "on"
+        assert connection.execute(text("SHOW synchronous_commit")).scalar() == "on"
+        connection.execute(text("CREATE TABLE kept AS SELECT 1 AS n"))
+    assert embedded_postgres.clients(home) == 1
+    assert not embedded_postgres.stop(home, if_idle=True)
+    engine.dispose()
+    os.kill(int((home / "postgres" / "postmaster.pid").read_text().splitlines()[0]), 9)
+    deadline = time.monotonic() + 10
+    while embedded_postgres.clients(home) is not None:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    again = engine_for(embedded_postgres.ensure(home))
+    with again.begin() as connection:
+        assert connection.execute(text("SELECT n FROM kept")).scalar() == 1
+    again.dispose()
+    while embedded_postgres.clients(home):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert embedded_postgres.stop(home, if_idle=True)
+    assert embedded_postgres.clients(home) is None
