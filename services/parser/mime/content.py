@@ -13,7 +13,7 @@ from services.parser.mime import fields, params, words
 from services.parser.mime.fields import Header
 from services.parser.mime.limits import Limits
 
-_TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+")
+_TYPE = re.compile(r"[\w!#$%&'*+.^`{|}~-]+/[\w!#$%&'*+.^`{|}~-]+")
 _SHORT = {"text": "text/plain", "plain": "text/plain", "text/": "text/plain", "html": "text/html"}
 
 
