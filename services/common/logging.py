@@ -7,10 +7,14 @@ pass subjects, bodies or secrets. Control characters are taken out, so that outs
 import json
 import logging
 import sys
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
 MAX_TEXT = 2000
+CHATTY = ("faust", "mode", "aiokafka", "kafka", "urllib3", "asyncio")
+_REMEMBERED = 1000
 FIELDS = ("account", "folder", "place", "event_id", "topic", "partition", "offset", "count", "seconds", "attempt")
 _CONTROL = dict.fromkeys((*range(32), *range(127, 160), 8232, 8233), " ")
 
@@ -60,6 +64,28 @@ class HumanFormatter(logging.Formatter):
         return f"{text} ({context})" if context else text
 
 
+class Seldom(logging.Filter):
+    """Lets each text of a chatty library pass once in ``interval`` seconds: aiokafka repeats some 50 times a second."""
+
+    def __init__(self, interval: float = 10.0, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._interval = interval
+        self._clock = clock
+        self._last: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether this record is logged."""
+        if not record.name.startswith(CHATTY):
+            return True
+        text, now = (record.name, str(record.msg)), self._clock()
+        if now - self._last.get(text, float("-inf")) < self._interval:
+            return False
+        if len(self._last) > _REMEMBERED:
+            self._last.clear()
+        self._last[text] = now
+        return True
+
+
 def _plain(value: object) -> object:
     return value if isinstance(value, int | float) else clean(str(value))
 
@@ -78,7 +104,8 @@ def configure(service: str, level: str = "info", stream: TextIO | None = None) -
     """Send all logs to ``stream`` (default stderr): human lines on a terminal, else JSON. Replaces other handlers."""
     target = stream or sys.stderr
     handler = logging.StreamHandler(target)
+    handler.addFilter(Seldom())
     handler.setFormatter(HumanFormatter(service) if target.isatty() else JsonFormatter(service))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for noisy in ("faust", "mode", "aiokafka", "kafka", "urllib3", "asyncio"):
+    for noisy in CHATTY:
         logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLogger().level))

@@ -38,11 +38,16 @@ class OrderedConsumer(Consumer):
         position = self._positions.get(tp)
         return position.position if position is not None else None
 
+    async def commit_and_end_transactions(self) -> None:
+        """Commit what is acknowledged now: a commit that is under way may be older, and Faust would let it do."""
+        await self.maybe_wait_for_commit_to_finish()
+        await super().commit_and_end_transactions()
+
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Let running batches end and commit them while the partitions are still ours, then give them up."""
         if self.before_revoke is not None:
             await self.before_revoke()
-        await self.commit()
+        await self.commit_and_end_transactions()
         await super().on_partitions_revoked(revoked)
         self._positions.clear()
 

@@ -42,7 +42,9 @@ class KafkaSettings(BaseSettings):
         default=0.005, ge=0, le=1, description="Wait for more records in a batch; more is only delay."
     )
     compression: str = Field(
-        default="lz4", pattern="^(none|gzip|lz4|zstd)$", description="Measured best for mail: lz4."
+        default="zstd",
+        pattern="^(none|gzip|lz4|zstd)$",
+        description="Measured on mail: zstd takes half the CPU of lz4, which aiokafka runs at its level 9.",
     )
     batch_bytes: int = Field(
         default=256 * 1024, ge=16 * 1024, le=900_000, description="Must stay below the topics' 1 MB."

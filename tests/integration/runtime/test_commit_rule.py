@@ -1,0 +1,49 @@
+"""Our consumer on a real broker: whatever is acknowledged in whatever order, the commit never steps over a hole."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from services.common.runtime.kafka import _app
+from services.common.runtime.kafka_consumer import install
+from tests.integration.runtime.lab import READ, Lab
+
+COUNT = 20
+
+
+@pytest.mark.parametrize(
+    ("never", "committed"),
+    [(set(), 20), ({0}, None), ({3}, 3), ({5}, 5), ({10, 12}, 10), ({19}, 19)],
+)
+async def test_the_commit_stays_below_the_lowest_open_record(
+    lab: Lab, tmp_path: Path, never: set[int], committed: int | None
+) -> None:
+    app = _app(f"{lab.prefix}sink", lab.settings.model_copy(update={"commit_interval": 0.2}), tmp_path / "faust")
+    topic = app.topic(f"{lab.prefix}{READ.name}", value_type=bytes, value_serializer="raw", key_serializer="raw")
+    seen: list[int] = []
+
+    async def agent(stream: Any) -> None:
+        async for event in stream.noack().events():
+            seen.append(event.message.offset)
+            if event.message.offset not in never:
+                event.ack()
+
+    app.agent(topic)(agent)
+    install(app)
+    await send_to_one_partition(lab)
+    await app.start()
+    try:
+        await lab.until("all seen", lambda: len(seen) == COUNT)
+        await asyncio.sleep(0.6)
+    finally:
+        await app.stop()
+    assert (await lab.committed() or None) == committed
+
+
+async def send_to_one_partition(lab: Lab) -> None:
+    async with AIOKafkaProducer(bootstrap_servers=lab.bootstrap) as producer:
+        for number in range(COUNT):
+            await producer.send_and_wait(lab.prefix + READ.name, b"%d" % number, partition=0)

@@ -1,0 +1,67 @@
+"""Dependencies and brokers that go away and come back, and workers that share the work."""
+
+import asyncio
+
+from infra.local.cluster import Cluster
+from tests.integration.runtime.lab import Lab
+
+ALL = range(1, 201)
+MANY = range(1, 3001)
+
+
+async def test_a_dependency_that_is_down_turns_health_red_and_loses_nothing(lab: Lab) -> None:
+    await lab.publish(ALL)
+    lab.switch("down")
+    worker = lab.worker(stall_timeout=3)
+    await lab.until("health is red", lambda: lab.health().get("state") == "red" and "sink" in lab.health()["reason"])
+    await asyncio.sleep(5)  # longer than the stall time-out: waiting for a dependency is no stall
+    assert worker.poll() is None
+    assert await lab.committed() == 0
+    lab.release("down")
+    await lab.complete(ALL)
+    await lab.until("health is green", lambda: lab.health()["state"] == "green")
+    assert sorted(lab.seen()) == list(ALL)
+    await lab.stopped(worker)
+
+
+async def test_of_two_workers_one_is_killed_and_the_other_takes_over(lab: Lab) -> None:
+    await lab.publish(MANY)
+    lab.switch("slow", "0.1")
+    first = lab.worker()
+    await lab.until("the first works", lambda: lab.seen_by(first) > 0)
+    second = lab.worker()
+    await lab.until("the second works", lambda: lab.seen_by(second) > 0)
+    second.kill()
+    await lab.until("the first still works", lambda: lab.seen_by(first) > 100)
+    lab.release("slow")
+    await lab.complete(MANY)
+    assert len(lab.seen()) - len(MANY) < 300, "repeats are the batches that were open at the kill"
+    await lab.stopped(first)
+
+
+async def test_a_rebalance_without_a_death_repeats_nothing(lab: Lab) -> None:
+    await lab.publish(MANY)
+    lab.switch("slow", "0.1")
+    first = lab.worker()
+    await lab.until("the first works", lambda: lab.seen_by(first) > 0)
+    second = lab.worker()
+    await lab.until("the second works", lambda: lab.seen_by(second) > 0)
+    await lab.stopped(second)
+    lab.release("slow")
+    await lab.complete(MANY)
+    assert len(lab.seen()) == len(MANY)
+    await lab.stopped(first)
+
+
+async def test_a_broker_that_restarts_under_load_loses_nothing(lab: Lab, components: Cluster) -> None:
+    await lab.publish(MANY)
+    lab.switch("slow", "0.1")
+    worker = lab.worker(request_timeout=10)
+    await lab.until("it works", lambda: len(lab.seen()) > 100)
+    components.kill("kafka")
+    await lab.until("health is red", lambda: lab.health()["state"] == "red")
+    components.start("kafka")
+    lab.release("slow")
+    await lab.complete(MANY)
+    await lab.until("health is green", lambda: lab.health()["state"] == "green")
+    await lab.stopped(worker)

@@ -1,0 +1,57 @@
+"""Records that cannot be used go to the dead-letter topic whole; too many of them stop the service."""
+
+from aiokafka import AIOKafkaProducer
+
+from services.common.contract import Record, decode
+from services.common.events import DeadLetter
+from tests.integration.runtime.lab import READ, WRITTEN, Lab, fetched
+
+POISON = b"\xff\x00 not ours \xfe"
+HEADERS = [("ce_type", b"org.example.unknown.v9"), ("x-odd", b"\xff\xfe"), ("x-odd", b"twice")]
+
+
+async def send_raw(lab: Lab, key: bytes, value: bytes | None) -> None:
+    async with AIOKafkaProducer(bootstrap_servers=lab.bootstrap) as producer:
+        await producer.send_and_wait(lab.prefix + READ.name, value=value, key=key, headers=HEADERS, partition=0)
+
+
+async def test_a_poison_record_becomes_a_dead_letter_and_its_neighbours_pass(lab: Lab) -> None:
+    await lab.publish(range(1, 51))
+    await send_raw(lab, b"odd key", POISON)
+    await send_raw(lab, b"tombstone", None)
+    await lab.publish(range(51, 101))
+    await lab.publish(range(900, 901), body=b"refuse")
+    worker = lab.worker()
+    await lab.until("all at the sink", lambda: set(lab.seen()) == set(range(1, 101)))
+
+    async def all_committed() -> bool:
+        return await lab.committed() == 103
+
+    await lab.until("all committed", all_committed)
+    letters = await lab.records(READ.dead_letters)
+    by_key = {record.key: record for record in letters}
+    refused = fetched(900).place.subject.encode()
+    assert set(by_key) == {b"odd key", b"tombstone", refused}
+    odd = by_key[b"odd key"]
+    assert odd.value == POISON
+    assert list(odd.headers[:3]) == HEADERS
+    added = dict(odd.headers[3:])
+    assert added["dlq_error"] == b"contract.headers" or added["dlq_error"] == b"contract.type"
+    assert (added["dlq_topic"], added["dlq_partition"], added["dlq_service"]) == (READ.name.encode(), b"0", b"sink")
+    assert by_key[b"tombstone"].value is None
+    assert dict(by_key[refused].headers)["dlq_error"] == b"refused.test"
+    assert by_key[refused].value == b"refuse"
+    letter = decode(Record(READ.dead_letters, odd.key, odd.value, tuple(odd.headers)))
+    assert isinstance(letter, DeadLetter)
+    assert (letter.value, list(letter.headers)) == (POISON, HEADERS)
+    await lab.stopped(worker)
+
+
+async def test_too_many_dead_letters_stop_the_service_and_stay_where_they_are(lab: Lab) -> None:
+    await lab.publish(range(1, 201), body=b"refuse")
+    assert await lab.ended(lab.worker(dead_letter_run=30)) == 1
+    assert "DeadLetterLimit" in lab.logs()
+    kept = len(await lab.records(READ.dead_letters))
+    assert kept <= 30
+    assert await lab.committed() == kept, "what became a dead letter is done, the rest waits"
+    assert await lab.records(WRITTEN.name) == []
