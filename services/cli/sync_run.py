@@ -66,14 +66,15 @@ async def _secret(context: Context, name: str, clock: SystemClock, force: bool) 
 def run_watch(context: Context, names: Sequence[str], timeout: float | None) -> None:
     """Retrieve for ever (or for ``timeout`` seconds): the supervisor of the poller, in this process."""
     from services.cli.publishing import publishing
-    from services.poller.supervisor import supervise
+    from services.poller.supervisor import Ports, supervise
 
     async def watch() -> None:
         async with publishing(context) as publisher:
-            ports = (context.accounts, publisher, PostgresLedger(context.engine), PostgresLeases(context.engine))
+            ledger, leases = PostgresLedger(context.engine), PostgresLeases(context.engine)
+            ports = Ports(context.accounts, publisher, ledger, leases, context.store, SystemClock())
             try:
                 async with asyncio.timeout(timeout):
-                    await supervise(*ports, context.store, SystemClock(), only=frozenset(names))
+                    await supervise(ports, only=frozenset(names))
             except TimeoutError:
                 return
 

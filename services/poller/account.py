@@ -5,6 +5,7 @@ One-shot (``sync_once``): ends when nothing is missing, or when ``attempts`` tri
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from pathlib import Path
 
 from msgspec import Struct
@@ -120,7 +121,7 @@ def _wait(work: Work, failure: MailweirError | None, failures: int) -> float | N
 
 
 async def _finish(work: Work, outcomes: list[Outcome]) -> Result:
-    await _say_state(work, "active", "ok")
+    await say_state(work, "active", "ok")
     quarantined = sum(outcome.quarantined for outcome in outcomes)
     text = f"{quarantined} messages are in quarantine; `mailweir ledger` lists them" if quarantined else ""
     return Result(work.account.slug, tuple(outcomes), 3 if quarantined else 0, text, retrieved=work.memory.published)
@@ -129,13 +130,13 @@ async def _finish(work: Work, outcomes: list[Outcome]) -> Result:
 async def _give_up(work: Work, outcomes: list[Outcome], failure: MailweirError | None) -> Result:
     missing = sum(outcome.missing for outcome in outcomes)
     if failure is None:
-        await _say_state(work, "active", "ok")
+        await say_state(work, "active", "ok")
         reasons = next((outcome.record.last_error for outcome in outcomes if outcome.record.last_error), None)
         return Result(work.account.slug, tuple(outcomes), 3, reasons or f"{missing} messages could not be retrieved")
     signin = str(getattr(failure, "state", "unknown"))
     advice = profile(work.account.provider).advise(signin, account=work.account.slug)
     state = "attention" if failure.exit_code in (2, 4) or isinstance(failure, TlsError) else "backoff"
-    await _say_state(work, state, signin, str(failure), advice)
+    await say_state(work, state, signin, str(failure), advice)
     return Result(work.account.slug, tuple(outcomes), _exit_code(failure, outcomes), str(failure), advice)
 
 
@@ -147,7 +148,10 @@ def _exit_code(failure: MailweirError, outcomes: list[Outcome]) -> int:
     return 3 if failure.exit_code == 1 or (lost and outcomes) else failure.exit_code
 
 
-async def _say_state(work: Work, state: str, signin: str, detail: str = "", advice: str = "") -> None:
+async def say_state(
+    work: Work, state: str, signin: str, detail: str = "", advice: str = "", next_try: datetime | None = None
+) -> None:
+    """Publish the state of the account; a way out that is down is no reason to stop."""
     now = work.clock.now()
     ends_at = await asyncio.to_thread(work.ends_at)
     report = AccountReported(
@@ -156,6 +160,7 @@ async def _say_state(work: Work, state: str, signin: str, detail: str = "", advi
         signin=signin,  # type: ignore[arg-type]
         detail=detail[:300],
         advice=advice or warning(work.account, ends_at, now),
+        nexttry=next_try,
         expiresat=ends_at,
         sequence=next_sequence(0, now),
     )

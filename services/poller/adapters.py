@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, text
 
 from services.common.database import transaction
-from services.common.errors import MailweirError
+from services.common.errors import Incomplete
 from services.poller.domain.state import FolderRecord, Ledger, Quarantined
 from services.poller.domain.uidset import UidSet
 
@@ -70,7 +70,7 @@ _ACQUIRE = text(
 SAMPLES = 20
 
 
-class LeaseLost(MailweirError):
+class LeaseLost(Incomplete):
     """Another process works on this account now; this one must stop at once."""
 
 

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from services.common.clock import Clock
-from services.common.errors import Incomplete
-from services.poller.adapters import PostgresLeases, PostgresLedger
+from services.common.errors import Incomplete, Unavailable
+from services.poller.adapters import LeaseLost, PostgresLeases, PostgresLedger
 
 SECONDS = 60.0
 RENEWED_EVERY = 15.0
@@ -29,11 +29,18 @@ async def leased(
     Raises:
         Incomplete: another living process holds the account.
     """
-    me = owner()
+    me, working = owner(), asyncio.current_task()
+    assert working is not None
     token = await asyncio.to_thread(_take, leases, account, me, clock)
-    renewing = asyncio.create_task(_renew(leases, account, me, clock))
+    renewing = asyncio.create_task(_renew(leases, account, me, token, clock))
+    renewing.add_done_callback(lambda done: None if done.cancelled() else working.cancel())
     try:
         yield ledger.fenced(account, token)
+    except asyncio.CancelledError:
+        if not renewing.done():
+            raise
+        working.uncancel()
+        raise LeaseLost(f"another process works on account {account} now; this one stops") from None
     finally:
         renewing.cancel()
         await asyncio.to_thread(leases.release, account, me)
@@ -52,10 +59,18 @@ def _take(leases: PostgresLeases, account: str, me: str, clock: Clock) -> int:
     return token
 
 
-async def _renew(leases: PostgresLeases, account: str, me: str, clock: Clock) -> None:
-    while True:
+async def _renew(leases: PostgresLeases, account: str, me: str, token: int, clock: Clock) -> None:
+    """Renew until the lease is lost: taken over, or not renewed for as long as it lasts."""
+    renewed = clock.monotonic()
+    while clock.monotonic() - renewed < SECONDS:
         await clock.sleep(RENEWED_EVERY)
-        await asyncio.to_thread(leases.acquire, account, me, clock.now(), SECONDS)
+        try:
+            held = await asyncio.to_thread(leases.acquire, account, me, clock.now(), SECONDS)
+        except Unavailable:
+            continue
+        if held != token:
+            return
+        renewed = clock.monotonic()
 
 
 def _is_dead(holder: str) -> bool:

@@ -30,6 +30,7 @@ from services.poller.imap.session import Session
 from services.poller.work import Work, next_sequence
 
 MAX_ROUNDS = 3
+FLAGS_EVERY = 900.0
 
 
 class Outcome(Struct, frozen=True):
@@ -42,8 +43,12 @@ class Outcome(Struct, frozen=True):
     missing: int
 
 
-async def run(work: Work, session: Session, record: FolderRecord) -> Outcome:
-    """One complete pass. Raises ImapError and Unavailable; what was done until then is kept."""
+async def run(work: Work, session: Session, record: FolderRecord, *, thorough: bool = True) -> Outcome:
+    """One complete pass. Raises ImapError and Unavailable; what was done until then is kept.
+
+    ``thorough`` False: the counters of a server without CONDSTORE are believed for a while, too (between two thorough
+    passes of a folder that is watched): equal EXISTS and UIDNEXT exclude additions and deletions, though not flags.
+    """
     opened = await _open(session, record)
     if record.uidvalidity is None:
         record = await introduce(work, replace(record, uidvalidity=opened.uidvalidity or 0))
@@ -52,7 +57,9 @@ async def run(work: Work, session: Session, record: FolderRecord) -> Outcome:
     await work.say(work.audit("examine", record=record))
     ledger = await asyncio.to_thread(work.ledger.ledger, record.id, record.epoch, record.uidvalidity or 0)
     quarantined = await _quarantined(work, record)
-    if _nothing_new(work, record, ledger, opened, quarantined):
+    if _nothing_new(work, record, ledger, opened, quarantined, thorough=thorough):
+        if not thorough:
+            return _outcome(record, ledger, quarantined)
         return await _report(work, session, replace(record, last_error=None), ledger)
     try:
         error = await _rounds(work, session, record, ledger, opened)
@@ -87,13 +94,20 @@ async def _quarantined(work: Work, record: FolderRecord) -> UidSet:
     return UidSet.of(entry.uid for entry in entries if entry.next_try is None or entry.next_try > now)
 
 
-def _nothing_new(work: Work, record: FolderRecord, ledger: Ledger, opened: Opened, quarantined: UidSet) -> bool:
+def _nothing_new(
+    work: Work, record: FolderRecord, ledger: Ledger, opened: Opened, quarantined: UidSet, *, thorough: bool
+) -> bool:
     """The quick exit: all counters stand still, nothing is missing, and the last full look is recent (RFC 7162)."""
-    if opened.highestmodseq is None or opened.nomodseq or record.full_pass_at is None or ledger.invisible:
+    if record.full_pass_at is None or ledger.invisible or ledger.missing(quarantined):
         return False
     still = (record.uidnext_done, record.modseq_done, record.server_count)
-    recent = work.clock.now() - record.full_pass_at < timedelta(seconds=work.account.settings.full_pass_interval)
-    return still == (opened.uidnext, opened.highestmodseq, opened.exists) and recent and not ledger.missing(quarantined)
+    if still != (opened.uidnext, opened.highestmodseq, opened.exists) or opened.uidnext is None:
+        return False
+    counted = opened.highestmodseq is not None and not opened.nomodseq
+    believed = work.account.settings.full_pass_interval
+    if not counted:
+        believed = 0.0 if thorough else min(believed, FLAGS_EVERY)
+    return work.clock.now() - record.full_pass_at < timedelta(seconds=believed)
 
 
 async def _rounds(work: Work, session: Session, record: FolderRecord, ledger: Ledger, opened: Opened) -> str | None:
@@ -201,4 +215,9 @@ async def _report(work: Work, session: Session, record: FolderRecord, ledger: Le
         lasterror=record.last_error,
     )
     await work.say(report)
-    return Outcome(record, report.listed, report.published, report.quarantined, report.missing)
+    return _outcome(record, ledger, barred)
+
+
+def _outcome(record: FolderRecord, ledger: Ledger, barred: UidSet) -> Outcome:
+    missing = len(ledger.missing(barred))
+    return Outcome(record, len(ledger.listed), len(ledger.published), len(barred), missing)

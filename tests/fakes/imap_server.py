@@ -172,6 +172,8 @@ async def _idle(talk: Talk, command: Command) -> None:
     known = len(talk.state.opened.messages) if talk.state.opened else 0
     reply = await _hooked(talk, command, Reply([b"+ idling\r\n"], b""))
     await _send(talk, reply, command.tag)
+    if reply.tagged:
+        return
     done = asyncio.ensure_future(_read(talk))
     while not done.done():
         await asyncio.wait({done}, timeout=0.01)

@@ -11,7 +11,6 @@ from tests.fakes.imap_model import (
     Reply,
     Script,
     adds,
-    changes,
     closes,
     messages,
     on,

@@ -1,0 +1,58 @@
+"""Wiring of the poller: accounts and ledger in Postgres, messages to the object store and to Kafka.
+
+Entry points: ``supervise`` (all accounts, for ever), ``watching.watch`` (one account, for ever), ``account.sync_once``
+(one account, until nothing is missing). All run ``passes.run`` on each folder of a signed-in session:
+
+    connect ──▶ folders.refresh ──▶ passes.run ──▶ enumerate ──▶ bodies.fetch ──▶ handlers.deliver ──▶ ledger
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from services.common.accounts import open_accounts
+from services.common.clock import SystemClock
+from services.common.database import engine_for
+from services.common.health import Health
+from services.common.runtime.kafka_settings import KafkaSettings
+from services.common.runtime.producer import KafkaPublisher
+from services.common.settings import Settings, read
+from services.common.stores import open_store
+from services.poller.adapters import PostgresLeases, PostgresLedger
+from services.poller.settings import PollerSettings
+from services.poller.supervisor import Ports, supervising
+
+_BEAT = 0.5
+
+
+async def run(settings: Settings, health: Health, stop: asyncio.Event) -> None:
+    """Retrieve for all accounts until ``stop`` is set."""
+    own = read(PollerSettings)
+    async with _ports(settings, own) as ports, supervising(ports, own.only) as supervisor:
+        while not stop.is_set() and not supervisor.done():
+            health.beat()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), _BEAT)
+        if supervisor.done():
+            supervisor.result()
+
+
+@asynccontextmanager
+async def _ports(settings: Settings, own: PollerSettings) -> AsyncIterator[Ports]:
+    settings.require_kafka()
+    engine = engine_for(settings.require_database(), pool_size=8)
+    publisher = KafkaPublisher(read(KafkaSettings), "poller")
+    try:
+        yield Ports(
+            accounts=open_accounts(engine, settings.home_path),
+            publisher=publisher,
+            ledger=PostgresLedger(engine),
+            leases=PostgresLeases(engine),
+            store=open_store(settings),
+            clock=SystemClock(),
+            spool=own.spool,
+        )
+    finally:
+        await publisher.stop()
+        engine.dispose()

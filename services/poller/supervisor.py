@@ -1,0 +1,131 @@
+"""One task per account. One account's trouble never touches another; changes by an owner count within two seconds."""
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from services.common.accounts import Account, AccountStore
+from services.common.clock import Clock
+from services.common.errors import Incomplete, MailweirError, Unavailable
+from services.common.expiry import expires_at
+from services.common.oauth_tokens import sign_in_secret
+from services.common.objects import ObjectStore
+from services.common.secret import Secret
+from services.common.service import Publisher
+from services.poller.adapters import PostgresLeases, PostgresLedger
+from services.poller.lease import leased
+from services.poller.watching import Watch, watch
+from services.poller.work import Work
+
+log = logging.getLogger(__name__)
+LOOK_EVERY = 1.0
+LEASE_PAUSE = 5.0
+STOP_SECONDS = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What the poller needs from outside."""
+
+    accounts: AccountStore
+    publisher: Publisher
+    ledger: PostgresLedger
+    leases: PostgresLeases
+    store: ObjectStore
+    clock: Clock
+    spool: Path | None = None
+
+
+@dataclass(slots=True)
+class Tasks:
+    """Running accounts: the version that each task was started with."""
+
+    running: dict[str, tuple[int, asyncio.Task[None]]] = field(default_factory=dict)
+
+
+async def supervise(ports: Ports, only: frozenset[str] = frozenset()) -> None:
+    """Work on all active accounts (or ``only`` those named) until cancelled; then stop all within five seconds."""
+    tasks, seen = Tasks(), -1
+    try:
+        while True:
+            try:
+                marker = await asyncio.to_thread(ports.accounts.marker)
+                if marker != seen:
+                    await _follow(ports, tasks, only)
+                seen = marker
+            except Unavailable as error:
+                log.warning("accounts cannot be read: %s", error)
+            await ports.clock.sleep(LOOK_EVERY)
+    finally:
+        await _stop([task for _, task in tasks.running.values()])
+
+
+async def _follow(ports: Ports, tasks: Tasks, only: frozenset[str]) -> None:
+    """Start, stop and restart tasks so that they fit the accounts. A task that ended waits for a change."""
+    accounts = await asyncio.to_thread(ports.accounts.list)
+    wanted = {each.slug: each for each in accounts if each.state == "active" and (not only or each.slug in only)}
+    changed = [
+        slug for slug, (version, _) in tasks.running.items() if slug not in wanted or wanted[slug].version != version
+    ]
+    await _stop([tasks.running.pop(slug)[1] for slug in changed])
+    for slug, account in wanted.items():
+        if slug not in tasks.running:
+            tasks.running[slug] = (account.version, asyncio.create_task(_account(ports, account), name=slug))
+
+
+async def _stop(stopping: list[asyncio.Task[None]]) -> None:
+    for task in stopping:
+        task.cancel()
+    if stopping:
+        await asyncio.wait(stopping, timeout=STOP_SECONDS)
+
+
+async def _account(ports: Ports, account: Account) -> None:
+    """Work on one account while its lease is ours; a bug in it is logged and tried again, the others go on."""
+    pause = LEASE_PAUSE
+    while True:
+        try:
+            async with leased(ports.leases, ports.ledger, account.slug, ports.clock) as fenced:
+                await watch(_watch(ports, account, fenced))
+                return
+        except Incomplete as error:
+            log.info("account %s waits: %s", account.slug, error)
+        except MailweirError as error:
+            log.warning("account %s: %s", account.slug, error)
+        except Exception:
+            log.exception("account %s: unexpected failure", account.slug)
+            pause = min(pause * 2, 900.0)
+        await ports.clock.sleep(pause)
+
+
+def _watch(ports: Ports, account: Account, ledger: PostgresLedger) -> Watch:
+    async def secret_of(force: bool) -> tuple[Secret | None, bool]:
+        return await sign_in_secret(account, ports.accounts, ports.clock, force)
+
+    work = Work(
+        account=account,
+        publisher=ports.publisher,
+        ledger=ledger,
+        store=ports.store,
+        clock=ports.clock,
+        chance=random.random,
+        ends_at=lambda: expires_at(account, ports.accounts),
+    )
+    return Watch(work, secret_of, ports.spool)
+
+
+@asynccontextmanager
+async def supervising(ports: Ports, only: frozenset[str] = frozenset()) -> AsyncIterator[asyncio.Task[None]]:
+    """The supervisor as a task beside a block; leaving the block stops it."""
+    task = asyncio.create_task(supervise(ports, only))
+    try:
+        yield task
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task

@@ -1,0 +1,184 @@
+"""One account, for ever: a kept connection, IDLE as a hint, polling beside it, and a try again after each failure."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from services.common.clock import Clock
+from services.common.errors import ConfigurationError, MailweirError, Unavailable
+from services.common.oauth_tokens import ClientRefused, ConsentNeeded, TokenDelayed, TokenError
+from services.common.providers import profile
+from services.poller import folders, passes
+from services.poller.account import say_state
+from services.poller.connect import SecretSource, connect
+from services.poller.domain.retrying import Decision, Failures, Kind, Pace, decide
+from services.poller.domain.schedule import asked_wait
+from services.poller.domain.state import FolderRecord
+from services.poller.imap.errors import (
+    AmbiguousRefusal,
+    CommandRejected,
+    CredentialRefused,
+    ImapError,
+    NetworkError,
+    QuotaExceeded,
+    Refused,
+    SignInError,
+    Throttled,
+    TlsError,
+)
+from services.poller.imap.session import Session
+from services.poller.work import Work
+
+TOKEN_LIFE = 3000.0
+INBOX = b"INBOX"
+FAILURES = (ImapError, TokenError, Unavailable, ConfigurationError)
+
+
+@dataclass(slots=True)
+class Watch:
+    """What one account's task remembers between connections."""
+
+    work: Work
+    secret_of: SecretSource
+    spool: Path | None = None
+    failures: Failures = field(default_factory=Failures)
+    signed_in_at: float | None = None
+    no_idle: bool = False
+    said: str = ""
+
+
+async def watch(watched: Watch) -> None:
+    """Retrieve until cancelled. Returns only when nothing but the owner can help; bugs and a lost lease pass."""
+    while True:
+        before = watched.work.memory.progress
+        try:
+            await _connection(watched)
+            watched.failures = Failures()
+        except FAILURES as error:
+            if watched.work.memory.progress > before:
+                watched.failures = Failures()
+            decision = _decide(watched, error)
+            watched.failures = decision.failures
+            await _tell(watched, error, decision)
+            if decision.wait is None:
+                return
+            await watched.work.clock.sleep(decision.wait)
+
+
+async def _connection(watched: Watch) -> None:
+    """One connection, until it is time for another one (a token ends) or it fails."""
+    work = watched.work
+    await _login_pause(watched, work.clock)
+    session = await connect(work, watched.secret_of, watched.spool)
+    try:
+        records = await folders.refresh(work, session)
+        unfinished = await _pass(work, session, records, thorough=True)
+        await _well(watched)
+        await _stay(watched, session, records, 0.0 if unfinished and watched.failures != Failures() else _life(work))
+    finally:
+        await session.logout()
+
+
+async def _login_pause(watched: Watch, clock: Clock) -> None:
+    """At least ``login_min_interval`` between two sign-ins: frequent ones are what providers punish."""
+    since = None if watched.signed_in_at is None else clock.monotonic() - watched.signed_in_at
+    if since is not None and since < watched.work.account.settings.login_min_interval:
+        await clock.sleep(watched.work.account.settings.login_min_interval - since)
+    watched.signed_in_at = clock.monotonic()
+
+
+def _life(work: Work) -> float:
+    """Seconds after which the connection is replaced: before a provider ends the session of a token."""
+    token = work.account.auth in {"xoauth2", "oauthbearer"} or profile(work.account.provider).secret == "oauth"  # noqa: S105
+    return TOKEN_LIFE if token else float("inf")
+
+
+async def _stay(watched: Watch, session: Session, records: list[FolderRecord], life: float) -> None:
+    work, clock = watched.work, watched.work.clock
+    end, listed = clock.monotonic() + life, clock.monotonic()
+    while clock.monotonic() < end:
+        inbox = [record for record in records if record.wire.upper() == INBOX]
+        if await _news(watched, session, inbox):
+            await _pass(work, session, inbox)
+            continue
+        if clock.monotonic() - listed >= work.account.settings.list_interval:
+            records, listed = await folders.refresh(work, session), clock.monotonic()
+        await _pass(work, session, records)
+
+
+async def _pass(work: Work, session: Session, records: Sequence[FolderRecord], *, thorough: bool = False) -> bool:
+    """Pass over folders; one that is refused costs itself only. Whether something is left to do."""
+    unfinished = False
+    known = {record.id: record for record in await asyncio.to_thread(work.ledger.folders, work.account.slug)}
+    for record in records:
+        try:
+            outcome = await passes.run(work, session, known.get(record.id, record), thorough=thorough)
+        except (Refused, CommandRejected) as error:
+            if not error.usable:
+                raise
+            unfinished = True
+        else:
+            unfinished = unfinished or outcome.missing > 0
+    return unfinished
+
+
+async def _news(watched: Watch, session: Session, inbox: list[FolderRecord]) -> bool:
+    """Wait until INBOX says something, or until it is time to poll."""
+    settings = watched.work.account.settings
+    if watched.no_idle or not inbox or not session.has("IDLE"):
+        await watched.work.clock.sleep(settings.poll_interval)
+        await session.noop()
+        return False
+    opened = await session.examine(inbox[0].wire)
+    known = await asyncio.to_thread(watched.work.ledger.folders, watched.work.account.slug)
+    count = next((record.server_count for record in known if record.id == inbox[0].id), None)
+    if opened.exists != count:
+        return True
+    try:
+        return (await session.idle(min(settings.poll_interval, settings.idle_refresh))).mailbox_changed
+    except (CommandRejected, Refused):
+        watched.no_idle = True
+        return False
+
+
+def _decide(watched: Watch, error: MailweirError) -> Decision:
+    settings = watched.work.account.settings
+    pace = Pace(base=settings.backoff_base, longest=settings.backoff_max, most_signins=settings.max_signin_failures)
+    asked = 0.0
+    if isinstance(error, Throttled):
+        asked = asked_wait(error.wait, error.detail, settings.backoff_base)
+    elif isinstance(error, TokenDelayed):
+        asked = error.wait or 0.0
+    return decide(watched.failures, kind_of(error), pace, asked, watched.work.chance())
+
+
+def kind_of(error: MailweirError) -> Kind:
+    """Which counter a failure belongs to."""
+    if isinstance(error, AmbiguousRefusal):
+        return "ambiguous"
+    if isinstance(error, CredentialRefused):
+        return "credential"
+    if isinstance(error, SignInError | TlsError | ConfigurationError | ConsentNeeded | ClientRefused):
+        return "person"
+    if isinstance(error, QuotaExceeded):
+        return "quota"
+    return "network" if isinstance(error, NetworkError) else "busy"
+
+
+async def _tell(watched: Watch, error: MailweirError, decision: Decision) -> None:
+    work = watched.work
+    signin = str(getattr(error, "state", "unknown"))
+    advice = profile(work.account.provider).advise(signin, account=work.account.slug)
+    next_try = None if decision.wait is None else work.clock.now() + timedelta(seconds=decision.wait)
+    state = "attention" if decision.attention or decision.wait is None else "backoff"
+    watched.said = state
+    await say_state(work, state, signin, str(error), advice, next_try)
+
+
+async def _well(watched: Watch) -> None:
+    """Say once that the account is well again."""
+    if watched.said != "active":
+        watched.said = "active"
+        await say_state(watched.work, "active", "ok")

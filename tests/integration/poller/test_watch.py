@@ -1,0 +1,172 @@
+"""Scenario 15 and supervision: IDLE as a hint, polling, changes by the owner, leases, a clean stop."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from sqlalchemy import text
+
+from services.common.account_fields import Account
+from services.common.accounts import open_accounts
+from services.common.clock import SystemClock
+from services.common.errors import Incomplete
+from services.common.events import AccountReported, FolderCreated
+from services.common.objects_folder import FolderStore
+from services.common.secret import Secret
+from services.poller.adapters import LeaseLost, PostgresLeases, PostgresLedger
+from services.poller.domain.state import FolderRecord
+from services.poller.lease import leased
+from services.poller.supervisor import Ports, supervising
+from tests.fakes.imap_model import PASSWORD, Mailbox, Script, adds, closes, messages, on, sample, says
+from tests.integration.poller.conftest import QUICK, Play, inbox
+
+IDLE = ("IMAP4rev1", "IDLE")
+
+
+async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Poll with a deadline."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        await asyncio.sleep(0.01)
+
+
+@contextlib.asynccontextmanager
+async def watched(p: Play, *, secret: str = PASSWORD, **settings: object) -> AsyncIterator[Ports]:
+    accounts = open_accounts(p.engine, p.folder / "home", {})
+    given = {**QUICK, **p.settings, **settings}
+    account = Account(
+        slug=p.slug,
+        host="localhost",
+        port=p.server.port,
+        user="user@example.com",
+        ca_file=str(p.server.ca_file),
+        given=given,
+    )
+    accounts.add(account, ("password", Secret(secret)))
+    ledger, leases = PostgresLedger(p.engine), PostgresLeases(p.engine)
+    ports = Ports(accounts, p.recorder, ledger, leases, FolderStore(p.folder), SystemClock())
+    async with supervising(ports, frozenset([p.slug])):
+        yield ports
+
+
+@pytest.fixture(autouse=True)
+def no_accounts(database):
+    with database.begin() as connection:
+        for table in ("account_secrets", "account_keys", "accounts"):
+            connection.execute(text(f"DELETE FROM {table}"))
+
+
+async def test_idle_tells_of_new_mail_at_once(play):
+    script = Script({b"INBOX": Mailbox(messages(5))}, capabilities=IDLE)
+    async with play(script, poll_interval=60) as p, watched(p):
+        await until(lambda: p.server.counts["IDLE"] > 0)
+        inbox(script).deliver(sample(50))
+        started = time.monotonic()
+        await until(lambda: len(p.stored) == 6)
+        assert time.monotonic() - started < 1
+        assert p.complete()
+        assert p.server.connections == 1
+
+
+@pytest.mark.parametrize("capabilities", [IDLE, ("IMAP4rev1",)])
+async def test_other_folders_are_polled_on_the_kept_connection(play, capabilities):
+    script = Script(
+        {b"INBOX": Mailbox(messages(1)), b"Work": Mailbox(messages(1), uidvalidity=3)}, capabilities=capabilities
+    )
+    async with play(script, poll_interval=0.1) as p, watched(p):
+        await until(lambda: len(p.stored) == 2)
+        script.mailboxes[b"Work"].deliver(sample(9))
+        await until(lambda: len(p.stored) == 3)
+        assert p.server.connections == 1
+        assert p.complete()
+
+
+@pytest.mark.parametrize(
+    "hook",
+    [
+        on("IDLE", says("BAD no idle"), times=1),
+        on("IDLE", says("NO not now"), times=1),
+        on("IDLE", closes("* BYE idle too long"), times=2),
+        on("IDLE", adds("* 7 EXISTS", first=False), times=1),
+        on("DONE", closes(), times=1),
+    ],
+)
+async def test_idle_that_goes_wrong(play, hook):
+    script = Script({b"INBOX": Mailbox(messages(5))}, capabilities=IDLE, hooks=[hook])
+    async with play(script, poll_interval=0.2) as p, watched(p):
+        await until(lambda: p.server.counts["IDLE"] > 0)
+        inbox(script).deliver(sample(50))
+        await until(lambda: len(p.stored) == 6)
+        assert p.complete()
+
+
+async def test_a_lost_connection_is_replaced(play):
+    script = Script({b"INBOX": Mailbox(messages(5))})
+    script.hooks.append(on("NOOP", closes("* BYE session expired"), times=1))
+    async with play(script, poll_interval=0.1) as p, watched(p):
+        await until(lambda: p.server.connections == 2)
+        inbox(script).deliver(sample(50))
+        await until(lambda: len(p.stored) == 6)
+
+
+async def test_new_folder_is_found(play):
+    script = Script({b"INBOX": Mailbox(messages(1))})
+    async with play(script, poll_interval=0.1, list_interval=0.1) as p, watched(p):
+        await until(lambda: len(p.stored) == 1)
+        script.mailboxes[b"Later"] = Mailbox(messages(2), uidvalidity=9)
+        await until(lambda: len(p.stored) == 3)
+        assert {event.folder for event in p.recorder.of(FolderCreated)} == {"INBOX", "Later"}
+
+
+async def test_a_changed_secret_counts_within_two_seconds(play):
+    script = Script({b"INBOX": Mailbox(messages(2))})
+    async with play(script, poll_interval=0.1) as p, watched(p, secret="wrong", backoff_base=5) as ports:
+        await until(lambda: any(e.signin == "credential" for e in p.recorder.of(AccountReported)))
+        assert p.recorder.of(AccountReported)[-1].state == "attention"
+        started = time.monotonic()
+        await asyncio.to_thread(ports.accounts.put_secret, p.slug, "password", Secret(PASSWORD))
+        await until(lambda: len(p.stored) == 2)
+        assert time.monotonic() - started < 3
+        assert len(p.server.commands("LOGIN")) == 2
+
+
+async def test_paused_account_stops_within_two_seconds(play):
+    script = Script({b"INBOX": Mailbox(messages(2))})
+    async with play(script, poll_interval=0.1) as p, watched(p) as ports:
+        await until(lambda: len(p.stored) == 2)
+        await asyncio.to_thread(ports.accounts.set_state, p.slug, "paused")
+        await until(lambda: p.server.open_now == 0, 3)
+
+
+async def test_stops_cleanly_in_the_middle_of_a_fetch(play):
+    script = Script({b"INBOX": Mailbox(messages(300, size=5000))})
+    script.hooks.append(on("UID FETCH", lambda _c, r: setattr(r, "pace", (2000, 0.01)), has="BODY.PEEK[]"))
+    async with play(script, poll_interval=0.1, batch_messages=20) as p:
+        async with watched(p):
+            await until(lambda: len(p.stored) >= 20)
+            started = time.monotonic()
+        assert time.monotonic() - started < 5
+        assert len(p.stored) < 300
+        script.hooks.clear()
+        assert (await p.sync()).exit_code == 0
+        assert p.stored.keys() == {("INBOX", 1_700_000_000, uid) for uid in range(1, 301)}
+
+
+async def test_one_account_is_never_worked_on_twice(play):
+    script = Script({b"INBOX": Mailbox(messages(1))})
+    async with play(script) as p:
+        leases, ledger, clock = PostgresLeases(p.engine), PostgresLedger(p.engine), SystemClock()
+        async with leased(leases, ledger, p.slug, clock) as mine:
+            assert leases.acquire(p.slug, "other-host:1:1", clock.now(), 60) is None
+            record = FolderRecord(id=p.slug, account=p.slug, wire=b"x", name="x")
+            mine.save_folder(record)
+            with p.engine.begin() as connection:
+                connection.execute(text("UPDATE leases SET owner = 'other-host:1:1', token = token + 1"))
+            with pytest.raises(LeaseLost):
+                mine.save_folder(record)
+        with pytest.raises(Incomplete):
+            async with leased(leases, ledger, p.slug, clock):
+                pass
