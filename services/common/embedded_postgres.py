@@ -19,7 +19,7 @@ from urllib.parse import quote
 from services.common.errors import Unavailable
 
 _FOLDER = "postgres"
-_STOP_SECONDS = 20.0
+_STOP_SECONDS = 60.0  # a busy disk needs a while for the last checkpoint
 _ATTEMPTS = 3
 _START_SECONDS = 60
 _PLAIN = re.compile(r"[A-Za-z0-9_./-]{1,90}")
