@@ -1,0 +1,148 @@
+"""10,000 mixed messages from a local Dovecot: mbsync, embedded, and the whole stack, in one run.
+
+    python -m benchmarks.end_to_end [--messages N] [--only mbsync,embedded,stack]
+
+Every way starts from nothing and ends when all is durable: mbsync with its files synced to disk; embedded with rows and
+objects; the stack with topics, rows, and raw and attachment objects all there. CPU seconds are those of the processes.
+"""
+
+import argparse
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.mail import messages
+from infra.local import cluster, dovecot
+from tests.e2e.test_stack import complete
+from tests.e2e.world import USER, World, embedded, stack
+
+CONSUMERS = ("parser", "storer", "attachments")
+MBSYNC = """IMAPAccount bench
+Host localhost
+Port {port}
+User {user}
+PassCmd "cat {password}"
+SSLType IMAPS
+CertificateFile {ca}
+
+IMAPStore far
+Account bench
+
+MaildirStore near
+Path {mail}/
+Inbox {mail}/INBOX
+SubFolders Verbatim
+
+Channel all
+Far :far:
+Near :near:
+Patterns *
+Create Near
+Sync Pull New
+"""
+
+
+def mbsync(home: Path, count: int) -> tuple[float, float]:
+    """Run mbsync into an empty Maildir, with fsync (its default)."""
+    with cluster.running({"dovecot"}, home) as components:
+        world = World(components, None)  # type: ignore[arg-type]
+        world.deliver(list(messages(count)))
+        imap = components.imap
+        (home / "mail").mkdir()
+        places = {"port": imap.ports["imaps"], "user": USER, "mail": home / "mail"}
+        files = {"password": dovecot.password_file(imap.folder, USER), "ca": dovecot.ca_file(imap.folder)}
+        (home / "mbsyncrc").write_text(MBSYNC.format(**places, **files))
+        took = timed(lambda: subprocess.run(["mbsync", "-q", "-c", str(home / "mbsyncrc"), "-a"], check=True))
+        found = sum(1 for path in (home / "mail").rglob("*") if path.is_file() and path.parent.name in ("cur", "new"))
+        assert found == count, f"mbsync fetched {found} of {count}"
+        return took
+
+
+def in_one_process(home: Path, count: int) -> tuple[float, float]:
+    """``mailweir sync`` without a stack; the embedded Postgres is up, as it is between commands."""
+    with embedded(home) as world:
+        world.deliver(list(messages(count)))
+        took = timed(lambda: _sync(world))
+        assert world.status()["stored"] == count
+        return took
+
+
+def on_the_stack(home: Path, count: int) -> tuple[float, float]:
+    """The services wait for work; the clock runs from the start of the sync until everything is there."""
+    with stack(home) as world:
+        world.deliver(list(messages(count)))
+        world.start(*CONSUMERS)
+        time.sleep(8)
+        before = _cpu(world)
+
+        def run() -> None:
+            _sync(world)
+            while not complete(world):
+                time.sleep(0.2)
+
+        wall, cpu = timed(run)
+        for name, seconds in _cpu(world).items():
+            print(f"    {name:12} {seconds - before[name]:6.1f} CPU s")
+        return wall, cpu
+
+
+def _cpu(world: World) -> dict[str, float]:
+    """CPU seconds so far of each service and component, by its process tree."""
+    import psutil
+
+    found: dict[str, float] = {}
+    pids = {name: process.pid for name, process in world.processes.items()}
+    for name, running in world.components.programs.items():
+        pids[name] = int(running.pid_file.read_text().split()[0])
+    for name, pid in pids.items():
+        parent = psutil.Process(pid)
+        family = [parent, *parent.children(recursive=True)]
+        found[name] = sum(sum(each.cpu_times()[:2]) for each in family)
+    return found
+
+
+def _sync(world: World) -> None:
+    done = world.mailweir("sync", timeout=900)
+    assert done.returncode == 0, done.stderr
+
+
+def timed(action: Callable[[], object]) -> tuple[float, float]:
+    """Wall seconds and CPU seconds of child processes."""
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    action()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.monotonic() - start, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+WAYS = {"mbsync": mbsync, "embedded": in_one_process, "stack": on_the_stack}
+
+
+def main() -> int:
+    """Run each way from nothing and print seconds, messages per second and the ratio to mbsync."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.end_to_end", description=__doc__)
+    parser.add_argument("--messages", type=int, default=10_000)
+    parser.add_argument("--only", default=",".join(WAYS))
+    options = parser.parse_args()
+    megabytes = sum(map(len, messages(options.messages))) / 1e6
+    print(f"{options.messages} messages, {megabytes:.0f} MB, {os.cpu_count()} cores")
+    base: float | None = None
+    for name in options.only.split(","):
+        home = Path(tempfile.mkdtemp(prefix="mailweir-bench-"))
+        try:
+            wall, cpu = WAYS[name](home, options.messages)
+        finally:
+            shutil.rmtree(home, ignore_errors=True)
+        base = wall if name == "mbsync" else base
+        ratio = f"{wall / base:5.2f} x mbsync" if base else ""
+        print(f"{name:10} {wall:7.1f} s {options.messages / wall:8.0f} msg/s {cpu:7.1f} CPU s {ratio}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
