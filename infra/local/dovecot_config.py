@@ -18,6 +18,7 @@ mail_fsync = never
 first_valid_uid = 1
 auth_mechanisms = plain login xoauth2 oauthbearer
 auth_failure_delay = 0
+auth_username_chars =
 mail_max_userip_connections = 200
 passdb {{
   driver = oauth2

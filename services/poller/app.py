@@ -29,7 +29,13 @@ _BEAT = 0.5
 async def run(settings: Settings, health: Health, stop: asyncio.Event) -> None:
     """Retrieve for all accounts until ``stop`` is set."""
     own = read(PollerSettings)
-    async with _ports(settings, own) as ports, supervising(ports, own.only) as supervisor:
+    async with _ports(settings, own) as ports:
+        await asyncio.to_thread(ports.accounts.check_start)
+        await _watch(ports, own, health, stop)
+
+
+async def _watch(ports: Ports, own: PollerSettings, health: Health, stop: asyncio.Event) -> None:
+    async with supervising(ports, own.only) as supervisor:
         while not stop.is_set() and not supervisor.done():
             health.beat()
             with contextlib.suppress(TimeoutError):

@@ -22,8 +22,8 @@ from tests.integration.signin.dovecot import PASSWORD, USER, Dovecot, running
 
 
 @pytest.fixture(scope="module")
-def dovecot() -> Iterator[Dovecot]:
-    with running() as found:
+def dovecot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dovecot]:
+    with running(tmp_path_factory.mktemp("dovecot")) as found:
         yield found
 
 
