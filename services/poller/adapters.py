@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, Row, text
 
 from services.common.database import transaction
 from services.common.errors import Incomplete
+from services.poller.domain.samples import keep
 from services.poller.domain.state import FolderRecord, Ledger, Quarantined
 from services.poller.domain.uidset import UidSet
 
@@ -67,9 +68,6 @@ _ACQUIRE = text(
 )
 
 
-SAMPLES = 20
-
-
 class LeaseLost(Incomplete):
     """Another process works on this account now; this one must stop at once."""
 
@@ -123,7 +121,7 @@ class PostgresLedger:
             connection.execute(_SAVE_LEDGER, {**values, **sets, "invisible_since": ledger.invisible_since})
 
     def add_published(self, folder_id: str, epoch: int, contents: Mapping[int, str]) -> None:
-        """Count UIDs as published, settle their quarantine, and keep the newest few as samples of the folder."""
+        """Count UIDs as published, settle their quarantine, and keep the marks of a few as samples of the folder."""
         values = {"folder_id": folder_id, "epoch": epoch, "uids": UidSet.of(contents).multirange()}
         with transaction(self._engine) as connection:
             self._fence(connection)
@@ -193,10 +191,8 @@ class PostgresLeases:
 def _keep_samples(connection: Connection, folder_id: str, contents: Mapping[int, str]) -> None:
     query = text("SELECT samples FROM folders WHERE id = :id FOR UPDATE")
     known = connection.execute(query, {"id": folder_id}).scalar() or {}
-    everything = {**known, **{str(uid): sha256 for uid, sha256 in contents.items()}}
-    newest = dict(sorted(everything.items(), key=lambda item: int(item[0]))[-SAMPLES:])
     save = text("UPDATE folders SET samples = CAST(:samples AS jsonb) WHERE id = :id")
-    connection.execute(save, {"samples": json.dumps(newest), "id": folder_id})
+    connection.execute(save, {"samples": json.dumps(keep(known, contents)), "id": folder_id})
 
 
 def _record(row: Row[Any]) -> FolderRecord:

@@ -7,10 +7,11 @@ from msgspec.structs import replace
 from services.common.events import UidValidityChanged
 from services.poller.domain.state import FolderRecord
 from services.poller.domain.validity import Verdict, judge
-from services.poller.folders import folder_fields, holds_samples, introduce, retire, successor
+from services.poller.folders import close_epoch, folder_fields, introduce, retire, successor
 from services.poller.imap.errors import ConnectionLost, Temporary
 from services.poller.imap.model import Opened
 from services.poller.imap.session import Session
+from services.poller.recognising import recognise
 from services.poller.work import Work, next_sequence
 
 
@@ -37,8 +38,21 @@ async def settle(work: Work, session: Session, record: FolderRecord, opened: Ope
 async def _recreated(work: Work, session: Session, record: FolderRecord, opened: Opened) -> FolderRecord:
     """A UIDNEXT that fell: either a lie, or another folder under the old name and the old UIDVALIDITY."""
     fell = record.uidnext_done is not None and opened.uidnext is not None and opened.uidnext < record.uidnext_done
-    if not fell or not record.samples or await holds_samples(session, record):
+    if not fell or not record.samples or not opened.exists:
         return record
+    return record if await recognise(session, record.samples) else await succeed(work, record)
+
+
+async def verify(work: Work, session: Session, record: FolderRecord) -> FolderRecord:
+    """Once per process, compare a few known UIDs: some servers give used UIDs to other mail without a sign."""
+    if record.id in work.memory.verified:
+        return record
+    work.memory.verified.add(record.id)
+    return await succeed(work, record) if await recognise(session, record.samples) is False else record
+
+
+async def succeed(work: Work, record: FolderRecord) -> FolderRecord:
+    """Another folder took the name: the old one is gone, the new one gets an id of its own: places stay unique."""
     await retire(work, record)
     fresh = successor(record, work.clock.now().isoformat())
     fresh = await introduce(work, replace(fresh, uidvalidity=record.uidvalidity))
@@ -49,7 +63,7 @@ async def _recreated(work: Work, session: Session, record: FolderRecord, opened:
 async def _change_epoch(work: Work, record: FolderRecord, value: int, known_epoch: int | None) -> FolderRecord:
     now = work.clock.now()
     epochs = await asyncio.to_thread(work.ledger.epochs, record.id)
-    old = await asyncio.to_thread(work.ledger.ledger, record.id, record.epoch, record.uidvalidity or 0)
+    gone = await close_epoch(work, record)
     epoch = known_epoch or max([record.epoch, *epochs.values()]) + 1
     changed = replace(
         record, uidvalidity=value, epoch=epoch, uidnext_done=None, modseq_done=None, full_pass_at=None, samples={},
@@ -60,7 +74,7 @@ async def _change_epoch(work: Work, record: FolderRecord, value: int, known_epoc
             **folder_fields(changed),
             epoch=epoch,
             olduidvalidity=record.uidvalidity or 0,
-            gone=len(old.published - old.vanished),
+            gone=gone,
         )
     )
     await asyncio.to_thread(work.ledger.save_folder, changed)

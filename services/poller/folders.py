@@ -9,16 +9,15 @@ from msgspec.structs import replace
 
 from services.common.completeness import wire_text
 from services.common.errors import ConfigurationError
-from services.common.events import Event, FolderCreated, FolderGone, FolderRenamed
+from services.common.events import Event, FolderCreated, FolderGone, FolderRenamed, MessagesVanished
 from services.poller.domain.choose import chosen, unmatched
 from services.poller.domain.state import FolderRecord
 from services.poller.domain.uidset import UidSet
 from services.poller.imap.errors import Refused
 from services.poller.imap.model import Folder
 from services.poller.imap.session import Session
+from services.poller.recognising import recognise
 from services.poller.work import Work, next_sequence
-
-SAMPLES_COMPARED = 3
 
 
 async def refresh(work: Work, session: Session) -> list[FolderRecord]:
@@ -30,13 +29,16 @@ async def refresh(work: Work, session: Session) -> list[FolderRecord]:
     listed = await session.list_folders(status=session.has("LIST-STATUS"))
     await work.say(work.audit("list"))
     settings = work.account.settings
-    lost = unmatched(settings.include, listed)
+    given = work.account.given.get("include") or ()
+    lost = unmatched(given if isinstance(given, tuple) else (), listed)
     if lost:
         names = ", ".join(sorted(folder.name for folder in listed if folder.selectable)[:10])
         raise ConfigurationError(
             f"folder pattern {lost[0]!r} of account {work.account.slug} matches nothing; the server has {names}"
         )
-    wanted = {folder.wire: folder for folder in listed if chosen(folder, settings.include, settings.exclude)}
+    profiled = not given and len(unmatched(settings.include, listed)) == len(settings.include)
+    include = () if profiled else settings.include  # a profile's folders may be hidden: then all are retrieved
+    wanted = {folder.wire: folder for folder in listed if chosen(folder, include, settings.exclude)}
     known = await asyncio.to_thread(work.ledger.folders, work.account.slug)
     return await _follow(work, session, {folder.wire for folder in listed}, wanted, known)
 
@@ -102,19 +104,7 @@ async def _is_same(session: Session, folder: Folder, candidate: FolderRecord) ->
         return opened.mailboxid == candidate.mailboxid
     if opened.uidvalidity is None or opened.uidvalidity != candidate.uidvalidity or not candidate.samples:
         return False
-    return await holds_samples(session, candidate)
-
-
-async def holds_samples(session: Session, record: FolderRecord) -> bool:
-    """Whether the open folder has the known bytes under the known UIDs (the newest few of them)."""
-    newest = sorted((int(uid) for uid in record.samples), reverse=True)[:SAMPLES_COMPARED]
-    same = 0
-    async for fetched in session.fetch_bodies(UidSet.of(newest)):
-        sha256 = hashlib.sha256(fetched.body).hexdigest() if isinstance(fetched.body, bytes) else ""
-        if sha256 != record.samples[str(fetched.uid)]:
-            return False
-        same += 1
-    return same > 0
+    return await recognise(session, candidate.samples) is True
 
 
 async def _rename(work: Work, folder: Folder, record: FolderRecord) -> FolderRecord:
@@ -140,8 +130,21 @@ async def retire(work: Work, record: FolderRecord) -> None:
     """Mark a folder as gone and say so."""
     sequence = next_sequence(record.sequence, work.clock.now())
     gone = replace(record, state="gone", sequence=sequence)
+    await close_epoch(work, record)
     await work.say(FolderGone(**folder_fields(gone)))
     await _save(work, gone)
+
+
+async def close_epoch(work: Work, record: FolderRecord) -> int:
+    """Nothing of a folder or epoch that has ended is visible any more; how many places that concerns. Copies stay."""
+    ledger = await asyncio.to_thread(work.ledger.ledger, record.id, record.epoch, record.uidvalidity or 0)
+    closing = ledger.listed - ledger.vanished
+    if not closing:
+        return 0
+    closed = replace(ledger, vanished=ledger.listed, invisible=UidSet(), invisible_since=None)
+    await asyncio.to_thread(work.ledger.save_ledger, record.id, record.epoch, closed)
+    await work.say(MessagesVanished(**folder_fields(record), uids=closing.text()))
+    return len(closing)
 
 
 async def introduce(work: Work, record: FolderRecord) -> FolderRecord:

@@ -9,6 +9,7 @@ from services.common.message_day import HEAD_OCTETS, message_day
 from services.common.objects import ObjectStore, message_key, uri_of
 from services.common.place import Place
 from services.poller.domain.dates import parse_internaldate
+from services.poller.domain.samples import mark
 from services.poller.domain.state import FolderRecord
 from services.poller.domain.uidset import UidSet
 from services.poller.imap.model import Fetched, Spooled
@@ -26,12 +27,17 @@ async def deliver(work: Work, record: FolderRecord, group: Sequence[Fetched]) ->
     uids = UidSet.of(fetched.uid for fetched in group)
     octets = sum(event.size for event in events)
     await work.publisher.publish(events)
-    contents = {event.place.uid: event.contentsha256 for event in events}
-    await asyncio.to_thread(work.ledger.add_published, record.id, record.epoch, contents)
+    marks = {event.place.uid: _mark(event) for event in events}
+    await asyncio.to_thread(work.ledger.add_published, record.id, record.epoch, marks)
     await work.say(work.audit("fetch", record=record, uids=uids.text(), octets=octets))
     work.memory.published += len(events)
     work.memory.steps = 0
     work.memory.octets += octets
+
+
+def _mark(event: MessageFetched) -> str:
+    """What is remembered of a message; of a spooled one, whose header is not at hand, the hash alone."""
+    return mark(event.body, event.contentsha256) if isinstance(event.body, bytes) else event.contentsha256
 
 
 def _events(record: FolderRecord, group: Sequence[Fetched], store: ObjectStore) -> list[MessageFetched]:

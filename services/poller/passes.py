@@ -22,7 +22,7 @@ from services.poller.domain.presence import observe
 from services.poller.domain.state import FolderRecord, Ledger
 from services.poller.domain.uidset import EMPTY, UidSet
 from services.poller.enumerate import Listed, enumerate_all
-from services.poller.epochs import settle
+from services.poller.epochs import settle, verify
 from services.poller.folders import folder_fields, introduce
 from services.poller.imap.errors import IdentificationWanted, ImapError
 from services.poller.imap.model import Opened
@@ -61,6 +61,9 @@ async def run(work: Work, session: Session, record: FolderRecord, *, thorough: b
         if not thorough:
             return _outcome(record, ledger, quarantined)
         return await _report(work, session, replace(record, last_error=None), ledger)
+    verified = await verify(work, session, record) if thorough else record
+    if verified is not record:
+        record, ledger = verified, Ledger(uidvalidity=verified.uidvalidity or 0)
     try:
         error = await _rounds(work, session, record, ledger, opened)
     except ImapError as failure:

@@ -57,6 +57,7 @@ class Memory:
     octets: int = 0
     no_id: bool = False
     doubted: dict[str, int] = field(default_factory=dict)
+    verified: set[str] = field(default_factory=set)
     audits: int = 0
 
     @property

@@ -1,6 +1,7 @@
 """Scenarios 1, 3 and 4: plain IMAP4rev1, UIDVALIDITY in all its moods, UIDNEXT that lies."""
 
 import pytest
+from sqlalchemy import text
 
 from services.common.events import FlagsChanged, MessagesVanished, UidValidityChanged
 from tests.fakes.imap_model import Mailbox, Message, Script, changes, folder, messages, on, sample
@@ -131,3 +132,27 @@ async def test_uidvalidity_changes_between_two_looks(play):
         await p.sync()
         assert (await p.sync()).exit_code == 0
         assert p.complete()
+
+
+async def test_reused_uids_without_any_sign_are_found_by_samples(play):
+    script = Script({b"INBOX": Mailbox(messages(5))})
+    async with play(script) as p:
+        await p.sync()
+        inbox(script).messages = [Message(uid, sample(uid + 500)) for uid in range(1, 6)]
+        assert (await p.sync()).exit_code == 0
+        assert len({event.contentsha256 for event in p.recorder.events if hasattr(event, "body")}) == 10
+        assert p.stored.keys() == {("INBOX", 1_700_000_000, uid) for uid in range(1, 6)}
+
+
+async def test_what_an_old_epoch_lacked_is_not_missing_for_ever(play):
+    script = Script({b"INBOX": Mailbox(messages(5))})
+    script.hooks.append(on("UID FETCH", lambda _c, r: setattr(r, "close", True), has="BODY.PEEK[]"))
+    script.hooks.append(on("UID FETCH", lambda _c, r: r.untagged.clear(), has="BODY.PEEK[]"))
+    async with play(script, attempts=1) as p:
+        await p.sync()
+        script.hooks.clear()
+        inbox(script).uidvalidity = 1_700_000_009
+        assert (await p.sync()).exit_code == 0
+        query = text("SELECT epoch, missing FROM completeness WHERE account = :account ORDER BY epoch")
+        with p.engine.connect() as connection:
+            assert [tuple(row) for row in connection.execute(query, {"account": p.slug})] == [(1, 0), (2, 0)]

@@ -1,0 +1,35 @@
+"""A few messages of a folder, remembered, to tell the folder from another one that took its name and numbers. Pure."""
+
+import hashlib
+from collections.abc import Mapping
+
+LOWEST, NEWEST = 5, 15
+
+
+def mark(raw: bytes, sha256: str) -> str:
+    """What is remembered of a message: SHA-256 of its bytes, and a short hash of its header."""
+    return f"{sha256}.{header_hash(raw)}"
+
+
+def header_hash(raw: bytes) -> str:
+    """Hash of the header block, line ends aside: the same for the whole message and for its header alone."""
+    head = raw.replace(b"\r\n", b"\n").lstrip(b"\n").partition(b"\n\n")[0].rstrip(b"\n")
+    return hashlib.sha256(head).hexdigest()[:16]
+
+
+def same_header(known: str, header: bytes) -> bool:
+    """Whether a header belongs to the remembered message."""
+    return known.partition(".")[2] == header_hash(header)
+
+
+def same_content(known: str, sha256: str) -> bool:
+    """Whether the bytes are those of the remembered message."""
+    return known.partition(".")[0] == sha256
+
+
+def keep(known: Mapping[str, str], new: Mapping[int, str]) -> dict[str, str]:
+    """The lowest few UIDs (a folder made anew begins there) and the newest ones, as text keys."""
+    everything = {int(uid): text for uid, text in known.items()} | dict(new)
+    ordered = sorted(everything)
+    kept = ordered if len(ordered) <= LOWEST + NEWEST else ordered[:LOWEST] + ordered[-NEWEST:]
+    return {str(uid): everything[uid] for uid in kept}

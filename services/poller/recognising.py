@@ -1,0 +1,42 @@
+"""Is the open folder the one that we know? Names, UIDVALIDITY and UIDNEXT can all stay while the mail is another."""
+
+import hashlib
+from collections.abc import Mapping
+
+from services.poller.domain.samples import same_content, same_header
+from services.poller.domain.uidset import UidSet
+from services.poller.imap.errors import CommandRejected, Refused
+from services.poller.imap.model import Spooled
+from services.poller.imap.session import Session
+
+MOST_BODIES = 3
+
+
+async def recognise(session: Session, samples: Mapping[str, str]) -> bool | None:
+    """Whether known UIDs still have the known content; None when none of them is there or nothing can be said.
+
+    Headers first, in one command; a header that differs is doubted until the whole message differs, too.
+    """
+    if not samples:
+        return None
+    known = {int(uid): text for uid, text in samples.items()}
+    try:
+        headers = [header async for header in session.fetch_headers(UidSet.of(known))]
+        differing = [each.listing.uid for each in headers if not same_header(known[each.listing.uid], each.header)]
+        if not differing:
+            return True if headers else None
+        return await _same_bodies(session, {uid: known[uid] for uid in differing[:MOST_BODIES]})
+    except (Refused, CommandRejected):
+        return None
+
+
+async def _same_bodies(session: Session, known: Mapping[int, str]) -> bool | None:
+    same: bool | None = None
+    async for fetched in session.fetch_bodies(UidSet.of(known)):
+        if isinstance(fetched.body, Spooled):
+            sha256 = fetched.body.sha256
+            fetched.body.path.unlink(missing_ok=True)
+        else:
+            sha256 = hashlib.sha256(fetched.body or b"").hexdigest()
+        same = same is not False and same_content(known[fetched.uid], sha256)
+    return same
