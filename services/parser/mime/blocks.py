@@ -10,6 +10,7 @@ from services.parser.mime.limits import Limits
 from services.parser.mime.result import Octets
 
 _EMPTY_LINE = {b"\n": re.compile(rb"\n\r?\n"), b"\r": re.compile(rb"\r\r")}
+_SEPARATOR = re.compile(rb">?From (?![ \t]*:)")
 _HEAD = 4096
 _SEEN: dict[tuple[bytes, str, int], tuple[Header, Content]] = {}
 _MOST_SEEN = 2048
@@ -22,7 +23,7 @@ def start_of(data: Octets, defects: list[Defect]) -> tuple[int, bytes]:
     head = data[:_HEAD]
     newline = b"\n" if b"\n" in head or data.find(b"\n", 0, len(data)) >= 0 or b"\r" not in head else b"\r"
     start = 3 if head.startswith(b"\xef\xbb\xbf") else 0
-    if head.startswith((b"From ", b">From "), start):
+    if _SEPARATOR.match(head, start):
         defects.append(Defect("header.mbox-separator", None, start))
         start = data.find(newline, start, len(data)) + 1 or len(data)
     return start, newline
