@@ -17,8 +17,8 @@ from services.common.events import (
     PlaceRelinked,
     SyncReported,
 )
+from services.common.search_text import search_text
 from services.storer.copying import Json, Row
-from services.storer.search import search_text
 from services.storer.threads import cut_id
 
 _NUMBER = re.compile(r"[0-9]{1,10}")

@@ -21,6 +21,8 @@ CREATE INDEX thread_refs_by_thread ON thread_refs (thread_id);
 
 CREATE INDEX emails_by_thread ON emails (thread_id);
 
+CREATE INDEX emails_by_received ON emails (received_at DESC NULLS LAST);
+
 ALTER TABLE dead_letters ADD COLUMN account_id TEXT, ADD COLUMN folder_id TEXT,
     ADD COLUMN uidvalidity BIGINT, ADD COLUMN uid BIGINT;
 
@@ -35,7 +37,7 @@ ALTER TABLE attachments ALTER COLUMN account_id SET NOT NULL;
 DROP = """
 ALTER TABLE attachments DROP COLUMN account_id;
 ALTER TABLE dead_letters DROP COLUMN account_id, DROP COLUMN folder_id, DROP COLUMN uidvalidity, DROP COLUMN uid;
-DROP INDEX emails_by_thread;
+DROP INDEX emails_by_thread, emails_by_received;
 DROP TABLE thread_refs;
 DROP SEQUENCE thread_ids;
 """

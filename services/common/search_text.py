@@ -12,11 +12,14 @@ _LONG = re.compile(r"\S{200,}")
 
 
 def search_text(*texts: str | None) -> str:
-    """Texts joined, each run of CJK characters replaced by its bigrams (a single character by itself)."""
+    """Texts joined, each run of CJK characters replaced by its bigrams and its last character.
+
+    The last one is there so that a single character is found wherever it stands.
+    """
     joined = " ".join(text for text in texts if text)[:TEXT_KEPT]
     if joined.isascii():
         return _LONG.sub(" ", joined)
-    return _LONG.sub(" ", _RUN.sub(lambda run: f" {' '.join(_bigrams(run.group()))} ", joined))
+    return _LONG.sub(" ", _RUN.sub(lambda run: f" {' '.join(_bigrams(run.group()))} {run.group()[-1]} ", joined))
 
 
 def query_of(words: str) -> str:

@@ -1,0 +1,106 @@
+"""``mailweir export``: stored mail as files that other programs read."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import click
+
+from services.cli.search import DAY
+
+if TYPE_CHECKING:
+    from services.cli.context import Context
+
+Write = Callable[[Any, bytes], None]
+
+
+@click.command()
+@click.option("--format", "form", type=click.Choice(["eml", "mbox", "jsonl"]), default="eml", show_default=True)
+@click.option("--to", type=click.Path(path_type=Path), required=True, help="Folder for eml, else a file; - is stdout.")
+@click.option("--query", "words", help="Only mail that holds these words.")
+@click.option("--account", help="Only mail of this account.")
+@click.option("--folder", help="Only mail in this folder (decoded name).")
+@click.option("--since", type=DAY, help="Received on or after this day, UTC.")
+@click.option("--before", type=DAY, help="Received before this day, UTC.")
+def export(form: str, to: Path, words: str | None, **sides: object) -> None:
+    """Write messages as .eml files, one mbox (mboxrd), or JSON lines of mail.parsed objects; each message once."""
+    from services.cli.choice import choice_of
+    from services.cli.context import open_context
+    from services.common import lookup
+
+    with open_context() as context:
+        chosen = lookup.ids(context.engine, choice_of(words, **sides))
+        with _target(form, to) as stream, _progress(len(chosen)) as advance:
+            written, absent = _export(context, chosen, _writer(form, to, stream, context), advance)
+    click.echo(
+        f"{written} messages written" + (f", {absent} without a raw object: mailweir repair" if absent else ""),
+        err=True,
+    )
+    raise SystemExit(3 if absent else 0)
+
+
+def _export(context: "Context", chosen: list[int], write: Write, advance: Callable[[], None]) -> tuple[int, int]:
+    from services.common import lookup
+
+    written = 0
+    for row in lookup.exported(context.engine, chosen):
+        try:
+            raw = context.store.read(row.key) if row.key else None
+        except KeyError:
+            raw = None
+        if raw is not None:
+            write(row, raw)
+            written += 1
+        advance()
+    return written, len(chosen) - written
+
+
+def _target(form: str, to: Path) -> "AbstractContextManager[BinaryIO | None]":
+    if form == "eml":
+        to.mkdir(parents=True, exist_ok=True)
+        return nullcontext(None)
+    if str(to) == "-":
+        return nullcontext(click.get_binary_stream("stdout"))
+    return to.open("wb")
+
+
+def _progress(total: int) -> AbstractContextManager[Callable[[], None]]:
+    from services.cli.progress import bar
+
+    return bar("exporting", total)
+
+
+def _writer(form: str, to: Path, stream: BinaryIO | None, context: "Context") -> Write:
+    if stream is None:
+        return lambda row, raw: _write_eml(to, row, raw)
+    if form == "mbox":
+        return lambda row, raw: _write_mbox(stream, row, raw)
+    return lambda row, raw: _write_json(stream, row, raw, context)
+
+
+def _write_eml(folder: Path, row: Any, raw: bytes) -> None:
+    day = f"{row.received_at:%Y-%m-%d}" if row.received_at else "undated"
+    target = folder / row.account / f"{day}-{row.content_sha256[:16]}.eml"
+    target.parent.mkdir(exist_ok=True)
+    target.write_bytes(raw)
+
+
+def _write_mbox(stream: BinaryIO, row: Any, raw: bytes) -> None:
+    """The mboxrd form: a line that starts with any number of > and ``From `` gets one > more."""
+    import re
+    from datetime import UTC, datetime
+
+    moment = (row.received_at or datetime.fromtimestamp(0, UTC)).astimezone(UTC)
+    sender = re.sub(r"[^\x21-\x7e]", "", row.from_email or "") or "MAILER-DAEMON"
+    quoted = re.sub(rb"^(>*From )", rb">\1", raw.replace(b"\r\n", b"\n"), flags=re.MULTILINE)
+    stream.write(f"From {sender} {moment:%a %b %e %H:%M:%S %Y}\n".encode() + quoted)
+    stream.write(b"\n" if quoted.endswith(b"\n") else b"\n\n")
+
+
+def _write_json(stream: BinaryIO, row: Any, raw: bytes, context: "Context") -> None:
+    import msgspec
+
+    from services.cli.stored import placed
+
+    stream.write(msgspec.json.encode(placed(context, row, raw)) + b"\n")

@@ -1,0 +1,59 @@
+"""``mailweir search``: messages that hold every word."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from services.common.lookup import Found
+
+DAY = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
+
+
+@click.command()
+@click.argument("words", nargs=-1, required=True, metavar="QUERY...")
+@click.option("--account", help="Only mail of this account.")
+@click.option("--folder", help="Only mail in this folder (decoded name).")
+@click.option("--since", type=DAY, help="Received on or after this day, UTC.")
+@click.option("--before", type=DAY, help="Received before this day, UTC.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="At most so many.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON line per message.")
+def search(words: tuple[str, ...], limit: int, *, as_json: bool, **sides: object) -> None:
+    """Find messages by subject, names, addresses, file names and text; every word must occur, each may go on.
+
+    Newest first. Chinese, Japanese and Korean words are found inside running text.
+    """
+    import msgspec
+
+    from services.cli.choice import choice_of
+    from services.cli.context import open_context
+    from services.common import lookup
+
+    with open_context() as context:
+        found = lookup.search(context.engine, choice_of(" ".join(words), **sides), limit)
+    if as_json:
+        for each in found:
+            click.echo(msgspec.json.encode(each))
+    else:
+        _show(found)
+
+
+def _show(found: "Sequence[Found]") -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from services.cli.plain import line
+
+    if not found:
+        click.echo("nothing found")
+        return
+    shown = Table("id", "received", "from", "subject", "folders")
+    for each in found:
+        received = f"{each.received_at:%Y-%m-%d %H:%M}" if each.received_at else ""
+        clip = "@ " if each.has_attachment else ""
+        texts = (each.from_name or each.from_email, clip + (each.subject or ""), ", ".join(each.folders))
+        shown.add_row(str(each.id), received, *(Text(line(text)) for text in texts))
+    Console().print(shown)
+    click.echo("look at one: mailweir show ID")

@@ -1,0 +1,69 @@
+"""``mailweir show``: one message."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from services.cli.context import Context
+
+
+@click.command()
+@click.argument("name", metavar="ID")
+@click.option("--raw", "form", flag_value="raw", help="The exact bytes.")
+@click.option("--text", "form", flag_value="text", help="The text only.")
+@click.option("--json", "form", flag_value="json", help="The mail.parsed object.")
+def show(name: str, form: str | None) -> None:
+    """Show one message by its ID: the number that `mailweir search` shows, or the start of its content hash."""
+    from services.cli.context import open_context
+    from services.common import lookup
+
+    with open_context() as context:
+        row = lookup.one(context.engine, name)
+        if form == "raw":
+            from services.cli.stored import raw_of
+
+            click.get_binary_stream("stdout").write(raw_of(context, row))
+        elif form == "json":
+            import msgspec
+
+            from services.cli.stored import email_of
+
+            click.echo(msgspec.json.encode(email_of(context, row)))
+        else:
+            _show(context, row, only_text=form == "text")
+
+
+def _show(context: "Context", row: Any, *, only_text: bool) -> None:
+    from services.cli.plain import plain
+
+    if not only_text:
+        for line in _head(context, row):
+            click.echo(line)
+        click.echo()
+    click.echo(plain(row.body_text).rstrip("\n") if row.body_text else "(no text)")
+
+
+def _head(context: "Context", row: Any) -> list[str]:
+    from services.cli.plain import line
+    from services.common import lookup
+
+    sender = f"{row.from_name} <{row.from_email}>" if row.from_name else row.from_email
+    lines = [
+        f"Subject:   {line(row.subject)}",
+        f"From:      {line(sender)}",
+        f"To:        {line(', '.join(row.recipients))}",
+        f"Sent:      {row.sent_at or ''}",
+    ]
+    for place in lookup.places(context.engine, row.id):
+        gone = "" if place.visible else " (no longer on the server)"
+        flags = " ".join(place.flags)
+        lines.append(f"Place:     {place.account_id} / {line(place.folder)} / UID {place.uid} {line(flags)}{gone}")
+    for file in lookup.files(context.engine, row.id):
+        where = file.key or "not in the object store yet"
+        lines.append(
+            f"File:      {line(file.name or file.safe_name)}, {file.content_type}, {file.size} octets: {where}"
+        )
+    if row.defects:
+        lines.append(f"Defects:   {', '.join(row.defects)}")
+    return [*lines, f"Id:        {row.id}, content {row.content_sha256}, thread {row.thread_id}"]

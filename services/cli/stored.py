@@ -1,0 +1,45 @@
+"""The raw bytes and the parsed object of a stored message."""
+
+from typing import TYPE_CHECKING, Any
+
+from services.common.errors import Incomplete
+
+if TYPE_CHECKING:
+    from services.cli.context import Context
+    from services.common.email import Email
+
+
+def raw_of(context: "Context", row: Any) -> bytes:
+    """The exact message. Raises ``Incomplete`` when its object is not there."""
+    from services.common import lookup
+
+    key = lookup.message_object(context.engine, row.account, row.content_sha256)
+    try:
+        return context.store.read(key or "")
+    except (KeyError, ValueError):
+        raise Incomplete(f"message {row.id}: its raw object is not in the store; run mailweir repair") from None
+
+
+def email_of(context: "Context", row: Any) -> "Email":
+    """The ``mail.parsed`` object by the present parser. Raises ``Incomplete`` when the raw object is not there."""
+    return placed(context, row, raw_of(context, row))
+
+
+def placed(context: "Context", row: Any, raw: bytes) -> "Email":
+    """The parsed object of a raw message, with the first place that the message has."""
+    from msgspec.structs import replace
+
+    from services.common import lookup
+    from services.common.place import Place
+    from services.parser.mime import parse_message
+
+    email = parse_message(raw).email
+    known = lookup.places(context.engine, row.id)
+    if not known:
+        return email
+    first = known[0]
+    place = Place(
+        account=first.account_id, folder=first.folder, folderid=first.folder_id, uidvalidity=first.uidvalidity,
+        uid=first.uid,
+    )  # fmt: skip
+    return replace(email, received_at=first.internaldate, mailweir=replace(email.mailweir, place=place))

@@ -1,0 +1,142 @@
+"""Looking at stored mail: search, one message, what to export. Read-only; the console and the commands use it."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+from sqlalchemy import Engine, bindparam, text
+
+from services.common.database import transaction
+from services.common.errors import ConfigurationError
+from services.common.search_text import query_of
+
+_CHOSEN = """FROM emails e WHERE (CAST(:account AS text) IS NULL OR e.account_id = :account)
+AND (CAST(:since AS timestamptz) IS NULL OR e.received_at >= :since)
+AND (CAST(:before AS timestamptz) IS NULL OR e.received_at < :before)
+AND (CAST(:folder AS text) IS NULL OR
+EXISTS (SELECT FROM email_places p WHERE p.email_id = e.id AND p.folder = :folder))"""
+_MATCHING = " AND e.search @@ to_tsquery('simple', :query)"
+_SHOWN = """SELECT e.id, e.account_id AS account, e.received_at, e.from_name, e.from_email, e.subject, e.preview,
+e.has_attachment, e.content_sha256, e.thread_id,
+(SELECT coalesce(array_agg(DISTINCT p.folder), '{}') FROM email_places p WHERE p.email_id = e.id) AS folders """
+_ORDER = " ORDER BY e.received_at DESC NULLS LAST, e.id DESC LIMIT :most"
+_ONE = text(
+    "SELECT id, account_id AS account, content_sha256, subject, from_name, from_email, recipients, sent_at, "
+    "received_at, body_text, defects, thread_id, size, parser_version FROM emails "
+    "WHERE id = :number OR content_sha256 LIKE :prefix LIMIT 2"
+)
+_PLACES = text(
+    "SELECT account_id, folder_id, folder, uidvalidity, uid, flags, visible, internaldate FROM email_places "
+    "WHERE email_id = :id ORDER BY folder, uid"
+)
+_FILES = text(
+    "SELECT a.part_path, a.name, a.safe_name, a.content_type, a.size, a.sha256, o.key FROM attachments a "
+    "LEFT JOIN objects o ON (o.account_id, o.kind, o.sha256) = (a.account_id, 'attachment', a.sha256) "
+    "WHERE a.email_id = :id ORDER BY a.part_path"
+)
+_KEY = text("SELECT key FROM objects WHERE (account_id, kind, sha256) = (:account, 'message', :sha256)")
+_EXPORTED = text(
+    "SELECT e.id, e.account_id AS account, e.content_sha256, e.from_email, e.received_at, o.key FROM emails e "
+    "LEFT JOIN objects o ON (o.account_id, o.kind, o.sha256) = (e.account_id, 'message', e.content_sha256) "
+    "WHERE e.id IN :ids"
+).bindparams(bindparam("ids", expanding=True))
+_BLOCK = 500
+
+
+class Choice(Struct, frozen=True, kw_only=True):
+    """Which mail is meant; None leaves a side open. ``words`` as a person types them, ``folder`` by decoded name."""
+
+    words: str | None = None
+    account: str | None = None
+    folder: str | None = None
+    since: datetime | None = None
+    before: datetime | None = None
+
+
+class Found(Struct, frozen=True, kw_only=True):
+    """One message of a result."""
+
+    id: int
+    account: str
+    received_at: datetime | None
+    from_name: str | None
+    from_email: str | None
+    subject: str | None
+    preview: str
+    has_attachment: bool
+    content_sha256: str
+    thread_id: int | None
+    folders: tuple[str, ...]
+
+
+def search(engine: Engine, choice: Choice, most: int = 50) -> list[Found]:
+    """The newest messages that hold every word, at most ``most``; none when nothing searchable was typed."""
+    clause, values = _where(choice)
+    if clause is None:
+        return []
+    with transaction(engine) as connection:
+        rows = connection.execute(text(_SHOWN + clause + _ORDER), {**values, "most": most})
+        return [Found(**{**row._mapping, "folders": tuple(row.folders)}) for row in rows]
+
+
+def ids(engine: Engine, choice: Choice) -> list[int]:
+    """Ids of all chosen messages, oldest first."""
+    clause, values = _where(choice)
+    if clause is None:
+        return []
+    with transaction(engine) as connection:
+        return list(connection.execute(text(f"SELECT e.id {clause} ORDER BY e.received_at, e.id"), values).scalars())
+
+
+def _where(choice: Choice) -> tuple[str | None, dict[str, Any]]:
+    values: dict[str, Any] = {name: getattr(choice, name) for name in ("account", "folder", "since", "before")}
+    if choice.words is None:
+        return _CHOSEN, values
+    query = query_of(choice.words)
+    return (_CHOSEN + _MATCHING, {**values, "query": query}) if query else (None, values)
+
+
+def one(engine: Engine, name: str) -> Any:
+    """The row of one message by its number or by the start of its content hash (6 digits or more).
+
+    Raises:
+        ConfigurationError: there is none, or several.
+    """
+    number = int(name) if name.isascii() and name.isdigit() and len(name) < 19 else -1
+    hexadecimal = len(name) >= 6 and all(letter in "0123456789abcdef" for letter in name)
+    with transaction(engine) as connection:
+        rows = connection.execute(_ONE, {"number": number, "prefix": f"{name}%" if hexadecimal else ""}).all()
+    by_number = [row for row in rows if row.id == number]
+    if len(by_number or rows) != 1:
+        reason = "several messages have this id; give more of it" if rows else "there is no message with this id"
+        raise ConfigurationError(f"{name}: {reason}; mailweir search shows ids")
+    return (by_number or rows)[0]
+
+
+def places(engine: Engine, email_id: int) -> Sequence[Any]:
+    """Where a message is."""
+    with transaction(engine) as connection:
+        return connection.execute(_PLACES, {"id": email_id}).all()
+
+
+def files(engine: Engine, email_id: int) -> Sequence[Any]:
+    """Attachments of a message, with the key of each object that is filed."""
+    with transaction(engine) as connection:
+        return connection.execute(_FILES, {"id": email_id}).all()
+
+
+def message_object(engine: Engine, account: str, sha256: str) -> str | None:
+    """Key of a raw message, None before it is filed."""
+    with transaction(engine) as connection:
+        key: str | None = connection.execute(_KEY, {"account": account, "sha256": sha256}).scalar()
+        return key
+
+
+def exported(engine: Engine, chosen: Sequence[int]) -> Iterator[Any]:
+    """Rows of the chosen messages with the keys of their raw objects, in order, some hundred at a time."""
+    for start in range(0, len(chosen), _BLOCK):
+        block = list(chosen[start : start + _BLOCK])
+        with transaction(engine) as connection:
+            rows = {row.id: row for row in connection.execute(_EXPORTED, {"ids": block})}
+        yield from (rows[number] for number in block if number in rows)
