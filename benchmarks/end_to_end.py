@@ -45,6 +45,7 @@ Near :near:
 Patterns *
 Create Near
 Sync Pull New
+SyncState *
 """
 
 
