@@ -89,7 +89,7 @@ class KafkaPublisher:
             if failures:
                 self._replace(producer)
         for failure in failures:
-            raise _translated(failure)
+            raise translated(failure)
 
     async def _send(self, producer: AIOKafkaProducer, record: Record) -> "asyncio.Future[Any]":
         size = len(record.value or b"") + len(record.key) + 512
@@ -106,7 +106,7 @@ class KafkaPublisher:
             if isinstance(error, Exception):
                 if not isinstance(error, MessageSizeTooLargeError):
                     self._replace(producer)
-                raise _translated(error) from error
+                raise translated(error) from error
             raise
         sent.add_done_callback(lambda _: self._budget.give(size))
         return sent
@@ -128,7 +128,7 @@ class KafkaPublisher:
                 except Exception as error:
                     with suppress(Exception):
                         await producer.stop()
-                    raise _translated(error) from error
+                    raise translated(error) from error
                 self._producer = producer
             return self._producer
 
@@ -193,7 +193,7 @@ class ByteBudget:
         self._freed.set()
 
 
-def _translated(error: BaseException) -> BaseException:
+def translated(error: BaseException) -> BaseException:
     """A failure in our terms; what is neither transient nor ours stays as it is and ends the process."""
     if isinstance(error, MessageSizeTooLargeError):
         return ContractViolated("record.too-large", "an event does not fit a Kafka record")

@@ -1,0 +1,148 @@
+"""One batch: what is published, what becomes a dead letter, what stops the process. No broker."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pytest
+
+from services.common import topics
+from services.common.contract import Record, encode
+from services.common.dead_letters import DeadLetterCounter, Limits
+from services.common.errors import ContractViolated, DeadLetterLimit, Unavailable
+from services.common.events import DeadLetter, Event, MessageFetched
+from services.common.health import Health
+from services.common.place import Place
+from services.common.runtime.batches import Work, process
+from services.common.service import Handler, Outcome, Rejected, Subscription
+from services.common.topics import Topic
+
+AT = datetime(2026, 11, 21, 7, 0, tzinfo=UTC)
+
+
+def fetched(uid: int, body: bytes = b"x") -> MessageFetched:
+    place = Place(account="work", folder="INBOX", folderid="f1", uidvalidity=1, uid=uid)
+    return MessageFetched(place=place, contentsha256=f"{uid:064x}", internaldate=None, size=1, body=body)
+
+
+def records(*uids: int) -> list[Record]:
+    return [encode(fetched(uid), "poller", AT) for uid in uids]
+
+
+class Sink:
+    """A publisher that remembers; it may be down for some calls, or refuse a UID as too large."""
+
+    def __init__(self, down: int = 0, too_large: int | None = None) -> None:
+        self.events: list[Event] = []
+        self.down = down
+        self.too_large = too_large
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        if self.down:
+            self.down -= 1
+            raise Unavailable("Kafka does not answer")
+        if any(isinstance(event, MessageFetched) and event.place.uid == self.too_large for event in events):
+            raise ContractViolated("record.too-large", "does not fit")
+        self.events += events
+
+    def uids(self) -> list[int]:
+        return [event.place.uid for event in self.events if isinstance(event, MessageFetched)]
+
+    def letters(self) -> list[DeadLetter]:
+        return [event for event in self.events if isinstance(event, DeadLetter)]
+
+
+async def echo(batch: Sequence[Event]) -> Sequence[Outcome]:
+    return batch
+
+
+def work(handler: Handler, sink: Sink, limits: Limits | None = None, topic: Topic = topics.MAIL_FETCHED) -> Work:
+    return Work(
+        "parser",
+        Subscription(topic, handler),
+        sink,
+        DeadLetterCounter(limits or Limits(), "parser"),
+        Health("parser"),
+        lambda: AT,
+        retry_base=0.0001,
+        retry_cap=0.0001,
+    )
+
+
+async def test_outputs_are_published_in_order() -> None:
+    sink = Sink()
+    await process(work(echo, sink), records(3, 1, 2))
+    assert sink.uids() == [3, 1, 2]
+
+
+async def test_a_record_that_breaks_the_contract_and_a_rejected_event_become_dead_letters() -> None:
+    async def refuse_two(batch: Sequence[Event]) -> Sequence[Outcome]:
+        return [Rejected(event, "refused.x", "why") if event == fetched(2) else event for event in batch]
+
+    sink = Sink()
+    odd = Record("mail.fetched", b"k", b"\xff", (("x", b"y"),), 4, 9)
+    await process(work(refuse_two, sink), [*records(1, 2), odd, *records(3)])
+    assert sink.uids() == [1, 3]
+    refused, broken = sink.letters()
+    assert (refused.error, refused.value) == ("refused.x", b"x")
+    assert (broken.error, broken.value, broken.headers, broken.offset) == ("contract.type", b"\xff", odd.headers, 9)
+
+
+async def test_only_unusable_records_never_reach_the_handler() -> None:
+    async def never(batch: Sequence[Event]) -> Sequence[Outcome]:
+        raise AssertionError(batch)
+
+    sink = Sink()
+    await process(work(never, sink), [Record("mail.fetched", b"k", None, ())])
+    assert [letter.error for letter in sink.letters()] == ["contract.type"]
+
+
+async def test_a_dependency_that_is_down_is_waited_for_and_health_tells() -> None:
+    failures = 3
+
+    async def sometimes(batch: Sequence[Event]) -> Sequence[Outcome]:
+        nonlocal failures
+        if failures:
+            failures -= 1
+            raise Unavailable("the database does not answer")
+        assert running.health.state == "red"
+        assert running.waiting == {"mail.fetched"}
+        return batch
+
+    sink = Sink(down=2)
+    running = work(sometimes, sink)
+    await process(running, records(1))
+    assert sink.uids() == [1]
+    assert running.health.state == "green"
+    assert running.waiting == set()
+
+
+async def test_an_output_that_fits_no_record_costs_only_its_own_input() -> None:
+    sink = Sink(too_large=2)
+    await process(work(echo, sink), records(1, 2, 3))
+    assert sink.uids() == [1, 3]
+    assert [letter.error for letter in sink.letters()] == ["record.too-large"]
+
+
+async def test_too_many_dead_letters_publish_nothing_of_their_batch() -> None:
+    sink = Sink()
+    broken = [Record("mail.fetched", b"k", b"", ())] * 4
+    with pytest.raises(DeadLetterLimit):
+        await process(work(echo, sink, Limits(run=3)), [*records(1), *broken])
+    assert sink.events == []
+
+
+async def test_any_other_exception_passes_and_nothing_is_published() -> None:
+    async def bug(batch: Sequence[Event]) -> Sequence[Outcome]:
+        raise KeyError("x")
+
+    sink = Sink()
+    with pytest.raises(KeyError):
+        await process(work(bug, sink), records(1))
+    assert sink.events == []
+
+
+async def test_a_dead_letter_that_cannot_be_used_has_no_dead_letter_of_its_own() -> None:
+    sink = Sink()
+    twin = topics.twin(topics.MAIL_FETCHED)
+    await process(work(echo, sink, topic=twin), [Record(twin.name, b"k", b"v", ())])
+    assert sink.events == []

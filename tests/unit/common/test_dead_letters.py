@@ -1,0 +1,47 @@
+"""Dead letters keep the record whole; too many stop the service."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from services.common.contract import Record, decode, encode
+from services.common.dead_letters import DeadLetterCounter, Limits, dead_letter
+from services.common.errors import DeadLetterLimit
+
+AT = datetime(2026, 11, 21, 7, 0, tzinfo=UTC)
+
+
+def test_a_dead_letter_keeps_key_bytes_headers_and_coordinates() -> None:
+    record = Record("mail.fetched", b"key", b"\xff\x00", (("ce_type", b"\xfe"), ("x", b"1"), ("x", b"2")), 3, 77)
+    letter = dead_letter(record, "parser", "contract.type", "why", AT)
+    written = encode(letter, "parser", AT)
+    assert (written.topic, written.key, written.value) == ("mail.fetched.dlq", b"key", b"\xff\x00")
+    assert written.headers[:3] == record.headers
+    assert dict(written.headers)["dlq_offset"] == b"77"
+    assert decode(written) == letter
+
+
+def counter(run: int = 3, ratio: float = 0.5, window: int = 10) -> DeadLetterCounter:
+    return DeadLetterCounter(Limits(run, ratio, window), "parser on mail.fetched")
+
+
+def test_a_run_of_dead_letters_stops_the_service_over_batches() -> None:
+    counting = counter()
+    counting.count([True, True, True, False, True, True])
+    counting.count([True])
+    with pytest.raises(DeadLetterLimit, match=r"parser on mail\.fetched: 4 records in a row"):
+        counting.count([True])
+
+
+def test_a_share_of_dead_letters_stops_the_service_once_the_window_is_full() -> None:
+    counting = counter(run=99)
+    counting.count([True] * 9)
+    counting.count([False] * 6)
+    with pytest.raises(DeadLetterLimit, match="6 of the last 10"):
+        counting.count([True, False, True, True, True, True, True])
+
+
+def test_good_records_forgive() -> None:
+    counting = counter()
+    for _ in range(50):
+        counting.count([True, True, False, False])

@@ -1,0 +1,50 @@
+"""What the publisher does without a broker: its memory bound and how it names failures."""
+
+import asyncio
+
+import pytest
+from aiokafka.errors import (
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    NotLeaderForPartitionError,
+    OutOfOrderSequenceNumber,
+    ProducerFenced,
+)
+
+from services.common.errors import ContractViolated, Unavailable
+from services.common.runtime.kafka_settings import KafkaSettings
+from services.common.runtime.producer import ByteBudget, KafkaPublisher, translated
+
+
+async def test_unconfirmed_octets_are_bounded_and_one_larger_piece_passes_alone() -> None:
+    budget = ByteBudget(100)
+    await budget.take(60)
+    second = asyncio.create_task(budget.take(60))
+    await asyncio.sleep(0)
+    assert not second.done()
+    budget.give(60)
+    await second
+    budget.give(60)
+    await asyncio.wait_for(budget.take(5000), 1)
+    third = asyncio.create_task(budget.take(1))
+    await asyncio.sleep(0)
+    assert not third.done()
+    budget.give(5000)
+    await third
+
+
+def test_transient_failures_are_unavailable_and_the_rest_is_fatal() -> None:
+    for error in (KafkaTimeoutError(), NotLeaderForPartitionError(), OutOfOrderSequenceNumber(), ConnectionError()):
+        assert isinstance(translated(error), Unavailable)
+    assert isinstance(translated(MessageSizeTooLargeError()), ContractViolated)
+    fatal = ProducerFenced()
+    assert translated(fatal) is fatal
+
+
+async def test_without_a_broker_it_is_unavailable_and_can_be_asked_again() -> None:
+    publisher = KafkaPublisher(KafkaSettings(bootstrap="127.0.0.1:1", request_timeout=10), "poller")
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="are the brokers up"):
+            await publisher.start()
+    await publisher.publish([])
+    await publisher.stop()

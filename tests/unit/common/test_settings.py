@@ -1,0 +1,75 @@
+"""The environment: defaults, secrets by file, all faults in one message, nothing secret shown."""
+
+from pathlib import Path
+
+import pytest
+
+from services.common.errors import ConfigurationError
+from services.common.runtime.kafka_settings import KafkaSettings
+from services.common.settings import Settings, load, read
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    for name in [name for name in os.environ if name.startswith("MAILWEIR_")]:
+        monkeypatch.delenv(name)
+
+
+def test_without_any_variable_everything_is_embedded() -> None:
+    settings = load()
+    assert (settings.kafka, settings.s3_endpoint, settings.database_url) == (None, None, None)
+    assert settings.home_path == Path("~/.mailweir").expanduser()
+    with pytest.raises(ConfigurationError, match="MAILWEIR_KAFKA is not set"):
+        settings.require_kafka()
+    with pytest.raises(ConfigurationError, match="MAILWEIR_DATABASE_URL"):
+        settings.require_database()
+
+
+def test_a_secret_comes_from_a_variable_or_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("canary-from-file\n")
+    monkeypatch.setenv("MAILWEIR_S3_ACCESS_KEY", "canary-from-variable")
+    monkeypatch.setenv("MAILWEIR_S3_SECRET_KEY_FILE", str(tmp_path / "key"))
+    settings = load()
+    assert settings.s3_access_key is not None
+    assert settings.s3_secret_key is not None
+    assert settings.s3_access_key.reveal() == "canary-from-variable"
+    assert settings.s3_secret_key.reveal() == "canary-from-file"
+    assert "canary" not in f"{settings!r} {settings} {settings.model_dump_json()}"
+
+
+def test_a_variable_and_its_file_exclude_each_other(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MAILWEIR_MASTER_KEY", "canary")
+    monkeypatch.setenv("MAILWEIR_MASTER_KEY_FILE", str(tmp_path / "key"))
+    with pytest.raises(ConfigurationError, match="MAILWEIR_MASTER_KEY and MAILWEIR_MASTER_KEY_FILE are both set"):
+        load()
+    monkeypatch.delenv("MAILWEIR_MASTER_KEY")
+    with pytest.raises(ConfigurationError, match=r"MAILWEIR_MASTER_KEY_FILE: .*No such file"):
+        load()
+
+
+def test_all_faults_come_in_one_message_without_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAILWEIR_LOG", "loud-canary")
+    monkeypatch.setenv("MAILWEIR_S3_BUCKET", "x")
+    with pytest.raises(ConfigurationError) as caught:
+        read(Settings)
+    assert "MAILWEIR_LOG" in str(caught.value)
+    assert "MAILWEIR_S3_BUCKET" in str(caught.value)
+    assert "canary" not in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_the_bounds_of_the_kafka_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigurationError, match="MAILWEIR_KAFKA: Field required"):
+        read(KafkaSettings)
+    monkeypatch.setenv("MAILWEIR_KAFKA", "a:9092,b:9092")
+    assert read(KafkaSettings).bootstrap == "a:9092,b:9092"
+    monkeypatch.setenv("MAILWEIR_KAFKA_SESSION_TIMEOUT", "200")
+    with pytest.raises(ConfigurationError, match="session_timeout must not exceed request_timeout"):
+        read(KafkaSettings)
+
+
+def test_every_field_says_why_it_is_there() -> None:
+    for kind in (Settings, KafkaSettings):
+        assert all(field.description for field in kind.model_fields.values())

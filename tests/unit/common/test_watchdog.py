@@ -1,0 +1,42 @@
+"""When a partition counts as stalled."""
+
+import pytest
+from aiokafka.structs import TopicPartition
+
+from services.common.runtime.watchdog import Lag, StallDetector, Stalled
+
+ONE, TWO = TopicPartition("mail.fetched", 0), TopicPartition("mail.fetched", 1)
+BOTH = {ONE, TWO}
+
+
+def lag(one: int, two: int, end: int = 100) -> Lag:
+    return Lag({ONE: one, TWO: two}, {ONE: end, TWO: end})
+
+
+def test_lag_without_a_commit_for_too_long_is_a_stall_though_a_neighbour_moves() -> None:
+    detector = StallDetector(60)
+    for second in range(0, 61, 20):
+        detector.look(second, lag(10, second), BOTH, excused=False)
+    with pytest.raises(Stalled, match=r"mail.fetched\[0\]: 90 records wait .* for 80 s"):
+        detector.look(80, lag(10, 80), BOTH, excused=False)
+
+
+def test_no_lag_is_no_stall() -> None:
+    detector = StallDetector(60)
+    for second in range(0, 1000, 100):
+        detector.look(second, lag(100, 100), BOTH, excused=False)
+
+
+def test_waiting_for_a_dependency_is_no_stall_and_starts_the_time_again() -> None:
+    detector = StallDetector(60)
+    for second in range(0, 500, 50):
+        detector.look(second, lag(10, 10), BOTH, excused=True)
+    detector.look(500, lag(10, 10), BOTH, excused=False)
+    with pytest.raises(Stalled):
+        detector.look(520, lag(10, 10), BOTH, excused=False)
+
+
+def test_the_partitions_of_other_workers_are_their_business() -> None:
+    detector = StallDetector(60)
+    for second in range(0, 500, 50):
+        detector.look(second, lag(second, 10, 1000), {ONE}, excused=False)
