@@ -29,13 +29,18 @@ def ports(folder: Path, purposes: Sequence[str], wanted: Mapping[str, int] | Non
 
 def free_port() -> int:
     """A port of 127.0.0.1 that nobody listens on now."""
-    while True:
-        port = _FIRST + secrets.randbelow(_LAST - _FIRST)
-        try:
-            with socket.create_server(("127.0.0.1", port)):
-                return port
-        except OSError:
-            continue
+    while port_fault(port := _FIRST + secrets.randbelow(_LAST - _FIRST)):
+        pass
+    return port
+
+
+def port_fault(port: int) -> str | None:
+    """Why nobody can listen on a port of 127.0.0.1, or None."""
+    try:
+        with socket.create_server(("127.0.0.1", port)):
+            return None
+    except OSError as error:
+        return error.strerror or type(error).__name__
 
 
 def secret(path: Path, text: str | None = None) -> str:

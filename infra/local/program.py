@@ -3,20 +3,22 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from infra.local import launch, processes
 from infra.local.cache import locked
+from infra.local.folders import port_fault
 from infra.local.processes import Identity
 from services.common.errors import ConfigurationError, Unavailable
 
 _POLL = 0.05
+_PORT_SECONDS = 3.0
 _LOG_OCTETS = 20 << 20  # a longer log is moved to NAME.log.1 at the next start
 
 
@@ -142,15 +144,17 @@ def _required(program: Program) -> Identity:
 
 
 def _check_ports(program: Program) -> None:
+    """A process that was just killed may hold its port for a moment, so a port gets some time to become free."""
     for purpose, port in program.ports.items():
-        try:
-            with socket.create_server(("127.0.0.1", port)):
-                pass
-        except OSError as error:
+        if not _until(partial(_free, port), _PORT_SECONDS):
             raise ConfigurationError(
-                f"{program.name}: port {port} ({purpose}) cannot be used ({error.strerror}): stop what uses it,"
+                f"{program.name}: port {port} ({purpose}) cannot be used ({port_fault(port)}): stop what uses it,"
                 f" or choose another in {program.folder / 'ports.json'}"
-            ) from None
+            )
+
+
+def _free(port: int) -> bool:
+    return port_fault(port) is None
 
 
 def _launch(program: Program) -> None:
