@@ -1,14 +1,12 @@
 """Transfer decoding in blocks: the same octets and the same repairs as ``transfer.decode``, in constant memory."""
 
 import binascii
-import re
 from typing import Protocol
 
 import pybase64
 
 from services.common import transfer
 
-_FOREIGN = re.compile(rb"[^A-Za-z0-9+/=]+")
 _AFTER_PADDING = b"= \t\r\n"
 _LONGEST_LINE = 4 << 20
 
@@ -132,7 +130,7 @@ class Base64:
         try:
             decoded = pybase64.b64decode(data[:cut])
         except binascii.Error:
-            letters = _FOREIGN.sub(b"", data)
+            letters = data.translate(None, transfer.FOREIGN)
             whole = len(letters) - len(letters) % 4
             self._rest = letters[whole:]
             return pybase64.b64decode(letters[:whole])
@@ -140,7 +138,7 @@ class Base64:
         return decoded
 
     def _lenient(self, data: bytes) -> bytes:
-        head, padding, tail = _FOREIGN.sub(b"", data).rpartition(b"=")
+        head, padding, tail = data.translate(None, transfer.FOREIGN).rpartition(b"=")
         whole = len(tail) - len(tail) % 4
         self._rest = tail[whole:]
         return transfer.lenient_base64(head + padding) + pybase64.b64decode(tail[:whole])

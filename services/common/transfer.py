@@ -9,11 +9,12 @@ import pybase64
 IDENTITY = frozenset({"7bit", "8bit", "binary"})
 QUOTED_PRINTABLE = frozenset({"quoted-printable"})
 UUENCODE = frozenset({"x-uuencode", "x-uue", "uuencode", "uue"})
+_MISSING = (b"", b"", b"==", b"=")
 _AFTER_PADDING = b"= \t\r\n"
 
-_FOREIGN = re.compile(rb"[^A-Za-z0-9+/=]+")
+FOREIGN = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
+"""Octets that are no part of base64."""
 _SOFT_BREAK = re.compile(rb"=[ \t]*+(?:\r\n|\n|\r)")
-_PADDING = re.compile(rb"=+")
 
 
 def canonical(value: str | None) -> tuple[str, bool]:
@@ -66,17 +67,10 @@ def _padding_at_end(data: bytes) -> bool:
 
 
 def lenient_base64(data: bytes) -> bytes:
-    """Each run of letters between paddings on its own."""
-    return b"".join([_quantum(piece) for piece in _PADDING.split(_FOREIGN.sub(b"", data)) if piece])
-
-
-def _quantum(piece: bytes) -> bytes:
-    """One run of base64 letters without padding; a lone last letter carries no octet."""
-    rest = len(piece) % 4
-    if rest == 1:
-        piece = piece[:-1]
-        rest = 0
-    return pybase64.b64decode(piece + b"=" * (-rest % 4))
+    """Each run of letters between paddings on its own; a lone last letter of a run carries no octet."""
+    whole = pybase64.b64decode
+    runs = data.translate(None, FOREIGN).split(b"=")
+    return b"".join([whole(run + _MISSING[len(run) & 3]) if len(run) & 3 != 1 else whole(run[:-1]) for run in runs])
 
 
 def quoted_printable(data: bytes) -> tuple[bytes, str | None]:

@@ -38,7 +38,7 @@ def message(
     derived = list(parts.derived(inside.files)) if inside.files else []
     for part, facts, _ in derived:
         told.facts[part.part_id or ""] = facts
-    derived_text = insights.derived_text(shown_texts, inside, limits)
+    derived_text = insights.derived_text(shown_texts, inside, limits, defects)
     message_id, synthetic = _identified(head, header, data, tree.root.body)
     identity = digest()
     listed = told.leaves

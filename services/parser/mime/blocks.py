@@ -44,7 +44,7 @@ def described(
     if known is not None:
         return known
     before = len(defects)
-    header = fields.parse(block, start, path, defects)
+    header = fields.parse(block, start, path, defects, limits.fields)
     found = header, content.parse(header, path, default, limits, defects)
     if short and len(defects) == before and len(_SEEN) < _MOST_SEEN:
         _SEEN[block, default.type, limits.parameters] = found

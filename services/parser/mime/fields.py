@@ -60,12 +60,12 @@ def _key(name: str) -> str | None:
     return known
 
 
-def parse(block: bytes, start: int, part: str | None, defects: list[Defect]) -> Header:
-    """The fields of ``block``, which starts at ``start`` in the message and ends before the empty line."""
+def parse(block: bytes, start: int, part: str | None, defects: list[Defect], most: int = 10_000) -> Header:
+    """The first ``most`` fields of ``block``, which starts at ``start`` in the message; the empty line is not in it."""
     if b"\0" in block:
         defects.append(Defect("header.nul", part, start + block.index(b"\0")))
-        return _without_nul(_parse(block, start, part, defects))
-    return _parse(block, start, part, defects) if block else NOTHING
+        return _without_nul(_parse(block, start, part, defects, most))
+    return _parse(block, start, part, defects, most) if block else NOTHING
 
 
 def _without_nul(header: Header) -> Header:
@@ -74,9 +74,12 @@ def _without_nul(header: Header) -> Header:
     return Header(header.names, header.keys, values, first, header.codec, header.end)
 
 
-def _parse(block: bytes, start: int, part: str | None, defects: list[Defect]) -> Header:
+def _parse(block: bytes, start: int, part: str | None, defects: list[Defect], most: int) -> Header:
     text, codec = _text(block)
     pieces = _pieces(text)
+    if len(pieces) > most:
+        defects.append(Defect("limit.fields", part, start))
+        pieces = pieces[:most]
     names, colons, values = zip(*[piece.partition(":") for piece in pieces], strict=True)
     known = list(map(_KEYS.get, names))
     keys = list(map(_key, names)) if None in known else known

@@ -125,7 +125,7 @@ def _returned(leaves: Leaves) -> reports.Returned:
     return reports.Returned()
 
 
-def derived_text(texts: Texts, found: Insights, limits: Limits) -> str | None:
+def derived_text(texts: Texts, found: Insights, limits: Limits, defects: list[Defect]) -> str | None:
     """Text for people where the message has no plain one: from HTML, from TNEF, from an invitation."""
     pages: list[str] = []
     for text in texts.values():
@@ -133,8 +133,21 @@ def derived_text(texts: Texts, found: Insights, limits: Limits) -> str | None:
             pages.append(text.value.value)
         elif text.type == "text/plain" and text.value.value and not text.value.value.isspace():
             return None
-    text_of_pages = "\n\n".join([htmltext.text_of(page, limit=limits.html).text for page in pages])
+    text_of_pages = _text_of(pages, limits.html, defects)
     if text_of_pages.strip():
         return text_of_pages
     invited = [calendars.as_text(digest) for digest in found.digests()]
     return found.text or "\n\n".join(invited) or None
+
+
+def _text_of(pages: list[str], limit: int, defects: list[Defect]) -> str:
+    """What all pages say, reading no more than ``limit`` characters of HTML."""
+    said: list[str] = []
+    for page in pages:
+        if len(page) > limit:
+            defects.append(Defect("limit.html"))
+        said.append(htmltext.text_of(page[:limit]).text)
+        limit -= min(len(page), limit)
+        if not limit:
+            break
+    return "\n\n".join(said)

@@ -14,6 +14,8 @@ class Limits:
     """Nested multiparts told as such; deeper ones are flattened into the last level."""
     parts: int = 10_000
     header_block: int = MIB
+    fields: int = 10_000
+    """Fields of one header block; later ones are left out of ``headers``."""
     field: int = 256 * KIB
     """Longest field that is parsed for structure; a longer one stays in ``headers``."""
     addresses: int = 10_000
@@ -23,7 +25,8 @@ class Limits:
     """Decoded octets of one part that become text."""
     derived: int = 16 * MIB
     """Decoded octets of a part that is looked into (TNEF, calendar, report, nested message)."""
-    html: int = 5 * MIB
+    html: int = 512 * KIB
+    """Characters of HTML that text is derived from: more than anyone reads, less than 0.2 s."""
     children: int = 100
     """Nested messages told as children; all of them are attachments too."""
     child_depth: int = 1

@@ -143,7 +143,7 @@ def _segments(value: str) -> list[str]:
     return list(_cut(value))
 
 
-_QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*+\"|[;\"]", re.DOTALL)
+_QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*+\"|\\[\"\\]|[;\"]", re.DOTALL)
 
 
 def _cut(value: str) -> Iterator[str]:

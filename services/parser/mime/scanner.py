@@ -80,7 +80,7 @@ def _step(state: _Scan, position: int) -> int | None:
     if hit.closing:
         _pop(state)
         return hit.after
-    if len(state.parts) >= state.limits.parts:
+    if len(state.parts) + len(state.stack) > state.limits.parts:
         state.defects.append(Defect("limit.parts", None, hit.after))
         frame.current = _last_part(state, frame, hit.after)
         return None

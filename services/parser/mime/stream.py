@@ -62,15 +62,15 @@ class Window:
 
     def _load(self, number: int) -> bytes:
         block = self._blocks.get(number)
-        if block is not None:
+        if block is None:
+            offset = number * self._block
+            block = self._source.read(offset, min(self._block, self._size - offset))
+            self._blocks[number] = block
+            if len(self._blocks) > _KEPT:
+                self._blocks.popitem(last=False)
+        else:
             self._blocks.move_to_end(number)
-            return block
-        offset = number * self._block
-        block = self._source.read(offset, min(self._block, self._size - offset))
-        self._blocks[number] = block
         if number == self._hashed:
             self._digest.update(block)
             self._hashed += 1
-        if len(self._blocks) > _KEPT:
-            self._blocks.popitem(last=False)
         return block
