@@ -43,7 +43,7 @@ def line(step: Step, account: Account, lang: str, *, full: bool) -> str:
 
 def advice(step: Step, account: Account, profile: Profile, lang: str, *, full: bool = True) -> str:
     """What a person can do about a failed step, by the provider's profile first; "" when nothing is wrong."""
-    if step.outcome != "failed":
+    if step.outcome != "failed" or not step.about:
         return ""
     name = account.slug if full or account.user.partition("@")[0] not in account.slug else "NAME"
     own = ADVICE[lang].get(step.about, "").replace("{account}", name)

@@ -8,10 +8,9 @@ class MailweirError(Exception):
 
 
 class ConfigurationError(MailweirError):
-    """Usage or configuration is wrong; nothing was done. ``state`` is the word of ``mailweir status``."""
+    """Usage or configuration is wrong; nothing was done."""
 
     exit_code = 2
-    state = "configuration"
 
 
 class Incomplete(MailweirError):

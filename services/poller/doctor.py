@@ -9,7 +9,7 @@ import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
-from services.common.errors import MailweirError, SignInRefused
+from services.common.errors import ConfigurationError, MailweirError, SignInRefused
 from services.poller import doctor_mail
 from services.poller.doctor_model import NAMES, Step, Visit
 from services.poller.imap.errors import (
@@ -95,6 +95,8 @@ async def _guarded(name: str, run: Callable[[Visit], Awaitable[Step]], visit: Vi
 
 def failed(name: str, error: Exception) -> Step:
     """A failed step from the error, with the name of the advice that fits."""
+    if isinstance(error, ConfigurationError):  # its text says already what to do
+        return Step(name, "failed", {}, "configuration", str(error), "", error.exit_code)
     state = str(getattr(error, "state", "unknown"))
     may_be_old = isinstance(error, TlsCompatibility) or (name == "tls" and isinstance(error, NetworkError))
     about = "legacy" if may_be_old else state

@@ -31,12 +31,15 @@ def chosen(folder: Named, include: Sequence[str], exclude: Sequence[str]) -> boo
 
 
 def fits(pattern: str, folder: Named) -> bool:
-    r"""Whether a glob fits the decoded name, or a special use such as ``\\Sent`` is the folder's; INBOX in any case."""
+    r"""Whether a glob fits the decoded name, or a special use such as ``\\Sent`` is the folder's; INBOX in any case.
+
+    ``*`` and ``?`` are wild; brackets are not, because folders are really called ``[Gmail]/...``.
+    """
     if pattern.startswith("\\"):
         return (folder.special_use or "").lower() == pattern.lower()
     if pattern.upper() == "INBOX":
         return folder.name.upper() == "INBOX"
-    return fnmatchcase(folder.name, pattern)
+    return fnmatchcase(folder.name, pattern.replace("[", "[[]"))
 
 
 def unmatched(include: Sequence[str], folders: Iterable[Named]) -> list[str]:

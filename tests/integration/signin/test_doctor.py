@@ -7,7 +7,7 @@ import pytest
 
 from services.cli import doctor_view as view
 from services.common.account_fields import Account
-from services.common.account_settings import AccountSettings
+from services.common.account_settings import AccountSettings, SettingErrors
 from services.common.clock import SystemClock
 from services.common.oauth_tokens import ConsentNeeded
 from services.common.providers import profile
@@ -170,3 +170,14 @@ async def test_the_short_form_is_safe_to_paste(tmp_path: Path) -> None:
     full = json.dumps(view.as_json(steps, account, profile("generic"), "en", full=True))
     assert PASSWORD not in full
     assert "Private-Matter" in full
+
+
+async def test_missing_settings_say_themselves_what_to_do(tmp_path: Path) -> None:
+    async def source(_: bool) -> tuple[Secret | None, bool]:
+        raise SettingErrors(["oauth_client_id: missing; give it with mailweir accounts set"])
+
+    steps, account = await visited(Script(), tmp_path, source, auth="xoauth2")
+    bad = failed(steps)
+    assert (bad.name, bad.state, bad.exit_code) == ("signin", "configuration", 2)
+    assert view.advice(bad, account, profile("generic"), "en") == ""
+    assert "oauth_client_id" in view.line(bad, account, "en", full=False)
