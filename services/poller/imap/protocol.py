@@ -24,11 +24,10 @@ from services.poller.imap.watch import Watch
 _BEFORE = ("CAPABILITY", "ID", "LOGIN", "AUTHENTICATE", "STARTTLS", "ENABLE", "NAMESPACE", "LIST", "STATUS")
 ALLOWED = frozenset({*_BEFORE, "EXAMINE", "UID FETCH", "UID SEARCH", "NOOP", "IDLE", "UNSELECT", "LOGOUT"})
 BEFORE_SIGN_IN = 64 * 1024
-_READ = 128 * 1024
 _STATUSES = frozenset({b"OK", b"NO", b"BAD", b"BYE", b"PREAUTH"})
 
 
-class Connection(IMAP4ClientProtocol, asyncio.BufferedProtocol):  # type: ignore[misc]
+class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
     """Events in, commands out; ``failure`` is set once and for ever when the connection cannot be used any more."""
 
     def __init__(self, limits: Limits, *, secure: bool = True) -> None:
@@ -43,7 +42,6 @@ class Connection(IMAP4ClientProtocol, asyncio.BufferedProtocol):  # type: ignore
         self._exists = 0
         self.upgrading = False
         self.closed = asyncio.Event()
-        self._view = memoryview(bytearray(_READ))
         self._paused = False
         self._waiter: asyncio.Future[None] | None = None
         self._framer = Framer(limits, self._emit)
@@ -51,14 +49,6 @@ class Connection(IMAP4ClientProtocol, asyncio.BufferedProtocol):  # type: ignore
         self.tagpre = secrets.token_hex(4).upper() + "T"
 
     # from the transport
-
-    def get_buffer(self, sizehint: int) -> memoryview:
-        """See asyncio.BufferedProtocol: one read of many TLS records instead of many reads."""
-        return self._view
-
-    def buffer_updated(self, nbytes: int) -> None:
-        """See asyncio.BufferedProtocol."""
-        self.data_received(bytes(self._view[:nbytes]))
 
     def data_received(self, d: bytes) -> None:
         """See asyncio.Protocol. Never raises: a broken stream ends the connection."""
