@@ -32,6 +32,16 @@ def _archived() -> Iterator[bytes]:
                 yield content.read()
 
 
+def messages_of_all_kinds() -> Iterator[bytes]:
+    """Every different message, classic and broken ones first, then ordinary mail."""
+    seen: set[bytes] = set()
+    for source in (_files(), _archived()):
+        for raw in source:
+            if raw and raw not in seen:
+                seen.add(raw)
+                yield raw
+
+
 @cache
 def messages(count: int) -> tuple[bytes, ...]:
     """The first ``count`` different messages below 2 MB; classic and broken ones first, then ordinary mail."""

@@ -1,0 +1,72 @@
+"""The whole shared corpus: invariants of every message, its expectations, and other parsers by majority."""
+
+import logging
+import tomllib
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from functools import cache
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from services.parser.mime import parse_message
+from tests.corpus_mail import messages_of_all_kinds
+from tests.expectations import Finding, mime4j_findings, stalwart_findings, zbateson_findings
+from tests.mail_invariants import check_streamed, checked
+from tests.oracles import FIELDS, ours, votes
+
+SHARES = 6
+LISTED = Path(__file__).parents[2] / "corpus" / "disagreements.toml"
+FINDINGS = {"stalwart": stalwart_findings, "mime4j": mime4j_findings, "zbateson": zbateson_findings}
+
+
+@cache
+def disagreements(source: str) -> frozenset[tuple[str, str]]:
+    """(message, field) of one source; every group has its reason."""
+    groups = tomllib.loads(LISTED.read_text("utf-8"))["disagreement"]
+    assert all(len(group["reason"]) > 20 for group in groups)
+    return frozenset(
+        (name, group["field"]) for group in groups if group["source"] == source for name in group["messages"]
+    )
+
+
+@pytest.mark.parametrize("share", range(SHARES))
+def test_every_message_keeps_the_invariants(share: int) -> None:
+    for raw in islice(messages_of_all_kinds(), share, None, SHARES):
+        parsed = checked(raw)
+        check_streamed(raw, parsed)
+
+
+@pytest.mark.parametrize("source", FINDINGS)
+def test_expectations_hold_but_for_the_listed_ones(source: str) -> None:
+    found = {(finding[0], finding[1]): finding for finding in FINDINGS[source]()}
+    unlisted: list[Finding] = [found[key] for key in sorted(found.keys() - disagreements(source))]
+    assert not unlisted
+    assert not disagreements(source) - found.keys(), "listed, but gone"
+
+
+def test_the_majority_of_other_parsers_agrees_but_for_the_listed_ones() -> None:
+    logging.disable()
+    asked: Counter[str] = Counter()
+    found: set[tuple[str, str]] = set()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the other parsers
+        for name, differing in _compared(asked):
+            found |= {(name, field) for field in differing}
+    logging.disable(logging.NOTSET)
+    assert not found - disagreements("oracles"), "not listed"
+    assert not disagreements("oracles") - found, "listed, but gone"
+    outliers = Counter(field for _, field in found)
+    assert {field for field in FIELDS if outliers[field] > 0.01 * asked[field]} == set()
+
+
+def _compared(asked: Counter[str]) -> Iterator[tuple[str, list[str]]]:
+    for raw in messages_of_all_kinds():
+        parsed = parse_message(raw)
+        nested = any(file.type.startswith("message/") for file in parsed.files)
+        majority, mine = votes(raw, nested=nested), ours(parsed)
+        asked.update(majority.keys())
+        yield sha256(raw).hexdigest()[:12], [field for field, value in majority.items() if mine[field] != value]
