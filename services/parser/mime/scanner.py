@@ -15,6 +15,7 @@ from services.parser.mime.result import Octets
 from services.parser.mime.tree import Part, Tree
 
 _FIRST_WINDOW = 4096
+_PART_WINDOW = 512
 _LONGEST_BOUNDARY = 1024
 _PADDING = 256
 _GUESS_WINDOW = 65_536
@@ -243,7 +244,7 @@ def _token(state: _Scan, part: Part) -> bytes:
 
 def _header_block(state: _Scan, start: int) -> tuple[bytes, int]:
     """The octets of the fields, and where the body starts: at the empty line, or at a delimiter before it."""
-    data, width = state.data, _FIRST_WINDOW
+    data, width = state.data, _PART_WINDOW if state.stack else _FIRST_WINDOW
     if data[start : start + 1] == state.newline:
         return b"", start + 1
     if data[start : start + 2] == b"\r\n":
