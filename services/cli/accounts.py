@@ -183,7 +183,9 @@ def remove(name: str, erase: bool, yes: bool) -> None:
         if erase:
             from services.storer.erase import erase_account
 
-            erase_account(context, account.slug)
+            store.set_state(account.slug, "paused")
+            objects, rows = erase_account(context, account.slug)
+            click.echo(f"erased {objects} objects and {rows} rows")
         store.remove(account.slug)
     click.echo(f"account {account.slug} removed{' with all its mail' if erase else '; its mail stays'}")
 

@@ -72,6 +72,12 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return tuple(dict.fromkeys(host.format(domain=domain, parent=parent) for host in self.hosts))
 
 
+def candidates(known: Profile, host: str, user: str) -> tuple[str, ...]:
+    """An account's host, then the profile's other hosts for its address when the host is one of them."""
+    usual = known.hosts_of(user.rpartition("@")[2].lower())
+    return (host, *(other for other in usual if host in usual and other != host))
+
+
 def profile_for(address: str, host: str = "") -> Profile:
     """The profile of a mail address, else of a host name, else ``generic``."""
     domain = address.rpartition("@")[2].lower().rstrip(".") if "@" in address else ""

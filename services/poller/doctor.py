@@ -9,7 +9,10 @@ import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
+import msgspec
+
 from services.common.errors import ConfigurationError, MailweirError, SignInRefused
+from services.common.providers import candidates
 from services.poller import doctor_mail
 from services.poller.doctor_model import NAMES, Step, Visit
 from services.poller.imap.errors import (
@@ -67,11 +70,7 @@ async def folders_of(visit: Visit) -> tuple[Folder, ...]:
 
 async def _steps(visit: Visit) -> AsyncGenerator[Step, None]:
     try:
-        lookup = await _lookup(visit)
-        yield lookup
-        if lookup.outcome == "failed":
-            return
-        reached = await _reached(visit)
+        reached = await _found(visit)
         for step in reached:
             yield step
         if reached[-1].outcome == "failed":
@@ -84,6 +83,22 @@ async def _steps(visit: Visit) -> AsyncGenerator[Step, None]:
     finally:
         if visit.session is not None:
             await visit.session.logout()
+
+
+async def _found(visit: Visit) -> list[Step]:
+    """Steps up to the capabilities, on the first of the provider's hosts that answers safely; else on the first one."""
+    own = visit.account
+    first: list[Step] = []
+    for host in candidates(visit.profile, own.host, own.user):
+        visit.account = msgspec.structs.replace(own, host=host)
+        lookup = await _lookup(visit)
+        steps = [lookup, *([] if lookup.outcome == "failed" else await _reached(visit))]
+        first = first or steps
+        if steps[-1].outcome != "failed":
+            other = Step("lookup", "warning", lookup.seen, reason=f"{own.host} does not answer, {host} does")
+            return steps if host == own.host else [other, *steps[1:]]
+    visit.account = own
+    return first
 
 
 async def _guarded(name: str, run: Callable[[Visit], Awaitable[Step]], visit: Visit) -> Step:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from services.cli import doctor_view as view
 from services.common.account_fields import Account
@@ -181,3 +182,21 @@ async def test_missing_settings_say_themselves_what_to_do(tmp_path: Path) -> Non
     assert (bad.name, bad.state, bad.exit_code) == ("signin", "configuration", 2)
     assert view.advice(bad, account, profile("generic"), "en") == ""
     assert "oauth_client_id" in view.line(bad, account, "en", full=False)
+
+
+async def test_the_providers_next_host_is_tried_when_the_first_does_not_answer(tmp_path: Path) -> None:
+    known = replace(profile("generic"), hosts=("nobody.invalid", "localhost"))
+    async with serve(Script(), tmp_path) as server:
+        one = Account(slug="w", host="nobody.invalid", port=server.port, user=USER, ca_file=str(server.ca_file))
+        steps = [step async for step in examine(Visit(one, known, given(), SystemClock()))]
+    assert (steps[0].outcome, steps[0].seen["host"]) == ("warning", "localhost")
+    assert view.exit_code(steps) == 0
+
+
+async def test_the_next_host_never_sees_a_secret_that_the_first_refused(tmp_path: Path) -> None:
+    known = replace(profile("generic"), hosts=("localhost", "127.0.0.1"))
+    async with serve(Script(), tmp_path) as server:
+        one = Account(slug="w", host="localhost", port=server.port, user=USER, ca_file=str(server.ca_file))
+        steps = [step async for step in examine(Visit(one, known, given("wrong"), SystemClock()))]
+        assert server.connections == 1
+    assert view.exit_code(steps) == 4
