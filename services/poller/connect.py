@@ -6,7 +6,14 @@ from pathlib import Path
 from services.common.accounts import Account
 from services.common.providers import profile
 from services.common.secret import Secret
-from services.poller.imap.errors import ConnectionLost, NetworkError, SignInImpossible, TlsError, TokenRefused
+from services.poller.imap.errors import (
+    AmbiguousRefusal,
+    ConnectionLost,
+    NetworkError,
+    SignInImpossible,
+    TlsError,
+    TokenRefused,
+)
 from services.poller.imap.model import Credentials, Endpoint, Limits
 from services.poller.imap.session import Session
 from services.poller.work import Work
@@ -29,7 +36,7 @@ async def connect(work: Work, secret_of: SecretSource, spool: Path | None = None
         await _identify(work, session)
     except ConnectionLost:
         session.close()
-        if work.memory.no_id:
+        if work.memory.no_id or not session.facts.mechanism:  # not signed in: ID cannot be the reason
             raise
         work.memory.no_id = True
         return await connect(work, secret_of, spool)
@@ -78,10 +85,11 @@ def _limits(account: Account, spool: Path | None) -> Limits:
 
 
 async def _sign_in(work: Work, session: Session, secret_of: SecretSource) -> None:
+    credentials = await _credentials(work.account, secret_of, force=False)
     try:
-        await session.sign_in(await _credentials(work.account, secret_of, force=False))
-    except TokenRefused:
-        if not session.alive:
+        await session.sign_in(credentials)
+    except (TokenRefused, AmbiguousRefusal):  # Microsoft refuses a token without saying why
+        if not (session.alive and credentials.token):
             raise
         await session.sign_in(await _credentials(work.account, secret_of, force=True))
     await work.say(work.audit("signin", detail=session.facts.mechanism))
