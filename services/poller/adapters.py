@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, text
@@ -59,6 +59,10 @@ _QUARANTINE = text(
     "VALUES (:folder_id, :epoch, :uid, 'fetch', :reason, :detail, :attempts, :next_try) "
     "ON CONFLICT (folder_id, epoch, uid, stage) DO UPDATE SET reason = excluded.reason, detail = excluded.detail, "
     "attempts = excluded.attempts, next_try = excluded.next_try"
+)
+_SPEND = text(
+    "INSERT INTO traffic (account, day, octets) VALUES (:account, :day, :octets) "
+    "ON CONFLICT (account, day) DO UPDATE SET octets = traffic.octets + excluded.octets"
 )
 _ACQUIRE = text(
     "INSERT INTO leases (account, owner, token, expires_at) VALUES (:account, :owner, 1, :expires_at) "
@@ -128,6 +132,17 @@ class PostgresLedger:
             connection.execute(_ADD, values)
             connection.execute(_SETTLE, values)
             _keep_samples(connection, folder_id, contents)
+
+    def spend(self, account: str, day: date, octets: int) -> None:
+        """Add to the octets of a day."""
+        with transaction(self._engine) as connection:
+            connection.execute(_SPEND, {"account": account, "day": day, "octets": octets})
+
+    def spent(self, account: str, day: date) -> int:
+        """Octets taken on a day."""
+        query = text("SELECT octets FROM traffic WHERE account = :account AND day = :day")
+        with transaction(self._engine) as connection:
+            return connection.execute(query, {"account": account, "day": day}).scalar() or 0
 
     def epochs(self, folder_id: str) -> Mapping[int, int]:
         """UIDVALIDITY to epoch."""

@@ -1,13 +1,15 @@
 """Fetch the bodies that are missing. A UID that fails costs itself only: it is asked alone, then quarantined."""
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from services.poller.delivery import Group, Put
 from services.poller.domain.schedule import quarantine_until
 from services.poller.domain.state import FolderRecord, Quarantined
 from services.poller.domain.uidset import UidSet
-from services.poller.imap.errors import CommandRejected, ImapError, LiteralTooLarge, Refused, Temporary
+from services.poller.imap.errors import CommandRejected, ImapError, LiteralTooLarge, QuotaExceeded, Refused, Temporary
 from services.poller.imap.model import Fetched, Spooled
 from services.poller.imap.session import Session
 from services.poller.work import Progress, Work
@@ -26,6 +28,7 @@ class Errand:
     put: Put
     answered: set[int] = field(default_factory=set)
     count: int = 0
+    taken: int = 0
     group: Group = field(default_factory=list)
     octets: int = 0
 
@@ -44,11 +47,26 @@ async def fetch(errand: Errand, sizes: dict[int, int]) -> None:
 
     Raises ImapError when the connection is of no further use; what came before is on its way all the same.
     """
+    left = await asyncio.to_thread(errand.work.budget_left)
     try:
         for chunk in _plan(errand, sizes):
+            _within_budget(errand, left)
+            started = errand.work.clock.monotonic()
             await _ask(errand, chunk)
+            if errand.session.throttled:  # half the rate: as long a pause as the answer took
+                await errand.work.clock.sleep(errand.work.clock.monotonic() - started)
     finally:
         await _flush(errand)
+
+
+def _within_budget(errand: Errand, left: int | None) -> None:
+    """Providers shut out who takes too much a day; ``daily_bytes`` stays below that. Raises QuotaExceeded."""
+    if left is not None and errand.taken >= left:
+        now = errand.work.clock.now()
+        midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+        daily = errand.work.account.settings.daily_bytes
+        reason = f"today's budget of {daily} octets is used up; it goes on after midnight (UTC)"
+        raise QuotaExceeded(reason, wait=(midnight - now).total_seconds())
 
 
 def _plan(errand: Errand, sizes: dict[int, int]) -> list[UidSet]:
@@ -152,6 +170,7 @@ async def _group(errand: Errand, fetched: Fetched) -> None:
     settings = errand.work.account.settings
     errand.group.append(fetched)
     errand.octets += fetched.length
+    errand.taken += fetched.length
     if len(errand.group) >= settings.batch_messages or errand.octets >= settings.batch_bytes:
         await _flush(errand)
 

@@ -40,7 +40,10 @@ async def refresh(work: Work, session: Session) -> list[FolderRecord]:
     include = () if profiled else settings.include  # a profile's folders may be hidden: then all are retrieved
     wanted = {folder.wire: folder for folder in listed if chosen(folder, include, settings.exclude)}
     known = await asyncio.to_thread(work.ledger.folders, work.account.slug)
-    return await _follow(work, session, {folder.wire for folder in listed}, wanted, known)
+    records = await _follow(work, session, {folder.wire for folder in listed}, wanted, known)
+    statuses = {record.id: wanted[record.wire].status for record in records}
+    work.memory.statuses = {folder_id: status for folder_id, status in statuses.items() if status is not None}
+    return records
 
 
 async def _follow(

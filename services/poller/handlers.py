@@ -8,6 +8,7 @@ from services.common.events import DataRef, MessageFetched
 from services.common.message_day import HEAD_OCTETS, message_day
 from services.common.objects import ObjectStore, message_key, uri_of
 from services.common.place import Place
+from services.poller.checkpoint import Checkpoint
 from services.poller.domain.dates import parse_internaldate
 from services.poller.domain.samples import mark
 from services.poller.domain.state import FolderRecord
@@ -18,18 +19,16 @@ from services.poller.work import Work
 MESSAGE_TYPE = "message/rfc822"
 
 
-async def deliver(work: Work, record: FolderRecord, group: Sequence[Fetched]) -> None:
-    """Publish the messages of a group and note them in the ledger when every delivery is confirmed.
+async def deliver(work: Work, record: FolderRecord, checkpoint: Checkpoint, group: Sequence[Fetched]) -> None:
+    """Publish the messages of a group and note them for the ledger when every delivery is confirmed.
 
     Raises ``Unavailable`` when a way out is down: then none of them counts as published.
     """
     events = await asyncio.to_thread(_events, record, group, work.store)
     uids = UidSet.of(fetched.uid for fetched in group)
     octets = sum(event.size for event in events)
-    await work.publisher.publish(events)
-    marks = {event.place.uid: _mark(event) for event in events}
-    await asyncio.to_thread(work.ledger.add_published, record.id, record.epoch, marks)
-    await work.say(work.audit("fetch", record=record, uids=uids.text(), octets=octets))
+    await work.publisher.publish([*events, work.audit("fetch", record=record, uids=uids.text(), octets=octets)])
+    await checkpoint.add({event.place.uid: _mark(event) for event in events}, octets)
     work.memory.published += len(events)
     work.memory.steps = 0
     work.memory.octets += octets

@@ -8,7 +8,6 @@ The sets decide what is missing; UIDNEXT and HIGHESTMODSEQ only say when nothing
 """
 
 import asyncio
-from datetime import timedelta
 from functools import partial
 
 from msgspec import Struct
@@ -16,8 +15,10 @@ from msgspec.structs import replace
 
 from services.common.events import FlagsChanged, MessagesReturned, MessagesVanished, SyncReported
 from services.poller import bodies, handlers
+from services.poller.checkpoint import Checkpoint
 from services.poller.delivery import delivering
 from services.poller.domain import flags as flagging
+from services.poller.domain.counters import Counters, believable
 from services.poller.domain.presence import observe
 from services.poller.domain.state import FolderRecord, Ledger
 from services.poller.domain.uidset import EMPTY, UidSet
@@ -30,7 +31,6 @@ from services.poller.imap.session import Session
 from services.poller.work import Work, next_sequence
 
 MAX_ROUNDS = 3
-FLAGS_EVERY = 900.0
 
 
 class Outcome(Struct, frozen=True):
@@ -49,6 +49,8 @@ async def run(work: Work, session: Session, record: FolderRecord, *, thorough: b
     ``thorough`` False: the counters of a server without CONDSTORE are believed for a while, too (between two thorough
     passes of a folder that is watched): equal EXISTS and UIDNEXT exclude additions and deletions, though not flags.
     """
+    if (outcome := await _by_status(work, record, thorough=thorough)) is not None:
+        return outcome
     opened = await _open(session, record)
     if record.uidvalidity is None:
         record = await introduce(work, replace(record, uidvalidity=opened.uidvalidity or 0))
@@ -97,20 +99,26 @@ async def _quarantined(work: Work, record: FolderRecord) -> UidSet:
     return UidSet.of(entry.uid for entry in entries if entry.next_try is None or entry.next_try > now)
 
 
+async def _by_status(work: Work, record: FolderRecord, *, thorough: bool) -> Outcome | None:
+    """The quick exit without opening the folder, where LIST gave its counters in the same round trip (RFC 5819)."""
+    status = work.memory.statuses.pop(record.id, None)
+    if status is None or record.uidvalidity != status.uidvalidity or record.last_error is not None:
+        return None
+    seen = Counters(status.uidnext, status.highestmodseq, status.messages)
+    if not believable(record, seen, work.clock.now(), work.account.settings.full_pass_interval, thorough=thorough):
+        return None
+    ledger = await asyncio.to_thread(work.ledger.ledger, record.id, record.epoch, record.uidvalidity or 0)
+    waiting = await _quarantined(work, record)
+    return None if ledger.invisible or ledger.missing(waiting) else _outcome(record, ledger, waiting)
+
+
 def _nothing_new(
     work: Work, record: FolderRecord, ledger: Ledger, opened: Opened, quarantined: UidSet, *, thorough: bool
 ) -> bool:
     """The quick exit: all counters stand still, nothing is missing, and the last full look is recent (RFC 7162)."""
-    if record.full_pass_at is None or ledger.invisible or ledger.missing(quarantined):
-        return False
-    still = (record.uidnext_done, record.modseq_done, record.server_count)
-    if still != (opened.uidnext, opened.highestmodseq, opened.exists) or opened.uidnext is None:
-        return False
-    counted = opened.highestmodseq is not None and not opened.nomodseq
-    believed = work.account.settings.full_pass_interval
-    if not counted:
-        believed = 0.0 if thorough else min(believed, FLAGS_EVERY)
-    return work.clock.now() - record.full_pass_at < timedelta(seconds=believed)
+    seen = Counters(opened.uidnext, None if opened.nomodseq else opened.highestmodseq, opened.exists)
+    still = believable(record, seen, work.clock.now(), work.account.settings.full_pass_interval, thorough=thorough)
+    return still and not ledger.invisible and not ledger.missing(quarantined)
 
 
 async def _rounds(work: Work, session: Session, record: FolderRecord, ledger: Ledger, opened: Opened) -> str | None:
@@ -173,8 +181,12 @@ async def _fetch(work: Work, session: Session, record: FolderRecord, ledger: Led
         return
     sizes = await _sizes(work, session, record, wanted)
     wanted = wanted - await _quarantined(work, record)
-    async with delivering(partial(handlers.deliver, work, record)) as put:
-        await bodies.fetch(bodies.Errand(work, session, record, wanted, put), sizes)
+    checkpoint = Checkpoint(work, record)
+    try:
+        async with delivering(partial(handlers.deliver, work, record, checkpoint)) as put:
+            await bodies.fetch(bodies.Errand(work, session, record, wanted, put), sizes)
+    finally:
+        await checkpoint.write()
 
 
 async def _sizes(work: Work, session: Session, record: FolderRecord, wanted: UidSet) -> dict[int, int]:
@@ -205,6 +217,7 @@ async def _report(work: Work, session: Session, record: FolderRecord, ledger: Le
     now = work.clock.now()
     record = replace(record, pass_at=now, sequence=next_sequence(record.sequence, now))
     await asyncio.to_thread(work.ledger.save_folder, record)
+    left = await asyncio.to_thread(work.budget_left)
     report = SyncReported(
         **folder_fields(record),
         epoch=record.epoch,
@@ -216,6 +229,7 @@ async def _report(work: Work, session: Session, record: FolderRecord, ledger: Le
         servercount=record.server_count or 0,
         passedat=now,
         lasterror=record.last_error,
+        budgetleft=left,
     )
     await work.say(report)
     return _outcome(record, ledger, barred)

@@ -1,7 +1,7 @@
 """What the poller needs from outside, as small protocols. The publisher is ``services.common.service.Publisher``."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from services.poller.domain.state import FolderRecord, Ledger, Quarantined
@@ -24,6 +24,12 @@ class LedgerStore(Protocol):
 
     def add_published(self, folder_id: str, epoch: int, contents: Mapping[int, str]) -> None:
         """Count UIDs (with the SHA-256 of their bytes) as published: call it only when delivery is confirmed."""
+
+    def spend(self, account: str, day: date, octets: int) -> None:
+        """Add to the octets that an account took from its provider on a day (UTC)."""
+
+    def spent(self, account: str, day: date) -> int:
+        """Octets taken on a day."""
 
     def epochs(self, folder_id: str) -> Mapping[int, int]:
         """UIDVALIDITY to epoch, for every epoch that the folder ever had."""

@@ -1,6 +1,6 @@
 """Tables of the poller: folders, their ledger, quarantine, leases. Revision 0002 of the migrations creates them."""
 
-from sqlalchemy import BigInteger, Column, DateTime, Integer, LargeBinary, Table, Text, func
+from sqlalchemy import BigInteger, Column, Date, DateTime, Integer, LargeBinary, Table, Text, func
 from sqlalchemy.dialects.postgresql import INT8MULTIRANGE, JSONB
 
 from services.common.database import METADATA
@@ -68,4 +68,12 @@ leases = Table(
     Column("owner", Text, nullable=False),
     Column("token", BigInteger, nullable=False),
     Column("expires_at", _WHEN, nullable=False),
+)
+
+traffic = Table(
+    "traffic",
+    METADATA,
+    Column("account", Text, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("octets", BigInteger, nullable=False),
 )

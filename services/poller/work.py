@@ -12,6 +12,7 @@ from services.common.objects import ObjectStore
 from services.common.service import Publisher
 from services.poller.domain.state import FolderRecord
 from services.poller.domain.uidset import UidSet
+from services.poller.imap.model import FolderStatus
 from services.poller.ports import LedgerStore
 
 Key = tuple[str, int, int]
@@ -58,6 +59,7 @@ class Memory:
     no_id: bool = False
     doubted: dict[str, int] = field(default_factory=dict)
     verified: set[str] = field(default_factory=set)
+    statuses: dict[str, FolderStatus] = field(default_factory=dict)
     audits: int = 0
 
     @property
@@ -79,6 +81,11 @@ class Work:
     memory: Memory = field(default_factory=Memory)
     progress: Callable[[Progress], None] = silent
     ends_at: Callable[[], datetime | None] = unknown_end
+
+    def budget_left(self) -> int | None:
+        """Octets left of today's provider budget, None without one. Blocking."""
+        daily = self.account.settings.daily_bytes
+        return None if daily is None else max(0, daily - self.ledger.spent(self.account.slug, self.clock.now().date()))
 
     async def say(self, *events: Event) -> None:
         """Publish events about the account or a folder."""

@@ -90,6 +90,11 @@ class Session:
         """The folder that is open now."""
         return self._opened
 
+    @property
+    def throttled(self) -> bool:
+        """Whether the server said THROTTLED since the last ``take_events``."""
+        return self._connection.events.throttled
+
     def take_events(self) -> Events:
         """What came unasked since the last call, and forget it. Opening a folder clears it, too."""
         return self._connection.events.take()

@@ -49,6 +49,12 @@ def upgrade() -> None:
         sa.Column("token", sa.BigInteger, nullable=False),
         sa.Column("expires_at", _WHEN, nullable=False),
     )
+    op.create_table(
+        "traffic",
+        sa.Column("account", sa.Text, primary_key=True),
+        sa.Column("day", sa.Date, primary_key=True),
+        sa.Column("octets", sa.BigInteger, nullable=False),
+    )
 
 
 def _create_ledger() -> None:
@@ -80,5 +86,5 @@ def _create_ledger() -> None:
 
 def downgrade() -> None:
     """Remove them."""
-    for table in ("leases", "quarantine", "folder_ledger", "folders"):
+    for table in ("traffic", "leases", "quarantine", "folder_ledger", "folders"):
         op.drop_table(table)

@@ -1,0 +1,84 @@
+"""What is not asked for: unchanged folders, more than a day's budget, bodies that are known."""
+
+import hashlib
+
+import pytest
+
+from tests.fakes.imap_model import Mailbox, Script, messages, on
+from tests.integration.poller.conftest import inbox
+
+RICH = ("IMAP4rev1", "LIST-EXTENDED", "LIST-STATUS", "CONDSTORE")
+
+
+async def test_a_hundred_unchanged_folders_cost_one_round_trip(play):
+    boxes = {f"F{n}".encode(): Mailbox(messages(2), uidvalidity=n + 1) for n in range(100)}
+    script = Script({b"INBOX": Mailbox(messages(1)), **boxes}, capabilities=RICH)
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+        before = len(p.server.record)
+        result = await p.sync()
+        assert [line.split()[0] for _, line in p.server.record[before:]] == [
+            "CAPABILITY",
+            "LOGIN",
+            "CAPABILITY",
+            "LIST",
+            "LOGOUT",
+        ]
+        assert (result.exit_code, sum(outcome.published for outcome in result.outcomes)) == (0, 201)
+
+
+async def test_one_changed_folder_among_many_is_the_only_one_opened(play):
+    boxes = {f"F{n}".encode(): Mailbox(messages(2), uidvalidity=n + 1) for n in range(5)}
+    script = Script({b"INBOX": Mailbox(messages(1)), **boxes}, capabilities=RICH)
+    async with play(script) as p:
+        await p.sync()
+        before = len(p.server.commands("EXAMINE"))
+        script.mailboxes[b"F3"].deliver(b"Subject: new\r\n\r\nnew\r\n")
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+        assert len(p.server.commands("EXAMINE")) == before + 1
+
+
+@pytest.mark.parametrize("capabilities", [("IMAP4rev1",), RICH, (*RICH, "QRESYNC", "ENABLE")])
+async def test_accelerators_give_the_same_result(play, capabilities):
+    script = Script(
+        {b"INBOX": Mailbox(messages(30)), b"Work": Mailbox(messages(5), uidvalidity=3)}, capabilities=capabilities
+    )
+    async with play(script) as p:
+        await p.sync()
+        box = inbox(script)
+        box.deliver(b"Subject: one\r\n\r\n1\r\n")
+        box.expunge(3, 4)
+        box.messages[0].flags.add("\\Seen")
+        box.messages[0].modseq = box.modseq() + 1
+        assert (await p.sync()).exit_code == 0
+        report = p.report()
+        assert (report.listed, report.published, report.vanished, report.missing) == (31, 31, 2, 0)
+        assert {event.uids for event in p.recorder.events if hasattr(event, "confirmed")} == {"3:4"}
+        flags = [(c.uids, c.flags) for e in p.recorder.events if hasattr(e, "changes") for c in e.changes]
+        assert flags == [("1", ("\\Seen",))]
+
+
+async def test_daily_budget_is_kept_and_shown(play):
+    script = Script({b"INBOX": Mailbox(messages(30, size=1000))})
+    async with play(script, daily_bytes=12_000, batch_messages=5) as p:
+        result = await p.sync()
+        assert result.exit_code == 3
+        assert "budget" in result.failure
+        assert 10 <= len(p.stored) <= 20
+        assert (await p.sync(daily_bytes=100_000)).exit_code == 0
+        assert p.complete()
+        assert 60_000 < p.report().budgetleft < 100_000
+
+
+async def test_throttled_server_gets_half_the_rate(play):
+    script = Script({b"INBOX": Mailbox(messages(20))})
+
+    def slow(_command, reply):
+        reply.stall, reply.tagged = 0.1, b"OK done [THROTTLED]"
+
+    script.hooks.append(on("UID FETCH", slow, has="BODY.PEEK[]"))
+    async with play(script, batch_messages=10) as p:
+        assert (await p.sync()).exit_code == 0
+        assert {hashlib.sha256(m.raw).hexdigest() for m in inbox(script).messages} == set(p.stored.values())
