@@ -16,7 +16,7 @@ from services.parser.mime.tree import Part, Tree
 
 _FIRST_WINDOW = 4096
 _PART_WINDOW = 512
-_LONGEST_BOUNDARY = 1024
+_LONGEST_BOUNDARY = 16_384
 _PADDING = 256
 _GUESS_WINDOW = 65_536
 
@@ -80,6 +80,8 @@ def _step(state: _Scan, position: int) -> int | None:
         frame.current.end = max(hit.cut, frame.current.body)
     if hit.closing:
         _pop(state)
+        if frame.part.children is None:
+            _end_here(state, frame.part, hit.cut)
         return hit.after
     if len(state.parts) + len(state.stack) > state.limits.parts:
         state.defects.append(Defect("limit.parts", None, hit.after))
@@ -89,6 +91,13 @@ def _step(state: _Scan, position: int) -> int | None:
     path = f"{adopter.path}.{len(adopter.children or ()) + 1}" if adopter.path else str(len(adopter.children or ()) + 1)
     frame.current = _open_part(state, hit.after, path, frame.child, frame)
     return frame.current.body
+
+
+def _end_here(state: _Scan, part: Part, cut: int) -> None:
+    """What stands behind the end of a multipart without parts is no part of its text."""
+    part.end = max(cut, part.body)
+    if state.stack:
+        state.stack[-1].current = None
 
 
 def _skipped(state: _Scan, position: int) -> int:
