@@ -26,15 +26,13 @@ def ours(parsed: Parsed) -> View:
     email = parsed.email
     plain = [part for part in email.text_body if part.type == "text/plain"]
     sent = datetime.fromisoformat(email.sent_at) if email.sent_at else None
-    derived = {path for path, facts in email.mailweir.parts.items() if facts.parent}
+    sent_files = [file for file in parsed.files if email.mailweir.parts[file.part_id].parent is None]
     return {
         "subject": _subject(email.subject),
         "sender": email.from_[0].email.lower() if email.from_ else None,
         "date": sent.timestamp() if sent else None,
         "text": _prose(" ".join(email.body_values[part.part_id or ""].value for part in plain)),
-        "files": _hashes(
-            [file.data or b"" for file in parsed.files if _binary(file.type) and file.part_id not in derived]
-        ),
+        "files": _hashes([file.data or b"" for file in sent_files if _binary(file.type)]),
     }
 
 
