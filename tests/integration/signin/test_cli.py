@@ -276,3 +276,14 @@ def _add(run: Run, server: dict[str, Any], tmp_path: Path, secret: str, *more: s
 def _in_background(run: Run, *words: str, shown: threading.Event) -> Done:
     shown.set()
     return run(*words)
+
+
+def test_removing_with_erase_takes_mail_and_objects_along(run: Run, server: dict[str, Any], tmp_path: Path) -> None:
+    _add(run, server, tmp_path, PASSWORD)
+    assert run("sync", "work").code == 0
+    objects = tmp_path / "home" / "objects"
+    assert any(path.is_file() for path in objects.rglob("*.eml"))
+    done = run("accounts", "remove", "work", "--erase", "--yes")
+    assert (done.code, "erased 3 objects" in done.out) == (0, True), done
+    assert not any(path.is_file() for path in objects.rglob("*.eml"))
+    assert json.loads(run("ledger", "--json").out or "[]") == []
