@@ -5,8 +5,9 @@ import hashlib
 from collections.abc import Sequence
 
 from services.attachments.detect import HEAD_OCTETS, detect
+from services.attachments.heading import heading
 from services.attachments.streaming import HashMismatch, file_by_reference
-from services.common.events import AttachmentExtracted, DataRef, Event, MessageFetched, ObjectFiled
+from services.common.events import AttachmentExtracted, DataRef, Event, MailEvent, MessageFetched, ObjectFiled
 from services.common.message_day import HEAD_OCTETS as DAY_OCTETS
 from services.common.message_day import message_day
 from services.common.objects import NewObject, ObjectStore, attachment_key, key_of, message_key
@@ -44,7 +45,7 @@ def _file_messages(batch: Sequence[Event], store: ObjectStore) -> list[Outcome]:
 
 def _raw_object(event: MessageFetched, body: bytes) -> NewObject:
     key = message_key(event.place.account, message_day(body[:DAY_OCTETS]), event.contentsha256)
-    return NewObject(key, body, MESSAGE_TYPE, {"place": event.place.subject, "folder": event.place.folder})
+    return NewObject(key, body, MESSAGE_TYPE, {**where(event), **heading(body)})
 
 
 def _raw_by_reference(event: MessageFetched, reference: DataRef, store: ObjectStore) -> Outcome:
@@ -122,7 +123,13 @@ def _key(event: AttachmentExtracted) -> str:
 
 def _metadata(event: AttachmentExtracted) -> dict[str, str]:
     named = {"filename": event.filename} if event.filename else {}
-    return {"place": event.place.subject, "folder": event.place.folder, "part": event.partid} | named
+    return {**where(event), "part": event.partid, **named}
+
+
+def where(event: MailEvent) -> dict[str, str]:
+    """Metadata from which a row can be made again: place, decoded folder name, INTERNALDATE."""
+    when = {"internaldate": event.internaldate.isoformat()} if event.internaldate else {}
+    return {"place": event.place.subject, "folder": event.place.folder, **when}
 
 
 def _has_hash(data: bytes, sha256: str) -> bool:

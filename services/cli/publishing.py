@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from services.cli.context import Context
+from services.common.contract import Record
+from services.common.errors import Unavailable
 from services.common.service import Publisher
 
 
@@ -25,3 +27,23 @@ async def publishing(context: Context) -> AsyncIterator[Publisher]:
         yield kafka
     finally:
         await kafka.stop()
+
+
+async def republish(record: Record) -> None:
+    """Write one record to its topic as it is: original key, value and headers. Raises ``Unavailable``."""
+    from aiokafka import AIOKafkaProducer
+    from aiokafka.errors import KafkaError
+
+    from services.common.runtime.kafka_settings import KafkaSettings
+    from services.common.settings import read
+
+    settings = read(KafkaSettings)
+    producer = AIOKafkaProducer(bootstrap_servers=settings.bootstrap.split(","), enable_idempotence=True, acks="all")
+    topic = settings.topic_prefix + record.topic
+    try:
+        await producer.start()
+        await producer.send_and_wait(topic, record.value, record.key, headers=list(record.headers))
+    except (KafkaError, OSError) as error:
+        raise Unavailable(f"Kafka does not take the record ({type(error).__name__}); try again") from error
+    finally:
+        await producer.stop()

@@ -104,5 +104,7 @@ DEAD_LETTERS = Stage(
 value bytea, headers jsonb, account_id text, folder_id text, uidvalidity bigint, uid bigint""",
     """INSERT INTO dead_letters (topic, "partition", "offset", service, error, reason, at, key, value, headers,
 account_id, folder_id, uidvalidity, uid)
-SELECT * FROM stage_dead_letters ON CONFLICT ON CONSTRAINT dead_letters_identity DO NOTHING""",
+SELECT * FROM stage_dead_letters ON CONFLICT ON CONSTRAINT dead_letters_identity
+DO UPDATE SET state = 'open', at = excluded.at, error = excluded.error, reason = excluded.reason
+WHERE dead_letters.state = 'replayed' AND excluded.at > dead_letters.at""",
 )

@@ -1,0 +1,117 @@
+"""``mailweir dlq``: records that a reader could not use."""
+
+from typing import Any
+
+import click
+
+
+@click.group()
+def dlq() -> None:
+    """List, show, replay and drop dead letters: records that a service could not use, kept whole with the reason."""
+
+
+@dlq.command("list")
+@click.option("--topic", help="Only this topic, such as mail.fetched.")
+@click.option("--all", "every", is_flag=True, help="Replayed and dropped ones too.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON line per dead letter.")
+def list_(topic: str | None, *, every: bool, as_json: bool) -> None:
+    """List open dead letters, oldest first."""
+    from services.cli import letters
+    from services.cli.context import open_context
+
+    with open_context() as context:
+        rows = letters.listed(context.engine, topic, every=every)
+    if as_json:
+        import msgspec
+
+        for row in rows:
+            click.echo(msgspec.json.encode(dict(row._mapping)))
+    else:
+        _show(rows)
+
+
+def _show(rows: Any) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from services.cli.plain import line
+
+    if not rows:
+        click.echo("no dead letters")
+        return
+    shown = Table("id", "topic", "reader", "error", "reason", "octets", "state")
+    for row in rows:
+        texts = (row.topic, row.service, row.error, row.reason)
+        shown.add_row(str(row.id), *(Text(line(each)) for each in texts), str(row.octets or 0), row.state)
+    Console().print(shown)
+
+
+@dlq.command()
+@click.argument("number", type=int, metavar="ID")
+@click.option("--raw", is_flag=True, help="The original value, octet for octet.")
+def show(number: int, *, raw: bool) -> None:
+    """Show one dead letter: where it was, why it could not be used, its headers; with --raw its value."""
+    from services.cli import letters
+    from services.cli.context import open_context
+    from services.cli.plain import line
+
+    with open_context() as context:
+        row = letters.one(context.engine, number)
+    record = letters.record_of(row)
+    if raw:
+        click.get_binary_stream("stdout").write(record.value or b"")
+        return
+    click.echo(f"{row.topic}, partition {row.partition}, offset {row.offset}, read by {row.service}, {row.state}")
+    click.echo(f"{row.error}: {line(row.reason)} ({row.at:%Y-%m-%d %H:%M:%S} UTC)")
+    click.echo(f"key {line(record.key.decode(errors='replace'))}, {len(record.value or b'')} octets")
+    for name, value in record.headers:
+        click.echo(f"  {line(name)}: {line(value.decode(errors='replace'))}")
+
+
+@dlq.command()
+@click.argument("numbers", type=int, nargs=-1, metavar="[ID]...")
+@click.option("--all", "every", is_flag=True, help="All open ones.")
+@click.option("--topic", help="With --all: only this topic.")
+def replay(numbers: tuple[int, ...], topic: str | None, *, every: bool) -> None:
+    """Send dead letters once more through the same readers; what is stored then is no longer in quarantine.
+
+    Exit code 3 when some are dead letters again.
+    """
+    import asyncio
+
+    from services.cli import letters
+    from services.cli.context import open_context
+
+    with open_context() as context:
+        chosen = _chosen(context, numbers, topic, every=every)
+        again = asyncio.run(letters.replay(context, chosen))
+    where = "" if context.embedded else "; their readers take them now, mailweir dlq list shows what comes back"
+    click.echo(f"{len(chosen)} replayed, {len(again)} of them dead letters again{where}")
+    raise SystemExit(3 if again else 0)
+
+
+@dlq.command()
+@click.argument("numbers", type=int, nargs=-1, metavar="[ID]...")
+@click.option("--all", "every", is_flag=True, help="All open ones.")
+@click.option("--topic", help="With --all: only this topic.")
+def drop(numbers: tuple[int, ...], topic: str | None, *, every: bool) -> None:
+    """Give dead letters up: they are kept, but no longer count as quarantined."""
+    from services.cli import letters
+    from services.cli.context import open_context
+
+    with open_context() as context:
+        chosen = _chosen(context, numbers, topic, every=every)
+        letters.settle(context.engine, chosen, "dropped")
+    click.echo(f"{len(chosen)} dropped")
+
+
+def _chosen(context: Any, numbers: tuple[int, ...], topic: str | None, *, every: bool) -> list[int]:
+    from services.cli import letters
+    from services.common.errors import ConfigurationError
+
+    if bool(numbers) == every:
+        raise ConfigurationError("name dead letters by id, or say --all")
+    if every:
+        return [row.id for row in letters.listed(context.engine, topic, every=False)]
+    return [letters.one(context.engine, number).id for number in numbers]

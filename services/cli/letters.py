@@ -1,0 +1,85 @@
+"""Dead letters as rows: list, one, replay, drop."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Engine, text
+
+from services.common.contract import Record
+from services.common.database import transaction
+from services.common.errors import ConfigurationError, ContractViolated
+
+if TYPE_CHECKING:
+    from services.cli.context import Context
+
+_LIST = text(
+    'SELECT id, topic, "partition", "offset", service, error, reason, at, account_id, state, '
+    "octet_length(value) AS octets, folder_id, uid FROM dead_letters WHERE (:every OR state = 'open') "
+    "AND (CAST(:topic AS text) IS NULL OR topic = :topic) ORDER BY id"
+)
+_ONE = text("SELECT * FROM dead_letters WHERE id = :id")
+_STATE = text("UPDATE dead_letters SET state = :state WHERE id = ANY(:ids)")
+_OPEN = text("SELECT id FROM dead_letters WHERE id = ANY(:ids) AND state = 'open'")
+
+
+def listed(engine: Engine, topic: str | None, *, every: bool) -> Sequence[Any]:
+    """Open dead letters, or every one, oldest first."""
+    with transaction(engine) as connection:
+        return connection.execute(_LIST, {"topic": topic, "every": every}).all()
+
+
+def one(engine: Engine, number: int) -> Any:
+    """One dead letter. Raises ``ConfigurationError`` when there is none."""
+    with transaction(engine) as connection:
+        row = connection.execute(_ONE, {"id": number}).one_or_none()
+    if row is None:
+        raise ConfigurationError(f"there is no dead letter {number}; mailweir dlq list shows them")
+    return row
+
+
+def settle(engine: Engine, numbers: Sequence[int], state: str) -> None:
+    """Set the state of dead letters: open, replayed or dropped."""
+    with transaction(engine) as connection:
+        connection.execute(_STATE, {"ids": list(numbers), "state": state})
+
+
+def record_of(row: Any) -> Record:
+    """The original record."""
+    headers = tuple((name, bytes.fromhex(value)) for name, value in row.headers)
+    value = None if row.value is None else bytes(row.value)
+    return Record(row.topic, bytes(row.key), value, headers)
+
+
+async def replay(context: "Context", numbers: Sequence[int]) -> list[int]:
+    """Send the original records once more through their readers; those that are dead letters again.
+
+    Each is marked as replayed before it is sent: a reader that cannot use it still opens it again.
+    """
+    for number in numbers:
+        row = one(context.engine, number)
+        settle(context.engine, [number], "replayed")
+        try:
+            await _send(context, record_of(row))
+        except BaseException:
+            settle(context.engine, [number], "open")
+            raise
+    with transaction(context.engine) as connection:
+        return list(connection.execute(_OPEN, {"ids": list(numbers)}).scalars())
+
+
+async def _send(context: "Context", record: Record) -> None:
+    from services.cli.publishing import publishing, republish
+
+    if not context.embedded:
+        await republish(record)
+        return
+    from services.common.contract import decode
+
+    try:
+        event = decode(record)
+    except ContractViolated as error:
+        raise ContractViolated(
+            error.code, f"{error.reason}; it can only be dropped, or mended at its source"
+        ) from error
+    async with publishing(context) as publisher:
+        await publisher.publish([event])

@@ -1,0 +1,103 @@
+"""One suite for both object stores: a folder and a real MinIO."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from services.common.errors import Unavailable
+from services.common.objects import NewObject, ObjectStore, attachment_key, message_key
+from services.common.objects_folder import FolderStore
+from services.common.objects_s3 import S3Store
+
+PLACE = {"place": "work/f1/1/2", "folder": "合同/2026", "subject": 'A \\ "quoted" ✓ & more'}
+
+
+def new(number: int, size: int = 2000) -> NewObject:
+    data = number.to_bytes(4, "big") * (size // 4)
+    return NewObject(message_key("work", "2026/11/20", f"{number:064x}"), data, "message/rfc822", PLACE)
+
+
+def test_what_is_put_is_read_back_with_type_and_metadata(store: ObjectStore) -> None:
+    key = attachment_key("work", "a" * 64, "合同 final (1).pdf")
+    store.put(NewObject(key, b"%PDF-1", "application/pdf", {**PLACE, "part": "2"}))
+    found = store.stat(key)
+    assert found is not None
+    assert (found.size, found.content_type, dict(found.metadata)) == (6, "application/pdf", {**PLACE, "part": "2"})
+    assert store.read(key) == b"%PDF-1"
+
+
+def test_many_are_all_there_with_their_metadata(store: ObjectStore) -> None:
+    news = [new(number) for number in range(60)] + [new(99, 3 << 20), NewObject("work/empty", b"", "text/plain", {})]
+    store.put_many(news)
+    store.put_many(news[:10])
+    assert sorted(store.keys("work/")) == sorted(each.key for each in news)
+    for each in (news[0], news[59], news[60], news[61]):
+        found = store.stat(each.key)
+        assert found is not None
+        assert (found.content_type, dict(found.metadata)) == (each.content_type, dict(each.metadata))
+        assert store.read(each.key) == each.data
+
+
+def test_ranges_and_absence(store: ObjectStore) -> None:
+    store.put(NewObject("work/x", bytes(range(256)), "text/plain", {}))
+    assert store.read("work/x", 10, 5) == bytes(range(10, 15))
+    assert store.read("work/x", 250, 100) == bytes(range(250, 256))
+    assert store.read("work/x", 250) == bytes(range(250, 256))
+    assert store.read("work/x", 3, 0) == b""
+    assert store.stat("work/none") is None
+    with pytest.raises(KeyError):
+        store.read("work/none")
+
+
+def test_a_file_goes_in_parts(store: ObjectStore) -> None:
+    data = b"0123456789abcdef" * (1 << 20)
+    store.put_file("work/big", io.BytesIO(data), len(data), "application/zip", PLACE)
+    found = store.stat("work/big")
+    assert found is not None
+    assert (found.size, found.content_type, found.metadata["place"]) == (len(data), "application/zip", "work/f1/1/2")
+    assert store.read("work/big", len(data) - 3, 3) == data[-3:]
+
+
+def test_keys_are_in_order_below_a_prefix_and_go_away(store: ObjectStore) -> None:
+    for key in ("a/x/1", "a/x/2", "a/y/1", "ab/1"):
+        store.put(NewObject(key, b"1", "text/plain", {}))
+    assert list(store.keys("a/")) == ["a/x/1", "a/x/2", "a/y/1"]
+    assert list(store.keys("a/x/")) == ["a/x/1", "a/x/2"]
+    assert list(store.keys("none/")) == []
+    store.delete(["a/x/1", "a/x/2", "a/none"])
+    assert list(store.keys("")) == ["a/y/1", "ab/1"]
+
+
+@pytest.mark.parametrize("key", ["../x", "a/../../x", "a//b", "/a", "a/./b", "a\x00b"])
+def test_a_key_never_leaves_the_folder(tmp_path: Path, key: str) -> None:
+    with pytest.raises(ValueError, match="plain path segments"):
+        FolderStore(tmp_path).put(NewObject(key, b"x", "text/plain", {}))
+
+
+def test_a_short_source_is_never_visible(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    with pytest.raises(Unavailable):
+        store.put_file("work/x", io.BytesIO(b"abc"), 10, "text/plain", {})
+    assert store.stat("work/x") is None
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_dead_minio_is_unavailable_and_comes_back(minio: "object") -> None:
+    store: S3Store = minio.store  # type: ignore[attr-defined]
+    components = minio.components  # type: ignore[attr-defined]
+    components.kill("minio")
+    calls: list[Callable[[], object]] = [
+        lambda: store.put(new(1)),
+        lambda: store.put_many([new(1), new(2)]),
+        lambda: store.read("work/x"),
+        lambda: store.stat("work/x"),
+        lambda: list(store.keys("")),
+    ]
+    for call in calls:
+        with pytest.raises(Unavailable):
+            call()
+    components.start("minio")
+    store.put_many([new(1), new(2)])
+    assert store.stat(new(2).key) is not None
