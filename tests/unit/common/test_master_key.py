@@ -19,6 +19,7 @@ ONE, TWO = os.urandom(32), os.urandom(32)
         ONE.hex(),
         ONE.hex().upper() + "\n",
     ],
+    ids=["base64", "base64url", "hexadecimal", "upper case"],
 )
 def test_reads_a_key_in_its_usual_forms(text: str) -> None:
     assert parse(text, "X") == (ONE,)
