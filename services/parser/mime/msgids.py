@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from hashlib import sha256
 
 _BRACKETED = re.compile(r"<([^<>]*)>")
+_COMMENT = re.compile(r"\([^()]*+\)")
 _BLANKS = re.compile(r"[\s\x00-\x1f\x7f]+")
 SYNTHETIC_DOMAIN = "synthetic.invalid"
 
@@ -14,14 +15,16 @@ def parse(value: str, limit: int = 1_000) -> tuple[str, ...]:
     found = _BRACKETED.findall(value)
     if not found:
         found = _bare(value)
-    ids = dict.fromkeys([_BLANKS.sub("", item) if not item.isalnum() else item for item in found[: limit + 1]])
-    return tuple(item for item in ids if item)[:limit]
+    ids = dict.fromkeys([_BLANKS.sub("", item) for item in found[: limit + 1]])
+    return tuple([item for item in ids if item])[:limit]
 
 
 def first(value: str) -> str | None:
     """The identifier of a Message-ID field; without brackets all of the field is one."""
     bracketed = _BRACKETED.search(value)
     text = bracketed[1] if bracketed else value.replace("<", "").replace(">", "")
+    if "(" in text:
+        text = _COMMENT.sub("", text)
     return _BLANKS.sub("", text) or None
 
 

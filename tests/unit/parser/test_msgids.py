@@ -11,7 +11,15 @@ def test_references_keep_order_and_lose_repeats() -> None:
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [(" <a@b>", "a@b"), ("a@b c", "a@bc"), ("< a@b >", "a@b"), ("<a@b", "a@b"), ("<>", None), ("  ", None)],
+    [
+        (" <a@b>", "a@b"),
+        ("<1 @ local(blah) .example>", "1@local.example"),
+        ("a@b c", "a@bc"),
+        ("< a@b >", "a@b"),
+        ("<a@b", "a@b"),
+        ("<>", None),
+        ("  ", None),
+    ],
 )
 def test_message_id(value: str, expected: str | None) -> None:
     assert msgids.first(value) == expected
