@@ -18,7 +18,7 @@ from services.poller.imap.tokens import Part
 _MARKER = re.compile(rb"~?\{(\d{1,20})(\+?)\}$")
 _TEXT = re.compile(rb"(?:\*|\+|[^\s*+]+) ?(?:(?:OK|NO|BAD|BYE|PREAUTH)\b|$)|\+", re.IGNORECASE)
 _UID = re.compile(rb"\(?\bUID (\d{1,10})\b", re.IGNORECASE)
-_MESSAGE = re.compile(rb"(\* \d{1,10} FETCH \([^\r\n]{1,1000} BODY\[\] \{(\d{1,9})\})\r\n")
+_COMMON = re.compile(rb"(\* \d{1,10} FETCH \([^\r\n{]{1,1000})(BODY\[\] \{(\d{1,9})\})?\r\n")
 _MAX_PARTS = 100_000
 
 
@@ -98,17 +98,23 @@ class Framer:
         self._partial.clear()
 
     def _whole(self, data: bytes, position: int) -> int:
-        """A complete message within ``data``, the common case, at a third of the price; 0 when it is anything else."""
-        found = _MESSAGE.match(data, position) if self.between else None
+        """A complete FETCH response within ``data``, the common case, at a third of the price; 0 for anything else."""
+        found = _COMMON.match(data, position) if self.between else None
         if found is None:
             return 0
-        size = int(found[2])
-        stop = found.end() + size
-        if size > self._limits.spool_above or size > self._limits.max_literal or data[stop : stop + 3] != b")\r\n":
-            return 0
+        stop = found.end()
+        if found[2] is None:
+            parts: list[Part] = [found[1]]
+        else:
+            size = int(found[3])
+            stop += size + 3
+            limits = self._limits
+            if size > limits.spool_above or size > limits.max_literal or data[stop - 3 : stop] != b")\r\n":
+                return 0
+            parts = [data[position : found.end() - 2], data[found.end() : stop - 3], b")"]
         self._number += 1
-        self._emit([found[1], data[found.end() : stop], b")"], stop - position)
-        return stop + 3
+        self._emit(parts, stop - position)
+        return stop
 
     def _line(self, data: bytes, position: int) -> int:
         stop = data.find(b"\n", position)
