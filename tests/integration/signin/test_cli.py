@@ -250,12 +250,20 @@ def test_secrets_appear_nowhere(
         for _ in range(2):
             done = run("check", "work", "--full", MAILWEIR_LOG="debug")
             said += done.out + done.err
+    where = ["--host", "localhost", "--port", str(server["port"]), "--ca-file", server["ca"], "--user", USER]
+    run("accounts", "add", "good", *where, "--set", "connect_timeout=5", "-", stdin=PASSWORD)
+    for name in ("work", "good"):
+        done = run("sync", name, "--timeout", "20", MAILWEIR_LOG="debug")
+        said += done.out + done.err
+    said += run("status", "--json").out + run("ledger", "--json").out
+    said += "".join(path.read_text("latin-1") for path in (tmp_path / "home").rglob("*") if path.is_file())
     with engine.connect() as connection:
         tables = connection.execute(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")).scalars().all()
         for table in tables:
             rows = connection.execute(text(f'SELECT row_to_json(t)::text FROM "{table}" t')).scalars().all()
             said += "".join(rows)
-    for form in _forms(CANARY):
+    assert "Message 3" in said
+    for form in _forms(CANARY) | _forms(PASSWORD):
         assert form not in said
 
 
