@@ -14,7 +14,7 @@ from services.common.oauth_tokens import sign_in_secret
 from services.common.secret import Secret
 from services.common.service import Publisher
 from services.poller.account import Result, sync_once, within
-from services.poller.adapters import PostgresLeases, PostgresLedger
+from services.poller.adapters import PostgresContents, PostgresLeases, PostgresLedger
 from services.poller.lease import leased
 from services.poller.work import Progress, Work
 
@@ -51,6 +51,7 @@ async def _one(
                 random.random,
                 progress=watcher,
                 ends_at=partial(expires_at, account, context.accounts),
+                contents=PostgresContents(context.engine),
             )
             sync = sync_once(work, partial(_secret, context, name, clock))
             return await within(sync, name, timeout)
@@ -71,7 +72,15 @@ def run_watch(context: Context, names: Sequence[str], timeout: float | None) -> 
     async def watch() -> None:
         async with publishing(context) as publisher:
             ledger, leases = PostgresLedger(context.engine), PostgresLeases(context.engine)
-            ports = Ports(context.accounts, publisher, ledger, leases, context.store, SystemClock())
+            ports = Ports(
+                context.accounts,
+                publisher,
+                ledger,
+                leases,
+                context.store,
+                SystemClock(),
+                contents=PostgresContents(context.engine),
+            )
             try:
                 async with asyncio.timeout(timeout):
                     await supervise(ports, only=frozenset(names))

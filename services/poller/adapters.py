@@ -1,7 +1,7 @@
 """The poller's memory in Postgres. Sets are int8multirange columns; adding to one does not read it here."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -60,6 +60,10 @@ _QUARANTINE = text(
     "ON CONFLICT (folder_id, epoch, uid, stage) DO UPDATE SET reason = excluded.reason, detail = excluded.detail, "
     "attempts = excluded.attempts, next_try = excluded.next_try"
 )
+_KNOWN = text("""SELECT e.message_id, p.internaldate, e.size, p.content_sha256
+    FROM emails e JOIN email_places p ON p.email_id = e.id
+    WHERE e.account_id = :account AND p.folder_id = :folder_id AND e.message_id = ANY(:ids)
+    AND p.internaldate IS NOT NULL""")
 _SPEND = text(
     "INSERT INTO traffic (account, day, octets) VALUES (:account, :day, :octets) "
     "ON CONFLICT (account, day) DO UPDATE SET octets = traffic.octets + excluded.octets"
@@ -201,6 +205,21 @@ class PostgresLeases:
         query = text("UPDATE leases SET expires_at = 'epoch' WHERE account = :account AND owner = :owner")
         with transaction(self._engine) as connection:
             connection.execute(query, {"account": account, "owner": owner})
+
+
+class PostgresContents:
+    """A ``Contents`` on the tables of the storer, read only."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def known(self, account: str, folder_id: str, ids: Sequence[str]) -> Mapping[tuple[str, datetime, int], str]:
+        """Stored mail of a folder by Message-ID, INTERNALDATE and size."""
+        found: dict[tuple[str, datetime, int], set[str]] = {}
+        with transaction(self._engine) as connection:
+            for row in connection.execute(_KNOWN, {"account": account, "folder_id": folder_id, "ids": list(ids)}):
+                found.setdefault((row.message_id, row.internaldate, row.size), set()).add(row.content_sha256)
+        return {key: next(iter(contents)) for key, contents in found.items() if len(contents) == 1}
 
 
 def _keep_samples(connection: Connection, folder_id: str, contents: Mapping[int, str]) -> None:

@@ -19,7 +19,7 @@ from services.common.runtime.kafka_settings import KafkaSettings
 from services.common.runtime.producer import KafkaPublisher
 from services.common.settings import Settings, read
 from services.common.stores import open_store
-from services.poller.adapters import PostgresLeases, PostgresLedger
+from services.poller.adapters import PostgresContents, PostgresLeases, PostgresLedger
 from services.poller.settings import PollerSettings
 from services.poller.supervisor import Ports, supervising
 
@@ -58,6 +58,7 @@ async def _ports(settings: Settings, own: PollerSettings) -> AsyncIterator[Ports
             store=open_store(settings),
             clock=SystemClock(),
             spool=own.spool,
+            contents=PostgresContents(engine),
         )
     finally:
         await publisher.stop()

@@ -69,13 +69,20 @@ async def _change_epoch(work: Work, record: FolderRecord, value: int, known_epoc
         record, uidvalidity=value, epoch=epoch, uidnext_done=None, modseq_done=None, full_pass_at=None, samples={},
         sequence=next_sequence(record.sequence, now), epoch_changes=(*record.epoch_changes[-9:], now),
     )  # fmt: skip
-    await work.say(
-        UidValidityChanged(
-            **folder_fields(changed),
-            epoch=epoch,
-            olduidvalidity=record.uidvalidity or 0,
-            gone=gone,
-        )
-    )
+    before = record.uidvalidity or 0
+    said = UidValidityChanged(**folder_fields(changed), epoch=epoch, olduidvalidity=before, gone=gone)
+    work.memory.moved[record.id] = said
+    await work.say(said)
     await asyncio.to_thread(work.ledger.save_folder, changed)
     return changed
+
+
+async def report_move(work: Work, record: FolderRecord, published: int) -> FolderRecord:
+    """After the first pass of a new epoch: how many places were linked, how many downloaded again."""
+    said = work.memory.moved.pop(record.id, None)
+    if said is None:
+        return record
+    counted = replace(record, sequence=next_sequence(record.sequence, work.clock.now()))
+    linked = work.memory.relinked.pop(record.id, 0)
+    await work.say(replace(said, sequence=counted.sequence, relinked=linked, refetched=published - linked))
+    return counted

@@ -48,7 +48,7 @@ def _event(record: FolderRecord, fetched: Fetched, store: ObjectStore) -> Messag
     body, sha256 = _body(record, fetched.body, store)
     emailid = listing.emailid or (str(listing.gm_msgid) if listing.gm_msgid is not None else None)
     return MessageFetched(
-        place=_place(record, fetched.uid),
+        place=place_of(record, fetched.uid),
         contentsha256=sha256,
         internaldate=parse_internaldate(listing.internaldate),
         size=fetched.length,
@@ -59,7 +59,8 @@ def _event(record: FolderRecord, fetched: Fetched, store: ObjectStore) -> Messag
     )
 
 
-def _place(record: FolderRecord, uid: int) -> Place:
+def place_of(record: FolderRecord, uid: int) -> Place:
+    """The place of a UID in the folder's present epoch."""
     uidvalidity = record.uidvalidity or 0
     return Place(account=record.account, folder=record.name, folderid=record.id, uidvalidity=uidvalidity, uid=uid)
 

@@ -23,11 +23,12 @@ from services.poller.domain.presence import observe
 from services.poller.domain.state import FolderRecord, Ledger
 from services.poller.domain.uidset import EMPTY, UidSet
 from services.poller.enumerate import Listed, enumerate_all
-from services.poller.epochs import settle, verify
+from services.poller.epochs import report_move, settle, verify
 from services.poller.folders import folder_fields, introduce
 from services.poller.imap.errors import IdentificationWanted, ImapError
 from services.poller.imap.model import Opened
 from services.poller.imap.session import Session
+from services.poller.relinking import relink
 from services.poller.work import Work, next_sequence
 
 MAX_ROUNDS = 3
@@ -77,6 +78,7 @@ async def run(work: Work, session: Session, record: FolderRecord, *, thorough: b
     done = replace(fresh, full_pass_at=now, last_error=error, server_count=opened.exists)
     if error is None:
         done = replace(done, uidnext_done=opened.uidnext, modseq_done=opened.highestmodseq)
+    done = await report_move(work, done, len(ledger.published))
     return await _report(work, session, done, ledger)
 
 
@@ -179,10 +181,11 @@ async def _fetch(work: Work, session: Session, record: FolderRecord, ledger: Led
     wanted = ledger.missing(waiting) & listed.uids
     if not wanted:
         return
-    sizes = await _sizes(work, session, record, wanted)
-    wanted = wanted - await _quarantined(work, record)
     checkpoint = Checkpoint(work, record)
     try:
+        wanted = wanted - await relink(work, session, record, wanted, checkpoint)
+        sizes = await _sizes(work, session, record, wanted)
+        wanted = wanted - await _quarantined(work, record)
         async with delivering(partial(handlers.deliver, work, record, checkpoint)) as put:
             await bodies.fetch(bodies.Errand(work, session, record, wanted, put), sizes)
     finally:

@@ -1,6 +1,6 @@
 """What the poller needs from outside, as small protocols. The publisher is ``services.common.service.Publisher``."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Protocol
 
@@ -39,6 +39,13 @@ class LedgerStore(Protocol):
 
     def put_quarantine(self, folder_id: str, epoch: int, entry: Quarantined) -> None:
         """Insert or update one entry."""
+
+
+class Contents(Protocol):
+    """What is stored already. Blocking; may raise ``Unavailable``."""
+
+    def known(self, account: str, folder_id: str, ids: Sequence[str]) -> Mapping[tuple[str, datetime, int], str]:
+        """SHA-256 by (Message-ID, INTERNALDATE, size) of stored mail of a folder; only where it is the only one."""
 
 
 class LeaseStore(Protocol):

@@ -19,6 +19,7 @@ from services.common.secret import Secret
 from services.common.service import Publisher
 from services.poller.adapters import PostgresLeases, PostgresLedger
 from services.poller.lease import leased
+from services.poller.ports import Contents
 from services.poller.watching import Watch, watch
 from services.poller.work import Work
 
@@ -39,6 +40,7 @@ class Ports:
     store: ObjectStore
     clock: Clock
     spool: Path | None = None
+    contents: Contents | None = None
 
 
 @dataclass(slots=True)
@@ -115,6 +117,7 @@ def _watch(ports: Ports, account: Account, ledger: PostgresLedger) -> Watch:
         clock=ports.clock,
         chance=random.random,
         ends_at=lambda: expires_at(account, ports.accounts),
+        contents=ports.contents,
     )
     return Watch(work, secret_of, ports.spool)
 

@@ -1,5 +1,6 @@
 """What one account's task works with, and what it remembers between passes and connections."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -7,13 +8,13 @@ from typing import Any
 
 from services.common.accounts import Account
 from services.common.clock import Clock
-from services.common.events import AccessAudited, Event
+from services.common.events import AccessAudited, Event, UidValidityChanged
 from services.common.objects import ObjectStore
 from services.common.service import Publisher
 from services.poller.domain.state import FolderRecord
 from services.poller.domain.uidset import UidSet
 from services.poller.imap.model import FolderStatus
-from services.poller.ports import LedgerStore
+from services.poller.ports import Contents, LedgerStore
 
 Key = tuple[str, int, int]
 MOST_STEPS = 20
@@ -44,6 +45,7 @@ class Memory:
     """What is remembered in this process only; a restart forgets it and is none the worse.
 
     ``suspects``: failures in a row of one UID. ``empties``: the connection on which a body was first seen empty.
+    ``moved``: what was said of a new epoch, to be completed by what its first pass linked and fetched.
     ``doubtful``: groups of UIDs that were asked for when a connection went; they are asked for apart from the others.
     ``published`` counts messages and ``steps`` what was found out since, to tell progress from running in circles.
     """
@@ -58,6 +60,8 @@ class Memory:
     octets: int = 0
     no_id: bool = False
     doubted: dict[str, int] = field(default_factory=dict)
+    moved: dict[str, UidValidityChanged] = field(default_factory=dict)
+    relinked: Counter[str] = field(default_factory=Counter)
     verified: set[str] = field(default_factory=set)
     statuses: dict[str, FolderStatus] = field(default_factory=dict)
     audits: int = 0
@@ -81,6 +85,7 @@ class Work:
     memory: Memory = field(default_factory=Memory)
     progress: Callable[[Progress], None] = silent
     ends_at: Callable[[], datetime | None] = unknown_end
+    contents: Contents | None = None
 
     def budget_left(self) -> int | None:
         """Octets left of today's provider budget, None without one. Blocking."""

@@ -20,6 +20,7 @@ from services.common.objects_folder import FolderStore
 from services.common.secret import Secret
 from services.poller.account import Result, sync_once
 from services.poller.adapters import PostgresLedger
+from services.poller.ports import Contents
 from services.poller.work import Work
 from tests.fakes.imap_model import PASSWORD, Mailbox, Script
 from tests.fakes.imap_server import Server, serve
@@ -73,6 +74,7 @@ class Play:
     account: dict[str, object]
     secret: str = PASSWORD
     recorder: Recorder = field(default_factory=Recorder)
+    contents: Contents | None = None
     slug: str = field(default_factory=lambda: f"a{uuid4().hex[:12]}")
 
     async def sync(self, **settings: object) -> Result:
@@ -99,6 +101,7 @@ class Play:
             store=FolderStore(self.folder),
             clock=SystemClock(),
             chance=random.Random(1).random,
+            contents=self.contents,
         )
         return await sync_once(work, secret_of, self.folder)
 

@@ -52,8 +52,9 @@ async def test_new_uidvalidity_is_a_new_epoch(play, new):
         assert (await p.sync()).exit_code == 0
         assert {place for place in p.stored if place[1] == new} == {("INBOX", new, uid) for uid in range(1, 6)}
         assert set(p.recorder.times.values()) == {1}
-        (change,) = p.recorder.of(UidValidityChanged)
-        assert (change.olduidvalidity, change.uidvalidity, change.epoch) == (1_700_000_000, new, 2)
+        first, last = p.recorder.of(UidValidityChanged)
+        assert (first.olduidvalidity, first.uidvalidity, first.epoch, first.gone) == (1_700_000_000, new, 2, 5)
+        assert (last.relinked, last.refetched) == (0, 5)
 
 
 async def test_missing_uidvalidity_still_retrieves(play):

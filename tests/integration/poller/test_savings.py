@@ -1,10 +1,12 @@
 """What is not asked for: unchanged folders, more than a day's budget, bodies that are known."""
 
 import hashlib
+import re
 
 import pytest
 
-from tests.fakes.imap_model import Mailbox, Script, messages, on
+from services.common.events import MessageFetched, PlaceRelinked, UidValidityChanged
+from tests.fakes.imap_model import Mailbox, Script, messages, on, sample
 from tests.integration.poller.conftest import inbox
 
 RICH = ("IMAP4rev1", "LIST-EXTENDED", "LIST-STATUS", "CONDSTORE")
@@ -82,3 +84,46 @@ async def test_throttled_server_gets_half_the_rate(play):
     async with play(script, batch_messages=10) as p:
         assert (await p.sync()).exit_code == 0
         assert {hashlib.sha256(m.raw).hexdigest() for m in inbox(script).messages} == set(p.stored.values())
+
+
+class Known:
+    """What the storer would know: by Message-ID, INTERNALDATE and size."""
+
+    def __init__(self, p, wrong: bool = False) -> None:
+        self.p, self.wrong = p, wrong
+
+    def known(self, account, folder_id, ids):
+        found = {}
+        for event in self.p.recorder.of(MessageFetched):
+            message_id = re.search(rb"Message-ID: <([^>]+)>", event.body)[1].decode()
+            if message_id in ids:
+                sha256 = "0" * 64 if self.wrong else event.contentsha256
+                found[(message_id, event.internaldate, event.size)] = sha256
+        return found
+
+
+async def test_new_epoch_links_known_mail_and_fetches_the_rest(play):
+    script = Script({b"INBOX": Mailbox(messages(40))})
+    async with play(script) as p:
+        p.contents = Known(p)
+        await p.sync()
+        inbox(script).uidvalidity = 1_700_000_001
+        inbox(script).deliver(sample(99))
+        fetched = len(p.recorder.times)
+        assert (await p.sync()).exit_code == 0
+        assert len(p.recorder.times) == fetched + 1
+        assert len(p.recorder.of(PlaceRelinked)) == 40
+        last = p.recorder.of(UidValidityChanged)[-1]
+        assert (last.relinked, last.refetched) == (40, 1)
+        assert (p.report().missing, p.report().published) == (0, 41)
+
+
+async def test_one_wrong_link_ends_the_linking(play):
+    script = Script({b"INBOX": Mailbox(messages(40))})
+    async with play(script) as p:
+        p.contents = Known(p, wrong=True)
+        await p.sync()
+        inbox(script).uidvalidity = 1_700_000_001
+        assert (await p.sync()).exit_code == 0
+        assert p.recorder.of(PlaceRelinked) == []
+        assert len(p.recorder.times) == 80
