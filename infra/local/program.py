@@ -87,6 +87,15 @@ def start(program: Program) -> bool:
         return fresh
 
 
+def revive(program: Program) -> bool:
+    """Start it again if it ended by itself, without waiting until it is ready; True when that was so."""
+    with locked(program.folder / ".lock"):
+        if state(program) != "dead":
+            return False
+        _launch(program)
+        return True
+
+
 def stop(program: Program) -> bool:
     """End it in its own orderly way, by force after ``stop_seconds``; False when it did not run."""
     with locked(program.folder / ".lock"):
