@@ -31,7 +31,7 @@ from services.common.runtime.watchdog import LagProbe, StallDetector
 from services.common.service import Publisher, Service, Subscription
 
 log = logging.getLogger(__name__)
-_BEAT = 0.2
+_LOOK = 0.2
 
 
 async def run(service: Service, settings: KafkaSettings, *, health: Health, stop: asyncio.Event) -> None:
@@ -49,12 +49,10 @@ async def run(service: Service, settings: KafkaSettings, *, health: Health, stop
     topics = [settings.topic_prefix + subscription.topic.name for subscription in service.subscriptions]
     probe = LagProbe(settings.bootstrap, group, topics, settings.request_timeout)
     publisher = KafkaPublisher(settings, service.name)
-    beating = asyncio.create_task(_beat(health))
     try:
         if await _broker_is_there(probe, settings, health, stop):
             await _consume(Runtime(service, settings, health, publisher), probe, stop)
     finally:
-        beating.cancel()
         await probe.close()
         await publisher.stop()
 
@@ -136,7 +134,9 @@ class Runtime:
             if not drained:
                 log.warning("a batch did not end within the stop grace; it will be done again after the restart")
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.app.stop(), self.settings.stop_grace)
+                async with asyncio.timeout(self.settings.stop_grace):
+                    await self.app.consumer.commit_and_end_transactions()
+                    await self.app.stop()
             self.folder.cleanup()
 
     async def _before_revoke(self) -> None:
@@ -159,6 +159,7 @@ def _app(group: str, settings: KafkaSettings, folder: Path) -> Any:
         broker_session_timeout=settings.session_timeout,
         broker_heartbeat_interval=settings.session_timeout / 4,
         broker_rebalance_timeout=settings.rebalance_timeout,
+        consumer_max_fetch_size=settings.fetch_bytes,
         broker_request_timeout=max(settings.request_timeout, settings.session_timeout),
         broker_max_poll_interval=86_400.0,  # the stall watchdog judges this, and it knows when waiting is right
         producer_request_timeout=settings.request_timeout,
@@ -230,10 +231,4 @@ async def _faust_gives_up(app: Any) -> None:
     while True:
         if app.crashed or app.should_stop:
             raise RuntimeError(f"Faust stopped by itself: {type(app.crash_reason).__name__}")
-        await asyncio.sleep(_BEAT)
-
-
-async def _beat(health: Health) -> None:
-    while True:
-        health.beat()
-        await asyncio.sleep(_BEAT)
+        await asyncio.sleep(_LOOK)

@@ -38,6 +38,9 @@ class KafkaSettings(BaseSettings):
     )
     commit_interval: float = Field(default=1, ge=0.05, le=60, description="More only repeats more after a crash.")
     buffer: int = Field(default=32, ge=1, le=4096, description="Records read ahead per topic; 32 of 1 MB stay small.")
+    fetch_bytes: int = Field(
+        default=512 * 1024, ge=64 * 1024, description="Read ahead per partition; a larger record still comes whole."
+    )
     linger: float = Field(
         default=0.005, ge=0, le=1, description="Wait for more records in a batch; more is only delay."
     )

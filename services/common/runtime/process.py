@@ -17,7 +17,8 @@ from services.common.settings import Settings, load, read
 
 log = logging.getLogger(__name__)
 Body = Callable[[Settings, Health, asyncio.Event], Awaitable[None]]
-_LAST_RESORT = 30.0
+_LAST_RESORT = 10.0
+_BEAT = 0.5
 
 
 def main(name: str, body: Body) -> int:
@@ -58,10 +59,18 @@ async def _run(body: Body, settings: Settings, health: Health) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    beating = asyncio.create_task(_beat(health))
     try:
         await body(settings, health, stop)
     finally:
+        beating.cancel()
         _exit_at_last()
+
+
+async def _beat(health: Health) -> None:
+    while True:
+        health.beat()
+        await asyncio.sleep(_BEAT)
 
 
 def _exit_at_last() -> None:

@@ -25,7 +25,7 @@ from services.common.runtime.producer import KafkaPublisher
 from services.common.topics_admin import create
 
 PARTITIONS = 4
-QUICK = {"session_timeout": 6, "commit_interval": 0.2, "probe_interval": 0.5, "retry_base": 0.1, "retry_cap": 0.5}
+QUICK = {"session_timeout": 10, "commit_interval": 0.2, "probe_interval": 0.5, "retry_base": 0.1, "retry_cap": 0.5}
 READ, WRITTEN = topics.MAIL_FETCHED, topics.MAIL_FILED
 ROOT = Path(__file__).parents[3]
 
