@@ -39,14 +39,14 @@ _EMAIL = """account_id text, content_sha256 text, parser_version text, size bigi
 reference_ids text[], thread_id bigint, subject text, from_email text, from_name text, recipients text[],
 addresses jsonb, sent_at timestamptz, received_at timestamptz, has_attachment boolean, preview text,
 body_text text, body_html text, headers jsonb, structure jsonb, facts jsonb, defects text[]"""
-_EMAIL_NAMES = tuple(column.split()[0] for column in _EMAIL.split(","))
-_RENEWED = ", ".join(f"{name} = excluded.{name}" for name in (*_EMAIL_NAMES[2:], "search"))
+EMAIL_NAMES = tuple(column.split()[0] for column in _EMAIL.split(","))
+_RENEWED = ", ".join(f"{name} = excluded.{name}" for name in (*EMAIL_NAMES[2:], "search"))
 
 EMAILS = Stage(
     "stage_emails",
     f"{_EMAIL}, searched text",
-    f"""INSERT INTO emails ({", ".join(_EMAIL_NAMES)}, search)
-SELECT {", ".join(_EMAIL_NAMES)}, to_tsvector('simple', searched) FROM stage_emails
+    f"""INSERT INTO emails ({", ".join(EMAIL_NAMES)}, search)
+SELECT {", ".join(EMAIL_NAMES)}, to_tsvector('simple', searched) FROM stage_emails
 ON CONFLICT (account_id, content_sha256) DO UPDATE SET {_RENEWED}
 WHERE string_to_array(emails.parser_version, '.')::int[] < string_to_array(excluded.parser_version, '.')::int[]
 RETURNING id""",

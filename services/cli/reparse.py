@@ -1,0 +1,92 @@
+"""``mailweir reparse``: stored raw mail through the present parser."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from services.cli.search import DAY
+
+if TYPE_CHECKING:
+    from services.cli.context import Context
+    from services.common.events import MessageFetched
+    from services.storer.compare import Difference
+
+
+@click.command()
+@click.option("--compare", is_flag=True, help="Show what would change, field by field, and write nothing.")
+@click.option("--json", "as_json", is_flag=True, help="With --compare: one JSON line per changed field.")
+@click.option("--account", help="Only mail of this account.")
+@click.option("--folder", help="Only mail in this folder (decoded name).")
+@click.option("--since", type=DAY, help="Received on or after this day, UTC.")
+@click.option("--before", type=DAY, help="Received before this day, UTC.")
+def reparse(*, compare: bool, as_json: bool, **sides: Any) -> None:
+    """Parse stored raw messages once more; rows are replaced only by a newer parser version.
+
+    Exit code 3 when raw messages are not in the object store.
+    """
+    from services.cli.choice import choice_of
+    from services.cli.context import open_context
+    from services.cli.rebuilding import publish_all
+    from services.common import lookup
+
+    with open_context() as context:
+        chosen = lookup.ids(context.engine, choice_of(**sides))
+        absent: list[int] = []
+        events = _events(context, chosen, absent)
+        if compare:
+            _compare(context, events, as_json=as_json)
+        else:
+            published = asyncio.run(publish_all(context, events))
+            click.echo(f"{published} messages sent through the parser")
+    if absent:
+        click.echo(f"{len(absent)} messages have no raw object or no place: mailweir repair", err=True)
+        raise SystemExit(3)
+
+
+def _events(context: "Context", chosen: list[int], absent: list[int]) -> "Iterator[MessageFetched]":
+    from services.cli.progress import bar
+    from services.cli.rebuilding import from_row
+    from services.common import lookup
+
+    with bar("reading", len(chosen)) as advance:
+        for row in lookup.exported(context.engine, chosen):
+            event = from_row(context, row)
+            if event is None:
+                absent.append(row.id)
+            else:
+                yield event
+            advance()
+
+
+def _compare(context: "Context", events: "Iterator[MessageFetched]", *, as_json: bool) -> None:
+    from services.cli.compared import differing
+
+    fields: Counter[str] = Counter()
+    compared = changed = 0
+    for event in events:
+        found = asyncio.run(differing(context, event))
+        compared, changed = compared + 1, changed + bool(found)
+        for difference in found:
+            fields[difference.field] += 1
+            _say(event, difference, as_json=as_json)
+    if not as_json:
+        click.echo(f"{compared} messages compared, {changed} would change")
+        for field, count in fields.most_common():
+            click.echo(f"  {field}: {count}")
+
+
+def _say(event: "MessageFetched", difference: "Difference", *, as_json: bool) -> None:
+    import msgspec
+
+    if as_json:
+        about = {"contentsha256": event.contentsha256, "field": difference.field}
+        told = about | {"stored": difference.stored, "parsed": difference.parsed}
+        click.echo(msgspec.json.encode(told, enc_hook=str))
+        return
+    from services.cli.plain import line
+
+    sides = (line(str(side))[:100] for side in (difference.stored, difference.parsed))
+    click.echo(f"{event.contentsha256[:12]} {difference.field}: {' -> '.join(sides)}")

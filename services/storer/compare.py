@@ -1,0 +1,54 @@
+"""What another parse of the same bytes would change in the rows. Reads only."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from sqlalchemy import Engine, text
+
+from services.common.database import transaction
+from services.common.events import EmailParsed
+from services.storer.copying import Json
+from services.storer.merging import EMAIL_NAMES
+from services.storer.rows import attachment_rows, email_row
+
+_PASSED_OVER = {"account_id", "content_sha256", "thread_id", "received_at"}
+_FIELDS = tuple(name for name in EMAIL_NAMES if name not in _PASSED_OVER)
+_ROW = text(f"SELECT id, {', '.join(_FIELDS)} FROM emails WHERE (account_id, content_sha256) = (:account, :sha256)")
+_FILES = text(
+    "SELECT part_path, sha256, size, content_type, name, safe_name, disposition, parent_part FROM attachments "
+    "WHERE email_id = :id ORDER BY part_path"
+)
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """One field: what is stored and what the present parser says."""
+
+    field: str
+    stored: Any
+    parsed: Any
+
+
+def differences(engine: Engine, event: EmailParsed) -> Iterator[Difference]:
+    """Fields of ``emails`` and ``attachments`` that the event would give another value."""
+    with transaction(engine) as connection:
+        values = {"account": event.place.account, "sha256": event.contentsha256}
+        row = connection.execute(_ROW, values).one_or_none()
+        if row is None:
+            yield Difference("emails", None, "a row")
+            return
+        files = [tuple(each) for each in connection.execute(_FILES, {"id": row.id})]
+    parsed = dict(zip(EMAIL_NAMES, email_row(event, None), strict=False))
+    for name in _FIELDS:
+        stored, new = getattr(row, name), _plain(parsed[name])
+        if stored != new:
+            yield Difference(name, stored, new)
+    news = sorted(each[2:] for each in attachment_rows(event))
+    if sorted(files) != news:
+        yield Difference("attachments", sorted(files), news)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Json):
+        return msgspec.json.decode(msgspec.json.encode(value.value).replace(b"\\u0000", b""))
+    return list(value) if isinstance(value, tuple) else value.replace("\x00", "") if isinstance(value, str) else value

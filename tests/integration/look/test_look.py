@@ -1,0 +1,77 @@
+"""search, show, export: the commands on real embedded stores."""
+
+import hashlib
+import json
+import mailbox
+from pathlib import Path
+
+import pytest
+
+from tests.integration.look.conftest import MAIL, Home
+
+
+@pytest.mark.parametrize(
+    ("words", "subjects"),
+    [
+        ("合同", ["Re: 合同", "第三季度合同"]),
+        ("同", ["Re: 合同", "第三季度合同"]),
+        ("三季", ["第三季度合同"]),
+        ("invo", ["Invoice 7"]),
+        ("INVOICE example.org", ["Invoice 7"]),
+        ("ada@example", ["Invoice 7", "Re: 合同", "[31mred", "第三季度合同"]),
+        ("evil.exe", ["Invoice 7"]),
+        ("' & | ! <-> :* \\", []),
+        ("nothing", []),
+    ],
+)
+async def test_search_finds_words_and_their_beginnings(stored: Home, words: str, subjects: list[str]) -> None:
+    found = [line["subject"].replace("\x1b", "") for line in stored.lines("search", words, "--json")]
+    assert sorted(found) == sorted(subjects)
+
+
+async def test_search_by_account_folder_and_day(stored: Home) -> None:
+    assert len(stored.lines("search", "ada", "--account", "work", "--folder", "INBOX", "--json")) == 4
+    assert stored.lines("search", "ada", "--account", "other", "--json") == []
+    assert stored.lines("search", "ada", "--since", "2026-11-21", "--json") == []
+    assert len(stored.lines("search", "ada", "--since", "2026-11-20", "--before", "2026-11-21", "--json")) == 4
+
+
+async def test_nothing_of_a_stranger_moves_the_cursor(stored: Home) -> None:
+    (found,) = stored.lines("search", "escape", "--json")
+    for words in (("search", "ada"), ("show", str(found["id"])), ("show", str(found["id"]), "--text")):
+        assert "\x1b" not in stored.run(*words).stdout.replace("\x1b[0m", "").replace("\x1b[1m", "")
+
+
+async def test_show_gives_the_exact_bytes_and_the_parsed_object(stored: Home) -> None:
+    (found,) = stored.lines("search", "三季", "--json")
+    number, sha256 = str(found["id"]), hashlib.sha256(MAIL[0]).hexdigest()
+    assert stored.run("show", number, "--raw").stdout_bytes == MAIL[0]
+    email = json.loads(stored.run("show", sha256[:8], "--json").stdout)
+    assert (email["id"], email["mailweir"]["place"]["uid"]) == (sha256, 1)
+    shown = stored.run("show", number).stdout
+    assert "合同.pdf" in shown
+    assert "请查收附件" in shown
+
+
+async def test_an_unknown_id_is_one_line(stored: Home) -> None:
+    from services.common.errors import ConfigurationError
+
+    with pytest.raises(ConfigurationError, match="no message with this id"):
+        stored.run("show", "ffffffffff")
+
+
+async def test_export_in_three_forms(stored: Home, tmp_path: Path) -> None:
+    assert stored.run("export", "--to", str(tmp_path / "eml")).exit_code == 0
+    assert sorted(path.read_bytes() for path in (tmp_path / "eml").rglob("*.eml")) == sorted(MAIL)
+    assert stored.run("export", "--format", "mbox", "--to", str(tmp_path / "all.mbox")).exit_code == 0
+    box = mailbox.mbox(tmp_path / "all.mbox")
+    assert len(box) == 4
+    box.close()
+    assert b"\n>From here it works\n>>From there too" in (tmp_path / "all.mbox").read_bytes()
+    lines = stored.lines("export", "--format", "jsonl", "--to", "-", "--query", "合同")
+    assert {line["subject"] for line in lines} == {"Re: 合同", "第三季度合同"}
+
+
+async def test_a_conversation_is_one_thread(stored: Home) -> None:
+    threads = {line["thread_id"] for line in stored.lines("search", "合同", "--json")}
+    assert len(threads) == 1

@@ -1,0 +1,107 @@
+"""repair, reparse, dead letters, erasing: on real embedded stores."""
+
+import pytest
+from msgspec.structs import replace
+
+from services.cli.embedded import publisher
+from services.common import lookup
+from services.common.lookup import Choice
+from services.storer.erase import erase_account
+from tests.fakes.mail_events import fetched
+from tests.integration.look.conftest import MAIL, TABLES, Home
+
+ROWS = "SELECT string_agg(subject || ' ' || size || ' ' || content_sha256, '|' ORDER BY content_sha256) FROM emails"
+PLACES = "SELECT string_agg(folder || folder_id || uid || internaldate, '|' ORDER BY uid) FROM email_places"
+FILES = "SELECT string_agg(name || sha256, '|' ORDER BY sha256) FROM attachments"
+
+
+async def test_rows_come_back_from_the_object_store_alone(stored: Home) -> None:
+    before = [stored.value(query) for query in (ROWS, PLACES, FILES)]
+    stored.change(f"TRUNCATE {', '.join(TABLES)} CASCADE")
+    assert stored.run("repair", "--check", "--offline").exit_code == 3
+    assert stored.run("repair", "--offline").exit_code == 0
+    assert [stored.value(query) for query in (ROWS, PLACES, FILES)] == before
+    assert stored.run("repair", "--check").exit_code == 0
+
+
+async def test_attachments_that_are_gone_are_made_again(stored: Home) -> None:
+    gone = [path for path in stored.objects() if "/attachments/" in str(path)]
+    assert len(gone) == 2
+    contents = [path.read_bytes() for path in gone]
+    for path in gone:
+        path.unlink()
+    assert "2 attachments gone" in stored.run("repair", "--offline").stdout
+    assert [path.read_bytes() for path in gone] == contents
+    assert stored.run("repair", "--check").exit_code == 0
+
+
+async def test_a_raw_message_that_is_gone_is_missing_until_it_is_fetched(stored: Home) -> None:
+    stored.change(
+        "INSERT INTO folders (id, account, wire, name, state) VALUES ('work-INBOX', 'work', 'INBOX', 'I', 'active')"
+    )
+    stored.change(
+        "INSERT INTO folder_ledger (folder_id, epoch, uidvalidity, listed, published) "
+        "VALUES ('work-INBOX', 1, 1700000000, '{[1,5)}', '{[1,5)}')"
+    )
+    next(path for path in stored.objects() if path.suffix == ".eml").unlink()
+    assert stored.value("SELECT pending FROM completeness") == 0
+    stored.run("repair")
+    assert stored.value("SELECT (stored, missing)::text FROM completeness") == "(3,1)"
+
+
+async def test_compare_says_what_a_reparse_would_change_and_writes_nothing(stored: Home) -> None:
+    assert "4 messages compared, 0 would change" in stored.run("reparse", "--compare").stdout
+    stored.change("UPDATE emails SET subject = 'other' WHERE subject LIKE 'Invoice%'")
+    (difference,) = stored.lines("reparse", "--compare", "--json")
+    assert (difference["field"], difference["stored"], difference["parsed"]) == ("subject", "other", "Invoice 7")
+    assert stored.value("SELECT count(*) FROM emails WHERE subject = 'other'") == 1
+
+
+async def test_reparse_replaces_only_what_an_older_parser_wrote(stored: Home) -> None:
+    stored.change("UPDATE emails SET subject = 'other'")
+    stored.change("UPDATE emails SET parser_version = '0.0.1' WHERE 'c@x' = message_id")
+    assert stored.run("reparse").exit_code == 0
+    assert stored.value("SELECT count(*) FROM emails WHERE subject = 'other'") == 3
+    assert stored.value("SELECT count(*) FROM attachments") == 2
+
+
+async def test_a_dead_letter_is_shown_replayed_and_settled(home: Home) -> None:
+    bad = replace(fetched(MAIL[0]), contentsha256="0" * 64)
+    await publisher(home.context).publish([bad])
+    (letter,) = home.lines("dlq", "list", "--json")
+    assert (letter["topic"], letter["service"], letter["error"]) == ("mail.fetched", "attachments", "refused.hash")
+    number = str(letter["id"])
+    assert home.run("dlq", "show", number, "--raw").stdout_bytes == MAIL[0]
+    assert "refused.hash" in home.run("dlq", "show", number).stdout
+    assert home.run("dlq", "replay", number).exit_code == 3
+    assert home.value("SELECT state FROM dead_letters") == "open"
+    home.change(f"UPDATE dead_letters SET headers = replace(headers::text, '{'30' * 64}', '{_hash_hex()}')::jsonb")
+    assert home.run("dlq", "replay", "--all").exit_code == 0
+    assert home.value("SELECT state FROM dead_letters") == "replayed"
+    assert home.lines("dlq", "list", "--json") == []
+    assert home.run("dlq", "drop", number).exit_code == 0
+    assert home.value("SELECT state FROM dead_letters") == "dropped"
+
+
+def _hash_hex() -> str:
+    return fetched(MAIL[0]).contentsha256.encode().hex()
+
+
+async def test_erasing_leaves_nothing_of_the_account_and_all_of_others(stored: Home) -> None:
+    await stored.take(MAIL[0], account="home")
+    objects, rows = erase_account(stored.context, "work")
+    assert (objects, rows) > (0, 0)
+    assert list(stored.context.store.keys("work/")) == []
+    assert len(list(stored.context.store.keys("home/"))) == 2
+    for table in ("emails", "email_places", "objects", "thread_refs", "attachments"):
+        assert stored.value(f"SELECT count(*) FROM {table} WHERE account_id = 'work'") == 0
+    assert stored.value("SELECT string_agg(action, ',') FROM audit_log WHERE account_id = 'work'") == "erase"
+    assert len(lookup.ids(stored.context.engine, Choice(account="home"))) == 1
+
+
+@pytest.mark.parametrize("words", [("dlq", "replay"), ("dlq", "drop", "1", "--all"), ("dlq", "show", "99")])
+async def test_wrong_use_is_one_line(home: Home, words: tuple[str, ...]) -> None:
+    from services.common.errors import ConfigurationError
+
+    with pytest.raises(ConfigurationError):
+        home.run(*words)

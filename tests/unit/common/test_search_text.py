@@ -1,0 +1,49 @@
+"""Text as it is searched."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.common.search_text import query_of, search_text
+
+
+@pytest.mark.parametrize(
+    ("text", "query", "found"),
+    [
+        ("关于合同的确认", "合同", True),
+        ("关于合同的确认", "认", True),
+        ("关于合同的确认", "同意", False),
+        ("ＡＢＣ　ｄｅｆ", "abc DEF", True),
+        ("STRASSE ÜBER", "straße über", True),
+        ("mail to ada@example.org", "ada@exam", True),
+        ("report_2026-11.pdf", "report 2026 pdf", True),
+        ("เอกสาร", "เอก", True),
+        ("हिन्दी में", "हिन्दी", True),
+        ("東京タワーの写真", "タワー", True),
+        ("서울특별시", "특별", True),
+        ("Hello", "help", False),
+    ],
+)
+def test_words_match_on_both_sides(text: str, query: str, found: bool) -> None:
+    words = search_text(text).split()
+    terms = re.findall("'([^']*)':", query_of(query))
+    assert terms
+    assert all(any(word.startswith(term) for word in words) for term in terms) is found
+
+
+@given(st.text())
+def test_a_query_is_made_of_quoted_words_only(typed: str) -> None:
+    terms = query_of(typed).split(" & ") if query_of(typed) else []
+    assert all(re.fullmatch(r"'[^'\\\s&|!<>:*()\x00]+':\*", term) for term in terms)
+
+
+@given(st.text(max_size=200))
+def test_what_was_written_is_found_by_its_own_words(text: str) -> None:
+    words = set(search_text(text).split())
+    assert all(any(word.startswith(term) for word in words) for term in re.findall("'([^']*)':", query_of(text)))
+
+
+def test_very_long_words_are_no_words() -> None:
+    assert search_text("x" * 300, "y") == "  y" or search_text("x" * 300, "y").split() == ["y"]
