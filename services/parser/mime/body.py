@@ -90,7 +90,8 @@ def _inline(part: Part, level: _Level, attachments: list[Part]) -> None:
         level.text.append(part)
     if level.html is not None:
         level.html.append(part)
-    if (level.text is None or level.html is None) and kind.startswith(_MEDIA):
+    closed = (level.text is None) + (level.html is None)
+    if closed == 2 or (closed and kind.startswith(_MEDIA)):  # the standard drops a text that both have closed to
         attachments.append(part)
 
 
