@@ -30,7 +30,7 @@ _FOLDED = re.compile(r"max-height\s*+:\s*+0(?:px)?(?![.\d])", re.IGNORECASE)
 _OVERFLOW = re.compile(r"overflow\s*+:\s*+hidden", re.IGNORECASE)
 _MANY_LINES = re.compile(r"\n{3,}")
 _UNSEEN = dict.fromkeys(map(ord, "\0\x11\x12\x1d\x1e\x1f\u00ad\u034f\u200b\ufeff"))
-_UNSEEN_BUT_LINKS = {char: None for char in _UNSEEN if chr(char) not in _OPEN + _CLOSE}
+_UNSEEN_BUT_LINKS = re.compile("[\0\x1d\x1e\x1f\u00ad\u034f\u200b\ufeff]")
 _UNSEEN_RAW = re.compile("[\0\x11\x12\x1d\x1e\x1f\u00ad\u034f\u200b\ufeff]")
 
 _LINE_TAGS = (
@@ -83,7 +83,7 @@ def text_of(html: str, *, limit: int = 5 << 20) -> HtmlText:
     """
     read = html[:limit]
     if _UNSEEN_RAW.search(read):
-        read = read.translate(_UNSEEN)
+        read = _UNSEEN_RAW.sub("", read)
     reader = _Reader(hides=_may_hide(read))
     pieces = _TOKEN.split(read)
     reader.read(pieces)
@@ -184,11 +184,13 @@ def _laid_out(text: str) -> str:
     text = _lines(text).replace(f"{_CELL}\n", "\n").replace(_CELL, "\t")
     if "&" in text:
         text = unescape(text)
-        text = text.translate(_UNSEEN_BUT_LINKS) if _UNSEEN_RAW.search(text) else text
+        text = _UNSEEN_BUT_LINKS.sub("", text)
     text = text.replace(_OPEN, "<").replace(_CLOSE, ">")
     if "\xa0" in text or "\r" in text:
         text = "\n".join([line.rstrip() for line in text.replace("\xa0", " ").splitlines()])
-    return _MANY_LINES.sub("\n\n", text).strip("\n").rstrip()
+    if "\n\n\n" in text:
+        text = _MANY_LINES.sub("\n\n", text)
+    return text.strip("\n").rstrip()
 
 
 def _lines(text: str) -> str:
