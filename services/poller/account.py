@@ -121,10 +121,11 @@ def _wait(work: Work, failure: MailweirError | None, failures: int) -> float | N
 
 
 async def _finish(work: Work, outcomes: list[Outcome]) -> Result:
-    await say_state(work, "active", "ok")
+    await say_state(work, "attention" if work.memory.alert else "active", "ok", work.memory.alert)
     quarantined = sum(outcome.quarantined for outcome in outcomes)
     text = f"{quarantined} messages are in quarantine; `mailweir ledger` lists them" if quarantined else ""
-    return Result(work.account.slug, tuple(outcomes), 3 if quarantined else 0, text, retrieved=work.memory.published)
+    told = work.memory.alert or text
+    return Result(work.account.slug, tuple(outcomes), 3 if quarantined else 0, told, retrieved=work.memory.published)
 
 
 async def _give_up(work: Work, outcomes: list[Outcome], failure: MailweirError | None) -> Result:

@@ -28,6 +28,7 @@ from services.poller.folders import folder_fields, introduce
 from services.poller.imap.errors import IdentificationWanted, ImapError
 from services.poller.imap.model import Opened
 from services.poller.imap.session import Session
+from services.poller.peeking import TOLD, became_read, unread
 from services.poller.relinking import relink
 from services.poller.work import Work, next_sequence
 
@@ -182,12 +183,16 @@ async def _fetch(work: Work, session: Session, record: FolderRecord, ledger: Led
     if not wanted:
         return
     checkpoint = Checkpoint(work, record)
+    looked_at = unread(wanted, listed.flags) if record.full_pass_at is None else EMPTY
     try:
         wanted = wanted - await relink(work, session, record, wanted, checkpoint)
         sizes = await _sizes(work, session, record, wanted)
         wanted = wanted - await _quarantined(work, record)
         async with delivering(partial(handlers.deliver, work, record, checkpoint)) as put:
             await bodies.fetch(bodies.Errand(work, session, record, wanted, put), sizes)
+        if looked_at and await became_read(session, looked_at):
+            work.memory.alert = TOLD
+            await work.say(work.audit("peek", "failed", record=record, detail=TOLD))
     finally:
         await checkpoint.write()
 

@@ -179,6 +179,8 @@ async def _tell(watched: Watch, error: MailweirError, decision: Decision) -> Non
 
 async def _well(watched: Watch) -> None:
     """Say once that the account is well again."""
-    if watched.said != "active":
-        watched.said = "active"
-        await say_state(watched.work, "active", "ok")
+    alert = watched.work.memory.alert
+    state = "attention" if alert else "active"
+    if watched.said != state:
+        watched.said = state
+        await say_state(watched.work, state, "ok", alert)

@@ -64,6 +64,7 @@ class Memory:
     relinked: Counter[str] = field(default_factory=Counter)
     verified: set[str] = field(default_factory=set)
     statuses: dict[str, FolderStatus] = field(default_factory=dict)
+    alert: str = ""
     audits: int = 0
 
     @property
