@@ -131,7 +131,7 @@ async def examine(connection: Connection, wire: bytes, argument: bytes | None) -
     opened = _opened(connection, wire, frames, answer)
     if opened is None:
         raise Refused("the server opened the folder without saying how many messages exist", usable=True)
-    connection.expect(opened.exists)
+    connection.exists = opened.exists
     return opened
 
 

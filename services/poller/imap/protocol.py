@@ -39,7 +39,8 @@ class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
         self.failure: ImapError | None = None
         self.exchange: Exchange | None = None
         self.received = 0
-        self._exists = 0
+        self.exists = 0  # of the open folder: what an answer may plausibly bring
+        self.hidden: tuple[bytes, ...] = ()
         self.upgrading = False
         self.closed = asyncio.Event()
         self._paused = False
@@ -125,7 +126,7 @@ class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
         known = Commands.get(name.split(" ", 1)[0])
         if known is not None and self.state not in known.valid_states:
             raise AssertionError(f"{name} in state {self.state}")
-        caps = response_caps(name, self._exists, self.limits)
+        caps = response_caps(name, self.exists, self.limits)
         exchange = self.exchange = Exchange(name, self.new_tag().encode("ascii"), wants, *caps)
         self._watch.start(self.loop.time())
         await self._send(exchange, arguments)
@@ -190,23 +191,19 @@ class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
             raise self.failure or ConnectionLost("the command was given up")
         return exchange.tagged
 
-    def expect(self, exists: int) -> None:
-        """A folder of ``exists`` messages is open: so many responses to one command are no attack."""
-        self._exists = exists
-
     async def something(self) -> None:
         """Wait for the next bytes of whatever kind, without a time-out (IDLE)."""
         if self.failure is not None:
             raise self.failure
         self._watch.stop()
-        await self._wait()
+        await self._wait(drops=False)
 
-    async def _wait(self) -> None:
+    async def _wait(self, *, drops: bool = True) -> None:
         self._waiter = self.loop.create_future()
         try:
             await self._waiter
         except asyncio.CancelledError:
-            if self.exchange is not None and self.exchange.name != "IDLE":
+            if drops:
                 self.drop()
             raise
         finally:
@@ -225,6 +222,8 @@ class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
         self._refuse_clear_text(began=True)
         if self.failure is not None:
             discard(parts)
+        elif self.greeting is None and (line[:2] != b"* " or status(line[2:]) is None):
+            raise ProtocolViolation("the server did not greet as an IMAP server; check host and port")
         elif line[:2] == b"* ":
             self._untagged(line, parts, size)
         elif line[:1] == b"+":
@@ -263,8 +262,13 @@ class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
             self._watch.stop()
             self.transport.pause_reading()
 
+    def _said(self, line: bytes) -> Status | None:
+        for secret in self.hidden:  # some servers repeat what they refuse
+            line = line.replace(secret, b"***")
+        return status(line)
+
     def _status(self, line: bytes) -> None:
-        said = status(line)
+        said = self._said(line)
         if said is None:
             return
         if not self.secure:
@@ -280,7 +284,7 @@ class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
 
     def _tagged(self, line: bytes) -> None:
         tag, _, rest = line.partition(b" ")
-        said = status(rest)
+        said = self._said(rest)
         if said is None or said.kind not in {"OK", "NO", "BAD"}:
             self.events.ignored += 1
             return

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import re
+from urllib.parse import quote
 
 import msgspec
 
@@ -11,6 +12,7 @@ from services.poller.imap.model import Credentials, Endpoint
 
 _TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
 _MAX_CHALLENGE = 16 * 1024
+_SHORTEST = 3
 
 
 def check(credentials: Credentials) -> None:
@@ -34,6 +36,15 @@ def initial_response(mechanism: str, credentials: Credentials, endpoint: Endpoin
         name = user.replace("=", "=3D").replace(",", "=2C")
         clear = f"n,a={name},\1host={endpoint.host}\1port={endpoint.port}\1auth=Bearer {secret}\1\1"
     return base64.b64encode(clear.encode("utf-8"))
+
+
+def traces(credentials: Credentials, endpoint: Endpoint) -> tuple[bytes, ...]:
+    """The forms in which a server could repeat the secret: to be struck out of its texts, longest first."""
+    secret = credentials.secret.encode()
+    escaped = secret.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+    forms = {secret, escaped, base64.b64encode(secret), quote(credentials.secret).encode()}
+    forms |= {initial_response(name, credentials, endpoint) for name in ("PLAIN", "XOAUTH2", "OAUTHBEARER")}
+    return tuple(sorted((form for form in forms if len(form) > _SHORTEST), key=len, reverse=True))
 
 
 def terminator(mechanism: str) -> bytes:

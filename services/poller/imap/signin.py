@@ -15,6 +15,7 @@ _NONE: frozenset[bytes] = frozenset()
 async def sign_in(connection: Connection, credentials: Credentials, endpoint: Endpoint) -> str:
     """Sign in and return the mechanism. Raises the SignInError kinds, Temporary, Throttled, NetworkError."""
     sasl.check(credentials)
+    connection.hidden = sasl.traces(credentials, endpoint)
     mechanisms = _mechanisms(credentials, frozenset(connection.capabilities))
     for index, mechanism in enumerate(mechanisms):
         problem = await _attempt(connection, mechanism, credentials, endpoint)

@@ -209,3 +209,11 @@ async def test_handshake_that_never_comes(tls):
         with pytest.raises(OperationTimeout, match="handshake"):
             await Session.open(Endpoint("localhost", port, tls), QUICK)
         await done.wait()
+
+
+@pytest.mark.parametrize(
+    "greeting", [b"HTTP/1.1 400 Bad Request\r\n", b"+OK POP3 ready\r\n", b"220 smtp\r\n", b"* 5 EXISTS\r\n"]
+)
+async def test_other_protocols_are_recognised_at_once(play, greeting):
+    with pytest.raises(ProtocolViolation, match="not greet as an IMAP"):
+        await attempt(play, Script(greeting=greeting))

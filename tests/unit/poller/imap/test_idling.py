@@ -106,6 +106,15 @@ async def test_cancelled_idle_closes(play):
         assert not session.alive
 
 
+@pytest.mark.parametrize("silent", ["IDLE", "DONE"])
+async def test_cancelled_while_the_server_is_silent(play, silent):
+    async with play(script(on(silent, lambda *_: Reply(silent=True)))) as (session, _):
+        await session.examine(b"INBOX")
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(session.idle(0.02), 0.15)
+        assert not session.alive
+
+
 async def test_known_news_needs_no_idle(play):
     async with play(script(on("NOOP", says("OK done", "* 9 EXISTS")))) as (session, server):
         await session.examine(b"INBOX")

@@ -50,6 +50,22 @@ async def test_no_canary_in_logs_or_errors(play, caplog, capabilities, hooks):
         assert clean_of_canary(shown + caplog.text + "".join(exchanges) + repr(user) + repr(string(CANARY.encode())))
 
 
+@pytest.mark.parametrize(
+    "form", ["{secret}", "{base64}", "user=x auth=Bearer {secret}", '"{secret}" is wrong', "{url}"]
+)
+@pytest.mark.parametrize("answer", ["NO [ALERT] wrong: {}", "NO [{}] wrong", "BAD {}", "BYE"])
+async def test_server_that_repeats_the_secret(play, form, answer):
+    told = form.format(secret=CANARY, base64=base64.b64encode(CANARY.encode()).decode(), url=quote(CANARY))
+    leaves = closes(f"* OK [ALERT] you said {told}", f"* BYE {told}")
+    action = leaves if answer == "BYE" else says(answer.format(told))
+    async with play(Script(hooks=[on("LOGIN", action)]), user=None) as (session, _):
+        with pytest.raises(ImapError) as caught:
+            await session.sign_in(Credentials("user@example.com", CANARY))
+        shown = str(caught.value) + repr(vars(caught.value)) + repr(session.take_events())
+        assert "***" in shown or "[{}]" in answer
+        assert clean_of_canary(shown)
+
+
 def test_only_reading_commands_exist():
     reading = "CAPABILITY ID LOGIN AUTHENTICATE STARTTLS ENABLE NAMESPACE LIST STATUS EXAMINE NOOP IDLE UNSELECT LOGOUT"
     assert set(reading.split()) | {"UID FETCH", "UID SEARCH"} == ALLOWED
