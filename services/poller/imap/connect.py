@@ -1,6 +1,7 @@
 """From a host name to a greeted, verified connection."""
 
 import asyncio
+import errno
 import socket
 import ssl
 from collections.abc import Mapping
@@ -78,7 +79,7 @@ async def _reach(connection: Connection, endpoint: Endpoint, context: ssl.SSLCon
 def _unreachable(problem: OSError | None, endpoint: Endpoint) -> str:
     if isinstance(problem, socket.gaierror):
         return f"the name {endpoint.host} cannot be resolved"
-    if isinstance(problem, ConnectionRefusedError):
+    if f"[Errno {errno.ECONNREFUSED}]" in str(problem):  # asyncio joins the failures of several addresses into a text
         return f"{endpoint.host}:{endpoint.port} refused the connection"
     return f"{endpoint.host}:{endpoint.port} cannot be reached ({type(problem).__name__})"
 
