@@ -10,6 +10,9 @@ import pybase64
 from services.common import transfer
 from services.parser.mime.derived import Derived
 
+TYPES = frozenset({"application/mac-binhex40", "application/mac-binhex"})
+"""Parts that are nothing but such a file."""
+
 _UU = re.compile(rb"begin(-base64)? [0-7]{3,6} ([^\r\n]{1,1000}?)[ \t]*\r?\n")
 _UU_END = re.compile(rb"\n(?:end|====)[ \t]*(?=\r?\n|\Z)")
 _YENC = re.compile(rb"=ybegin ([^\r\n]{1,2000})\r?\n(?:=ypart [^\r\n]*\r?\n)?")

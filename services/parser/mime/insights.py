@@ -15,7 +15,9 @@ from services.parser.mime.tree import Part
 
 _MESSAGES = frozenset({"message/rfc822", "message/global"})
 _UNTYPED = frozenset({"application/octet-stream", "application/x-octet-stream"})
-_LOOKED_INTO = _MESSAGES | reports.DELIVERY | reports.FEEDBACK | reports.RETURNED | calendars.TYPES | tnef.TYPES
+_LOOKED_INTO = (
+    _MESSAGES | reports.DELIVERY | reports.FEEDBACK | reports.RETURNED | calendars.TYPES | tnef.TYPES | embedded.TYPES
+)
 _MOST_TEXT = 2 << 20
 
 Nested = Callable[[bytes], Email]
@@ -82,6 +84,8 @@ def _look_into(
         read = calendars.read(text, leaf.part.path, content.params.params.get("method"))
         found.invitations.append(read)
         defects.extend(Defect(code, leaf.part.path, leaf.part.body) for code in read.defects)
+    elif content.type in embedded.TYPES:
+        _take(found, leaf, embedded.extract(leaf.head), defects)
     elif content.type in reports.DELIVERY:
         found.delivery.append(reports.delivery(leaf.head, leaf.part.path, _returned(leaves)))
     elif content.type in reports.FEEDBACK:
