@@ -288,6 +288,6 @@ def _consent_text(name: str, grant: Grant) -> str:
 
 def _operator_text(name: str, code: str) -> str:
     return (
-        f"the token endpoint of {name} refuses this client ({code}): check oauth_client_id, client_secret, oauth_scope"
-        " and oauth_token_url of the account, then set one of them again"
+        f"the token endpoint of {name} gives nothing to this client ({code}): check oauth_client_id,"
+        " client_secret, oauth_scope and oauth_token_url of the account, then set one of them again"
     )

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from services.common.accounts import Account
+from services.common.oauth_tokens import ConsentNeeded
 from services.common.providers import profile
 from services.common.secret import Secret
 from services.poller.imap.errors import (
@@ -34,6 +35,7 @@ async def connect(work: Work, secret_of: SecretSource, spool: Path | None = None
     try:
         await _sign_in(work, session, secret_of)
         await _identify(work, session)
+        await session.enable("QRESYNC")
     except ConnectionLost:
         session.close()
         if work.memory.no_id or not session.facts.mechanism:  # not signed in: ID cannot be the reason
@@ -91,8 +93,17 @@ async def _sign_in(work: Work, session: Session, secret_of: SecretSource) -> Non
     except (TokenRefused, AmbiguousRefusal):  # Microsoft refuses a token without saying why
         if not (session.alive and credentials.token):
             raise
-        await session.sign_in(await _credentials(work.account, secret_of, force=True))
+        await _once_more(work, session, secret_of)
     await work.say(work.audit("signin", detail=session.facts.mechanism))
+
+
+async def _once_more(work: Work, session: Session, secret_of: SecretSource) -> None:
+    """With a renewed token; refused again, the grant itself is at fault."""
+    try:
+        await session.sign_in(await _credentials(work.account, secret_of, force=True))
+    except TokenRefused as error:
+        name = work.account.slug
+        raise ConsentNeeded(f"{error}: a renewed token, too; run mailweir accounts authorize {name}") from error
 
 
 async def _credentials(account: Account, secret_of: SecretSource, *, force: bool) -> Credentials:

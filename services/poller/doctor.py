@@ -12,10 +12,12 @@ from pathlib import Path
 import msgspec
 
 from services.common.errors import ConfigurationError, MailweirError, SignInRefused
+from services.common.oauth_tokens import ConsentNeeded
 from services.common.providers import candidates
 from services.poller import doctor_mail
 from services.poller.doctor_model import NAMES, Step, Visit
 from services.poller.imap.errors import (
+    AmbiguousRefusal,
     ConnectionLost,
     IdentificationWanted,
     ImapError,
@@ -186,11 +188,20 @@ async def _sign_in(visit: Visit) -> Step:
         return Step("signin", "failed", {}, "credential", "no secret is stored for this account", "missing", 4)
     try:
         await visit.connected.sign_in(credentials)
-    except TokenRefused:
-        await _again(visit, fresh=True)
+    except (TokenRefused, AmbiguousRefusal):  # Microsoft refuses a token without saying why
+        if not credentials.token:
+            raise
+        await _with_fresh_token(visit)
         renewed = True
     seen = {"mechanism": visit.connected.facts.mechanism, "token_renewed": renewed, "ms": visit.milliseconds(start)}
     return Step("signin", "ok", seen)
+
+
+async def _with_fresh_token(visit: Visit) -> None:
+    try:
+        await _again(visit, fresh=True)
+    except TokenRefused as error:
+        raise ConsentNeeded(f"{error}: a renewed token, too") from error
 
 
 async def _again(visit: Visit, *, fresh: bool = False) -> None:

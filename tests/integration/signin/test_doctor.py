@@ -102,7 +102,7 @@ async def test_a_refused_token_is_renewed_once(tmp_path: Path) -> None:
     assert view.exit_code(steps) == 0
     assert next(step for step in steps if step.name == "signin").seen["token_renewed"] is True
     steps, _ = await visited(script, tmp_path, given("old-token", "bad-token", token=True), auth="xoauth2")
-    assert (failed(steps).name, view.exit_code(steps)) == ("signin", 4)
+    assert (failed(steps).name, failed(steps).state, view.exit_code(steps)) == ("signin", "consent", 4)
 
 
 @pytest.mark.parametrize("kind", ["expired", "wrong-name", "self-signed"])
