@@ -39,6 +39,18 @@ def decode(value: str) -> str:
     if end < 2 or "=?" not in value:
         return value
     pieces = _WORD.split(value[:end])
+    labels, encodings = pieces[1::4], pieces[2::4]
+    if not labels:
+        return value
+    if len(set(labels)) == 1 and len(set(encodings)) == 1 and not "".join(pieces[4:-1:4]).strip():
+        octets = _octets_of_all(encodings[0], pieces[3::4])
+        text = charsets.decode(octets, labels[0].partition("*")[0]).value
+        return f"{pieces[0]}{text}{pieces[-1]}{value[end:]}"
+    return "".join([*_decoded(pieces), pieces[-1], value[end:]])
+
+
+def _decoded(pieces: list[str]) -> list[str]:
+    """Words of several charsets or with text between them, as ``_WORD.split`` gives them."""
     out: list[str] = []
     held: list[bytes] = []
     charset = ""
@@ -55,7 +67,20 @@ def decode(value: str) -> str:
         held.append(_octets(encoding, payload))
     if held:
         out.append(charsets.decode(b"".join(held), charset).value)
-    return "".join([*out, pieces[-1], value[end:]])
+    return out
+
+
+def _octets_of_all(encoding: str, payloads: list[str]) -> bytes:
+    """The octets of words of one encoding: at once where no word can run into the next one."""
+    if encoding in "bB":
+        apart = any(len(payload) & 3 or " " in payload for payload in payloads)
+    else:
+        apart = any("=" in payload[-2:] for payload in payloads)
+    return (
+        b"".join([_octets(encoding, payload) for payload in payloads])
+        if apart
+        else _octets(encoding, "".join(payloads))
+    )
 
 
 def _octets(encoding: str, payload: str) -> bytes:
