@@ -18,11 +18,11 @@ from services.poller import bodies, handlers
 from services.poller.checkpoint import Checkpoint
 from services.poller.delivery import delivering
 from services.poller.domain import flags as flagging
-from services.poller.domain.counters import Counters, believable
+from services.poller.domain.counters import FLAGS_EVERY, Counters, believable
 from services.poller.domain.presence import observe
 from services.poller.domain.state import FolderRecord, Ledger
 from services.poller.domain.uidset import EMPTY, UidSet
-from services.poller.enumerate import Listed, enumerate_all
+from services.poller.enumerate import Done, Listed, enumerate_all, enumerate_changes
 from services.poller.epochs import report_move, settle, verify
 from services.poller.folders import folder_fields, introduce
 from services.poller.imap.errors import IdentificationWanted, ImapError
@@ -69,14 +69,16 @@ async def run(work: Work, session: Session, record: FolderRecord, *, thorough: b
     if verified is not record:
         record, ledger = verified, Ledger(uidvalidity=verified.uidvalidity or 0)
     try:
-        error = await _rounds(work, session, record, ledger, opened)
+        error, whole = await _rounds(work, session, record, ledger, opened, thorough=thorough)
     except ImapError as failure:
         await _failed(work, record, failure)
         raise
     ledger = await asyncio.to_thread(work.ledger.ledger, record.id, record.epoch, record.uidvalidity or 0)
     fresh = await asyncio.to_thread(_latest, work, record)
     now = work.clock.now()
-    done = replace(fresh, full_pass_at=now, last_error=error, server_count=opened.exists)
+    done = replace(fresh, last_error=error, server_count=opened.exists)
+    if whole:
+        done = replace(done, full_pass_at=now)
     if error is None:
         done = replace(done, uidnext_done=opened.uidnext, modseq_done=opened.highestmodseq)
     done = await report_move(work, done, len(ledger.published))
@@ -124,12 +126,19 @@ def _nothing_new(
     return still and not ledger.invisible and not ledger.missing(quarantined)
 
 
-async def _rounds(work: Work, session: Session, record: FolderRecord, ledger: Ledger, opened: Opened) -> str | None:
-    """Enumerate and fetch until nothing more comes; the text of what stayed unexplained, if anything did."""
+async def _rounds(
+    work: Work, session: Session, record: FolderRecord, ledger: Ledger, opened: Opened, *, thorough: bool
+) -> tuple[str | None, bool]:
+    """Enumerate and fetch until nothing more comes.
+
+    The text of what stayed unexplained, if anything did, and whether every UID was asked for.
+    """
     error: str | None = None
-    exists = opened.exists
+    exists, whole = opened.exists, False
+    listed = await _changes(work, session, record, ledger, opened, thorough=thorough)
     for _ in range(MAX_ROUNDS):
-        listed = await enumerate_all(session, exists, known=ledger.listed - ledger.vanished)
+        listed = listed or await enumerate_all(session, exists, known=ledger.listed - ledger.vanished)
+        whole = whole or listed.whole
         error = None if listed.complete else f"the server lists {len(listed.uids)} of {exists} messages"
         ledger = await _compare(work, record, ledger, listed)
         before = ledger.published
@@ -146,7 +155,22 @@ async def _rounds(work: Work, session: Session, record: FolderRecord, ledger: Le
             exists -= events.expunged
         if not grown and not events.expunged and ledger.published == before and not left:
             break
-    return error
+        listed = None
+    return error, whole
+
+
+async def _changes(
+    work: Work, session: Session, record: FolderRecord, ledger: Ledger, opened: Opened, *, thorough: bool
+) -> Listed | None:
+    """Only what changed, while a whole enumeration is recent enough; None: enumerate."""
+    if record.full_pass_at is None or record.uidnext_done is None or ledger.invisible:
+        return None
+    age = (work.clock.now() - record.full_pass_at).total_seconds()
+    thorough = thorough or age >= FLAGS_EVERY
+    if age >= work.account.settings.full_pass_interval:
+        return None
+    done = Done(record.uidnext_done, record.modseq_done, thorough)
+    return await enumerate_changes(session, opened, ledger.listed - ledger.vanished, done)
 
 
 def _suspects(work: Work, record: FolderRecord) -> UidSet:
@@ -163,7 +187,7 @@ async def _compare(work: Work, record: FolderRecord, ledger: Ledger, listed: Lis
     else:
         current = replace(ledger, listed=ledger.listed | listed.uids, vanished=ledger.vanished - listed.uids)
         vanished, returned, hidden = EMPTY, listed.uids & ledger.vanished, EMPTY
-    after = flagging.merged(ledger.flags, listed.flags, listed.uids)
+    after = flagging.merged(ledger.flags, listed.flags, listed.flagged)
     different = flagging.changed(ledger.flags, after, ledger.published & listed.uids)
     current = replace(current, flags=after)
     await asyncio.to_thread(work.ledger.save_ledger, record.id, record.epoch, current)

@@ -91,6 +91,11 @@ class Session:
         return self._opened
 
     @property
+    def vanished(self) -> UidSet:
+        """UIDs that VANISHED named since the last ``take_events``; intersect it, it is never expanded."""
+        return self._connection.events.vanished
+
+    @property
     def throttled(self) -> bool:
         """Whether the server said THROTTLED since the last ``take_events``."""
         return self._connection.events.throttled
