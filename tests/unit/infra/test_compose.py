@@ -1,0 +1,67 @@
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from infra.setup import ROOT
+
+FILE = ROOT / "docker-compose.yml"
+COMPOSE: dict[str, Any] = yaml.safe_load(FILE.read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = ("poller", "parser", "storer", "attachments")
+JOBS = ("topics", "migrate", "bucket")
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_images_have_a_fixed_version(name: str) -> None:
+    tag = SERVICES[name]["image"].rpartition(":")[2]
+    assert re.search(r"\d", tag)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_ports_are_open_to_this_machine_only(name: str) -> None:
+    assert all(port.startswith("127.0.0.1:") for port in SERVICES[name].get("ports", []))
+
+
+@pytest.mark.parametrize("name", [*OURS, *JOBS, "certificates"])
+def test_our_containers_have_no_rights(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["user"] == "10001:10001"
+    assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_services_wait_for_the_jobs_and_tell_their_health(name: str) -> None:
+    service = SERVICES[name]
+    assert {job: wait["condition"] for job, wait in service["depends_on"].items()} == dict.fromkeys(
+        JOBS, "service_completed_successfully"
+    )
+    assert service["healthcheck"]["test"][-1] == f"/var/lib/mailweir/health/{name}.json"
+    assert service["restart"] == "unless-stopped"
+
+
+def test_long_running_containers_have_a_health_check() -> None:
+    assert {name for name, service in SERVICES.items() if "healthcheck" not in service} == {*JOBS, "certificates"}
+
+
+def test_no_secret_is_in_the_environment() -> None:
+    variables = [name for service in SERVICES.values() for name in service.get("environment", {})]
+    secret = [name for name in variables if re.search("PASSWORD|SECRET|KEY|DATABASE_URL|ROOT_USER", name)]
+    assert secret
+    assert all(name.endswith("_FILE") for name in secret)
+
+
+def test_every_setting_of_the_example_is_used_and_every_one_used_is_there() -> None:
+    named = set(re.findall(r"^(MAILWEIR_\w+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    assert named == set(re.findall(r"\$\{(MAILWEIR_\w+)", FILE.read_text()))
+
+
+def test_the_image_that_is_built_here_is_built_once() -> None:
+    assert [name for name, service in SERVICES.items() if "build" in service] == ["poller", "minio"]
+
+
+def test_what_is_built_is_not_the_whole_checkout() -> None:
+    assert (ROOT / ".dockerignore").read_text().splitlines()[1] == "*"
