@@ -206,8 +206,11 @@ def _unbracketed(text: str, name: str) -> tuple[str, str]:
     if "@" not in text:
         return ("", text) if text and not _BLANKS.search(text) and text == name else (name, "")
     text = _AROUND_AT.sub("@", text)
-    if '"' in text or not _BLANKS.search(text):
+    head, _, last = text.rpartition(" ")
+    if not _BLANKS.search(text) or ('"' in text and ("@" not in last or '"' in last)):
         return "", _email(text)
+    if '"' in text:
+        return _unquoted(head.strip()), _email(last)
     pieces = text.split()
     email = next(piece for piece in reversed(pieces) if "@" in piece)
     return " ".join(piece for piece in pieces if piece != email), _email(email)
@@ -226,4 +229,6 @@ def _email(text: str) -> str:
 
 
 def _comment(text: str) -> str:
-    return _ESCAPED.sub(r"\1", text.strip("() ")) if text else ""
+    """The words of the comments: outer brackets go, those inside stay."""
+    text = text.strip().replace(")(", " ").removeprefix("(").removesuffix(")")
+    return _ESCAPED.sub(r"\1", text).strip()

@@ -100,6 +100,8 @@ def _zone(sign: str | None, hours: str | None, minutes: str | None, name: str | 
     """The text of a zone; None when there is no such zone."""
     if sign and hours and minutes:
         return f"{sign}{hours:0>2}:{minutes}" if minutes < "60" else None
+    if name and name.lower() in {"am", "pm"}:
+        return None
     known = _ZONES.get(name.lower()) if name else None
     if known is None:
         return "+00:00" if name in {"Z", "z"} else "-00:00"

@@ -29,8 +29,9 @@ def first(value: str) -> str | None:
 
 
 def _bare(value: str) -> list[str]:
-    tokens = re.split(r"[\s,<>]+", value)
-    return [token for token in tokens if "@" in token] or [token for token in tokens if token]
+    """Identifiers without brackets: the words with an @, or the only word there is."""
+    tokens = [token for token in re.split(r"[\s,<>]+", value) if token]
+    return tokens if len(tokens) == 1 else [token for token in tokens if "@" in token]
 
 
 def synthetic(fields: Iterable[str], body: Iterable[bytes]) -> str:
