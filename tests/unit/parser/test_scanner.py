@@ -108,13 +108,13 @@ def test_a_long_header_is_cut_and_its_body_is_found() -> None:
 def test_time_is_linear(unit: bytes) -> None:
     def took(count: int) -> float:
         raw = MIXED + b"--b\n" + unit * count
-        start = time.perf_counter()
+        start = time.process_time()
         scanned(raw)
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     took(1_000)
     small, large = min(took(8_000) for _ in range(3)), min(took(32_000) for _ in range(3))
-    assert large < 12 * small + 0.05
+    assert large < 12 * small + 0.2
 
 
 @given(st.lists(st.sampled_from([b"--b", b"--b--", b"--c", b"--c--", b"\n", b"\r\n", b"\r", b"x", MIXED, b"A: b"])))
