@@ -12,7 +12,7 @@ from services.parser.mime.result import Octets
 _EMPTY_LINE = {b"\n": re.compile(rb"\n\r?\n"), b"\r": re.compile(rb"\r\r")}
 _SEPARATOR = re.compile(rb">?From (?![ \t]*:)")
 _HEAD = 4096
-_SEEN: dict[tuple[bytes, str, int], tuple[Header, Content]] = {}
+_SEEN: dict[tuple[bytes, str, int, int, int], tuple[Header, Content]] = {}
 _MOST_SEEN = 2048
 _SHORT_BLOCK = 256
 """Small blocks without a defect, which come again and again: a cache, bounded in number and length."""
@@ -40,12 +40,13 @@ def described(
 ) -> tuple[Header, Content]:
     """The fields of a part and what they say; small blocks without a defect come again and again."""
     short = path is not None and len(block) <= _SHORT_BLOCK
-    known = _SEEN.get((block, default.type, limits.parameters)) if short else None
+    key = (block, default.type, limits.parameters, limits.field, limits.fields)
+    known = _SEEN.get(key) if short else None
     if known is not None:
         return known
     before = len(defects)
     header = fields.parse(block, start, path, defects, limits.fields)
     found = header, content.parse(header, path, default, limits, defects)
     if short and len(defects) == before and len(_SEEN) < _MOST_SEEN:
-        _SEEN[block, default.type, limits.parameters] = found
+        _SEEN[key] = found
     return found
