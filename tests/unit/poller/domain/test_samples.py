@@ -1,0 +1,29 @@
+import hashlib
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.poller.domain.samples import LOWEST, NEWEST, keep, mark, same_content, same_header
+
+RAW = b"Subject: a\r\nFrom: b@example.org\r\n\r\nbody\r\n"
+
+
+def test_a_message_is_known_by_its_header_and_by_its_bytes():
+    known = mark(RAW, hashlib.sha256(RAW).hexdigest())
+    assert same_header(known, b"Subject: a\r\nFrom: b@example.org\r\n\r\n")
+    assert same_header(known, b"Subject: a\nFrom: b@example.org\n\n")
+    assert not same_header(known, b"Subject: b\r\nFrom: b@example.org\r\n\r\n")
+    assert same_content(known, hashlib.sha256(RAW).hexdigest())
+    assert not same_content(known, hashlib.sha256(b"").hexdigest())
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_can_be_marked(raw):
+    assert same_content(mark(raw, hashlib.sha256(raw).hexdigest()), hashlib.sha256(raw).hexdigest())
+
+
+@given(st.sets(st.integers(1, 500)), st.sets(st.integers(1, 500)))
+def test_the_lowest_and_the_newest_are_kept(known, new):
+    kept = {int(uid) for uid in keep({str(uid): "x" for uid in known}, dict.fromkeys(new, "y"))}
+    everything = sorted(known | new)
+    assert kept == set(everything[:LOWEST]) | set(everything[-NEWEST:])
