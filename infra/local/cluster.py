@@ -161,9 +161,15 @@ def running(
 def _together(steps: list[Callable[[], object]]) -> None:
     with ThreadPoolExecutor(max(1, len(steps))) as threads:
         tasks = [threads.submit(step) for step in steps]
-    failures = [error for task in tasks if (error := task.exception()) is not None]
-    for failure in failures:
-        if not isinstance(failure, MailweirError):
-            raise failure
+    failures = [_explained(error) for task in tasks if (error := task.exception()) is not None]
     if failures:
         raise type(failures[0])("; ".join(map(str, failures))) from failures[0]
+
+
+def _explained(failure: BaseException) -> MailweirError:
+    """The failure in one line; an unexpected one is raised as it is."""
+    if isinstance(failure, OSError):
+        return ConfigurationError(f"{failure.filename or 'the machine'}: {failure.strerror or type(failure).__name__}")
+    if not isinstance(failure, MailweirError):
+        raise failure
+    return failure

@@ -180,4 +180,4 @@ def _show(found: "Stack") -> None:
     for one in found.cluster.programs.values():
         for kind, path in local.credentials(one).items():
             for user, file in path.items() if isinstance(path, dict) else [("", path)]:
-                click.echo(f"{one.name:12} {kind}: {user} {file}".replace("  ", " "))
+                click.echo(f"{one.name:12} {kind}: {f'{user} {file}'.strip()}")
