@@ -11,6 +11,7 @@ from functools import lru_cache
 import chardetng_py
 from msgspec import Struct
 
+from services.parser.mime import japanese
 from services.parser.mime.labels import MULTI_BYTE, NOT_TEXT, STATEFUL, WHATWG
 
 _SAMPLE = 16 * 1024
@@ -138,7 +139,8 @@ def _strict(data: bytes, name: str) -> Text | None:
     try:
         value = data.decode(name)
     except (UnicodeError, LookupError, ValueError):
-        return None
+        vendor = japanese.euc(data) if name == "euc_jp" else None
+        return None if vendor is None else Text(vendor, "euc-jp-ms")
     return Text(value, name) if name not in STATEFUL else _sound(value, name)
 
 
@@ -148,7 +150,8 @@ def _japanese(data: bytes) -> Text | None:
             return Text(data.decode(name), name)
         except UnicodeError:
             continue
-    return None
+    vendor = japanese.iso_2022(data)
+    return None if vendor is None else Text(vendor, "iso-2022-jp-ms")
 
 
 def _sound(value: str, name: str) -> Text:

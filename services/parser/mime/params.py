@@ -15,6 +15,7 @@ _USUAL = re.compile(
     r"\s*+([\w!#$&^.+/-]+)\s*+(?:;\s*+[\w-]++\s*+=\s*+(?:\"[^\"\\]*+\"|[^\s\";()\\=?%'*,<>]++)\s*+)*+;?\s*+"
 )
 _PAIR = re.compile(r";\s*([\w-]+)\s*=\s*(?:\"([^\"]*)\"|([^\s;]+))")
+_VALUE = re.compile(r"\s*+([^\s,=]++)[\s,]++(?=[\w*-]++\s*+=)")
 _PIECE = re.compile(r"([^*]+?)(?:\*(\d{1,9}))?(\*)?")
 
 
@@ -54,6 +55,8 @@ _cached = lru_cache(maxsize=1024)(_parse)
 
 def _lenient(value: str, limit: int) -> Value:
     main, *rest = _segments(words.unfold(_uncommented(value)))
+    if "=" in main:
+        main, *rest = *_unseparated(main), *rest
     defects: list[str] = []
     plain: dict[str, str] = {}
     pieces: dict[str, dict[int, tuple[str, bool]]] = {}
@@ -72,6 +75,12 @@ def _lenient(value: str, limit: int) -> Value:
     defects.extend("params.continuation-gap" for name, parts in pieces.items() if len(parts) > max(_run(parts), 1))
     known = {name: words.clean(text) for name, text in extended.items() if text is not None}
     return Value(_main(main), decoded | known, tuple(dict.fromkeys(defects)), frozenset(known))
+
+
+def _unseparated(value: str) -> tuple[str, str]:
+    """The value and a parameter that no semicolon parts from it; an empty value when there is only a parameter."""
+    found = _VALUE.match(value)
+    return (found[1], value[found.end() :]) if found else ("", value)
 
 
 def _main(value: str) -> str:
