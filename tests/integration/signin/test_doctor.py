@@ -37,7 +37,7 @@ async def visited(
 ) -> tuple[list[Step], Account]:
     async with serve(script, folder_) as server:
         values = {"slug": "work", "host": "localhost", "port": server.port, "tls": script.tls, "user": USER}
-        values["settings"] = AccountSettings(connect_timeout=3, command_timeout=1)
+        values["settings"] = AccountSettings(connect_timeout=20, command_timeout=10)
         one = Account(**{**values, "ca_file": str(server.ca_file), **account})  # type: ignore[arg-type]
         visit = Visit(one, profile(one.provider), source or given(), SystemClock())
         steps = [step async for step in examine(visit)]
@@ -121,7 +121,7 @@ async def test_a_server_with_old_ciphers_names_the_switch_that_helps(tmp_path: P
     bad = failed(steps)
     assert (bad.name, bad.exit_code) == ("tls", 5)
     assert "legacy_tls=true" in view.advice(bad, account, profile("generic"), "en")
-    settings = AccountSettings(connect_timeout=3, command_timeout=1, legacy_tls=True)
+    settings = AccountSettings(connect_timeout=20, command_timeout=10, legacy_tls=True)
     steps, _ = await visited(script, tmp_path, settings=settings)
     assert view.exit_code(steps) == 0
 

@@ -28,7 +28,7 @@ def account(store: AccountStore, tmp_path: Path) -> Iterator[Account]:
     with subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         found = json.loads(process.stdout.readline())
-        given = {"connect_timeout": 5.0}
+        given = {"connect_timeout": 20.0}
         one = Account(slug="w", host="localhost", port=found["port"], user=USER, ca_file=found["ca"], given=given)
         yield store.add(one, ("password", Secret("wrong")))
         process.terminate()

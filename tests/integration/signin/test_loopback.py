@@ -25,7 +25,7 @@ async def _sent(port: int, octets: bytes) -> bytes:
     writer.write_eof()
     answer = b""
     try:
-        answer = await asyncio.wait_for(reader.read(), 5)
+        answer = await asyncio.wait_for(reader.read(), 30)
     except ConnectionError:
         pass
     finally:
