@@ -4,6 +4,7 @@ One-shot (``sync_once``): ends when nothing is missing, or when ``attempts`` tri
 """
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +22,7 @@ from services.poller.domain.schedule import asked_wait, backoff
 from services.poller.imap.errors import (
     AmbiguousRefusal,
     ImapError,
+    NetworkError,
     PermissionRefused,
     ProtocolViolation,
     QuotaExceeded,
@@ -34,6 +36,7 @@ from services.poller.passes import Outcome
 from services.poller.work import Work, next_sequence
 
 LONGEST_WAIT = 120.0
+FIRST_TRIES = 2
 
 
 class Result(Struct, frozen=True):
@@ -65,7 +68,7 @@ async def sync_once(work: Work, secret_of: SecretSource, spool: Path | None = No
             tries = Tries(0, work.memory.progress)
         tries.failures += 1
         wait = _wait(work, failure, tries.failures)
-        if tries.failures >= work.account.settings.attempts or wait is None:
+        if tries.failures >= _most_tries(work, failure) or wait is None:
             return await _give_up(work, outcomes, failure)
         await work.clock.sleep(wait)
 
@@ -105,6 +108,15 @@ def _unfinished(outcomes: list[Outcome]) -> bool:
     return any(outcome.missing or outcome.record.last_error for outcome in outcomes)
 
 
+def _most_tries(work: Work, failure: MailweirError | None) -> int:
+    """A server that nobody has reached yet and that is not there is most likely a slip in the host or port."""
+    attempts = work.account.settings.attempts
+    absent = isinstance(failure, NetworkError) and isinstance(
+        failure.__cause__, socket.gaierror | ConnectionRefusedError
+    )
+    return min(attempts, FIRST_TRIES) if absent and not work.ledger.folders(work.account.slug) else attempts
+
+
 def _wait(work: Work, failure: MailweirError | None, failures: int) -> float | None:
     """Seconds before the next try, or None when trying again now cannot help."""
     settings = work.account.settings
@@ -117,7 +129,9 @@ def _wait(work: Work, failure: MailweirError | None, failures: int) -> float | N
         pause = max(pause, asked_wait(failure.wait, failure.detail, settings.backoff_base))
     elif isinstance(failure, TokenDelayed):
         pause = max(pause, failure.wait or 0.0)
-    return max(pause, settings.login_min_interval) if pause <= LONGEST_WAIT else None
+    if pause > LONGEST_WAIT:
+        return None
+    return pause if type(failure) is NetworkError else max(pause, settings.login_min_interval)
 
 
 async def _finish(work: Work, outcomes: list[Outcome]) -> Result:

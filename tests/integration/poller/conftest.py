@@ -25,7 +25,7 @@ from services.poller.work import Work
 from tests.fakes.imap_model import PASSWORD, Mailbox, Script
 from tests.fakes.imap_server import Server, serve
 
-QUICK = {"command_timeout": 1, "connect_timeout": 3, "backoff_base": 0.01, "login_min_interval": 0}
+QUICK = {"command_timeout": 5, "connect_timeout": 10, "backoff_base": 0.01, "login_min_interval": 0}
 Place = tuple[str, int, int]
 
 

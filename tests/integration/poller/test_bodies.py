@@ -281,7 +281,7 @@ async def test_a_uid_that_hangs_each_time(play):
         return Reply([chunk for chunk in reply.untagged if int(chunk.split()[1]) < 5], b"", stall=30.0)
 
     script.hooks.append(bodies(hangs))
-    async with play(script, command_timeout=0.3) as p:
+    async with play(script, command_timeout=0.7) as p:
         assert (await p.sync()).exit_code == 3
         assert only_missing(p, 5)
         assert list(p.quarantined()) == [5]
@@ -342,6 +342,6 @@ async def test_bye_at_any_body_fetch(play):
 async def test_body_slower_than_the_least_rate_is_given_up(play):
     script = ten()
     script.hooks.append(on("UID FETCH", lambda _c, r: setattr(r, "pace", (1, 0.1)), has="BODY.PEEK[]", times=1))
-    async with play(script, command_timeout=0.5, min_rate=1000) as p:
+    async with play(script, command_timeout=1, min_rate=1000) as p:
         assert (await p.sync()).exit_code == 0
         assert p.complete()

@@ -49,7 +49,7 @@ async def test_nonsense_for_ever_ends(play):
         started = time.monotonic()
         result = await p.sync()
         assert result.exit_code in (3, 5)
-        assert time.monotonic() - started < 20
+        assert time.monotonic() - started < 60
 
 
 async def test_endless_untagged_lines_end(play):
@@ -88,7 +88,7 @@ async def test_ten_million_uids_by_search_are_ranges(play):
 async def test_command_that_never_answers(play):
     script = ten()
     script.hooks.append(on("LIST", lambda _c, r: setattr(r, "silent", True), times=1))
-    async with play(script, command_timeout=0.3) as p:
+    async with play(script, command_timeout=1) as p:
         assert (await p.sync()).exit_code == 0
         assert p.complete()
 
@@ -97,7 +97,7 @@ async def test_command_that_never_answers(play):
 async def test_a_server_that_falls_silent_for_ever_is_left(play, name):
     script = ten()
     script.hooks.append(on(name, lambda _c, r: setattr(r, "silent", True)))
-    async with play(script, command_timeout=0.2, connect_timeout=0.5) as p:
+    async with play(script, command_timeout=0.5, connect_timeout=1, attempts=2) as p:
         result = await p.sync()
         assert result.exit_code in (3, 5)
         assert p.signin() == "network"

@@ -194,3 +194,4 @@ async def test_port_closed_and_unknown_host(play):
         result = await p.sync()
         assert (result.exit_code, p.signin()) == (5, "network")
         assert "no-such-host.invalid" in result.failure
+        assert p.server.connections == 0
