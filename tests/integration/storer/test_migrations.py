@@ -22,7 +22,7 @@ def empty(url: str, tmp_path: Path) -> Iterator[str]:
     with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text(f'CREATE DATABASE "{name}"'))
     admin.dispose()
-    yield url.replace("/postgres?", f"/{name}?")
+    return url.replace("/postgres?", f"/{name}?")
 
 
 def test_up_down_and_up_again_keeps_what_each_revision_knows(empty: str) -> None:
@@ -54,8 +54,8 @@ def test_tables_in_code_and_database_agree(migrated: Engine) -> None:
 def _put_old_data(engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(text(
-            "INSERT INTO emails (account_id, content_sha256, parser_version, size, in_reply_to, reference_ids, recipients, "
-            "addresses, has_attachment, preview, headers, structure, facts, defects, search) "
+            "INSERT INTO emails (account_id, content_sha256, parser_version, size, in_reply_to, reference_ids, "
+            "recipients, addresses, has_attachment, preview, headers, structure, facts, defects, search) "
             "VALUES ('work', 'aa', '1.0.0', 1, '{}', '{}', '{}', '{}', true, '', '[]', '{}', '{}', '{}', '')"
         ))  # fmt: skip
         connection.execute(text(
