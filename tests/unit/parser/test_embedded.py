@@ -1,7 +1,7 @@
 import base64
 import binascii
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.parser.mime.embedded import extract
@@ -78,6 +78,7 @@ def test_no_more_than_a_hundred() -> None:
     assert len(extract(uuencode(b"x", b"a") * 150).files) == 100
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=120), st.sampled_from([uuencode, yencode, binhex]))
 def test_what_was_encoded_comes_back(data: bytes, encode: object) -> None:
     assert callable(encode)
@@ -85,6 +86,7 @@ def test_what_was_encoded_comes_back(data: bytes, encode: object) -> None:
     assert file.data == data
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(MARKS), max_size=40))
 def test_any_order_of_marks_is_survived(pieces: list[bytes]) -> None:
     for file in extract(b"".join(pieces)).files:

@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.parser.mime.flowed import unflow
@@ -29,6 +29,7 @@ def test_line_ends_become_lf() -> None:
     assert unflow("a \r\nb\rc") == "a b\nc"
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="ab >-\r\n", max_size=80), st.booleans())
 def test_no_letter_is_lost(text: str, delsp: bool) -> None:
     assert [char for char in unflow(text, delsp=delsp) if char in "ab"] == [char for char in text if char in "ab"]

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.parser.mime.htmltext import text_of
@@ -48,6 +48,7 @@ def test_a_page_over_the_limit_is_cut_and_says_so() -> None:
     assert not text_of("word", limit=9).truncated
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_any_text_gives_clean_text(html: str) -> None:
     text = text_of(html).text
@@ -55,6 +56,7 @@ def test_any_text_gives_clean_text(html: str) -> None:
     text.encode()
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(TAGS), max_size=40))
 def test_any_order_of_tags_gives_clean_text(pieces: list[str]) -> None:
     assert not set(text_of("".join(pieces)).text) & set("\0\x11\x12\x1d\x1e\x1f\r")

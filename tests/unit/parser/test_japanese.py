@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.parser.mime import charsets, japanese
@@ -30,6 +30,7 @@ def test_damage_is_not_read(octets: bytes) -> None:
     assert japanese.iso_2022(octets) is None
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60))
 def test_any_octets_are_survived(octets: bytes) -> None:
     for text in (japanese.iso_2022(octets), japanese.iso_2022(b"\x1b$B" + octets), japanese.euc(octets)):

@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.parser.mbox import is_mbox, messages
@@ -35,6 +35,7 @@ def test_only_a_dated_line_starts_an_mbox() -> None:
     assert not is_mbox(b"From here on\n")
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from([LINE, b"\n", b"A: b\n", b">From x\n", b"From x\n", b"text\n"]), max_size=30))
 def test_no_line_but_separators_and_one_blank_is_lost(lines: list[bytes]) -> None:
     kept = b"".join(split(b"".join(lines))).count(b"text\n")

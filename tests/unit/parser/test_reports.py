@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.parser.mime.reports import delivery, feedback, returned_headers
@@ -59,6 +59,7 @@ def test_bounds() -> None:
     assert len(delivery(b"Reporting-MTA: dns;" + b"x" * 9_000, "1").reporting_mta or "") == 1_000
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_octets_are_survived(data: bytes) -> None:
     report = delivery(data, "1", returned_headers(data))
