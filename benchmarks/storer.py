@@ -28,7 +28,7 @@ from services.common.lookup import Choice, search
 from services.common.place import Place
 from services.parser.handlers import parse
 from services.storer import copying, merging, rows
-from services.storer.adapters import PostgresWriter, write_parsed
+from services.storer.adapters import WRITER_THREADS, PostgresWriter, write_parsed
 from services.storer.handlers import storing
 
 RATIO, P95_MS = 0.7, 50.0
@@ -113,7 +113,7 @@ async def _bare_rate(writer: PostgresWriter, batches: Sequence[Sequence[EmailPar
 
 
 async def _storer_rate(writer: PostgresWriter, batches: Sequence[Sequence[EmailParsed]]) -> float:
-    store = storing(write_parsed, writer)
+    store = storing(write_parsed, writer, lanes=WRITER_THREADS)
     start = time.perf_counter()
     for batch in batches:
         assert not await store(batch)

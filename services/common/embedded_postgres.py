@@ -23,7 +23,7 @@ _STOP_SECONDS = 60.0  # a busy disk needs a while for the last checkpoint
 _ATTEMPTS = 3
 _START_SECONDS = 60
 _PLAIN = re.compile(r"[A-Za-z0-9_./-]{1,90}")
-_CONFIGURATION = "jit = off\nmax_connections = 50\nwal_compression = on\nmax_wal_size = 512MB\n"
+_CONFIGURATION = "jit = off\nmax_connections = 50\nmax_wal_size = 512MB\n"
 
 
 def ensure(home: Path) -> str:

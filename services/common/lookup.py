@@ -16,7 +16,7 @@ AND (CAST(:since AS timestamptz) IS NULL OR e.received_at >= :since)
 AND (CAST(:before AS timestamptz) IS NULL OR e.received_at < :before)
 AND (CAST(:folder AS text) IS NULL OR
 EXISTS (SELECT FROM email_places p WHERE p.email_id = e.id AND p.folder = :folder))"""
-_MATCHING = " AND e.search @@ to_tsquery('simple', :query)"
+_MATCHING = " AND e.search @@ CAST(:query AS tsquery)"
 _SHOWN = """SELECT e.id, e.account_id AS account, e.received_at, e.from_name, e.from_email, e.subject, e.preview,
 e.has_attachment, e.content_sha256, e.thread_id,
 (SELECT coalesce(array_agg(DISTINCT p.folder), '{}') FROM email_places p WHERE p.email_id = e.id) AS folders """

@@ -14,7 +14,7 @@ _CJK = (
     "\U00020000-\U0003ffff"
 )
 _RUN = re.compile(f"[{_CJK}]+")
-_LONG = re.compile(r"\S{200,}")
+_LONGEST = 200  # longer ones are encoded data
 _BETWEEN = re.compile(
     "[\x80-\xa9\xab-\xb4\xb6-\xb9\xbb-\xbf\xd7\xf7\u2000-\u20cf\u2190-\u2bff\u3000-\u303f\uff00-\uffef]+"
 )
@@ -23,18 +23,19 @@ _OCTETS = _ASCII + bytes(range(128, 256))  # of UTF-8: what is not ASCII stays
 
 
 def search_text(*texts: str | None) -> str:
-    """Words of the texts, each run of CJK characters replaced by its bigrams and its last character.
+    """The different words of the texts, as Postgres reads a tsvector; a CJK run gives its bigrams and last character.
 
-    The last one is there so that a single character is found wherever it stands.
+    The last one is there so that a single character is found wherever it stands. Measured: half the cost of
+    storing a message was ``to_tsvector``.
     """
     folded = _folded(" ".join(text for text in texts if text)[:TEXT_KEPT])
     if not folded.isascii():
         folded = _RUN.sub(lambda run: f" {' '.join(_bigrams(run.group()))} {run.group()[-1]} ", folded[:TEXT_KEPT])
-    return _LONG.sub(" ", folded)
+    return " ".join([word for word in set(folded.split()) if len(word) < _LONGEST])
 
 
 def query_of(words: str) -> str:
-    """A tsquery (simple configuration) for what a person typed: every word must occur, each may go on.
+    """A tsquery for what a person typed: every word must occur, each may go on.
 
     Empty when nothing searchable was typed. Words hold letters and digits only: no operator can be smuggled in.
     """

@@ -21,13 +21,13 @@ def service(settings: StorerSettings, ports: Ports) -> Service:
     """Events in, rows out."""
     batch = Batch(settings.batch, settings.within)
 
-    def stores(topic: Topic, write: Write) -> Subscription:
-        return Subscription(topic, storing(write, ports.writer), batch)
+    def stores(topic: Topic, write: Write, lanes: int = 1) -> Subscription:
+        return Subscription(topic, storing(write, ports.writer, lanes=lanes), batch)
 
     return Service(
         "storer",
         [
-            stores(topics.MAIL_PARSED, adapters.write_parsed),
+            stores(topics.MAIL_PARSED, adapters.write_parsed, adapters.WRITER_THREADS),
             stores(topics.MAIL_FILED, adapters.write_filed),
             stores(topics.MAIL_MAILBOX, mailbox.write_mailbox),
             stores(topics.MAIL_AUDIT, adapters.write_audit),

@@ -1,5 +1,6 @@
 """One batch of the storer: events in, rows written (requirement S6). Repeats are absorbed by identity."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol
@@ -7,6 +8,8 @@ from typing import Any, Protocol
 from services.common.database import Refused
 from services.common.events import Event
 from services.common.service import Handler, Outcome, Rejected
+
+_WORTH_SPLITTING = 100
 
 
 class Write(Protocol):
@@ -26,13 +29,28 @@ class Writer(Protocol):
         """Run ``write`` on a cursor; all or nothing."""
 
 
-def storing(write: Write, writer: Writer) -> Handler:
-    """A handler that writes each batch; a batch that is refused is halved until the bad event stands alone."""
+def storing(write: Write, writer: Writer, *, lanes: int = 1) -> Handler:
+    """A handler that writes each batch; a batch that is refused is halved until the bad event stands alone.
+
+    With ``lanes`` above 1 a large batch is written in so many transactions side by side, so that rows are prepared
+    while the database works. Not for events whose order matters.
+    """
 
     async def store(batch: Sequence[Event]) -> Sequence[Outcome]:
-        return await _store(write, writer, batch)
+        if lanes == 1 or len(batch) < _WORTH_SPLITTING:
+            return await _store(write, writer, batch)
+        size = -(-len(batch) // lanes)
+        parts = [batch[start : start + size] for start in range(0, len(batch), size)]
+        results = await asyncio.gather(*(_store(write, writer, part) for part in parts), return_exceptions=True)
+        return [outcome for result in results for outcome in _or_raise(result)]
 
     return store
+
+
+def _or_raise(result: list[Outcome] | BaseException) -> list[Outcome]:
+    if isinstance(result, BaseException):
+        raise result
+    return result
 
 
 async def _store(write: Write, writer: Writer, batch: Sequence[Event]) -> list[Outcome]:

@@ -44,9 +44,9 @@ _RENEWED = ", ".join(f"{name} = excluded.{name}" for name in (*EMAIL_NAMES[2:], 
 
 EMAILS = Stage(
     "stage_emails",
-    f"{_EMAIL}, searched text",
+    f"{_EMAIL}, searched tsvector",
     f"""INSERT INTO emails ({", ".join(EMAIL_NAMES)}, search)
-SELECT {", ".join(EMAIL_NAMES)}, to_tsvector('simple', searched) FROM stage_emails
+SELECT {", ".join(EMAIL_NAMES)}, searched FROM stage_emails
 ON CONFLICT (account_id, content_sha256) DO UPDATE SET {_RENEWED}
 WHERE string_to_array(emails.parser_version, '.')::int[] < string_to_array(excluded.parser_version, '.')::int[]
 RETURNING id""",

@@ -45,5 +45,5 @@ def test_what_was_written_is_found_by_its_own_words(text: str) -> None:
     assert all(any(word.startswith(term) for word in words) for term in re.findall("'([^']*)':", query_of(text)))
 
 
-def test_very_long_words_are_no_words() -> None:
-    assert search_text("x" * 300, "y") == "  y" or search_text("x" * 300, "y").split() == ["y"]
+def test_very_long_words_are_no_words_and_each_stands_once() -> None:
+    assert search_text("x" * 300, "y Y y").split() == ["y"]
