@@ -46,6 +46,7 @@ class Watch:
     failures: Failures = field(default_factory=Failures)
     signed_in_at: float | None = None
     no_idle: bool = False
+    renewed: bool = False
     said: str = ""
 
 
@@ -76,7 +77,9 @@ async def _connection(watched: Watch) -> None:
         records = await folders.refresh(work, session)
         unfinished = await _pass(work, session, records, thorough=True)
         await _well(watched)
-        await _stay(watched, session, records, 0.0 if unfinished and watched.failures != Failures() else _life(work))
+        again = unfinished and not watched.renewed  # an empty body is believed on a second connection only
+        watched.renewed = again
+        await _stay(watched, session, records, 0.0 if again else _life(work))
     finally:
         await session.logout()
 

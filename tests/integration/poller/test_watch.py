@@ -19,7 +19,7 @@ from services.poller.adapters import LeaseLost, PostgresLeases, PostgresLedger
 from services.poller.domain.state import FolderRecord
 from services.poller.lease import leased
 from services.poller.supervisor import Ports, supervising
-from tests.fakes.imap_model import PASSWORD, Mailbox, Script, adds, closes, messages, on, sample, says
+from tests.fakes.imap_model import PASSWORD, Mailbox, Message, Script, adds, closes, messages, on, sample, says
 from tests.integration.poller.conftest import QUICK, Play, inbox
 
 IDLE = ("IMAP4rev1", "IDLE")
@@ -170,3 +170,11 @@ async def test_one_account_is_never_worked_on_twice(play):
         with pytest.raises(Incomplete):
             async with leased(leases, ledger, p.slug, clock):
                 pass
+
+
+async def test_a_truly_empty_message_is_stored_after_a_second_connection(play):
+    script = Script({b"INBOX": Mailbox([*messages(2), Message(3, b"", size=0)])}, capabilities=IDLE)
+    async with play(script, poll_interval=60) as p, watched(p):
+        await until(lambda: len(p.stored) == 3)
+        assert p.complete()
+        assert p.server.connections == 2
