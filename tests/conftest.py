@@ -4,10 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import Engine
 
 from services.common import embedded_postgres, migrations
 from services.common.database import engine_for
+
+settings.register_profile("mailweir", deadline=None)  # a busy machine is no bug
+settings.load_profile("mailweir")
 
 
 @pytest.fixture(scope="module")
