@@ -21,6 +21,8 @@ from services.poller.connect import SecretSource, connect
 from services.poller.domain.schedule import asked_wait, backoff
 from services.poller.imap.errors import (
     AmbiguousRefusal,
+    CommandRejected,
+    IdentificationWanted,
     ImapError,
     NetworkError,
     PermissionRefused,
@@ -148,7 +150,8 @@ async def _give_up(work: Work, outcomes: list[Outcome], failure: MailweirError |
         await say_state(work, "active", "ok")
         reasons = next((outcome.record.last_error for outcome in outcomes if outcome.record.last_error), None)
         return Result(work.account.slug, tuple(outcomes), 3, reasons or f"{missing} messages could not be retrieved")
-    signin = str(getattr(failure, "state", "unknown"))
+    folder_only = isinstance(failure, Refused | CommandRejected) and not isinstance(failure, IdentificationWanted)
+    signin = "ok" if folder_only else str(getattr(failure, "state", "unknown"))
     advice = profile(work.account.provider).advise(signin, account=work.account.slug)
     state = "attention" if failure.exit_code in (2, 4) or isinstance(failure, TlsError) else "backoff"
     await say_state(work, state, signin, str(failure), advice)

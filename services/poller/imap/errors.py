@@ -147,7 +147,9 @@ class PermissionRefused(Refused):
 
 
 class IdentificationWanted(Refused):
-    """A Coremail server says "Unsafe Login": it wants ID between sign-in and EXAMINE."""
+    """A Coremail server says "Unsafe Login": it wants ID before EXAMINE, or the owner has to allow the client."""
+
+    state = "configuration"
 
 
 class CommandRejected(ImapError):
