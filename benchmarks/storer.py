@@ -147,7 +147,8 @@ async def fill(engine: Engine, count: int) -> dict[str, Any]:
         rates.append(round(await _storer_rate(writer, parts)))
     with engine.connect() as connection:
         counted = connection.execute(text("SELECT count(*), (SELECT count(*) FROM email_places) FROM emails")).one()
-        connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("ANALYZE emails, email_places"))
+        connection.execute(text("ANALYZE emails, email_places"))
+        connection.commit()
     return {"messages": count, "exact": tuple(counted) == (count, count), "rates_by_tenth": rates}
 
 

@@ -1,0 +1,124 @@
+"""Raw messages and files into a real store: verified, streamed, never visible when wrong."""
+
+import base64
+import hashlib
+import io
+import quopri
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from services.attachments import handlers
+from services.common.events import AttachmentExtracted, DataRef, ObjectFiled
+from services.common.message_day import message_day
+from services.common.objects import message_key, uri_of
+from services.common.objects_folder import FolderStore
+from services.common.service import Rejected
+from tests.fakes.mail_events import fetched, message, parsed, place, with_file
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FolderStore:
+    return FolderStore(tmp_path)
+
+
+def visible(store: FolderStore) -> list[str]:
+    return list(store.keys(""))
+
+
+async def test_a_message_is_filed_by_account_and_day_and_described(store: FolderStore) -> None:
+    raw = message("合同").as_bytes()
+    (filed,) = await handlers.file_messages([fetched(raw)], store=store)
+    assert isinstance(filed, ObjectFiled)
+    assert filed.key == message_key("work", "2026/11/20", hashlib.sha256(raw).hexdigest())
+    assert store.read(filed.key) == raw
+    found = store.stat(filed.key)
+    assert found is not None
+    assert found.metadata["subject"] == "合同"
+    assert found.metadata["place"] == place().subject
+
+
+async def test_repeats_and_copies_are_one_object_and_each_is_said(store: FolderStore) -> None:
+    raw = message().as_bytes()
+    outcomes = await handlers.file_messages([fetched(raw, 1), fetched(raw, 2), fetched(raw, 1)], store=store)
+    assert len(outcomes) == 3
+    assert len(visible(store)) == 1
+
+
+async def test_a_wrong_hash_is_never_visible(store: FolderStore) -> None:
+    bad = replace(fetched(b"x"), contentsha256="0" * 64)
+    (outcome,) = await handlers.file_messages([bad], store=store)
+    assert isinstance(outcome, Rejected)
+    _, (file,) = await parsed(with_file(message(), b"data", "a.pdf").as_bytes())
+    (outcome,) = await handlers.file_attachments([replace(file, partsha256="0" * 64)], store=store)
+    assert isinstance(outcome, Rejected)
+    assert visible(store) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["../../x", "a\x00b", "\u202egpj.exe", "x" * 300, "CON", "", "合同 final.pdf", "a/b\\c", ".", ".."]
+)
+async def test_hostile_names_are_stored_safely_and_said_as_sent(store: FolderStore, name: str) -> None:
+    raw = with_file(message(), b"%PDF-1", "placeholder.pdf").as_bytes()
+    sent = base64.b64encode(name.encode()).decode()
+    raw = raw.replace(b'filename="placeholder.pdf"', f'filename="=?utf-8?B?{sent}?="'.encode())
+    _, (file,) = await parsed(raw)
+    (filed,) = await handlers.file_attachments([file], store=store)
+    assert isinstance(filed, ObjectFiled)
+    *folder, last = filed.key.split("/")
+    assert folder == ["work", "attachments", file.partsha256]
+    assert 0 < len(last.encode()) <= 255
+    assert store.read(filed.key) == b"%PDF-1"
+    assert filed.detectedtype == "application/pdf"
+
+
+def claim(store: FolderStore, data: bytes, encoding: str) -> AttachmentExtracted:
+    """A file behind a claim check, encoded inside its raw message as it lies in the store."""
+    encoded = {
+        "base64": lambda: base64.encodebytes(data),
+        "quoted-printable": lambda: quopri.encodestring(data),
+        "identity": lambda: data,
+    }[encoding]()
+    raw = b"Date: Fri, 20 Nov 2026 10:00:00 +0000\r\n\r\n" + encoded + b"\r\n--b--\r\n"
+    key = message_key("work", message_day(raw), hashlib.sha256(raw).hexdigest())
+    store.put_file(key, io.BytesIO(raw), len(raw), "message/rfc822", {})
+    first = raw.index(b"\r\n\r\n") + 4
+    body = DataRef(uri_of(store.bucket, key), first, first + len(encoded) - 1)
+    common: Any = {"place": place(), "contentsha256": hashlib.sha256(raw).hexdigest(), "internaldate": None}
+    return AttachmentExtracted(
+        **common, size=len(raw), body=body, encoding=encoding, partid="2", partsize=len(data), safename="big.bin",
+        partsha256=hashlib.sha256(data).hexdigest(), contenttype="application/zip",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("encoding", ["base64", "quoted-printable", "identity"])
+async def test_a_large_file_is_streamed_out_of_its_message(store: FolderStore, encoding: str) -> None:
+    data = bytes(range(256)) * 40_000
+    event = claim(store, data, encoding)
+    (filed,) = await handlers.file_attachments([event], store=store)
+    assert isinstance(filed, ObjectFiled)
+    assert store.read(filed.key) == data
+
+
+async def test_streaming_takes_constant_memory(store: FolderStore) -> None:
+    event = claim(store, b"0123456789abcdef" * (4 << 20), "base64")
+    tracemalloc.start()
+    (filed,) = await handlers.file_attachments([event], store=store)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert isinstance(filed, ObjectFiled)
+    assert peak < 40 << 20
+
+
+async def test_a_damaged_or_absent_reference_is_refused_and_leaves_nothing(store: FolderStore) -> None:
+    event = claim(store, b"data" * 1000, "base64")
+    assert isinstance(event.body, DataRef)
+    before = visible(store)
+    cut = replace(event, body=replace(event.body, last=(event.body.last or 0) - 50))
+    gone = replace(event, body=DataRef("s3://mailweir/work/messages/none.eml", 0, 10))
+    outcomes = await handlers.file_attachments([cut, gone], store=store)
+    assert [each.error for each in outcomes if isinstance(each, Rejected)] == ["refused.hash", "refused.object"]
+    assert visible(store) == before
