@@ -196,19 +196,20 @@ async def _consume(runtime: Runtime, probe: LagProbe, stop: asyncio.Event) -> No
     async with runtime.started():
         log.info("running", extra={"count": len(runtime.service.subscriptions)})
         tasks: list[asyncio.Future[Any]] = [
-            runtime.failed,
             asyncio.create_task(stop.wait()),
             asyncio.create_task(_watch(runtime, probe)),
             asyncio.create_task(_faust_gives_up(runtime.app)),
         ]
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for ended in tasks:
-                if ended.done():
-                    ended.result()
+            await asyncio.wait([runtime.failed, *tasks], return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                if task.done():
+                    task.result()
         finally:
             for task in tasks:
                 task.cancel()
+    if runtime.failed.done():
+        runtime.failed.result()
 
 
 async def _watch(runtime: Runtime, probe: LagProbe) -> None:

@@ -19,12 +19,14 @@ class OrderedConsumer(Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._positions: defaultdict[TP, CommitPosition] = defaultdict(CommitPosition)
+        self._deliver = self.callback
+        self.callback = self._delivered
         self.before_revoke: Callable[[], Awaitable[None]] | None = None
         self.after_assign: Callable[[], None] | None = None
 
-    def _to_message(self, tp: TP, record: Any) -> Any:
-        self._positions[tp].delivered(record.offset)
-        return super()._to_message(tp, record)
+    async def _delivered(self, message: Message) -> None:
+        self._positions[message.tp].delivered(message.offset)
+        await self._deliver(message)
 
     def ack(self, message: Message) -> bool:
         """Acknowledge; an acknowledgement from before a rebalance is void, that record comes again."""

@@ -49,12 +49,21 @@ async def test_a_stop_lets_the_running_batch_end_and_commits_it(lab: Lab) -> Non
     await lab.stopped(worker)
 
 
+async def test_a_stop_in_the_middle_of_a_batch_waits_for_it(lab: Lab) -> None:
+    await lab.publish(ALL)
+    lab.switch("slow", "3")
+    worker = lab.worker()
+    await lab.until("a batch runs", (lab.folder / "started").exists)
+    assert lab.seen() == []
+    await lab.stopped(worker)
+    assert 0 < len(lab.seen()) == await lab.committed()
+
+
 async def test_a_stop_gives_up_a_batch_that_never_ends_and_loses_nothing(lab: Lab) -> None:
     await lab.publish(ALL)
     lab.switch("hang")
     worker = lab.worker(stop_grace=1)
-    await lab.until("it runs", lambda: lab.health().get("state") == "green" and "running" in lab.logs())
-    await lab.until("the group is joined", lambda: "running" in lab.logs())
+    await lab.until("a batch runs", (lab.folder / "started").exists)
     worker.send_signal(signal.SIGTERM)
     assert await lab.ended(worker, within=20) == 0
     assert await lab.committed() == 0

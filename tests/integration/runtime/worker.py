@@ -2,7 +2,7 @@
 
 ``python -m tests.integration.runtime.worker FOLDER``: the sink is FOLDER/sink; files in FOLDER steer the handler:
 ``down`` (a dependency does not answer), ``raise`` (its text: a UID that makes the handler raise), ``hang``, ``slow``
-(seconds per batch). A message whose body is ``refuse`` is rejected.
+(seconds per batch). FOLDER/started appears with the first batch. A message whose body is ``refuse`` is rejected.
 """
 
 import asyncio
@@ -38,6 +38,7 @@ def filed(event: MessageFetched) -> ObjectFiled:
 
 async def handle(batch: Sequence[Event], folder: Path) -> Sequence[Outcome]:
     messages = [event for event in batch if isinstance(event, MessageFetched)]
+    (folder / "started").touch()
     if (folder / "down").exists():
         raise Unavailable("the sink does not answer")
     if (folder / "hang").exists():
