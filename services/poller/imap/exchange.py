@@ -28,11 +28,15 @@ class Exchange:
     items: int = 0
     bytes: int = 0
     tagged: Status | None = None
+    fetches: bool = field(init=False)
 
-    @property
-    def fetches(self) -> bool:
-        """Whether FETCH responses are for this command."""
-        return b"FETCH" in self.wants
+    def __post_init__(self) -> None:
+        self.fetches = b"FETCH" in self.wants
+
+    def take(self, parts: list[Part], size: int) -> None:
+        """Keep a response, of ``size`` bytes, for the reader."""
+        self.frames.append(parts)
+        self.queued += size + 200
 
     def count(self, line: int) -> None:
         """One more response, wanted or not. Raises ResponseTooLarge beyond ``most_items`` or ``most_bytes``."""

@@ -18,7 +18,7 @@ from services.poller.imap.tokens import Part
 _MARKER = re.compile(rb"~?\{(\d{1,20})(\+?)\}$")
 _TEXT = re.compile(rb"(?:\*|\+|[^\s*+]+) ?(?:(?:OK|NO|BAD|BYE|PREAUTH)\b|$)|\+", re.IGNORECASE)
 _UID = re.compile(rb"\(?\bUID (\d{1,10})\b", re.IGNORECASE)
-_COMMON = re.compile(rb"(\* \d{1,10} FETCH \([^\r\n{]{1,1000})(BODY\[\] \{(\d{1,9})\})?\r\n")
+_COMMON = re.compile(rb"\* \d{1,10} FETCH \([^\r\n{]{1,1000}+(?:\{(\d{1,9})\})?\r\n")
 _MAX_PARTS = 100_000
 
 
@@ -103,15 +103,15 @@ class Framer:
         if found is None:
             return 0
         stop = found.end()
-        if found[2] is None:
-            parts: list[Part] = [found[1]]
-        else:
-            size = int(found[3])
+        head = data[position : stop - 2]
+        parts: list[Part] = [head]
+        if found[1] is not None:
+            start, size, limits = stop, int(found[1]), self._limits
             stop += size + 3
-            limits = self._limits
-            if size > limits.spool_above or size > limits.max_literal or data[stop - 3 : stop] != b")\r\n":
+            fits = size <= limits.spool_above and size <= limits.max_literal and data[stop - 3 : stop] == b")\r\n"
+            if not fits or b" BODY[] {" not in head[-20:]:
                 return 0
-            parts = [data[position : found.end() - 2], data[found.end() : stop - 3], b")"]
+            parts = [head, data[start : stop - 3], b")"]
         self._number += 1
         self._emit(parts, stop - position)
         return stop

@@ -217,7 +217,7 @@ class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
     # responses
 
     def _emit(self, parts: list[Part], size: int) -> None:
-        line = parts[0]
+        line, exchange = parts[0], self.exchange
         assert isinstance(line, bytes)
         self._refuse_clear_text(began=True)
         if self.failure is not None:
@@ -227,8 +227,8 @@ class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
         elif line[:2] == b"* ":
             self._untagged(line, parts, size)
         elif line[:1] == b"+":
-            if self.exchange is not None and len(self.exchange.prompts) < 10:
-                self.exchange.prompts.append(line[2:])
+            if exchange is not None and len(exchange.prompts) < 10:
+                exchange.prompts.append(line[2:])
         else:
             discard(parts)
             self._tagged(line)
@@ -255,8 +255,7 @@ class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
         discard(parts)
 
     def _queue(self, exchange: Exchange, parts: list[Part], size: int) -> None:
-        exchange.frames.append(parts)
-        exchange.queued += size + 200
+        exchange.take(parts, size)
         if exchange.queued > self.limits.queue and not self._paused:
             self._paused = True
             self._watch.stop()
