@@ -27,8 +27,8 @@ from services.common.events import EmailParsed, MessageFetched
 from services.common.lookup import Choice, search
 from services.common.place import Place
 from services.parser.handlers import parse
-from services.storer import copying, merging, rows
-from services.storer.adapters import WRITER_THREADS, PostgresWriter, write_parsed
+from services.storer import merging, rows
+from services.storer.adapters import PostgresWriter, write_parsed
 from services.storer.handlers import storing
 
 RATIO, P95_MS = 0.7, 50.0
@@ -84,24 +84,26 @@ def _fetched(number: int, chance: random.Random) -> MessageFetched:
     return MessageFetched(place=place, contentsha256=sha256, internaldate=_START, size=len(raw), body=raw)
 
 
-def _prepared(events: Sequence[EmailParsed]) -> list[tuple[merging.Stage, bytes]]:
-    mails = copying.text_of(rows.email_row(event, 1) for event in events).encode()
-    files = copying.text_of(row for event in events for row in rows.attachment_rows(event)).encode()
-    places = copying.text_of(rows.place_row(event) for event in events).encode()
-    return [(merging.EMAILS, mails), (merging.ATTACHMENTS, files), (merging.PLACES, places)]
+Prepared = tuple[tuple[list[str], list[str]], bytes, bytes, bytes]
 
 
-def _bare(cursor: Any, prepared: Sequence[tuple[merging.Stage, bytes]]) -> None:
+def _prepared(events: Sequence[EmailParsed]) -> Prepared:
+    mails = merging.packed([rows.email_row(event) for event in events])
+    files = merging.packed([row for event in events for row in rows.attachment_rows(event)])
+    places = merging.packed([rows.place_row(event) for event in events])
+    return merging.columns([(event.place.account, event.contentsha256) for event in events]), mails, files, places
+
+
+def _bare(cursor: Any, prepared: Prepared) -> None:
     """The database's part alone: rows that are text already, copied and merged."""
-    from io import BytesIO
-
-    written: list[int] = []
-    for stage, copied in prepared:
-        cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS {stage.name} ({stage.columns}) ON COMMIT DELETE ROWS")
-        cursor.copy_expert(f"COPY {stage.name} FROM STDIN", BytesIO(copied))
-        cursor.execute(stage.merge, (written,) if stage is merging.ATTACHMENTS else None)
-        if stage is merging.EMAILS:
-            written = [row[0] for row in cursor.fetchall()]
+    identities, mails, files, places = prepared
+    merging.load(cursor, merging.EMAILS, mails)
+    cursor.execute(merging.EMAILS.merge, (*identities, [1] * len(identities[0])))
+    written = [row[0] for row in cursor.fetchall()]
+    merging.load(cursor, merging.ATTACHMENTS, files)
+    cursor.execute(merging.ATTACHMENTS.merge, (written,))
+    merging.load(cursor, merging.PLACES, places)
+    cursor.execute(merging.PLACES.merge)
 
 
 async def _bare_rate(writer: PostgresWriter, batches: Sequence[Sequence[EmailParsed]]) -> float:
@@ -113,7 +115,7 @@ async def _bare_rate(writer: PostgresWriter, batches: Sequence[Sequence[EmailPar
 
 
 async def _storer_rate(writer: PostgresWriter, batches: Sequence[Sequence[EmailParsed]]) -> float:
-    store = storing(write_parsed, writer, lanes=WRITER_THREADS)
+    store = storing(write_parsed, writer, part=125)
     start = time.perf_counter()
     for batch in batches:
         assert not await store(batch)

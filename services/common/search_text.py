@@ -15,9 +15,7 @@ _CJK = (
 )
 _RUN = re.compile(f"[{_CJK}]+")
 _LONGEST = 200  # longer ones are encoded data
-_BETWEEN = re.compile(
-    "[\x80-\xa9\xab-\xb4\xb6-\xb9\xbb-\xbf\xd7\xf7\u2000-\u20cf\u2190-\u2bff\u3000-\u303f\uff00-\uffef]+"
-)
+_BETWEEN = re.compile("[\x80-\xbf\u2000-\u2bff\u3000-\u303f\xd7\xf7]+")  # what NFKC leaves of signs beyond ASCII
 _ASCII = bytes(32 if code < 128 and not chr(code).isalnum() else ord(chr(code).lower()) for code in range(128))
 _OCTETS = _ASCII + bytes(range(128, 256))  # of UTF-8: what is not ASCII stays
 

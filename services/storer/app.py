@@ -9,6 +9,8 @@ from services.storer import adapters, mailbox
 from services.storer.handlers import Write, Writer, storing
 from services.storer.settings import StorerSettings
 
+_PART = 125  # measured: four transactions of 125, two at a time, against one of 500: 1.4 times the rows
+
 
 @dataclass(frozen=True, slots=True)
 class Ports:
@@ -21,13 +23,13 @@ def service(settings: StorerSettings, ports: Ports) -> Service:
     """Events in, rows out."""
     batch = Batch(settings.batch, settings.within)
 
-    def stores(topic: Topic, write: Write, lanes: int = 1) -> Subscription:
-        return Subscription(topic, storing(write, ports.writer, lanes=lanes), batch)
+    def stores(topic: Topic, write: Write, part: int = 0) -> Subscription:
+        return Subscription(topic, storing(write, ports.writer, part=part), batch)
 
     return Service(
         "storer",
         [
-            stores(topics.MAIL_PARSED, adapters.write_parsed, adapters.WRITER_THREADS),
+            stores(topics.MAIL_PARSED, adapters.write_parsed, _PART),
             stores(topics.MAIL_FILED, adapters.write_filed),
             stores(topics.MAIL_MAILBOX, mailbox.write_mailbox),
             stores(topics.MAIL_AUDIT, adapters.write_audit),

@@ -38,7 +38,7 @@ def differences(engine: Engine, event: EmailParsed) -> Iterator[Difference]:
             yield Difference("emails", None, "a row")
             return
         files = [tuple(each) for each in connection.execute(_FILES, {"id": row.id})]
-    parsed = dict(zip(EMAIL_NAMES, email_row(event, None), strict=False))
+    parsed = dict(zip(EMAIL_NAMES, email_row(event), strict=False))
     for name in _FIELDS:
         stored, new = getattr(row, name), _plain(parsed[name])
         if stored != new:

@@ -9,8 +9,6 @@ from services.common.database import Refused
 from services.common.events import Event
 from services.common.service import Handler, Outcome, Rejected
 
-_WORTH_SPLITTING = 100
-
 
 class Write(Protocol):
     """Writes the rows of some events on a cursor."""
@@ -29,19 +27,17 @@ class Writer(Protocol):
         """Run ``write`` on a cursor; all or nothing."""
 
 
-def storing(write: Write, writer: Writer, *, lanes: int = 1) -> Handler:
+def storing(write: Write, writer: Writer, *, part: int = 0) -> Handler:
     """A handler that writes each batch; a batch that is refused is halved until the bad event stands alone.
 
-    With ``lanes`` above 1 a large batch is written in so many transactions side by side, so that rows are prepared
-    while the database works. Not for events whose order matters.
+    With ``part`` a larger batch is written in transactions of so many events, side by side as far as the writer has
+    threads: rows are made while the database works. Not for events whose order matters.
     """
 
     async def store(batch: Sequence[Event]) -> Sequence[Outcome]:
-        if lanes == 1 or len(batch) < _WORTH_SPLITTING:
-            return await _store(write, writer, batch)
-        size = -(-len(batch) // lanes)
+        size = part or len(batch) or 1
         parts = [batch[start : start + size] for start in range(0, len(batch), size)]
-        results = await asyncio.gather(*(_store(write, writer, part) for part in parts), return_exceptions=True)
+        results = await asyncio.gather(*(_store(write, writer, each) for each in parts), return_exceptions=True)
         return [outcome for result in results for outcome in _or_raise(result)]
 
     return store

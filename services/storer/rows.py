@@ -27,7 +27,7 @@ BY_PLACE = {
 }
 
 
-def email_row(event: EmailParsed, thread_id: int | None) -> Row:
+def email_row(event: EmailParsed) -> Row:
     """One row of the staging table of ``emails``; the last value is the text to be searched."""
     email = event.email
     senders = email.from_ or email.sender or ()
@@ -41,7 +41,6 @@ def email_row(event: EmailParsed, thread_id: int | None) -> Row:
         (cut_id(email.message_id[0]) or None) if email.message_id else None,
         email.in_reply_to or (),
         email.references or (),
-        thread_id,
         email.subject,
         senders[0].email if senders else None,
         senders[0].name if senders else None,

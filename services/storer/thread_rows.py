@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from services.common.events import EmailParsed
+from services.storer.merging import columns
 from services.storer.threads import Ref, Threads, join, refs
 
 _KNOWN = """SELECT account_id, message_id, thread_id FROM thread_refs
@@ -28,21 +29,17 @@ def assign(cursor: Any, events: Sequence[EmailParsed]) -> list[int | None]:
 def _joined(cursor: Any, mails: Sequence[list[Ref]], named: Sequence[Ref]) -> Threads:
     """Another writer may add the same ids meanwhile; then theirs are known at the next look."""
     while True:
-        cursor.execute(_KNOWN, _columns(named))
+        cursor.execute(_KNOWN, columns(named))
         known = {(account, message_id): thread for account, message_id, thread in cursor.fetchall()}
         threads = join(mails, known, _new_ids(cursor, len(mails)) if len(known) < len(named) else ())
         fresh = sorted(threads.fresh)
-        cursor.execute(_ADD, (*_columns(fresh), [threads.of[ref] for ref in fresh]))
+        cursor.execute(_ADD, (*columns(fresh), [threads.of[ref] for ref in fresh]))
         if cursor.rowcount == len(fresh):
             break
     if threads.merged:
         for table in ("thread_refs", "emails"):
             cursor.execute(_MERGE.format(table=table), (list(threads.merged), list(threads.merged.values())))
     return threads
-
-
-def _columns(named: Sequence[Ref]) -> tuple[list[str], list[str]]:
-    return [account for account, _ in named], [message_id for _, message_id in named]
 
 
 def _new_ids(cursor: Any, count: int) -> list[int]:
