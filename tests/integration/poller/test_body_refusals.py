@@ -1,0 +1,168 @@
+"""Scenario 7: a message that is refused, left out, or kills the connection must not touch the others."""
+
+import pytest
+
+from tests.fakes.imap_model import Command, Reply, closes, on, says
+from tests.integration.poller.ten_messages import only_missing, ten
+
+
+def bodies(edit):
+    """A hook on body fetches."""
+    return on("UID FETCH", edit, has="BODY.PEEK[]")
+
+
+def refuses(uid: int, text: bytes):
+    """NO to every body fetch that names this UID."""
+    from tests.fakes.imap_fetch import ranges
+
+    def action(command: Command, reply: Reply) -> Reply | None:
+        pairs = ranges(command.text.partition(" ")[0], 1 << 32) or []
+        return Reply([], text) if any(low <= uid <= high for low, high in pairs) else None
+
+    return action
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"NO [UNAVAILABLE] server error while fetching",
+        b"NO some message no longer exists",
+        b"NO [EXPUNGEISSUED] gone",
+        b"NO [SERVERBUG] oops",
+        b"NO failed",
+        b"NO [CORRUPTION] damaged",
+    ],
+)
+async def test_no_for_one_uid_in_a_group(play, text):
+    script = ten()
+    script.hooks.append(bodies(refuses(5, text)))
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 3
+        assert only_missing(p, 5)
+        assert list(p.quarantined()) == [5]
+
+
+async def test_bad_for_one_uid_in_a_group(play):
+    script = ten()
+    script.hooks.append(bodies(refuses(5, b"BAD internal error")))
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 3
+        assert only_missing(p, 5)
+
+
+async def test_quarantine_is_not_asked_again_before_its_time(play):
+    script = ten()
+    script.hooks.append(bodies(refuses(5, b"NO [UNAVAILABLE] server error")))
+    async with play(script) as p:
+        await p.sync()
+        before = len(p.server.commands("UID FETCH"))
+        assert (await p.sync()).exit_code == 3
+        assert not [line for line in p.server.commands("UID FETCH")[before:] if "BODY.PEEK[]" in line]
+
+
+@pytest.mark.parametrize("uid", [1, 5, 10])
+async def test_a_uid_that_closes_the_connection_each_time(play, uid):
+    script = ten()
+
+    def dies(command: Command, reply: Reply) -> Reply | None:
+        if refuses(uid, b"NO")(command, reply) is None:
+            return None
+        kept = [chunk for chunk in reply.untagged if int(chunk.split()[1]) < uid]
+        return Reply(kept, b"", close=True)
+
+    script.hooks.append(bodies(dies))
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 3
+        assert only_missing(p, uid)
+        assert list(p.quarantined()) == [uid]
+
+
+async def test_two_uids_that_close_the_connection(play):
+    script = ten()
+
+    def dies(command: Command, reply: Reply) -> Reply | None:
+        first = next((uid for uid in (3, 7) if refuses(uid, b"NO")(command, reply)), None)
+        if first is None:
+            return None
+        return Reply([chunk for chunk in reply.untagged if int(chunk.split()[1]) < first], b"", close=True)
+
+    script.hooks.append(bodies(dies))
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 3
+        assert only_missing(p, 3, 7)
+        assert sorted(p.quarantined()) == [3, 7]
+
+
+async def test_a_uid_that_hangs_each_time(play):
+    script = ten()
+
+    def hangs(command: Command, reply: Reply) -> Reply | None:
+        if refuses(5, b"NO")(command, reply) is None:
+            return None
+        return Reply([chunk for chunk in reply.untagged if int(chunk.split()[1]) < 5], b"", stall=30.0)
+
+    script.hooks.append(bodies(hangs))
+    async with play(script, command_timeout=0.7) as p:
+        assert (await p.sync()).exit_code == 3
+        assert only_missing(p, 5)
+        assert list(p.quarantined()) == [5]
+
+
+def omits(uid: int, times: int = 1_000_000):
+    return on(
+        "UID FETCH",
+        lambda _c, r: setattr(r, "untagged", [x for x in r.untagged if b"UID %d " % uid not in x]),
+        has="BODY.PEEK[]",
+        times=times,
+    )
+
+
+async def test_omitted_once_is_asked_again(play):
+    script = ten()
+    script.hooks.append(omits(5, times=1))
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+
+
+async def test_omitted_always_is_quarantined(play):
+    script = ten()
+    script.hooks.append(omits(5))
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 3
+        assert only_missing(p, 5)
+        assert list(p.quarantined()) == [5]
+
+
+async def test_everything_omitted_the_first_time(play):
+    script = ten()
+    script.hooks.append(on("UID FETCH", says("OK done"), has="BODY.PEEK[]", times=1))
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+
+
+async def test_listing_that_leaves_a_uid_out_is_asked_again(play):
+    script = ten()
+    script.hooks.append(
+        on("UID FETCH", lambda _c, r: setattr(r, "untagged", [x for x in r.untagged if b"UID 5 " not in x]), times=1)
+    )
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+
+
+async def test_bye_at_any_body_fetch(play):
+    script = ten()
+    script.hooks.append(on("UID FETCH", closes("* BYE shutting down"), has="BODY.PEEK[]", times=2))
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+
+
+async def test_body_slower_than_the_least_rate_is_given_up(play):
+    script = ten()
+    script.hooks.append(on("UID FETCH", lambda _c, r: setattr(r, "pace", (1, 0.1)), has="BODY.PEEK[]", times=1))
+    async with play(script, command_timeout=1, min_rate=1000) as p:
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
