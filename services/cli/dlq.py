@@ -40,11 +40,12 @@ def _show(rows: Any) -> None:
     if not rows:
         click.echo("no dead letters")
         return
-    shown = Table("id", "topic", "reader", "error", "reason", "octets", "state")
+    shown = Table("id", "topic", "reader", "error", "octets", "state")
     for row in rows:
-        texts = (row.topic, row.service, row.error, row.reason)
+        texts = (row.topic, row.service, row.error)
         shown.add_row(str(row.id), *(Text(line(each)) for each in texts), str(row.octets or 0), row.state)
     Console().print(shown)
+    click.echo("why, and what is in it: mailweir dlq show ID")
 
 
 @dlq.command()

@@ -78,12 +78,12 @@ def _fetch(context: "Context", name: str | None) -> int:
     from services.cli.sync_run import run_once
     from services.cli.sync_view import show
 
-    names = [
-        account.slug
-        for account in context.accounts.list()
-        if account.state == "active" and name in (None, account.slug)
-    ]
     unpublish_pending(context.engine, name)
+    if not context.embedded:
+        click.echo("the poller fetches what is missing at its next pass: mailweir status")
+        return 0
+    active = [account.slug for account in context.accounts.list() if account.state == "active"]
+    names = [slug for slug in active if name in (None, slug)]
     results = run_once(context, names, None) if names else []
     show(results, as_json=False)
     return worst(results)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from io import BytesIO
+from threading import BoundedSemaphore
 from typing import Any, BinaryIO
 from urllib.parse import quote, unquote, urlparse
 
@@ -23,6 +24,7 @@ _METADATA_OCTETS = 400
 _META = "x-amz-meta-"
 _SMALL = 1 << 20  # larger objects gain nothing from company
 _GROUP_OCTETS = 4 << 20  # a few requests for a batch, so that they go in parallel
+_GROUPS_AT_ONCE = 4  # bounds the memory of their copies
 _GROUP_KEY = ".mailweir-group.tar"
 _LARGEST = 64 << 20
 _ABSENT = ("NoSuchKey", "NoSuchObject")
@@ -46,6 +48,7 @@ class S3Store:
         self.bucket = bucket
         self._client = client
         self._takes_groups: bool | None = None
+        self._groups_at_once = BoundedSemaphore(_GROUPS_AT_ONCE)
         self._threads = ThreadPoolExecutor(_PUTS_AT_ONCE, thread_name_prefix="s3")
 
     def ensure_bucket(self) -> bool:
@@ -74,7 +77,7 @@ class S3Store:
             job.result()
 
     def _put_group(self, group: list[NewObject]) -> None:
-        with _world():
+        with self._groups_at_once, _world():
             described = [(new, {"Content-Type": new.content_type, **_amz(new.metadata)}) for new in group]
             stream = packed(described)
             size = stream.getbuffer().nbytes

@@ -1,0 +1,64 @@
+"""Batches: what is refused is found, what is an outage passes, and parts go on side by side."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from services.common.database import Refused
+from services.common.errors import Unavailable
+from services.common.service import Rejected
+from services.storer.handlers import storing
+from tests.fakes.mail_events import fetched
+
+EVENTS = [fetched(b"%d" % uid, uid) for uid in range(1, 31)]
+
+
+class FakeWriter:
+    """Runs write functions without a database; refuses batches that hold a bad UID."""
+
+    def __init__(self, bad: set[int], failure: Exception | None = None) -> None:
+        self.bad, self.failure = bad, failure
+        self.written: list[int] = []
+        self.batches: list[int] = []
+
+    async def write(self, write: Callable[[Any], None]) -> None:
+        if self.failure:
+            raise self.failure
+        before = len(self.written)
+        try:
+            write(self)
+        except Refused:
+            del self.written[before:]
+            raise
+        self.batches.append(len(self.written) - before)
+
+
+def write(cursor: FakeWriter, events: Sequence[Any]) -> None:
+    for event in events:
+        if event.place.uid in cursor.bad:
+            raise Refused("the database refuses the data (SQLSTATE 22001)")
+        cursor.written.append(event.place.uid)
+
+
+@pytest.mark.parametrize("bad", [set(), {1}, {30}, {3, 4, 17}, set(range(1, 31))])
+@pytest.mark.parametrize("part", [0, 7])
+async def test_exactly_the_bad_ones_are_rejected(bad: set[int], part: int) -> None:
+    writer = FakeWriter(bad)
+    outcomes = await storing(write, writer, part=part)(EVENTS)
+    rejected = [outcome for outcome in outcomes if isinstance(outcome, Rejected)]
+    assert {each.event.place.uid for each in rejected} == bad  # type: ignore[union-attr]
+    assert sorted(writer.written) == [uid for uid in range(1, 31) if uid not in bad]
+
+
+async def test_an_outage_is_nobodys_dead_letter() -> None:
+    with pytest.raises(Unavailable):
+        await storing(write, FakeWriter(set(), Unavailable("down")), part=7)(EVENTS)
+
+
+async def test_a_batch_is_one_transaction_unless_parts_are_asked_for() -> None:
+    whole, parts = FakeWriter(set()), FakeWriter(set())
+    assert await storing(write, whole)(EVENTS) == []
+    assert await storing(write, parts, part=10)(EVENTS) == []
+    assert (whole.batches, parts.batches) == ([30], [10, 10, 10])
+    assert await storing(write, whole)([]) == []
