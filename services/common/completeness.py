@@ -25,7 +25,7 @@ _CONTENTS = text(
 )
 _REASONS = text("SELECT uid, reason, detail FROM quarantine WHERE folder_id = :folder_id AND epoch = :epoch")
 
-_WEAKEST_FIRST = ("vanished", "pending", "missing", "quarantined", "stored")
+_WEAKEST_FIRST = ("pending", "missing", "quarantined", "stored", "vanished")
 
 
 class FolderStatus(Struct, frozen=True, kw_only=True):

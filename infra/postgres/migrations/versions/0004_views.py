@@ -23,14 +23,14 @@ WITH held AS (
     SELECT f.account, f.id AS folder_id, f.name AS folder, f.wire, f.state, l.uidvalidity, l.epoch,
            l.epoch = f.epoch AS present, f.server_count, f.pass_at AS last_pass, f.last_error,
            l.listed, l.published, l.vanished,
-           coalesce(h.stored, '{}') AS stored, coalesce(b.quarantined, '{}') AS barred
+           coalesce(h.stored, '{}') - l.vanished AS stored, coalesce(b.quarantined, '{}') - l.vanished AS barred
     FROM folders f
     JOIN folder_ledger l ON l.folder_id = f.id
     LEFT JOIN held h ON h.folder_id = f.id AND h.uidvalidity = l.uidvalidity
     LEFT JOIN barred b ON b.folder_id = f.id AND b.epoch = l.epoch
 ), parts AS (
     SELECT *, barred - stored AS quarantined_set,
-           (published - stored) - barred AS pending_set,
+           ((published - stored) - barred) - vanished AS pending_set,
            ((listed - published) - barred) - vanished AS missing_set
     FROM sets
 )
