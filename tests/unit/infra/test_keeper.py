@@ -8,7 +8,7 @@ from infra.local.program import Program
 
 
 def _program(folder: Path) -> Program:
-    return Program("trial", folder, (sys.executable, "-c", "input()"), ready=lambda: True)
+    return Program("trial", folder, (sys.executable, "-c", "import time; time.sleep(20)"), ready=lambda: True)
 
 
 def test_what_was_never_started_or_was_stopped_stays_so(tmp_path: Path) -> None:
