@@ -26,10 +26,18 @@ def search_text(*texts: str | None) -> str:
     The last one is there so that a single character is found wherever it stands. Measured: half the cost of
     storing a message was ``to_tsvector``.
     """
-    folded = _folded(" ".join(text for text in texts if text)[:TEXT_KEPT])
-    if not folded.isascii():
-        folded = _RUN.sub(lambda run: f" {' '.join(_bigrams(run.group()))} {run.group()[-1]} ", folded[:TEXT_KEPT])
-    return " ".join([word for word in set(folded.split()) if len(word) < _LONGEST])
+    words = set(_folded(" ".join(text for text in texts if text)[:TEXT_KEPT]).split())
+    ascii_words = [word for word in words if len(word) < _LONGEST and word.isascii()]
+    others = {part for word in words if not word.isascii() for part in _parts(word)}
+    return " ".join([*ascii_words, *others])
+
+
+def _parts(word: str) -> list[str]:
+    runs = _RUN.findall(word)
+    if not runs:
+        return [word] if len(word) < _LONGEST else []
+    rest = [piece for piece in _RUN.split(word) if 0 < len(piece) < _LONGEST]
+    return rest + [gram for run in runs for gram in (*_bigrams(run), run[-1])]
 
 
 def query_of(words: str) -> str:
