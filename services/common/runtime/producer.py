@@ -27,20 +27,14 @@ from services.common.settings import read
 log = logging.getLogger(__name__)
 
 MAX_REQUEST = 1_048_588  # what the topics take (schemas/asyncapi.yaml, Kafka's own default)
-_TRANSIENT = (
-    KafkaConnectionError,
-    KafkaTimeoutError,
-    ProducerClosed,
-    # after an outage an idempotent producer can stay out of sequence (aiokafka issue 1017): a new one starts clean
-    OutOfOrderSequenceNumber,
-    UnknownProducerId,
-    OSError,
-    TimeoutError,
-)
+# After an outage an idempotent producer can stay out of sequence (aiokafka issue 1017): only a new one starts clean.
+_OUT_OF_SEQUENCE = (OutOfOrderSequenceNumber, UnknownProducerId, ProducerClosed, TimeoutError)
+_TRANSIENT = (*_OUT_OF_SEQUENCE, KafkaConnectionError, KafkaTimeoutError, OSError)
+_PATIENCE = 5  # failed deliveries in a row after which a producer is replaced, whatever it says
 
 
 class KafkaPublisher:
-    """A ``Publisher`` over one idempotent producer, which is replaced after a failed delivery.
+    """A ``Publisher`` over one idempotent producer, which is replaced when it cannot recover by itself.
 
     ``service`` is who says the events. Any number of ``publish`` calls may run side by side.
     """
@@ -52,6 +46,7 @@ class KafkaPublisher:
         self._service = service
         self._now = now
         self._producer: AIOKafkaProducer | None = None
+        self._failed = 0
         self._starting = asyncio.Lock()
         self._closing: set[asyncio.Task[None]] = set()
         self._budget = ByteBudget(settings.in_flight_bytes)
@@ -62,10 +57,10 @@ class KafkaPublisher:
 
     async def stop(self) -> None:
         """Close; deliveries still under way are awaited at most the request time-out."""
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            await self._close(producer)
-        await asyncio.gather(*self._closing)
+        if self._producer is not None:
+            self._drop(self._producer)
+        if self._closing:
+            await asyncio.wait(self._closing, timeout=self._settings.request_timeout)
 
     async def publish(self, events: Sequence[Event]) -> None:
         """Publish all, in order; return when Kafka has confirmed every one.
@@ -86,10 +81,10 @@ class KafkaPublisher:
                 deliveries.append(sent)
         finally:
             failures = await self._settle(deliveries)
-            if failures:
-                self._replace(producer)
+            self._judge(producer, failures)
         for failure in failures:
             raise translated(failure)
+        self._failed = 0
 
     async def _send(self, producer: AIOKafkaProducer, record: Record) -> "asyncio.Future[Any]":
         size = len(record.value or b"") + len(record.key) + 512
@@ -104,8 +99,7 @@ class KafkaPublisher:
         except BaseException as error:
             self._budget.give(size)
             if isinstance(error, Exception):
-                if not isinstance(error, MessageSizeTooLargeError):
-                    self._replace(producer)
+                self._judge(producer, [error])
                 raise translated(error) from error
             raise
         sent.add_done_callback(lambda _: self._budget.give(size))
@@ -146,19 +140,27 @@ class KafkaPublisher:
             request_timeout_ms=int(settings.request_timeout * 1000),
         )
 
-    def _replace(self, producer: AIOKafkaProducer) -> None:
-        """Drop a producer after a failure; a new one starts with the next publish, without a broken sequence."""
-        if self._producer is producer:
-            self._producer = None
-            task = asyncio.create_task(self._close(producer))
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
+    def _judge(self, producer: AIOKafkaProducer, failures: Sequence[BaseException]) -> None:
+        """Drop a producer that cannot recover by itself; a new one starts with the next publish."""
+        self._failed += bool(failures)
+        broken = any(isinstance(failure, _OUT_OF_SEQUENCE) for failure in failures)
+        if (broken or self._failed >= _PATIENCE) and self._producer is producer:
+            self._failed = 0
+            self._drop(producer)
 
-    async def _close(self, producer: AIOKafkaProducer) -> None:
-        try:
-            await asyncio.wait_for(producer.stop(), self._settings.request_timeout)
-        except Exception as error:  # its deliveries were reported to their publishers; this is only tidying up
-            log.warning("closing a producer failed: %s", type(error).__name__)
+    def _drop(self, producer: AIOKafkaProducer) -> None:
+        """Close behind: a close that is cut off would leave connections open, and its deliveries were reported."""
+        self._producer = None
+        task = asyncio.create_task(_close(producer))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+
+async def _close(producer: AIOKafkaProducer) -> None:
+    try:
+        await producer.stop()
+    except Exception as error:
+        log.warning("closing a producer failed: %s", type(error).__name__)
 
 
 @asynccontextmanager

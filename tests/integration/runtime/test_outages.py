@@ -1,6 +1,7 @@
 """Dependencies and brokers that go away and come back, and workers that share the work."""
 
 import asyncio
+from pathlib import Path
 
 from infra.local.cluster import Cluster
 from tests.integration.runtime.lab import Lab
@@ -61,6 +62,36 @@ async def test_a_broker_that_restarts_under_load_loses_nothing(lab: Lab, compone
     components.kill("kafka")
     await lab.until("health is red", lambda: lab.health()["state"] == "red")
     components.start("kafka")
+    lab.release("slow")
+    await lab.complete(MANY)
+    await lab.until("health is green", lambda: lab.health()["state"] == "green")
+    await lab.stopped(worker)
+
+
+async def test_a_service_that_starts_before_its_topics_waits_for_them(components: Cluster, tmp_path: Path) -> None:
+    lab = Lab(components.kafka, tmp_path)
+    try:
+        worker = lab.worker()
+        await lab.until("health is red", lambda: "topics are missing" in (lab.health().get("reason") or ""))
+        await lab.make_topics()
+        await lab.publish(ALL)
+        await lab.complete(ALL)
+        await lab.until("health is green", lambda: lab.health()["state"] == "green")
+        await lab.stopped(worker)
+    finally:
+        lab.close()
+
+
+async def test_a_broker_that_hangs_under_load_loses_nothing(lab: Lab, components: Cluster) -> None:
+    await lab.publish(MANY)
+    lab.switch("slow", "0.1")
+    worker = lab.worker(request_timeout=10)
+    await lab.until("it works", lambda: len(lab.seen()) > 100)
+    components.pause("kafka")
+    try:
+        await lab.until("health is red", lambda: lab.health()["state"] == "red")
+    finally:
+        components.resume("kafka")
     lab.release("slow")
     await lab.complete(MANY)
     await lab.until("health is green", lambda: lab.health()["state"] == "green")
