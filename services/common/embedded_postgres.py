@@ -12,7 +12,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -50,6 +50,7 @@ def stop(home: Path, *, if_idle: bool = False) -> bool:
         if pid is not None and not (if_idle and _connections(pid)):
             os.kill(pid, signal.SIGINT)
             _wait_until_gone(home)
+            _remove_socket_folder((home / _FOLDER).resolve())
         return _pid(home) is None
 
 
@@ -170,6 +171,13 @@ def _socket_folder(data: Path) -> Path:
     folder = Path(tempfile.gettempdir()) / f"mailweir-{hashlib.sha256(os.fsencode(data)).hexdigest()[:16]}"
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
+
+
+def _remove_socket_folder(data: Path) -> None:
+    folder = _socket_folder(data)
+    if folder != data:
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def _configure(data: Path) -> None:
