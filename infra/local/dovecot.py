@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.local import cache, folders, tokens
-from infra.local.dovecot_config import render
+from infra.local.dovecot_config import render, run_folder
 from infra.local.program import Program
 from infra.local.tls_greeting import greets
 from services.common.errors import ConfigurationError
@@ -110,6 +110,7 @@ def _prepare(folder: Path, ports: Mapping[str, int], options: Options) -> None:
         raise ConfigurationError("Dovecot must be started by root, as its sign-in processes change their user")
     folder.chmod(0o755)
     folders.make_reachable(folder / "mail")
+    run_folder(folder).parent.mkdir(parents=True, exist_ok=True)
     write_certificates(folder / "tls", HOST)
     tokens.make_keys(folder / "token.key", folder / "token-keys")
     lines = []

@@ -1,10 +1,12 @@
 """Dovecot's configuration files as text."""
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
 _PLAIN = "imap_capability = IMAP4rev1 SASL-IR LOGIN-REFERRALS ID LITERAL+ NAMESPACE UIDPLUS\n"
-_CONFIG = """base_dir = {folder}/run
+_LONGEST_RUN = 70  # a socket's path has at most 107 octets (unix(7)), and Dovecot adds up to 30
+_CONFIG = """base_dir = {run}
 state_dir = {folder}/state
 log_path = /dev/stderr
 protocols = imap
@@ -72,7 +74,15 @@ username_attribute = email
 """
 
 
+def run_folder(folder: Path) -> Path:
+    """Where Dovecot keeps its sockets: in its folder, or for a deep one below /run, where only root can make files."""
+    run = folder / "run"
+    if len(str(run)) <= _LONGEST_RUN:
+        return run
+    return Path("/run/mailweir-dovecot") / hashlib.sha256(str(folder).encode()).hexdigest()[:16]
+
+
 def render(folder: Path, ports: Mapping[str, int], *, plain: bool) -> dict[str, str]:
     """File names below ``folder`` and their texts."""
-    main = _CONFIG.format(folder=folder, **ports) + (_PLAIN if plain else "")
+    main = _CONFIG.format(folder=folder, run=run_folder(folder), **ports) + (_PLAIN if plain else "")
     return {"dovecot.conf": main, "oauth2.conf.ext": _TOKENS.format(folder=folder)}

@@ -62,6 +62,12 @@ def test_mail_is_delivered_into_folders_of_any_name(components: Cluster) -> None
         assert found[1] == RAW
 
 
+def test_a_home_deeper_than_a_socket_path_may_be(tmp_path: Path) -> None:
+    deep = tmp_path / ("d" * 60) / ("e" * 60)
+    with cluster.running({"dovecot"}, deep) as components, _connected(components) as client:
+        client.login(USER, dovecot.password_file(components.imap.folder, USER).read_text())
+
+
 def test_modern_extensions_and_none_of_them(components: Cluster, tmp_path: Path) -> None:
     with _connected(components) as client:
         client.login(USER, dovecot.password_file(components.imap.folder, USER).read_text())
