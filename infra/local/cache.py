@@ -1,28 +1,18 @@
 """What is downloaded or built once: pinned, below ``~/.cache/mailweir``, safe when two processes want it at once."""
 
-import fcntl
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from services.common.durable import locked
 from services.common.errors import ConfigurationError, Unavailable
 
 
 def folder() -> Path:
     """``MAILWEIR_CACHE``, else ``~/.cache/mailweir``."""
     return Path(os.environ.get("MAILWEIR_CACHE") or "~/.cache/mailweir").expanduser()
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on a file, made when missing; other processes wait."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def provided(name: str, make: Callable[[Path], None]) -> Path:

@@ -12,9 +12,9 @@ from functools import partial
 from pathlib import Path
 
 from infra.local import launch, processes
-from infra.local.cache import locked
 from infra.local.folders import port_fault
 from infra.local.processes import Identity
+from services.common.durable import locked
 from services.common.errors import ConfigurationError, Unavailable
 
 _POLL = 0.05

@@ -1,7 +1,6 @@
 """``mailweir sync``: everything that is missing, once or for ever."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -36,7 +35,7 @@ def sync(names: tuple[str, ...], timeout: float | None, *, watch: bool, as_json:
     raise SystemExit(worst(results))
 
 
-def sync_accounts(names: Sequence[str], home: Path | None = None) -> "list[Result]":
+def sync_accounts(names: Sequence[str]) -> "list[Result]":
     """The same as a function, for the demo: embedded, with a progress bar."""
     from services.cli.context import open_context
     from services.cli.sync_run import run_once

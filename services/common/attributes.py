@@ -8,9 +8,7 @@ from msgspec import structs
 from services.common.events import AttachmentExtracted, DataRef, MailEvent, MessageFetched
 from services.common.place import Place
 
-_LISTS = ("flags", "labels")
 _NUMBERS = ("size", "partsize")
-_PLACE_FIELDS = {"account", "folder", "folderid", "uidvalidity", "uid"}
 
 
 def mail_attributes(event: MailEvent, flags: tuple[str, ...] = ()) -> dict[str, str]:

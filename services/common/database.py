@@ -75,8 +75,3 @@ def _named(cause: BaseException | None, error: Exception) -> Exception:
     if isinstance(cause, psycopg2.OperationalError | psycopg2.InterfaceError) or state.startswith(_LOST):
         return Unavailable(f"Postgres does not answer (SQLSTATE {state or 'none'}); it is tried again")
     return error
-
-
-def clean_text(text: str) -> str:
-    """Text that Postgres can hold: NUL is impossible in a text column."""
-    return text.replace("\x00", "") if "\x00" in text else text

@@ -1,6 +1,5 @@
 """Postgres from a wheel, below MAILWEIR_HOME: durable settings, unix socket, stays up between commands."""
 
-import fcntl
 import hashlib
 import os
 import pwd
@@ -11,11 +10,11 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
+from services.common.durable import locked
 from services.common.errors import Unavailable
 
 _FOLDER = "postgres"
@@ -36,7 +35,7 @@ def ensure(home: Path) -> str:
         Unavailable: it does not start; the text names its log.
     """
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _locked(home / ".postgres.lock"):
+    with locked(home / ".postgres.lock"):
         return _running(home) or _start(home)
 
 
@@ -45,7 +44,7 @@ def stop(home: Path, *, if_idle: bool = False) -> bool:
 
     With ``if_idle`` only when nobody is connected. True when no server runs now.
     """
-    with _locked(home / ".postgres.lock"):
+    with locked(home / ".postgres.lock"):
         pid = _pid(home)
         if pid is not None and not (if_idle and _connections(pid)):
             os.kill(pid, signal.SIGINT)
@@ -71,14 +70,6 @@ def _command(pid: int) -> bytes:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return b""
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _running(home: Path) -> str | None:

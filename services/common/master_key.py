@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from services.common.crypto import KEY_OCTETS, decrypt, encrypt
+from services.common.durable import sync_folder
 from services.common.errors import ConfigurationError
 
 VARIABLE = "MAILWEIR_MASTER_KEY"
@@ -103,7 +104,7 @@ def write(path: Path, keys: Sequence[bytes]) -> None:
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(path)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def _create(path: Path) -> None:
@@ -117,15 +118,7 @@ def _create(path: Path) -> None:
         pass
     finally:
         fresh.unlink()
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(path.parent)
 
 
 def _read(path: Path, source: str) -> str:

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, BinaryIO
 
+from services.common.durable import sync_folder
 from services.common.errors import Unavailable
 from services.common.objects import NewObject, ObjectInfo
 
@@ -40,7 +41,7 @@ class FolderStore:
         with _world():
             fresh = {new.key: new for new in news if not self._path(new.key).exists()}
             folders = dict.fromkeys(self._threads.map(self._write, fresh.values()))
-            list(self._threads.map(_sync_folder, folders))
+            list(self._threads.map(sync_folder, folders))
 
     def put_file(self, key: str, source: BinaryIO, size: int, content_type: str, metadata: Mapping[str, str]) -> None:
         """Copy a file block by block; durable on return. Raises ``Unavailable`` when it is shorter than ``size``."""
@@ -57,7 +58,7 @@ class FolderStore:
                 Path(file.name).unlink()
                 raise Unavailable(f"the source of {key} ended early; it is tried again")
             Path(file.name).replace(target)
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
 
     def read(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
         """Bytes of an object or a range of it. Raises ``KeyError`` when there is none."""
@@ -154,11 +155,3 @@ def _metadata(path: Path) -> tuple[str, dict[str, str]]:
 def _sync(file: IO[bytes]) -> None:
     file.flush()
     os.fdatasync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

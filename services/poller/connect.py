@@ -5,7 +5,7 @@ from pathlib import Path
 
 from services.common.accounts import Account
 from services.common.oauth_tokens import ConsentNeeded
-from services.common.providers import profile
+from services.common.providers import candidates, profile
 from services.common.secret import Secret
 from services.poller.imap.errors import (
     AmbiguousRefusal,
@@ -50,7 +50,7 @@ async def connect(work: Work, secret_of: SecretSource, spool: Path | None = None
 
 async def _reach(work: Work, spool: Path | None) -> Session:
     failure: NetworkError | TlsError | None = None
-    for host in _hosts(work.account):
+    for host in candidates(profile(work.account.provider), work.account.host, work.account.user):
         try:
             session = await Session.open(_endpoint(work.account, host), _limits(work.account, spool))
         except (NetworkError, TlsError) as error:
@@ -61,12 +61,6 @@ async def _reach(work: Work, spool: Path | None) -> Session:
     assert failure is not None
     await work.say(work.audit("connect", "failed", detail=failure.state))
     raise failure
-
-
-def _hosts(account: Account) -> list[str]:
-    known = profile(account.provider)
-    others = known.hosts_of(account.user.rpartition("@")[2])
-    return [account.host, *(host for host in others if account.host in others and host != account.host)]
 
 
 def _endpoint(account: Account, host: str) -> Endpoint:

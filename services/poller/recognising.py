@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from services.poller.domain.samples import same_content, same_header
 from services.poller.domain.uidset import UidSet
 from services.poller.imap.errors import CommandRejected, Refused
-from services.poller.imap.model import Spooled
+from services.poller.imap.model import Fetched, Spooled
 from services.poller.imap.session import Session
 
 MOST_BODIES = 3
@@ -33,10 +33,13 @@ async def recognise(session: Session, samples: Mapping[str, str]) -> bool | None
 async def _same_bodies(session: Session, known: Mapping[int, str]) -> bool | None:
     same: bool | None = None
     async for fetched in session.fetch_bodies(UidSet.of(known)):
-        if isinstance(fetched.body, Spooled):
-            sha256 = fetched.body.sha256
-            fetched.body.path.unlink(missing_ok=True)
-        else:
-            sha256 = hashlib.sha256(fetched.body or b"").hexdigest()
-        same = same is not False and same_content(known[fetched.uid], sha256)
+        same = same is not False and same_content(known[fetched.uid], content_of(fetched))
     return same
+
+
+def content_of(fetched: Fetched) -> str:
+    """SHA-256 of a body that was fetched only to be compared; its spool file is removed."""
+    if not isinstance(fetched.body, Spooled):
+        return hashlib.sha256(fetched.body or b"").hexdigest()
+    fetched.body.path.unlink(missing_ok=True)
+    return fetched.body.sha256

@@ -5,7 +5,6 @@ earlier epochs; one in a hundred is downloaded all the same, and a single differ
 """
 
 import asyncio
-import hashlib
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -19,8 +18,9 @@ from services.poller.domain.state import FolderRecord
 from services.poller.domain.uidset import EMPTY, UidSet
 from services.poller.handlers import place_of
 from services.poller.imap.errors import CommandRejected, Refused
-from services.poller.imap.model import Header, Spooled
+from services.poller.imap.model import Header
 from services.poller.imap.session import Session
+from services.poller.recognising import content_of
 from services.poller.work import Work
 
 CHUNK = 500
@@ -85,12 +85,7 @@ async def _hold(work: Work, session: Session, links: list[Link]) -> bool:
     expected = {link.uid: link.sha256 for link in picked}
     same = 0
     async for fetched in session.fetch_bodies(UidSet.of(expected)):
-        if isinstance(fetched.body, Spooled):
-            sha256 = fetched.body.sha256
-            fetched.body.path.unlink(missing_ok=True)
-        else:
-            sha256 = hashlib.sha256(fetched.body or b"").hexdigest()
-        same += sha256 == expected[fetched.uid]
+        same += content_of(fetched) == expected[fetched.uid]
     return same == len(expected)
 
 

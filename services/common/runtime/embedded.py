@@ -10,7 +10,10 @@ from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from msgspec.structs import replace
+
 from services.common.contract import encode, event_id, topic_of
+from services.common.dead_letters import dead_letter
 from services.common.events import DeadLetter, Event
 from services.common.service import Outcome, Rejected, Service, Subscription
 
@@ -68,17 +71,8 @@ def _settle(service: str, outcome: Outcome) -> Event:
 
 
 def _dead_letter(service: str, rejected: Rejected) -> DeadLetter:
+    """As on Kafka; the offset follows from the event, so that a repeat is the same dead letter."""
     now = datetime.now(UTC)
-    record = encode(rejected.event, service, now)
-    return DeadLetter(
-        topic=record.topic,
-        partition=-1,
-        offset=int(event_id(rejected.event)[:15], 16),
-        service=service,
-        error=rejected.error,
-        reason=rejected.reason,
-        at=now,
-        key=record.key,
-        value=record.value,
-        headers=record.headers,
-    )
+    offset = int(event_id(rejected.event)[:15], 16)
+    record = replace(encode(rejected.event, service, now), offset=offset)
+    return dead_letter(record, service, rejected.error, rejected.reason, now)
