@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 MODULE_LINES = 300
 APP_LINES = 100
-SERVICES = ("poller", "parser", "storer", "attachments")
+SERVICES = ("poller", "parser", "storer", "attachments", "console")
 EVERY_SERVICE = ("__main__.py", "app.py", "settings.py", "handlers.py")
 _REGISTRY = re.compile(r"https?://[^ \"]*(/simple/|\.whl|/-/[^ \"]*\.tgz|\.crate|/@v/|/maven2/|/pool/main/)")
 

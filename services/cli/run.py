@@ -4,7 +4,7 @@ from importlib import import_module
 
 import click
 
-SERVICES = ("poller", "parser", "storer", "attachments")
+SERVICES = ("poller", "parser", "storer", "attachments", "console")
 
 
 @click.command()

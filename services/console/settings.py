@@ -1,0 +1,54 @@
+"""Settings of the console. Prefix ``MAILWEIR_CONSOLE_``."""
+
+import ipaddress
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.common.errors import ConfigurationError
+
+
+class ConsoleSettings(BaseSettings):
+    """Where the console listens, how it is reached, and for whom it makes connections."""
+
+    model_config = SettingsConfigDict(env_prefix="MAILWEIR_CONSOLE_", frozen=True, env_ignore_empty=True)
+
+    host: str = Field("127.0.0.1", description="Address to listen on; another than loopback wants TLS or a proxy.")
+    port: int = Field(8025, ge=0, le=65535, description="0 takes a free one.")
+    names: str = Field("", description="Host names it is reached by, with commas between; loopback names always work.")
+    tls_certificate: Path | None = Field(None, description="PEM chain; with it the console speaks HTTPS itself.")
+    tls_key: Path | None = Field(None, description="PEM key of that chain.")
+    behind_proxy: bool = Field(False, description="A proxy in front ends TLS and sets X-Forwarded-For and -Proto.")
+    proxies: str = Field("127.0.0.1", description="Addresses of such proxies, with commas between.")
+    allowed_hosts: str = Field("", description="Mail servers beyond the public ones: name[:port][@network], commas.")
+    idle_minutes: int = Field(60, ge=1, description="A session ends after so long without a request.")
+    session_hours: int = Field(12, ge=1, description="A session ends after so long in any case.")
+
+    @property
+    def secure(self) -> bool:
+        """Whether people reach it over HTTPS, so that cookies are bound to it."""
+        return self.tls_certificate is not None or self.behind_proxy
+
+    @property
+    def host_names(self) -> frozenset[str]:
+        """Names that the Host header may carry, in lower case and without port."""
+        given = (name.strip().lower() for name in self.names.split(","))
+        return frozenset({"localhost", "127.0.0.1", "[::1]", *filter(None, given)})
+
+    def check(self) -> None:
+        """Refuse to show the console to a network in clear. Raises ConfigurationError."""
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ConfigurationError("MAILWEIR_CONSOLE_TLS_CERTIFICATE and MAILWEIR_CONSOLE_TLS_KEY go together")
+        if not (_is_loopback(self.host) or self.secure):
+            raise ConfigurationError(
+                f"the console does not listen on {self.host} in clear: give MAILWEIR_CONSOLE_TLS_CERTIFICATE and "
+                "MAILWEIR_CONSOLE_TLS_KEY, or set MAILWEIR_CONSOLE_BEHIND_PROXY=true when a proxy ends TLS"
+            )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,46 @@
+"""Tables of the console: users, their accounts, sessions and sign-in attempts. Revision 0006 creates them."""
+
+from sqlalchemy import BigInteger, Column, DateTime, ForeignKey, Identity, LargeBinary, Table, Text, func
+
+from services.common.accounts_tables import accounts
+from services.common.database import METADATA
+
+_WHEN = DateTime(timezone=True)
+
+users = Table(
+    "console_users",
+    METADATA,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("password_hash", Text),
+    Column("role", Text, nullable=False),
+    Column("created_at", _WHEN, nullable=False, server_default=func.now()),
+)
+
+account_owners = Table(
+    "account_owners",
+    METADATA,
+    Column("user_id", BigInteger, ForeignKey(users.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("account", Text, ForeignKey(accounts.c.slug, ondelete="CASCADE"), primary_key=True),
+)
+
+sessions = Table(
+    "console_sessions",
+    METADATA,
+    Column("token_hash", LargeBinary, primary_key=True),
+    Column("user_id", BigInteger, ForeignKey(users.c.id, ondelete="CASCADE"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("created_at", _WHEN, nullable=False),
+    Column("seen_at", _WHEN, nullable=False),
+    Column("proved_at", _WHEN, nullable=False),
+    Column("expires_at", _WHEN, nullable=False),
+)
+
+signin_failures = Table(
+    "console_signin_failures",
+    METADATA,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("at", _WHEN, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("address", Text, nullable=False),
+)

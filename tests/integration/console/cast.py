@@ -1,0 +1,115 @@
+"""The fixed cast of the console's tests, each with a browser of their own; the server is a real one on loopback."""
+
+import asyncio
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from sqlalchemy import Engine
+
+from services.common import master_key
+from services.common.account_fields import Account
+from services.common.accounts import AccountStore
+from services.common.clock import SystemClock
+from services.common.guard import TestBudget
+from services.common.secret import Secret
+from services.console import users
+from services.console.adapters import Ports
+from services.console.app import create
+from services.console.serving import serve
+from services.console.settings import ConsoleSettings
+
+PASSWORD = "correct horse battery"
+OWNED = "mine"
+
+
+@dataclass(frozen=True)
+class Cast:
+    """``owner`` has the account ``mine``; ``other`` has none; ``admin`` sees all; ``nobody`` is not signed in."""
+
+    ports: Ports
+    address: str
+    owner: httpx.Client
+    other: httpx.Client
+    admin: httpx.Client
+    nobody: httpx.Client
+
+
+@contextmanager
+def cast(engine: Engine, home: Path, settings: ConsoleSettings | None = None) -> Iterator[Cast]:
+    """Users, an account, and a console that serves them."""
+    ports = _ports(engine, home)
+    people = {name: users.add(engine, name, Secret(PASSWORD), role) for name, role in _ROLES}
+    ports.accounts.add(Account(slug=OWNED, host="imap.example.org", user="reader@example.org"))
+    users.own(engine, people["owner"], OWNED)
+    with serving(ports, settings or ConsoleSettings(port=0)) as address:
+        browsers = {name: browser(address, name) for name, _ in _ROLES}
+        nobody = httpx.Client(base_url=address, headers=HTML)
+        yield Cast(ports, address, nobody=nobody, **browsers)
+        for client in (*browsers.values(), nobody):
+            client.close()
+
+
+_ROLES: tuple[tuple[str, users.Role], ...] = (("owner", "user"), ("other", "user"), ("admin", "admin"))
+HTML = {"accept": "text/html"}
+
+
+def browser(address: str, name: str, password: str = PASSWORD) -> httpx.Client:
+    """A client that has signed in by the form; its changes carry the token of the page."""
+    client = httpx.Client(base_url=address, headers=HTML)
+    form = client.get("/signin")
+    sent = {"name": name, "password": password, "csrf": csrf_in(form.text)}
+    assert client.post("/signin", data=sent).status_code == 303
+    client.headers["x-csrf-token"] = csrf_in(client.get("/signin", follow_redirects=True).text)
+    return client
+
+
+def csrf_in(html: str) -> str:
+    """The token of a page."""
+    found = re.search(r'X-CSRF-Token": "([0-9a-f]{64})"', html.replace("&#34;", '"'))
+    assert found is not None, html[:500]
+    return found[1]
+
+
+@contextmanager
+def serving(ports: Ports, settings: ConsoleSettings) -> Iterator[str]:
+    """The address of a console in a thread of its own."""
+    ready: list[str] = []
+    opened = threading.Event()
+    loop = asyncio.new_event_loop()
+    stop = asyncio.Event()
+
+    def told(address: str) -> None:
+        ready.append(address)
+        opened.set()
+
+    thread = threading.Thread(
+        target=lambda: loop.run_until_complete(serve(create(ports, settings), settings, stop, told))
+    )
+    thread.start()
+    assert opened.wait(20)
+    _connect(ready[0])
+    yield ready[0]
+    loop.call_soon_threadsafe(stop.set)
+    thread.join(20)
+    loop.close()
+
+
+def _connect(address: str) -> None:
+    host, _, port = address.removeprefix("http://").rpartition(":")
+    for _ in range(200):
+        with socket.socket() as trying:
+            if trying.connect_ex((host, int(port))) == 0:
+                return
+    raise AssertionError("the console does not listen")
+
+
+def _ports(engine: Engine, home: Path) -> Ports:
+    clock = SystemClock()
+    accounts = AccountStore(engine, lambda may_create: master_key.load(home, {}, may_create=may_create))
+    return Ports(engine, accounts, clock, TestBudget(clock), (), home)

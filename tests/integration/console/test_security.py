@@ -1,0 +1,58 @@
+"""The wall: headers on every answer, foreign hosts, large bodies, and where the console may listen."""
+
+import httpx
+import pytest
+
+from services.common.errors import ConfigurationError
+from services.console.security import CSP, MOST_OCTETS
+from services.console.settings import ConsoleSettings
+from tests.integration.console.cast import Cast
+
+PATHS = ("/signin", "/healthz", "/no-such-page", "/static/no-such-file")
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_answer_shuts_out_foreign_code_and_framing(people: Cast, path: str) -> None:
+    headers = people.nobody.get(path).headers
+    assert headers["content-security-policy"] == CSP
+    assert "unsafe" not in CSP
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert "server" not in headers
+
+
+def test_private_pages_are_not_kept(people: Cast) -> None:
+    assert people.owner.get("/openapi.json").headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "", "127.0.0.1.nip.example:80"])
+def test_a_name_that_is_not_ours_is_not_served(people: Cast, host: str) -> None:
+    assert people.nobody.get("/signin", headers={"host": host}).status_code == 421
+
+
+def test_a_body_larger_than_any_form_is_refused(people: Cast) -> None:
+    answer = people.nobody.post("/signin", content=b"a" * (MOST_OCTETS + 1), headers={"content-type": "text/plain"})
+    assert answer.status_code == 413
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    answer = people.nobody.post("/signin", content=b"name=" + b"a" * MOST_OCTETS, headers=form)
+    assert answer.status_code == 413
+
+
+def test_a_page_for_nobody_leads_to_the_sign_in(people: Cast) -> None:
+    answer = people.nobody.get("/openapi.json")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/signin")
+    part = httpx.get(f"{people.address}/openapi.json", headers={"hx-request": "true"})
+    assert (part.status_code, part.headers["hx-redirect"]) == (401, "/signin")
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "console.example.org"])
+def test_a_network_is_not_shown_the_console_in_clear(host: str) -> None:
+    with pytest.raises(ConfigurationError, match="BEHIND_PROXY"):
+        ConsoleSettings(host=host).check()
+    ConsoleSettings(host=host, behind_proxy=True).check()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+def test_loopback_is(host: str) -> None:
+    ConsoleSettings(host=host).check()
