@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from infra.local import cluster
+from infra.local import browser, cluster
 from services.common.errors import MailweirError
 
 
@@ -15,6 +15,7 @@ def main() -> int:
     options = parser.parse_args()
     try:
         cluster.install(options.names)
+        browser.install()
     except MailweirError as error:
         print(error, file=sys.stderr)
         return error.exit_code

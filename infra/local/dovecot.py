@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.local import cache, folders, tokens
+from infra.local import apt, folders, tokens
 from infra.local.dovecot_config import render, run_folder
 from infra.local.program import Program
 from infra.local.tls_greeting import greets
@@ -33,7 +33,7 @@ class Options:
 def install() -> Path:
     """Path of the server, installed by apt when missing. Raises ConfigurationError when that cannot be done."""
     if _binary() is None:
-        _install_by_apt()
+        apt.install("dovecot-imapd")
     found = _binary()
     if found is None:
         raise ConfigurationError("dovecot is missing, the IMAP server of the tests: apt-get install -y dovecot-imapd")
@@ -122,12 +122,3 @@ def _prepare(folder: Path, ports: Mapping[str, int], options: Options) -> None:
     folders.secret(users, "".join(lines))
     for name, text in render(folder, ports, plain=options.plain).items():
         (folder / name).write_text(text)
-
-
-def _install_by_apt() -> None:
-    apt = shutil.which("apt-get")
-    if apt is None or os.geteuid() != 0:
-        return
-    quiet = {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}  # run level 1: the package starts no server
-    cache.run("apt-get update", [apt, "update", "-q"])
-    cache.run("installing Dovecot", [apt, "install", "-y", "-q", "--no-install-recommends", "dovecot-imapd"], quiet)

@@ -43,7 +43,7 @@ async def _in_browser(
     from services.cli.loopback import listening
     from services.common.clock import SystemClock
     from services.common.errors import ConfigurationError
-    from services.common.oauth_flow import AuthorizationFailed, Pendings, code_of, exchange, start
+    from services.common.oauth_flow import AuthorizationFailed, Pendings, check_granted, code_of, exchange, start
     from services.common.providers import profile
 
     preset, clock, session = profile(account.provider).oauth, SystemClock(), secrets.token_hex(16)
@@ -60,6 +60,8 @@ async def _in_browser(
         raise AuthorizationFailed(f"no answer came within {timeout:g} seconds: start again") from None
     except OSError as error:
         raise ConfigurationError(f"--port {port}: cannot listen there ({error.strerror})") from error
+    if "state" not in found:
+        check_granted(found)
     taken = pendings.take(found["state"], session, clock.now())
     return await exchange(taken, client, code_of(taken, client, found), secret)
 

@@ -55,7 +55,8 @@ async def _read(reader: asyncio.StreamReader) -> tuple[int, dict[str, str]]:
         return 404, {}
     parameters = parse_qsl(target.query, keep_blank_values=True)
     names = [name for name, _ in parameters]
-    return (200, dict(parameters)) if "state" in names and len(names) == len(set(names)) else (400, {})
+    ours = {"state", "error"} & set(names) and len(names) == len(set(names))
+    return (200, dict(parameters)) if ours else (400, {})
 
 
 def _answer(status: int) -> bytes:

@@ -102,12 +102,20 @@ def code_of(pending: Pending, client: Client, found: Mapping[str, str]) -> Secre
         raise AuthorizationFailed("the call-back carries another state than was sent: nothing was stored, start again")
     if client.issuer and "iss" in found and found["iss"] != client.issuer:
         raise AuthorizationFailed("the call-back comes from another issuer than was asked: nothing was stored")
-    if "error" in found:
-        code = "".join(character for character in found["error"][:60] if character.isalnum() or character in "_.-")
-        raise AuthorizationFailed(f"access was not granted ({code})")
+    check_granted(found)
     if not found.get("code"):
         raise AuthorizationFailed("the call-back carries no code")
     return Secret(found["code"])
+
+
+def check_granted(found: Mapping[str, str]) -> None:
+    """Raises AuthorizationFailed for a refusal (RFC 6749 section 4.1.2.1), with the provider's code for it.
+
+    Some providers leave out the state of a refusal; it stores nothing, so it is believed without.
+    """
+    if "error" in found:
+        code = "".join(character for character in found["error"][:60] if character.isalnum() or character in "_.-")
+        raise AuthorizationFailed(f"access was not granted ({code}); start again when you want to grant it")
 
 
 async def exchange(pending: Pending, client: Client, code: Secret, secret: Secret | None) -> Granted:

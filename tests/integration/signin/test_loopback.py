@@ -44,6 +44,14 @@ async def test_anything_else_is_not_the_call_back_and_the_right_one_still_comes(
         assert callback.parameters.result() == {"code": "c", "state": "s", "iss": "https://x.org"}
 
 
+async def test_a_refusal_is_heard_even_without_its_state() -> None:
+    async with listening("127.0.0.1") as callback:
+        port = int(callback.redirect_uri.rsplit(":", 1)[1].partition("/")[0])
+        said = await _sent(port, b"GET /callback?error=access_denied HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert said.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert callback.parameters.result() == {"error": "access_denied"}
+
+
 async def test_a_taken_port_is_an_error() -> None:
     async with listening("127.0.0.1") as callback:
         port = int(callback.redirect_uri.rsplit(":", 1)[1].partition("/")[0])
