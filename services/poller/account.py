@@ -19,6 +19,7 @@ from services.common.providers import profile
 from services.poller import folders, passes
 from services.poller.connect import SecretSource, connect
 from services.poller.domain.schedule import asked_wait, backoff
+from services.poller.domain.state import Outcome
 from services.poller.imap.errors import (
     AmbiguousRefusal,
     CommandRejected,
@@ -34,7 +35,6 @@ from services.poller.imap.errors import (
     TlsError,
 )
 from services.poller.imap.session import Session
-from services.poller.passes import Outcome
 from services.poller.work import Work, next_sequence
 
 LONGEST_WAIT = 120.0
@@ -56,7 +56,7 @@ class Tries(Struct):
     """Failures in a row without progress, and where the last progress was."""
 
     failures: int = 0
-    progress: tuple[int, int] = (0, 0)
+    progress: tuple[int, int, int] = (0, 0, 0)
 
 
 async def sync_once(work: Work, secret_of: SecretSource, spool: Path | None = None) -> Result:
@@ -79,23 +79,26 @@ async def _try(work: Work, secret_of: SecretSource, spool: Path | None) -> tuple
     """One connection's worth of work: the outcomes of the folders that were passed, and what ended it early."""
     outcomes: list[Outcome] = []
     session: Session | None = None
+    work.memory.run.begin(work.clock.monotonic())
     try:
         session = await connect(work, secret_of, spool)
         await _pass_all(work, session, outcomes)
     except (ImapError, TokenError, ConfigurationError, Unavailable) as error:
+        work.memory.run.ended(error)
         return outcomes, error
     finally:
         if session is not None:
             await session.logout()
+    work.memory.run.ended(None)
     return outcomes, None
 
 
 async def _pass_all(work: Work, session: Session, outcomes: list[Outcome]) -> None:
     """Every wanted folder; one that is refused costs itself only."""
     refused: ImapError | None = None
-    for record in await folders.refresh(work, session):
+    for record in await folders.wanted(work, session):
         try:
-            outcomes.append(await passes.run(work, session, record))
+            outcomes.append(await passes.once(work, session, record))
         except (Refused, PermissionRefused) as error:
             refused = refused or error
         except ImapError as error:

@@ -9,7 +9,7 @@ from services.common.providers import candidates, profile
 from services.common.secret import Secret
 from services.poller.imap.errors import (
     AmbiguousRefusal,
-    ConnectionLost,
+    ImapError,
     NetworkError,
     SignInImpossible,
     TlsError,
@@ -34,25 +34,24 @@ async def connect(work: Work, secret_of: SecretSource, spool: Path | None = None
     session = await _reach(work, spool)
     try:
         await _sign_in(work, session, secret_of)
-        await _identify(work, session)
-        await session.enable("QRESYNC")
-    except ConnectionLost:
-        session.close()
-        if work.memory.no_id or not session.facts.mechanism:  # not signed in: ID cannot be the reason
-            raise
-        work.memory.no_id = True
-        return await connect(work, secret_of, spool)
+        welcome = await _identify(work, session)
+        if welcome and not work.memory.run.thrifty:
+            await session.enable("QRESYNC")
     except BaseException:
         session.close()
         raise
-    return session
+    if welcome:
+        return session
+    session.close()
+    return await connect(work, secret_of, spool)
 
 
 async def _reach(work: Work, spool: Path | None) -> Session:
     failure: NetworkError | TlsError | None = None
+    limits = _limits(work.account, spool)
     for host in candidates(profile(work.account.provider), work.account.host, work.account.user):
         try:
-            session = await Session.open(_endpoint(work.account, host), _limits(work.account, spool))
+            session = await Session.open(_endpoint(work.account, host), limits, work.memory.run.known)
         except (NetworkError, TlsError) as error:
             failure = failure or error
             continue
@@ -88,6 +87,7 @@ async def _sign_in(work: Work, session: Session, secret_of: SecretSource) -> Non
         if not (session.alive and credentials.token):
             raise
         await _once_more(work, session, secret_of)
+    work.memory.run.facts = session.facts
     await work.say(work.audit("signin", detail=session.facts.mechanism))
 
 
@@ -108,7 +108,15 @@ async def _credentials(account: Account, secret_of: SecretSource, *, force: bool
     return Credentials(account.user, secret.reveal(), account.auth, token=is_token, force_login=forced)
 
 
-async def _identify(work: Work, session: Session) -> None:
-    """ID once after sign-in, when advertised and unless the host closed the connection because of it before."""
-    if profile(work.account.provider).identify != "never" and not work.memory.no_id:
+async def _identify(work: Work, session: Session) -> bool:
+    """ID once after sign-in, when advertised and unless it ended a connection before. False: it did so now."""
+    wanted = profile(work.account.provider).identify
+    if wanted == "never" or work.memory.no_id or (work.memory.run.thrifty and wanted != "required"):
+        return True
+    try:
         await session.identify(ID_FIELDS)
+    except ImapError:
+        if session.alive:
+            raise
+        work.memory.no_id = True
+    return not work.memory.no_id

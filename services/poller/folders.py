@@ -20,6 +20,17 @@ from services.poller.recognising import recognise
 from services.poller.work import Work, next_sequence
 
 
+async def wanted(work: Work, session: Session) -> list[FolderRecord]:
+    """As ``refresh``, but without asking again in a run that is cut short again and again. Raises as ``refresh``."""
+    run = work.memory.run
+    if run.wires is None:
+        records = await refresh(work, session)
+        run.listed(records)
+        return records
+    known = {record.wire: record for record in await asyncio.to_thread(work.ledger.folders, work.account.slug)}
+    return [known[wire] for wire in run.wires if wire in known]
+
+
 async def refresh(work: Work, session: Session) -> list[FolderRecord]:
     """List the server's folders, follow what happened to them, and give those that are wanted.
 

@@ -10,7 +10,6 @@ The sets decide what is missing; UIDNEXT and HIGHESTMODSEQ only say when nothing
 import asyncio
 from functools import partial
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from services.common.events import FlagsChanged, MessagesReturned, MessagesVanished, SyncReported
@@ -20,7 +19,7 @@ from services.poller.delivery import delivering
 from services.poller.domain import flags as flagging
 from services.poller.domain.counters import FLAGS_EVERY, Counters, believable
 from services.poller.domain.presence import observe
-from services.poller.domain.state import FolderRecord, Ledger
+from services.poller.domain.state import FolderRecord, Ledger, Outcome
 from services.poller.domain.uidset import EMPTY, UidSet
 from services.poller.enumerate import Done, Listed, enumerate_all, enumerate_changes
 from services.poller.epochs import report_move, settle, verify
@@ -30,19 +29,20 @@ from services.poller.imap.model import Opened
 from services.poller.imap.session import Session
 from services.poller.peeking import TOLD, became_read, unread
 from services.poller.relinking import relink
+from services.poller.resuming import Look
 from services.poller.work import Work, next_sequence
 
 MAX_ROUNDS = 3
 
 
-class Outcome(Struct, frozen=True):
-    """How a pass ended: the record as saved, and the numbers of its ledger."""
-
-    record: FolderRecord
-    listed: int
-    published: int
-    quarantined: int
-    missing: int
+async def once(work: Work, session: Session, record: FolderRecord) -> Outcome:
+    """A thorough pass, or how it ended on an earlier connection of a run that is cut short again and again."""
+    known = work.memory.run.done.get(record.wire)
+    if known is not None:
+        return known
+    outcome = await run(work, session, record)
+    work.memory.run.finished(outcome)
+    return outcome
 
 
 async def run(work: Work, session: Session, record: FolderRecord, *, thorough: bool = True) -> Outcome:
@@ -135,9 +135,13 @@ async def _rounds(
     """
     error: str | None = None
     exists, whole = opened.exists, False
-    listed = await _changes(work, session, record, ledger, opened, thorough=thorough)
+    look = work.memory.run.recall((record.id, record.epoch), opened)
+    listed = look.listed if look else await _changes(work, session, record, ledger, opened, thorough=thorough)
     for _ in range(MAX_ROUNDS):
-        listed = listed or await enumerate_all(session, exists, known=ledger.listed - ledger.vanished)
+        if listed is None:
+            listed = await enumerate_all(session, exists, known=ledger.listed - ledger.vanished)
+        if listed.complete and exists == opened.exists:
+            work.memory.run.looked(Look((record.id, record.epoch), opened, listed))
         whole = whole or listed.whole
         error = None if listed.complete else f"the server lists {len(listed.uids)} of {exists} messages"
         ledger = await _compare(work, record, ledger, listed)
@@ -223,7 +227,9 @@ async def _fetch(work: Work, session: Session, record: FolderRecord, ledger: Led
 
 async def _sizes(work: Work, session: Session, record: FolderRecord, wanted: UidSet) -> dict[int, int]:
     """Declared sizes of large messages only. One truly above the limit is quarantined unasked."""
-    settings = work.account.settings
+    settings, run = work.account.settings, work.memory.run
+    if (known := run.sizes((record.id, record.epoch))) is not None:
+        return known
     large: dict[int, int] = {}
     async for listing in session.fetch_listing(wanted, ("RFC822.SIZE",)):
         if listing.size is not None and listing.size > min(settings.batch_bytes, settings.max_message_bytes):
@@ -232,6 +238,7 @@ async def _sizes(work: Work, session: Session, record: FolderRecord, wanted: Uid
         if await session.fetch_piece(uid, settings.max_message_bytes, 1):
             detail = f"{large[uid]} octets, {settings.max_message_bytes} allowed: raise max_message_bytes"
             await bodies.suspect(work, record, uid, "too-large", detail, final=True)
+    run.sized((record.id, record.epoch), large)
     return large
 
 

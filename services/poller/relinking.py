@@ -40,7 +40,7 @@ class Link(Struct, frozen=True):
 
 async def relink(work: Work, session: Session, record: FolderRecord, wanted: UidSet, checkpoint: Checkpoint) -> UidSet:
     """Publish the new places of known mail; the UIDs that need no download."""
-    if work.contents is None or record.epoch == 1 or record.full_pass_at is not None:
+    if work.contents is None or record.epoch == 1 or record.full_pass_at is not None or work.memory.run.thrifty:
         return EMPTY
     try:
         links = [link for chunk in wanted.chunks(CHUNK) for link in await _links(work, session, record, chunk)]

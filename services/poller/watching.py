@@ -58,6 +58,7 @@ async def watch(watched: Watch) -> None:
             await _connection(watched)
             watched.failures = Failures()
         except FAILURES as error:
+            watched.work.memory.run.ended(error)
             if watched.work.memory.progress > before:
                 watched.failures = Failures()
             decision = _decide(watched, error)
@@ -72,10 +73,12 @@ async def _connection(watched: Watch) -> None:
     """One connection, until it is time for another one (a token ends) or it fails."""
     work = watched.work
     await _login_pause(watched, work.clock)
+    work.memory.run.begin(work.clock.monotonic())
     session = await connect(work, watched.secret_of, watched.spool)
     try:
-        records = await folders.refresh(work, session)
+        records = await folders.wanted(work, session)
         unfinished = await _pass(work, session, records, thorough=True)
+        work.memory.run.ended(None)
         await _well(watched)
         again = unfinished and not watched.renewed  # an empty body is believed on a second connection only
         watched.renewed = again
@@ -117,7 +120,10 @@ async def _pass(work: Work, session: Session, records: Sequence[FolderRecord], *
     known = {record.id: record for record in await asyncio.to_thread(work.ledger.folders, work.account.slug)}
     for record in records:
         try:
-            outcome = await passes.run(work, session, known.get(record.id, record), thorough=thorough)
+            now = known.get(record.id, record)
+            outcome = await (
+                passes.once(work, session, now) if thorough else passes.run(work, session, now, thorough=False)
+            )
         except (Refused, CommandRejected) as error:
             if not error.usable:
                 raise

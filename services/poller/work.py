@@ -15,6 +15,7 @@ from services.poller.domain.state import FolderRecord
 from services.poller.domain.uidset import UidSet
 from services.poller.imap.model import FolderStatus
 from services.poller.ports import Contents, LedgerStore
+from services.poller.resuming import Run
 
 Key = tuple[str, int, int]
 MOST_STEPS = 20
@@ -66,11 +67,12 @@ class Memory:
     statuses: dict[str, FolderStatus] = field(default_factory=dict)
     alert: str = ""
     audits: int = 0
+    run: Run = field(default_factory=Run)
 
     @property
-    def progress(self) -> tuple[int, int]:
+    def progress(self) -> tuple[int, int, int]:
         """Grows while a retry makes sense; finding out more about bad messages counts for a while only."""
-        return self.published, min(self.steps, MOST_STEPS)
+        return self.published, len(self.run.learned), min(self.steps, MOST_STEPS)
 
 
 @dataclass(frozen=True, slots=True)

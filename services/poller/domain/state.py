@@ -54,6 +54,16 @@ class Ledger(Struct, frozen=True, kw_only=True):
         return self.listed - self.published - quarantined - self.vanished
 
 
+class Outcome(Struct, frozen=True):
+    """How a pass ended: the record as saved, and the numbers of its ledger."""
+
+    record: FolderRecord
+    listed: int
+    published: int
+    quarantined: int
+    missing: int
+
+
 class Quarantined(Struct, frozen=True, kw_only=True):
     """A UID that could not be retrieved: why, how often, when it is tried again."""
 

@@ -23,12 +23,15 @@ from services.poller.imap.responses import Status
 _EYEBALLS = 0.25
 
 
-async def connect(endpoint: Endpoint, limits: Limits) -> tuple[Connection, Facts]:
-    """TCP, TLS (implicit or STARTTLS), greeting, CAPABILITY within ``connect_timeout``. Raises ImapError."""
+async def connect(endpoint: Endpoint, limits: Limits, known: frozenset[str] | None = None) -> tuple[Connection, Facts]:
+    """TCP, TLS (implicit or STARTTLS), greeting, CAPABILITY (unless ``known``) within ``connect_timeout``.
+
+    Raises ImapError.
+    """
     connection = Connection(limits, secure=endpoint.tls == "implicit")
     try:
         async with asyncio.timeout(limits.connect_timeout):
-            return connection, await _establish(connection, endpoint)
+            return connection, await _establish(connection, endpoint, known)
     except TimeoutError as error:
         connection.drop()
         message = f"{endpoint.host}:{endpoint.port} did not answer within {limits.connect_timeout:g} seconds"
@@ -38,14 +41,14 @@ async def connect(endpoint: Endpoint, limits: Limits) -> tuple[Connection, Facts
         raise
 
 
-async def _establish(connection: Connection, endpoint: Endpoint) -> Facts:
+async def _establish(connection: Connection, endpoint: Endpoint, known: frozenset[str] | None) -> Facts:
     context = tls.context(endpoint.ca_file, legacy=endpoint.legacy_tls)
     await _reach(connection, endpoint, context if endpoint.tls == "implicit" else None)
     await _greeted(connection, endpoint)
     greeting = connection.greeting.text if connection.greeting is not None and endpoint.tls == "implicit" else ""
     if endpoint.tls == "starttls":
         await _starttls(connection, endpoint, context)
-    await capability(connection)
+    await capability(connection, known)
     return replace(_seen(connection), greeting=greeting, capabilities_before=frozenset(connection.capabilities))
 
 
@@ -125,8 +128,11 @@ async def command(connection: Connection, name: str) -> Status:
     return connection.finish(exchange)
 
 
-async def capability(connection: Connection) -> None:
-    """Ask for capabilities; a refusal leaves those that are known. Raises Throttled when that is what it says."""
+async def capability(connection: Connection, known: frozenset[str] | None = None) -> None:
+    """Ask for capabilities that are not ``known``; a refusal leaves those of before. Raises Throttled if it says so."""
+    if known is not None:
+        connection.capabilities = set(known)
+        return
     answer = await command(connection, "CAPABILITY")
     limited = throttle(answer) if answer.kind != "OK" else None
     if limited is not None:

@@ -44,22 +44,29 @@ _FAREWELL = 2.0
 class Session:
     """A verified TLS connection to one server, signed in or not."""
 
-    def __init__(self, connection: Connection, endpoint: Endpoint, facts: Facts) -> None:
+    def __init__(
+        self, connection: Connection, endpoint: Endpoint, facts: Facts, known: frozenset[str] | None = None
+    ) -> None:
         self._connection = connection
         self._endpoint = endpoint
         self._facts = facts
+        self._known = known
         self._opened: Opened | None = None
         self._enabled: frozenset[str] = frozenset()
         self._stop = asyncio.Event()
 
     @classmethod
-    async def open(cls, endpoint: Endpoint, limits: Limits | None = None) -> Self:
+    async def open(cls, endpoint: Endpoint, limits: Limits | None = None, known: Facts | None = None) -> Self:
         """Connect (happy eyeballs), TLS or STARTTLS, greeting, CAPABILITY.
+
+        ``known``: facts of an earlier connection, to save both CAPABILITY commands where each one counts; they are
+        asked for all the same after STARTTLS.
 
         Raises NetworkError, TlsSecurity, TlsCompatibility, Throttled or Temporary (greeting BYE).
         """
-        connection, facts = await connect(endpoint, limits or Limits())
-        return cls(connection, endpoint, facts)
+        known = known if endpoint.tls == "implicit" else None
+        connection, facts = await connect(endpoint, limits or Limits(), known.capabilities_before if known else None)
+        return cls(connection, endpoint, facts, known.capabilities_after if known else None)
 
     @property
     def facts(self) -> Facts:
@@ -109,7 +116,7 @@ class Session:
 
         Raises CredentialRefused, TokenRefused, AmbiguousRefusal, SignInImpossible, Temporary, Throttled.
         """
-        mechanism = await sign_in(self._connection, credentials, self._endpoint)
+        mechanism = await sign_in(self._connection, credentials, self._endpoint, self._known)
         self._facts = replace(self._facts, mechanism=mechanism, capabilities_after=self.capabilities)
 
     async def identify(self, fields: Mapping[str, str]) -> Identified:

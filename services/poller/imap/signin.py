@@ -12,8 +12,13 @@ from services.poller.imap.responses import Status
 _NONE: frozenset[bytes] = frozenset()
 
 
-async def sign_in(connection: Connection, credentials: Credentials, endpoint: Endpoint) -> str:
-    """Sign in and return the mechanism. Raises the SignInError kinds, Temporary, Throttled, NetworkError."""
+async def sign_in(
+    connection: Connection, credentials: Credentials, endpoint: Endpoint, known: frozenset[str] | None = None
+) -> str:
+    """Sign in and return the mechanism; ``known`` capabilities are not asked for.
+
+    Raises the SignInError kinds, Temporary, Throttled, NetworkError.
+    """
     sasl.check(credentials)
     connection.hidden = sasl.traces(credentials, endpoint)
     mechanisms = _mechanisms(credentials, frozenset(connection.capabilities))
@@ -21,7 +26,7 @@ async def sign_in(connection: Connection, credentials: Credentials, endpoint: En
         problem = await _attempt(connection, mechanism, credentials, endpoint)
         if problem is None:
             connection.state = "AUTH"
-            await capability(connection)
+            await capability(connection, known)
             return mechanism
         refused, status = problem
         if index + 1 == len(mechanisms) or not _about_the_mechanism(status):

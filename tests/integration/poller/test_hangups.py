@@ -1,0 +1,54 @@
+"""Servers that hang up every few commands: each connection's work counts and is kept, so that the sync ends whole."""
+
+import pytest
+
+from tests.fakes.imap_model import Action, Command, Mailbox, Reply, Script, messages, on
+from tests.integration.poller.test_watch import until, watched
+
+
+def hangs_up(every: int, *, instead: bool) -> Action:
+    """Close after every so many commands of a connection, or in place of the answer to the last of them."""
+    counts: dict[int, int] = {}
+
+    def action(command: Command, reply: Reply) -> None:
+        counts[command.connection] = counts.get(command.connection, -1) + 1
+        if counts[command.connection] >= every:
+            reply.close = True
+            if instead:
+                reply.untagged, reply.tagged = [], b""
+
+    return action
+
+
+def busy_account(hook: Action) -> Script:
+    boxes = {name: Mailbox(messages(count)) for name, count in ((b"INBOX", 30), (b"A", 12), (b"B", 0), (b"C", 1))}
+    return Script(boxes, hooks=[on("*", hook)])
+
+
+@pytest.mark.parametrize("every", range(3, 13))
+async def test_a_hang_up_after_every_few_commands_is_outrun(play, every):
+    async with play(busy_account(hangs_up(every, instead=False))) as p:
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+
+
+@pytest.mark.parametrize("every", range(4, 13))
+async def test_a_hang_up_in_place_of_an_answer_is_outrun(play, every):
+    async with play(busy_account(hangs_up(every, instead=True))) as p:
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+
+
+async def test_a_watching_poller_outruns_hang_ups(play):
+    async with play(busy_account(hangs_up(6, instead=True)), backoff_base=0.01) as p, watched(p):
+        await until(lambda: len(p.stored) == 43)
+        assert p.complete()
+
+
+async def test_an_id_that_is_never_answered_is_left_out(play):
+    script = Script({b"INBOX": Mailbox(messages(3))}, capabilities=("IMAP4rev1", "ID"))
+    script.hooks.append(on("ID", lambda _command, reply: setattr(reply, "silent", True)))
+    async with play(script, command_timeout=0.3) as p:
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+        assert p.server.counts["ID"] == 1
