@@ -16,7 +16,7 @@ from services.common.events import AccountReported
 from services.common.expiry import warning
 from services.common.oauth_tokens import ClientRefused, ConsentNeeded, TokenDelayed, TokenError
 from services.common.providers import profile
-from services.poller import folders, passes
+from services.poller import folders, passes, peeking
 from services.poller.connect import SecretSource, connect
 from services.poller.domain.schedule import asked_wait, backoff
 from services.poller.domain.state import Outcome
@@ -35,10 +35,12 @@ from services.poller.imap.errors import (
     TlsError,
 )
 from services.poller.imap.session import Session
+from services.poller.peeking import MarksRead
 from services.poller.work import Work, next_sequence
 
 LONGEST_WAIT = 120.0
 FIRST_TRIES = 2
+HOPELESS = (SignInError, TlsError, ConfigurationError, ConsentNeeded, ClientRefused, QuotaExceeded, MarksRead)
 
 
 class Result(Struct, frozen=True):
@@ -128,7 +130,7 @@ def _wait(work: Work, failure: MailweirError | None, failures: int) -> float | N
     pause = backoff(failures, settings.backoff_base, settings.backoff_max, work.chance())
     if isinstance(failure, AmbiguousRefusal) and failures < settings.max_signin_failures:
         return max(pause, settings.login_min_interval)
-    if isinstance(failure, SignInError | TlsError | ConfigurationError | ConsentNeeded | ClientRefused | QuotaExceeded):
+    if isinstance(failure, HOPELESS):
         return None
     if isinstance(failure, Throttled):
         pause = max(pause, asked_wait(failure.wait, failure.detail, settings.backoff_base))
@@ -156,7 +158,10 @@ async def _give_up(work: Work, outcomes: list[Outcome], failure: MailweirError |
     folder_only = isinstance(failure, Refused | CommandRejected) and not isinstance(failure, IdentificationWanted)
     signin = "ok" if folder_only else str(getattr(failure, "state", "unknown"))
     advice = profile(work.account.provider).advise(signin, account=work.account.slug)
-    state = "attention" if failure.exit_code in (2, 4) or isinstance(failure, TlsError) else "backoff"
+    if isinstance(failure, MarksRead):
+        advice = peeking.advice(work)
+    attention = failure.exit_code in (2, 4) or isinstance(failure, TlsError | MarksRead)
+    state = "attention" if attention else "backoff"
     await say_state(work, state, signin, str(failure), advice)
     return Result(work.account.slug, tuple(outcomes), _exit_code(failure, outcomes), str(failure), advice)
 

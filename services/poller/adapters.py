@@ -68,6 +68,10 @@ _SPEND = text(
     "INSERT INTO traffic (account, day, octets) VALUES (:account, :day, :octets) "
     "ON CONFLICT (account, day) DO UPDATE SET octets = traffic.octets + excluded.octets"
 )
+_NOTE_HABIT = text(
+    "INSERT INTO server_habits (account, habit, noticed_at) VALUES (:account, :habit, :now) "
+    "ON CONFLICT (account, habit) DO UPDATE SET noticed_at = excluded.noticed_at"
+)
 _ACQUIRE = text(
     "INSERT INTO leases (account, owner, token, expires_at) VALUES (:account, :owner, 1, :expires_at) "
     "ON CONFLICT (account) DO UPDATE SET owner = excluded.owner, expires_at = excluded.expires_at, "
@@ -147,6 +151,25 @@ class PostgresLedger:
         query = text("SELECT octets FROM traffic WHERE account = :account AND day = :day")
         with transaction(self._engine) as connection:
             return connection.execute(query, {"account": account, "day": day}).scalar() or 0
+
+    def habits(self, account: str) -> Mapping[str, datetime]:
+        """What the account's server is known to do, and since when."""
+        query = text("SELECT habit, noticed_at FROM server_habits WHERE account = :account")
+        with transaction(self._engine) as connection:
+            return {row.habit: row.noticed_at for row in connection.execute(query, {"account": account})}
+
+    def note_habit(self, account: str, habit: str, now: datetime) -> None:
+        """Remember a habit as noticed now."""
+        with transaction(self._engine) as connection:
+            self._fence(connection)
+            connection.execute(_NOTE_HABIT, {"account": account, "habit": habit, "now": now})
+
+    def forget_habit(self, account: str, habit: str) -> None:
+        """It is not so any more."""
+        query = text("DELETE FROM server_habits WHERE account = :account AND habit = :habit")
+        with transaction(self._engine) as connection:
+            self._fence(connection)
+            connection.execute(query, {"account": account, "habit": habit})
 
     def epochs(self, folder_id: str) -> Mapping[int, int]:
         """UIDVALIDITY to epoch."""

@@ -1,5 +1,6 @@
 """From an account to a session that is signed in: hosts in order, verified TLS, sign-in once, ID where wanted."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from services.common.accounts import Account
 from services.common.oauth_tokens import ConsentNeeded
 from services.common.providers import candidates, profile
 from services.common.secret import Secret
+from services.poller import peeking
 from services.poller.imap.errors import (
     AmbiguousRefusal,
     ImapError,
@@ -17,7 +19,7 @@ from services.poller.imap.errors import (
 )
 from services.poller.imap.model import Credentials, Endpoint, Limits
 from services.poller.imap.session import Session
-from services.poller.work import Work
+from services.poller.work import NO_ID, Work
 
 ID_FIELDS = {"name": "Mailweir", "vendor": "Mailweir project"}
 SecretSource = Callable[[bool], Awaitable[tuple[Secret | None, bool]]]
@@ -31,6 +33,7 @@ async def connect(work: Work, secret_of: SecretSource, spool: Path | None = None
     refused token is renewed once. Raises ImapError.
     """
     work.memory.connection += 1
+    await peeking.recall(work)
     session = await _reach(work, spool)
     try:
         await _sign_in(work, session, secret_of)
@@ -118,5 +121,6 @@ async def _identify(work: Work, session: Session) -> bool:
     except ImapError:
         if session.alive:
             raise
-        work.memory.no_id = True
-    return not work.memory.no_id
+        await asyncio.to_thread(work.ledger.note_habit, work.account.slug, NO_ID, work.clock.now())
+        return False
+    return True

@@ -13,9 +13,9 @@ from functools import partial
 from msgspec.structs import replace
 
 from services.common.events import FlagsChanged, MessagesReturned, MessagesVanished, SyncReported
-from services.poller import bodies, handlers
+from services.poller import bodies, handlers, peeking
 from services.poller.checkpoint import Checkpoint
-from services.poller.delivery import delivering
+from services.poller.delivery import Put, delivering
 from services.poller.domain import flags as flagging
 from services.poller.domain.counters import FLAGS_EVERY, Counters, believable
 from services.poller.domain.presence import observe
@@ -27,7 +27,6 @@ from services.poller.folders import folder_fields, introduce
 from services.poller.imap.errors import IdentificationWanted, ImapError
 from services.poller.imap.model import Opened
 from services.poller.imap.session import Session
-from services.poller.peeking import TOLD, became_read, unread
 from services.poller.relinking import relink
 from services.poller.resuming import Look
 from services.poller.work import Work, next_sequence
@@ -211,18 +210,27 @@ async def _fetch(work: Work, session: Session, record: FolderRecord, ledger: Led
     if not wanted:
         return
     checkpoint = Checkpoint(work, record)
-    looked_at = unread(wanted, listed.flags) if record.full_pass_at is None else EMPTY
     try:
         wanted = wanted - await relink(work, session, record, wanted, checkpoint)
         sizes = await _sizes(work, session, record, wanted)
         wanted = wanted - await _quarantined(work, record)
         async with delivering(partial(handlers.deliver, work, record, checkpoint)) as put:
-            await bodies.fetch(bodies.Errand(work, session, record, wanted, put), sizes)
-        if looked_at and await became_read(session, looked_at):
-            work.memory.alert = TOLD
-            await work.say(work.audit("peek", "failed", record=record, detail=TOLD))
+            fetch = partial(_bodies, work, session, record, put, sizes)
+            looked_at = await peeking.check(
+                work, session, peeking.unread(wanted - UidSet.of(sizes), listed.flags), fetch
+            )
+            await fetch(wanted - looked_at)
     finally:
         await checkpoint.write()
+
+
+async def _bodies(
+    work: Work, session: Session, record: FolderRecord, put: Put, sizes: dict[int, int], wanted: UidSet
+) -> int:
+    """Fetch these bodies; how many came."""
+    errand = bodies.Errand(work, session, record, wanted, put)
+    await bodies.fetch(errand, sizes)
+    return errand.count
 
 
 async def _sizes(work: Work, session: Session, record: FolderRecord, wanted: UidSet) -> dict[int, int]:

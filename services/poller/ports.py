@@ -31,6 +31,15 @@ class LedgerStore(Protocol):
     def spent(self, account: str, day: date) -> int:
         """Octets taken on a day."""
 
+    def habits(self, account: str) -> Mapping[str, datetime]:
+        """What the account's server is known to do, and since when."""
+
+    def note_habit(self, account: str, habit: str, now: datetime) -> None:
+        """Remember a habit as noticed now."""
+
+    def forget_habit(self, account: str, habit: str) -> None:
+        """It is not so any more."""
+
     def epochs(self, folder_id: str) -> Mapping[int, int]:
         """UIDVALIDITY to epoch, for every epoch that the folder ever had."""
 

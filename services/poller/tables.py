@@ -1,4 +1,4 @@
-"""Tables of the poller: folders, their ledger, quarantine, leases. Revision 0002 of the migrations creates them."""
+"""Tables of the poller: folders, their ledger, quarantine, leases, habits of servers. Revisions 0002 and 0007."""
 
 from sqlalchemy import BigInteger, Column, Date, DateTime, Integer, LargeBinary, Table, Text, func
 from sqlalchemy.dialects.postgresql import INT8MULTIRANGE, JSONB
@@ -76,4 +76,12 @@ traffic = Table(
     Column("account", Text, primary_key=True),
     Column("day", Date, primary_key=True),
     Column("octets", BigInteger, nullable=False),
+)
+
+server_habits = Table(
+    "server_habits",
+    METADATA,
+    Column("account", Text, primary_key=True),
+    Column("habit", Text, primary_key=True),
+    Column("noticed_at", _WHEN, nullable=False),
 )

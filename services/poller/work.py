@@ -19,6 +19,7 @@ from services.poller.resuming import Run
 
 Key = tuple[str, int, int]
 MOST_STEPS = 20
+NO_ID = "id-ends-connection"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Memory:
     ``suspects``: failures in a row of one UID. ``empties``: the connection on which a body was first seen empty.
     ``moved``: what was said of a new epoch, to be completed by what its first pass linked and fetched.
     ``doubtful``: groups of UIDs that were asked for when a connection went; they are asked for apart from the others.
+    ``habits``: what the server is known to do, from the ledger. ``marked``: looks in a row that marked mail as read.
     ``published`` counts messages and ``steps`` what was found out since, to tell progress from running in circles.
     """
 
@@ -59,15 +61,21 @@ class Memory:
     connection: int = 0
     published: int = 0
     octets: int = 0
-    no_id: bool = False
     doubted: dict[str, int] = field(default_factory=dict)
     moved: dict[str, UidValidityChanged] = field(default_factory=dict)
     relinked: Counter[str] = field(default_factory=Counter)
     verified: set[str] = field(default_factory=set)
     statuses: dict[str, FolderStatus] = field(default_factory=dict)
     alert: str = ""
+    habits: dict[str, datetime] = field(default_factory=dict)
+    marked: int = 0
     audits: int = 0
     run: Run = field(default_factory=Run)
+
+    @property
+    def no_id(self) -> bool:
+        """Whether ID is known to end connections."""
+        return NO_ID in self.habits
 
     @property
     def progress(self) -> tuple[int, int, int]:

@@ -22,6 +22,7 @@ _OF_ACCOUNT = {
     "audit_log": "account_id",
     "folders": "account",
     "leases": "account",
+    "server_habits": "account",
 }
 _AUDIT = text(
     "INSERT INTO audit_log (id, at, service, account_id, action, outcome, detail) "

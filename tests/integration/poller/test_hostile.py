@@ -4,7 +4,6 @@ import time
 
 import pytest
 
-from services.common.events import AccountReported
 from tests.fakes.imap_model import (
     Command,
     Mailbox,
@@ -216,23 +215,3 @@ async def test_flags_at_the_server_stay_as_they_are(play):
     async with play(script) as p:
         await p.sync()
         assert all(message.flags == set() for message in inbox(script).messages)
-
-
-async def test_a_server_that_sets_seen_on_peek_is_noticed(play):
-    script = ten(peek_sets_seen=True)
-    async with play(script) as p:
-        result = await p.sync()
-        assert (result.exit_code, p.complete()) == (0, True)
-        assert "read" in result.failure
-        assert (p.recorder.of(AccountReported)[-1].state, p.signin()) == ("attention", "ok")
-
-
-async def test_mail_that_its_owner_reads_meanwhile_is_no_alarm(play):
-    script = ten()
-
-    def owner_reads(_command: Command, _reply: Reply) -> None:
-        inbox(script).messages[-1].flags.add("\\Seen")
-
-    script.hooks.append(on("UID FETCH", owner_reads, has="BODY.PEEK[]"))
-    async with play(script) as p:
-        assert (await p.sync()).failure == ""

@@ -1,0 +1,72 @@
+"""Scenario 20: a server that marks mail as read although it is only looked at."""
+
+from sqlalchemy import text
+
+from services.common.events import AccountReported
+from tests.fakes.imap_model import Command, Mailbox, Reply, Script, messages, on, sample
+from tests.integration.poller.conftest import Play, inbox
+
+
+def marking(number: int = 10) -> Script:
+    return Script({b"INBOX": Mailbox(messages(number)), b"Old": Mailbox(messages(4))}, peek_sets_seen=True)
+
+
+async def test_fetching_stops_after_three_marked_messages(play):
+    async with play(marking()) as p:
+        result = await p.sync()
+        assert result.exit_code == 3
+        assert "marks messages as read" in result.failure
+        assert "accept_seen=true" in result.advice
+        assert len(p.stored) == 3
+        assert (p.recorder.of(AccountReported)[-1].state, p.signin()) == ("attention", "ok")
+
+
+async def test_later_runs_fetch_nothing_more_but_say_what_is_missing(play):
+    script = marking()
+    async with play(script) as p:
+        await p.sync()
+        inbox(script).deliver(sample(11))
+        assert (await p.sync()).exit_code == 3
+        assert len(p.stored) == 3
+        with p.engine.connect() as connection:
+            query = text("SELECT sum(missing) FROM completeness WHERE account = :account")
+            assert connection.execute(query, {"account": p.slug}).scalar() == 12
+
+
+async def test_an_owner_who_accepts_it_gets_everything(play):
+    async with play(marking()) as p:
+        await p.sync()
+        assert (await p.sync(accept_seen=True)).exit_code == 0
+        assert p.complete()
+
+
+async def test_a_server_that_was_mended_is_found_so_after_a_week(play):
+    script = marking()
+    async with play(script) as p:
+        await p.sync()
+        script.peek_sets_seen = False
+        for message in [*inbox(script).messages, *script.mailboxes[b"Old"].messages]:
+            message.flags.clear()
+        assert (await p.sync()).exit_code == 3
+        a_week_ago(p)
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+
+
+async def test_mail_that_its_owner_reads_meanwhile_is_no_alarm(play):
+    script = Script({b"INBOX": Mailbox(messages(10))})
+
+    def owner_reads(_command: Command, _reply: Reply) -> None:
+        inbox(script).messages[-1].flags.add("\\Seen")
+
+    script.hooks.append(on("UID FETCH", owner_reads, has="BODY.PEEK[]"))
+    async with play(script) as p:
+        result = await p.sync()
+        assert (result.exit_code, result.failure) == (0, "")
+        assert p.complete()
+
+
+def a_week_ago(p: Play) -> None:
+    query = text("UPDATE server_habits SET noticed_at = noticed_at - interval '7 days' WHERE account = :account")
+    with p.engine.begin() as connection:
+        connection.execute(query, {"account": p.slug})
