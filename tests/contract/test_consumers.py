@@ -17,6 +17,7 @@ from services.parser import app as parser
 from services.parser.adapters import opener
 from services.parser.settings import ParserSettings
 from services.storer import app as storer
+from services.storer import tables
 from services.storer.adapters import PostgresWriter
 from services.storer.settings import StorerSettings
 from tests.contract.records import example_files, record
@@ -63,13 +64,21 @@ async def test_a_claim_check_without_its_object_rejects_the_event_alone(path: Pa
                 assert [type(outcome) for outcome in outcomes] == [Rejected]
 
 
-def test_a_repeat_made_no_second_row(services: list[Service], database: Engine) -> None:
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: f"{path.parts[-3]}/{path.stem}")
+async def test_a_repeat_changes_no_row(path: Path, services: list[Service], database: Engine) -> None:
+    topic = TOPIC_OF[path.parts[-3]]
+    readers = [each for each in services[-1].subscriptions if each.topic.name == topic]
+    for reader in readers:
+        await reader.handler([event(path)])
+        before = rows_of(database)
+        await reader.handler([event(path)])
+        assert rows_of(database) == before
+
+
+def rows_of(database: Engine) -> dict[str, list[str]]:
+    """Every row of every table of the storer, ids and times of storing included."""
     with database.connect() as connection:
-        for table, identity in (
-            ("emails", "account_id, content_sha256"),
-            ("email_places", "folder_id, uidvalidity, uid"),
-        ):
-            rows, distinct = connection.execute(
-                text(f"SELECT count(*), count(DISTINCT ({identity})) FROM {table}")
-            ).one()
-            assert rows == distinct > 0
+        return {
+            table.name: sorted(connection.execute(text(f"SELECT t::text FROM {table.name} t")).scalars())
+            for table in tables.OWNED
+        }
