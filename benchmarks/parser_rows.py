@@ -11,10 +11,13 @@ from email.message import EmailMessage, Message
 from email.utils import getaddresses, parsedate_to_datetime
 from hashlib import sha256
 
+import msgspec
+
 MIX_LARGEST = 300_000
 MIX_MESSAGES = 737
 
 Parse = Callable[[bytes], object]
+_ENCODER = msgspec.json.Encoder()
 
 
 def rows(*, quick: bool) -> dict[str, list[bytes]]:
@@ -106,21 +109,17 @@ def limit(raw: bytes) -> object:
 
 def ours(raw: bytes) -> object:
     """Mailweir: the event as JSON, with the hashes of the message and of every part."""
-    import msgspec
-
     from services.parser.mime import parse
 
-    return msgspec.json.encode(parse(raw))
+    return _ENCODER.encode(parse(raw))
 
 
 def streamed(raw: bytes) -> object:
     """Mailweir, read by blocks."""
-    import msgspec
-
     from services.parser.mime import parse_source
     from tests.mail_invariants import Memory
 
-    return msgspec.json.encode(parse_source(Memory(raw)).email)
+    return _ENCODER.encode(parse_source(Memory(raw)).email)
 
 
 def stdlib(raw: bytes) -> object:

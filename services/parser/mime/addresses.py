@@ -26,11 +26,12 @@ _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
 def parse(value: str, limit: int = 10_000) -> tuple[EmailAddress, ...]:
-    """Mailboxes of an unfolded field in order, groups flattened; never more than ``limit``."""
+    """Mailboxes of a field in order, groups flattened; never more than ``limit``."""
     return _cached(value, limit) if len(value) <= _CACHED else _parse(value, limit)
 
 
-def _parse(value: str, limit: int) -> tuple[EmailAddress, ...]:
+def _parse(folded: str, limit: int) -> tuple[EmailAddress, ...]:
+    value = words.unfold(folded)
     single = _single(value)
     if single is not None:
         return (single,)
@@ -71,7 +72,7 @@ def _name(raw: str) -> str | None:
     if "=?" not in raw and raw.isascii() and raw.isprintable() and "  " not in raw:
         return raw.strip() or None
     text = words.clean(words.decode(raw))
-    return _BLANKS.sub(" ", text).strip() or None
+    return " ".join(text.split()) or None
 
 
 def _unicode(email: str) -> str | None:

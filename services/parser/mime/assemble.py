@@ -146,8 +146,8 @@ def _attachments(chosen: Choice, told: dict[str, EmailBodyPart], derived: Derive
 
 def _has_attachment(chosen: Choice, told: Told, derived: Derived) -> bool:
     """RFC 8621 section 4.1.4: something to download, so neither a picture in the text nor a signature."""
-    if derived:
-        return True
+    if derived or not chosen.attachments:
+        return bool(derived)
     return any(
         not told.facts[part.path].referenced and part.content.type not in security.SIGNATURES
         for part in chosen.attachments
@@ -155,8 +155,8 @@ def _has_attachment(chosen: Choice, told: Told, derived: Derived) -> bool:
 
 
 def _secured(tree: Tree, read: Texts) -> tuple[SecuredPart, ...]:
-    armoured = [security.inline_pgp(path, text.value.value) for path, text in read.items()]
-    return security.secured(tree.parts) + tuple([item for item in armoured if item is not None])
+    armoured = [found for path, text in read.items() if (found := security.inline_pgp(path, text.value.value))]
+    return (*security.secured(tree.parts), *armoured)
 
 
 def _ordered(defects: list[Defect], tree: Tree, limits: Limits) -> tuple[Defect, ...]:

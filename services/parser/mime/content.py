@@ -29,11 +29,8 @@ class Content(Struct, frozen=True):
     cid: str | None = None
     location: str | None = None
     language: tuple[str, ...] | None = None
-
-    @property
-    def charset(self) -> str | None:
-        """The charset label as sent."""
-        return self.params.params.get("charset")
+    charset: str | None = None
+    """The label as sent."""
 
 
 PLAIN = Content("text/plain", None, params.EMPTY, "identity", None, None)
@@ -48,7 +45,7 @@ def parse(header: Header, part: str | None, default: Content, limits: Limits, de
     raw_disposition = first.get("content-disposition")
     if raw_type is None and raw_encoding is None and raw_disposition is None and "content-id" not in first:
         return default
-    if len(first) != len(header.keys):
+    if header.repeats:
         _flag_repeats(header, part, defects)
     length = len(raw_type or "") + len(raw_encoding or "") + len(raw_disposition or "")
     codec = "ascii" if header.codec == "utf-8" else header.codec
@@ -93,6 +90,7 @@ def _describe(
         encoding,
         disposed.main or None,
         _file_name(typed, disposed),
+        charset=typed.params.get("charset"),
     )
     return content, tuple(codes)
 

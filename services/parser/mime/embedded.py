@@ -48,9 +48,11 @@ _NOTHING = Embedded()
 def extract(data: bytes) -> Embedded:
     """The files in the decoded octets of a text part, at most 100. Never raises; linear; cheap where there is none."""
     found: list[Found] = []
-    for mark, read in ((b"begin", _uuencoded), (b"=ybegin ", _yencoded), (_BINHEX_MARK, _binhexed)):
-        if mark in data:
-            found += _all(data, mark, read, _MOST - len(found))
+    if b"begin" in data:
+        found += _all(data, b"begin", _uuencoded, _MOST)
+        found += _all(data, b"=ybegin ", _yencoded, _MOST - len(found))
+    if _BINHEX_MARK in data:
+        found += _all(data, _BINHEX_MARK, _binhexed, _MOST - len(found))
     if not found:
         return _NOTHING
     found.sort(key=lambda item: item[0].offset)

@@ -11,6 +11,7 @@ from services.parser.mime.limits import Limits
 
 Addresses = tuple[EmailAddress, ...] | None
 Ids = tuple[str, ...] | None
+_ADDRESSES = ("sender", "from", "to", "cc", "bcc", "reply-to")
 _RECIPIENTS = frozenset({"to", "cc", "bcc"})
 
 
@@ -41,13 +42,13 @@ def envelope(header: Header, hint: str | None, limits: Limits, defects: list[Def
         defects.append(Defect("date.unusable"))
     received = first.get("received")
     newest = None if received is None else dates.received(received)
-    repeated = len(first) != len(header.keys)
+    repeated = header.repeats
     if repeated:
         _flag_repeats(header, defects)
 
-    def listed(key: str) -> Addresses:
-        return _addresses(header, key, hint, limits, defects, merge=repeated) if key in first else None
-
+    listed = {
+        key: _addresses(header, key, hint, limits, defects, merge=repeated) for key in _ADDRESSES if key in first
+    }.get
     references, in_reply_to = _thread(header, limits, defects)
     return Envelope(
         _message_id(first.get("message-id")),
@@ -55,7 +56,7 @@ def envelope(header: Header, hint: str | None, limits: Limits, defects: list[Def
         references,
         fields.text(header, "subject", hint),
         date,
-        None if raw_date is None else words.clean(words.unfold(fields.readable(raw_date, header.codec, hint))),
+        None if raw_date is None else words.line(fields.readable(raw_date, header.codec, hint)),
         newest,
         listed("sender"),
         listed("from"),
@@ -81,7 +82,7 @@ def _addresses(
     if len(raw) > limits.field:
         defects.append(Defect("limit.field"))
         raw = raw[: limits.field]
-    found = addresses.parse(words.unfold(fields.readable(raw, header.codec, hint)), limits.addresses)
+    found = addresses.parse(fields.readable(raw, header.codec, hint), limits.addresses)
     if len(found) == limits.addresses:
         defects.append(Defect("limit.addresses"))
     return found

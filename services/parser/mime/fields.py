@@ -10,6 +10,7 @@ from services.parser.mime import charsets, words
 
 _NAME = re.compile(r"[!-9;-~]+")
 _LONGEST_NAME = 128
+_LONG = 16 * 1024
 _CUTS = {
     "\n": re.compile(r"\n(?![ \t])"),
     "\r\n": re.compile(r"\r\n(?![ \t])"),
@@ -39,7 +40,13 @@ class Header(Struct, frozen=True):
 
     def repeated(self, key: str) -> bool:
         """True when the field stands more than once."""
-        return len(self.first) != len(self.keys) and self.keys.count(key) > 1
+        return self.repeats and self.keys.count(key) > 1
+
+    @property
+    def repeats(self) -> bool:
+        """True when a field stands more than once that may stand only once; those of relays may (RFC 5322)."""
+        more = len(self.keys) - len(self.first)
+        return more > 0 and more >= self.keys.count("received")
 
 
 NOTHING = Header((), (), (), {}, "ascii")
@@ -76,7 +83,7 @@ def _without_nul(header: Header) -> Header:
 
 def _parse(block: bytes, start: int, part: str | None, defects: list[Defect], most: int) -> Header:
     text, codec = _text(block)
-    pieces = _pieces(text)
+    pieces = _pieces(text) if len(text) < _LONG else _pieces_of_long(text)
     if len(pieces) > most:
         defects.append(Defect("limit.fields", part, start))
         pieces = pieces[:most]
@@ -104,6 +111,14 @@ def _pieces(text: str) -> list[str]:
         return text.split(ends)
     pieces = _CUTS[ends].split(text)
     return pieces if ends else [piece.removesuffix("\r") for piece in pieces]
+
+
+def _pieces_of_long(text: str) -> list[str]:
+    """Only the first pieces of a text that is no header: two lines that are no field end it."""
+    first = _pieces(text[:_LONG])[:-1]
+    if len(first) > 1 and not any(_is_field(*piece.partition(":")[:2]) for piece in first[:2]):
+        return first[:2]
+    return _pieces(text)
 
 
 def _line_end(text: str) -> str:

@@ -58,7 +58,9 @@ def look(leaves: Leaves, texts: Texts, limits: Limits, nested: Nested | None, de
     for path, leaf in leaves.items():
         if path in texts:
             if leaf.part.content.type == "text/plain":
-                _take(found, leaf, embedded.extract(leaf.head[: limits.derived]), defects)
+                inside = embedded.extract(leaf.head[: limits.derived])
+                if inside.files:
+                    _take(found, leaf, inside, defects)
         elif leaf.part.content.type.partition("/")[0] not in {"image", "audio", "video", "font"}:
             _look_into(found, leaf, leaves, limits, nested, defects)
     return found

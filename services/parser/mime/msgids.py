@@ -15,8 +15,10 @@ def parse(value: str, limit: int = 1_000) -> tuple[str, ...]:
     found = _BRACKETED.findall(value)
     if not found:
         found = _bare(value)
-    ids = dict.fromkeys([_BLANKS.sub("", item) for item in found[: limit + 1]])
-    return tuple([item for item in ids if item])[:limit]
+    found = found[: limit + 1]
+    if not _clean("".join(found)):
+        found = [_BLANKS.sub("", item) for item in found]
+    return tuple([item for item in dict.fromkeys(found) if item])[:limit]
 
 
 def first(value: str) -> str | None:
@@ -25,7 +27,12 @@ def first(value: str) -> str | None:
     text = bracketed[1] if bracketed else value.replace("<", "").replace(">", "")
     if "(" in text:
         text = _COMMENT.sub("", text)
-    return _BLANKS.sub("", text) or None
+    return (text if _clean(text) else _BLANKS.sub("", text)) or None
+
+
+def _clean(text: str) -> bool:
+    """True when there is surely nothing to take out."""
+    return text.isascii() and text.isprintable() and " " not in text
 
 
 def _bare(value: str) -> list[str]:

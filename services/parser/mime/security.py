@@ -18,7 +18,7 @@ SIGNATURES = frozenset(
 def secured(parts: list[Part]) -> tuple[SecuredPart, ...]:
     """Signed and encrypted parts in document order, with the exact octets that a signature covers."""
     found = [_secured(part) for part in parts if part.content.type in _KINDS]
-    return tuple([item for item in found if item is not None])
+    return tuple([item for item in found if item is not None]) if found else ()
 
 
 def _secured(part: Part) -> SecuredPart | None:

@@ -91,4 +91,4 @@ def _preview(text: str) -> str:
 def country(address: str | None) -> str | None:
     """The country domain of an address, a hint for the charset detector."""
     tld = address.rpartition(".")[2] if address else ""
-    return tld if _TLD.fullmatch(tld) else None
+    return tld if len(tld) == 2 and _TLD.fullmatch(tld) else None

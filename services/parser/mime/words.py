@@ -15,7 +15,10 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 def unfold(value: str) -> str:
     """A raw field value on one line (RFC 5322 section 2.2.3), without the blanks around it."""
-    return (_FOLD.sub(" ", value) if "\n" in value or "\r" in value else value).strip(" \t")
+    if "\n" in value or "\r" in value:
+        lines = value.replace("\r\n", "\n").replace("\n ", " ").replace("\n\t", " ")
+        value = _FOLD.sub(" ", value) if "\n" in lines or "\r" in lines else lines
+    return value.strip(" \t")
 
 
 def clean(value: str) -> str:
@@ -25,8 +28,17 @@ def clean(value: str) -> str:
     return unicodedata.normalize("NFC", _CONTROL.sub(" ", value.replace("\0", ""))).strip(" \t")
 
 
+def line(value: str) -> str:
+    """A raw field value on one line and clean."""
+    if value.isascii() and value.isprintable():
+        return value.strip(" \t")
+    return clean(unfold(value))
+
+
 def text(value: str) -> str:
     """A raw field value as text for people (RFC 8621 section 4.1.2.2)."""
+    if "=?" not in value:
+        return line(value)
     return clean(decode(unfold(value)))
 
 
