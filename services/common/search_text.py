@@ -24,12 +24,14 @@ def search_text(*texts: str | None) -> str:
     """The different words of the texts, as Postgres reads a tsvector; a CJK run gives its bigrams and last character.
 
     The last one is there so that a single character is found wherever it stands. Measured: half the cost of
-    storing a message was ``to_tsvector``.
+    storing a message was ``to_tsvector``, and folding each different word once takes half the time of folding all.
     """
-    words = set(_folded(" ".join(text for text in texts if text)[:TEXT_KEPT]).split())
-    ascii_words = [word for word in words if len(word) < _LONGEST and word.isascii()]
-    others = {part for word in words if not word.isascii() for part in _parts(word)}
-    return " ".join([*ascii_words, *others])
+    octets = " ".join(text for text in texts if text)[:TEXT_KEPT].encode(errors="replace")
+    words = set(octets.translate(_OCTETS).split())
+    ascii_words = [word for word in filter(bytes.isascii, words) if len(word) < _LONGEST]
+    others = b" ".join(words.difference(ascii_words)).decode()
+    parts = {part for word in _folded(others).split() for part in _parts(word)}
+    return " ".join([b" ".join(ascii_words).decode(), *parts])
 
 
 def _parts(word: str) -> list[str]:
