@@ -2,8 +2,9 @@
 
 import mimetypes
 import re
-import unicodedata
 from functools import lru_cache
+
+from services.common.normal_form import normal
 
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ -]{0,100}(?:\.[A-Za-z0-9_-]{1,20}){0,2}")
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]+")
@@ -32,7 +33,7 @@ def safe(name: str | None, path: str, media_type: str) -> str:
 
 
 def _base(name: str) -> str:
-    name = unicodedata.normalize("NFC", _UNSAFE.sub("", name))
+    name = normal("NFC", _UNSAFE.sub("", name))
     name = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
     name = _RESERVED.sub("_", name).strip(" .\t") if name.strip(". ") else ""
     return f"_{name}" if _DEVICE.match(name) else name

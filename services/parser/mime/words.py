@@ -2,10 +2,10 @@
 
 import binascii
 import re
-import unicodedata
 from urllib.parse import unquote_to_bytes
 
 from services.common import transfer
+from services.common.normal_form import normal
 from services.parser.mime import charsets
 
 _WORD = re.compile(r"=\?([^?\s]{1,100})\?([bBqQ])\?(.*?)\?=", re.DOTALL)
@@ -25,7 +25,7 @@ def clean(value: str) -> str:
     """Normal form C without NUL; every run of other control characters becomes one blank."""
     if value.isprintable() and value.isascii():
         return value
-    return unicodedata.normalize("NFC", _CONTROL.sub(" ", value.replace("\0", ""))).strip(" \t")
+    return normal("NFC", _CONTROL.sub(" ", value.replace("\0", ""))).strip(" \t")
 
 
 def line(value: str) -> str:
