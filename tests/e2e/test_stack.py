@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from jsonschema import Draft7Validator
 from sqlalchemy import text
 
 from services.common.database import engine_for
+from services.common.topics import ALL_TOPICS
+from tests.canary import found_in
 from tests.corpus_mail import messages
 from tests.e2e.world import SERVICES, World, bucket, seen_messages, stack, until
 
@@ -136,3 +138,44 @@ def test_each_service_is_killed_in_the_middle_and_nothing_is_lost_or_doubled(wor
     until(lambda: complete(world), 300, lambda: logs(world))
     hold_against_what_was_delivered(world)
     assert query(world, "SELECT count(*) FROM dead_letters") == [(0,)]
+
+
+async def test_the_secrets_of_the_stack_are_nowhere_to_be_read(world: World) -> None:
+    secrets = world.secrets()
+    shown = [("accounts", "show", "work"), ("accounts", "list"), ("status",), ("check", "work", "--full"), ("ledger",)]
+    surfaces = {f"mailweir {' '.join(words)}": world.said(*words, "--json") for words in shown}
+    surfaces |= {f"process {name}": world.process_of(name) for name in SERVICES}
+    surfaces |= {f"log of {name}": world.log_of(name, whole=True).encode() for name in SERVICES}
+    surfaces |= {f"table {name}": rows.encode() for name, rows in dumped(world)}
+    surfaces |= {f"topic {name}": records for name, records in (await recorded(world)).items()}
+    surfaces |= {f"object {key}": bucket(world.components).read(key) for key in bucket(world.components).keys("")}
+    assert {kind.partition(" ")[0] for kind in surfaces} == {"mailweir", "process", "log", "table", "topic", "object"}
+    assert {name: leaked for name, said in surfaces.items() if (leaked := found_in(secrets, said))} == {}
+
+
+def dumped(world: World) -> list[tuple[str, str]]:
+    names = query(world, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    rows = "SELECT coalesce(string_agg(row_to_json(t)::text, ' '), '') FROM {} t"
+    return [(str(name), str(query(world, rows.format(name))[0][0])) for (name,) in names]
+
+
+async def recorded(world: World) -> dict[str, bytes]:
+    """Keys, values and headers of every record that the topics hold by now."""
+    return {topic.name: await _read(world.components.kafka, topic.name) for topic in ALL_TOPICS}
+
+
+async def _read(brokers: str, topic: str) -> bytes:
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=brokers, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        ends, found = await consumer.end_offsets(consumer.assignment()), b""
+        while any([await consumer.position(partition) < end for partition, end in ends.items()]):
+            batch = await consumer.getmany(timeout_ms=1_000)
+            found += b" ".join(_octets(record) for records in batch.values() for record in records)
+        return found
+    finally:
+        await consumer.stop()
+
+
+def _octets(record: ConsumerRecord) -> bytes:
+    return b" ".join([record.key or b"", record.value or b"", repr(record.headers).encode()])

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from infra.local import cluster, dovecot
 from infra.local.cluster import Cluster
@@ -81,9 +82,27 @@ class World:
         assert done.returncode == 0, done.stderr
         return [json.loads(line) for line in done.stdout.splitlines()]
 
-    def log_of(self, name: str) -> str:
-        """What a service said."""
-        return (self.components.home / f"{name}.log").read_text(errors="replace")[-3_000:]
+    def log_of(self, name: str, *, whole: bool = False) -> str:
+        """What a service said, its end or all."""
+        said = (self.components.home / f"{name}.log").read_text(errors="replace")
+        return said if whole else said[-3_000:]
+
+    def said(self, *words: str) -> bytes:
+        """Everything that a command wrote, with the log at its loudest."""
+        done = Mailweir(self.mailweir.home, (*self.mailweir.environment, ("MAILWEIR_LOG", "debug")))(*words)
+        return (done.stdout + done.stderr).encode()
+
+    def process_of(self, name: str) -> bytes:
+        """Arguments and environment of a running service, as any program of the same user can read them."""
+        folder = Path("/proc") / str(self.processes[name].pid)
+        return (folder / "cmdline").read_bytes() + (folder / "environ").read_bytes()
+
+    def secrets(self) -> dict[str, str]:
+        """Every secret of the stack by name."""
+        password = dovecot.password_file(self.components.imap.folder, USER).read_text()
+        database = urlsplit(self.components.database_url).password or ""
+        key = Path(dict(self.mailweir.environment)["MAILWEIR_MASTER_KEY_FILE"]).read_text()
+        return {"mail": password, "database": database, "objects": self.components.s3_keys[1], "master key": key}
 
 
 def as_sent(raw: bytes) -> bytes:
