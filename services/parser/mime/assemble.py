@@ -105,15 +105,17 @@ def _read(
             continue
         path = part.path
         leaves[path] = leaf = insights.loaded(load, part, limits, defects, shown=path in shown)
-        if path in shown:
+        if path in shown and len(read) < limits.texts:
             read[path] = texts.read(leaf, tld, limits, defects)
+        elif path in shown:
+            defects.append(Defect("limit.texts", path, part.body))
     return leaves, read
 
 
 def _nested(limits: Limits, depth: int) -> insights.Nested | None:
     if depth >= limits.child_depth:
         return None
-    return lambda raw: in_memory(raw, limits, depth + 1).email
+    return lambda raw, bounds: in_memory(raw, bounds, depth + 1).email
 
 
 def _shown(tree: Tree, read: Texts) -> set[str]:

@@ -30,6 +30,10 @@ _NOT_BINHEX = bytes(set(range(256)) - set(_BINHEX_ALPHABET))
 _RUN = re.compile(rb"(.)?\x90(.)", re.DOTALL)
 _MOST = 100
 _LARGEST = 64 << 20
+_MOST_RUNS = 300_000
+_MANY_ESCAPES = 20_000
+_MOST_ESCAPES = 400_000
+"""Of files that no encoder made: one writes ``=}`` for ``=``, never ``==``."""
 
 Found = tuple[Derived, str | None]
 
@@ -99,7 +103,7 @@ def _yencoded(data: bytes, at: int) -> Found | None:
     tail = data.find(b"\n=yend", head.end() - 1)
     stop = tail if tail >= 0 else len(data)
     content = data[head.end() : stop].replace(b"\r", b"").replace(b"\n", b"")
-    decoded = _YENC_ESCAPE.sub(_unescaped, content).translate(_YENC_SHIFT)
+    decoded = _without_escapes(content).translate(_YENC_SHIFT)
     said = _YENC_SIZE.match(data, stop)
     short = said is None or int(said[1]) != len(decoded)
     name = _YENC_NAME.search(head[1])
@@ -107,6 +111,15 @@ def _yencoded(data: bytes, at: int) -> Found | None:
     length = (last if last >= 0 else len(data)) - at
     code = "embedded.partial" if _YENC_PART.search(head[1]) else ("embedded.damaged" if short else None)
     return _file(name[1].strip() if name else b"", decoded, at, length), code
+
+
+def _without_escapes(content: bytes) -> bytes:
+    """Escapes resolved: one by one where they are few, else kind by kind, the one that makes ``=`` last."""
+    if b"==" in content or content.count(b"=") < _MANY_ESCAPES:
+        return _YENC_ESCAPE.sub(_unescaped, content, _MOST_ESCAPES)
+    for escaped in sorted(set(_YENC_ESCAPE.findall(content)), key=b"}".__eq__):
+        content = content.replace(b"=" + escaped, bytes([(escaped[0] - 64) & 255]))
+    return content
 
 
 def _unescaped(found: re.Match[bytes]) -> bytes:
@@ -133,7 +146,12 @@ def _binhexed(data: bytes, at: int) -> Found | None:
 
 
 def _unpacked(packed: bytes) -> bytes:
-    """Runs: octet, 0x90, count; 0x90 followed by nought is 0x90 itself. More than 64 MiB is not unpacked."""
+    """Runs: octet, 0x90, count; 0x90 followed by nought is 0x90 itself.
+
+    What has more than 300,000 runs or would become more than 64 MiB is not unpacked.
+    """
+    if packed.count(b"\x90") > _MOST_RUNS:
+        return b""
     size = len(packed) + sum(run[2][0] for run in _RUN.finditer(packed))
     return _RUN.sub(_run, packed) if size <= _LARGEST else b""
 

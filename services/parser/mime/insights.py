@@ -1,6 +1,7 @@
 """What stands inside parts: files in texts and TNEF, invitations, reports, nested messages, text of HTML."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 
 from msgspec import Struct
@@ -20,7 +21,7 @@ _LOOKED_INTO = (
 )
 _MOST_TEXT = 2 << 20
 
-Nested = Callable[[bytes], Email]
+Nested = Callable[[bytes, Limits], Email]
 
 
 class Insights(Struct):
@@ -31,8 +32,12 @@ class Insights(Struct):
     delivery: list[DeliveryReport] = []
     feedback: list[FeedbackReport] = []
     children: list[ChildMessage] = []
+    nested: int = 0
+    """Octets of the children, which share one bound for the HTML that text is derived from."""
     text: str | None = None
     """Text from TNEF."""
+    returned: reports.Returned | None = None
+    """The message that the reports are about, once it was looked for."""
 
     def digests(self) -> tuple[CalendarDigest, ...]:
         """Invitations, one per UID."""
@@ -82,16 +87,13 @@ def _look_into(
         if _whole(leaf, limits, defects):
             _tnef(found, leaf, defects)
     elif calendars.is_calendar(content.type, content.name):
-        text = charsets.decode(leaf.head[:_MOST_TEXT], content.charset).value
-        read = calendars.read(text, leaf.part.path, content.params.params.get("method"))
-        found.invitations.append(read)
-        defects.extend(Defect(code, leaf.part.path, leaf.part.body) for code in read.defects)
+        _invitation(found, leaf, limits, defects)
     elif content.type in embedded.TYPES:
         _take(found, leaf, embedded.extract(leaf.head), defects)
     elif content.type in reports.DELIVERY:
-        found.delivery.append(reports.delivery(leaf.head, leaf.part.path, _returned(leaves)))
+        found.delivery.append(reports.delivery(leaf.head, leaf.part.path, _returned(found, leaves)))
     elif content.type in reports.FEEDBACK:
-        found.feedback.append(reports.feedback(leaf.head, leaf.part.path, _returned(leaves)))
+        found.feedback.append(reports.feedback(leaf.head, leaf.part.path, _returned(found, leaves)))
     elif nested is not None and _is_message(content.type, content.name):
         _nested(found, leaf, limits, nested, defects)
 
@@ -111,6 +113,17 @@ def _tnef(found: Insights, leaf: Leaf, defects: list[Defect]) -> None:
         found.text = inside.text or (htmltext.text_of(inside.html).text if inside.html else None)
 
 
+def _invitation(found: Insights, leaf: Leaf, limits: Limits, defects: list[Defect]) -> None:
+    part, said = leaf.part, leaf.part.content
+    if len(found.invitations) >= limits.children:
+        defects.append(Defect("limit.calendars", part.path, part.body))
+        return
+    text = charsets.decode(leaf.head[:_MOST_TEXT], said.charset).value
+    read = calendars.read(text, part.path, said.params.params.get("method"))
+    found.invitations.append(read)
+    defects.extend(Defect(code, part.path, part.body) for code in read.defects)
+
+
 def _is_message(media_type: str, name: str | None) -> bool:
     return media_type in _MESSAGES or (media_type in _UNTYPED and (name or "").lower().endswith(".eml"))
 
@@ -119,15 +132,23 @@ def _nested(found: Insights, leaf: Leaf, limits: Limits, nested: Nested, defects
     if len(found.children) >= limits.children:
         defects.append(Defect("limit.children", leaf.part.path, leaf.part.body))
     elif leaf.size and _whole(leaf, limits, defects):
-        found.children.append(ChildMessage(part=leaf.part.path, email=nested(leaf.head)))
+        rest = replace(limits, html=max(limits.html - found.nested, 0))
+        found.children.append(ChildMessage(part=leaf.part.path, email=nested(leaf.head, rest)))
+        found.nested += leaf.size
 
 
-def _returned(leaves: Leaves) -> reports.Returned:
+def _returned(found: Insights, leaves: Leaves) -> reports.Returned:
+    if found.returned is None:
+        found.returned = _looked_for(leaves)
+    return found.returned
+
+
+def _looked_for(leaves: Leaves) -> reports.Returned:
     """The message that a report is about."""
     for leaf in leaves.values():
         if leaf.part.content.type in reports.RETURNED:
-            found = reports.returned_headers(leaf.head)
-            return reports.Returned(found.message_id, words.text(found.subject) if found.subject else None)
+            said = reports.returned_headers(leaf.head)
+            return reports.Returned(said.message_id, words.text(said.subject) if said.subject else None)
     return reports.Returned()
 
 

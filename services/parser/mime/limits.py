@@ -12,7 +12,7 @@ class Limits:
 
     depth: int = 100
     """Nested multiparts told as such; deeper ones are flattened into the last level."""
-    parts: int = 10_000
+    parts: int = 5_000
     header_block: int = MIB
     fields: int = 10_000
     """Fields of one header block; later ones are left out of ``headers``."""
@@ -28,6 +28,10 @@ class Limits:
     html: int = 512 * KIB
     """Characters of HTML that text is derived from: more than anyone reads, less than 0.2 s."""
     children: int = 100
-    """Nested messages told as children; all of them are attachments too."""
+    """Nested messages told as children, and invitations told as such; all of them are attachments too."""
+    texts: int = 1_000
+    """Texts of the body that are decoded; later ones are told as files too."""
+    flowed: int = 200_000
+    """Lines of format=flowed that are joined; a longer text stays as it was sent."""
     child_depth: int = 1
     defects: int = 1_000

@@ -19,6 +19,7 @@ _PART_WINDOW = 512
 _LONGEST_BOUNDARY = 16_384
 _PADDING = 256
 _GUESS_WINDOW = 65_536
+_BEHIND_TOKEN = frozenset({b"", b"-", b" ", b"\t", b"\r", b"\n"})
 
 
 class _Frame(Struct):
@@ -135,8 +136,12 @@ def _next_delimiter(state: _Scan, position: int, end: int) -> _Hit | None:
     data, newline, tokens = state.data, state.newline, state.tokens
     needle = state.stack[-1].needle
     width = state.longest + _PADDING
+    only = len(needle) if len(tokens) == 1 else 0
     at = data.find(needle, max(position - 1, 0), end)
     while at >= 0:
+        if only and data[at + only : at + only + 1] not in _BEHIND_TOKEN:
+            at = data.find(needle, at + 1, end)
+            continue
         line = data[at + 3 : at + 3 + width]
         length = line.find(newline)
         if length >= 0 or at + 3 + width >= state.end:

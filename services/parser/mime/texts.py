@@ -44,7 +44,10 @@ def read(leaf: Leaf, tld: str | None, limits: Limits, defects: list[Defect]) -> 
         value = value.replace("\0", "")
     said = part.content.params.params
     if "format" in said and said["format"].lower() == "flowed" and part.content.type == "text/plain":
-        value = flowed.unflow(value, delsp=said.get("delsp", "").lower() == "yes")
+        if value.count("\n") > limits.flowed:
+            defects.append(Defect("limit.flowed", part.path, part.body))
+        else:
+            value = flowed.unflow(value, delsp=said.get("delsp", "").lower() == "yes")
     problem = text.replacements > 0
     shown = EmailBodyValue(value=value, is_encoding_problem=problem, is_truncated=truncated)
     return BodyText(shown, text.used, text.replacements, part.content.type)

@@ -157,6 +157,30 @@ def test_limits_flag_and_keep() -> None:
 
 
 @pytest.mark.parametrize(
+    ("kind", "limits", "code"),
+    [
+        (b"text/plain", Limits(texts=2), "limit.texts"),
+        (b"text/plain; format=flowed", Limits(flowed=1), "limit.flowed"),
+        (b"text/calendar", Limits(children=2), "limit.calendars"),
+        (b"message/rfc822", Limits(children=2), "limit.children"),
+    ],
+)
+def test_limits_on_many_parts_keep_every_part(kind: bytes, limits: Limits, code: str) -> None:
+    part = b"--b\nContent-Type: " + kind + b"\n\na \nb\nc\n"
+    parsed = parse_message(HEAD + b"Content-Type: multipart/mixed; boundary=b\n\n" + part * 3, limits=limits)
+    assert code in [defect.code for defect in parsed.email.mailweir.defects]
+    told = {*parsed.email.body_values, *[file.part_id for file in parsed.files]}
+    assert told == {"1", "2", "3"} == set(parsed.email.mailweir.parts)
+
+
+def test_nested_pages_share_one_limit() -> None:
+    page = b"--b\nContent-Type: message/rfc822\n\nContent-Type: text/html\n\n<b>a</b>\n"
+    raw = HEAD + b"Content-Type: multipart/mixed; boundary=b\n\n" + page * 3
+    children = parse(raw, limits=Limits(html=50)).mailweir.children
+    assert [child.email.mailweir.derived_text for child in children] == ["a", "a", None]
+
+
+@pytest.mark.parametrize(
     "raw", [b"", b"\n", b"\r", b"\0", b"From ", b":", b"\xff\xfe", b"--", b"Content-Type: multipart/x"]
 )
 def test_next_to_nothing(raw: bytes) -> None:

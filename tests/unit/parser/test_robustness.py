@@ -67,6 +67,21 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
     "status groups": lambda n: STATUS + b"Action: x\r\n\r\n" * (n // 13),
     "nested messages": lambda n: HEAD + b"Content-Type: message/rfc822\r\n\r\n" * (n // 32),
     "tnef": lambda n: TNEF + b"\x02\x02\x90\x06\0\0\0\0\0\0\0" * (n // 11),
+    "marks": lambda n: b"Subject: " + "\u0301\u0323".encode() * (n // 4) + b"\r\n\r\nx",
+    "marks in a name": lambda n: b"Content-Type: text/plain; name=" + "\u0301\u0323".encode() * (n // 4) + b"\r\n\r\n",
+    "reports": lambda n: MIXED + b"--b\r\nContent-Type: message/delivery-status\r\n\r\nAction: x\r\n" * (n // 54),
+    "calendars": lambda n: (
+        MIXED + b"--b\r\nContent-Type: text/calendar\r\n\r\nBEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:a\r\n" * (n // 75)
+    ),
+    "yenc escapes": lambda n: HEAD + b"\r\n=ybegin name=a\r\n" + b"=J" * (n // 2),
+    "yenc signs": lambda n: HEAD + b"\r\n=ybegin name=a\r\n" + b"=" * n,
+    "boundary look-alikes": lambda n: MIXED + b"\r\n--b-" * (n // 6),
+    "vendor characters": lambda n: (
+        HEAD + b"Content-Type: text/plain; charset=iso-2022-jp\r\n\r\n" + b"\x1b$B-!\x1b(B" * (n // 8)
+    ),
+    "nested pages": lambda n: (
+        MIXED + b"--b\r\nContent-Type: message/rfc822\r\n\r\nContent-Type: text/html\r\n\r\n<b>a</b>\r\n" * (n // 74)
+    ),
     "bare cr": lambda n: b"Subject: x\r\r" + b"a\r" * (n // 2),
     "nul": lambda n: b"\0" * n,
 }  # fmt: skip
