@@ -69,7 +69,7 @@ def program(folder: Path, wanted: Mapping[str, int] | None = None) -> Program:
     """Kafka in ``folder``, on the ports of ``wanted`` (``broker``, ``controller``), kept ones or free ones."""
     ports = folders.ports(folder, PORTS, wanted)
     jars = cache.folder() / f"kafka-{VERSION}"
-    options = ["-Xms128m", "-Xmx512m", "-XX:+UseSerialGC"]
+    options = ["-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
     return Program(
         "kafka",
         folder,
