@@ -31,6 +31,7 @@ from services.poller.imap.errors import (
     QuotaExceeded,
     Refused,
     SignInError,
+    Temporary,
     Throttled,
     TlsError,
 )
@@ -40,6 +41,7 @@ from services.poller.work import Work, next_sequence
 
 LONGEST_WAIT = 120.0
 FIRST_TRIES = 2
+ABOUT_FOLDERS = (Refused, CommandRejected)
 HOPELESS = (SignInError, TlsError, ConfigurationError, ConsentNeeded, ClientRefused, QuotaExceeded, MarksRead)
 
 
@@ -97,8 +99,9 @@ async def _try(work: Work, secret_of: SecretSource, spool: Path | None) -> tuple
 
 async def _pass_all(work: Work, session: Session, outcomes: list[Outcome]) -> None:
     """Every wanted folder; one that is refused costs itself only."""
-    refused: ImapError | None = None
-    for record in await folders.wanted(work, session):
+    records = await folders.wanted(work, session)
+    refused: ImapError | None = work.memory.unlisted
+    for record in records:
         try:
             outcomes.append(await passes.once(work, session, record))
         except (Refused, PermissionRefused) as error:
@@ -155,7 +158,8 @@ async def _give_up(work: Work, outcomes: list[Outcome], failure: MailweirError |
         await say_state(work, "active", "ok")
         reasons = next((outcome.record.last_error for outcome in outcomes if outcome.record.last_error), None)
         return Result(work.account.slug, tuple(outcomes), 3, reasons or f"{missing} messages could not be retrieved")
-    folder_only = isinstance(failure, Refused | CommandRejected) and not isinstance(failure, IdentificationWanted)
+    later = isinstance(failure, Temporary) and failure.usable
+    folder_only = later or (isinstance(failure, ABOUT_FOLDERS) and not isinstance(failure, IdentificationWanted))
     signin = "ok" if folder_only else str(getattr(failure, "state", "unknown"))
     advice = profile(work.account.provider).advise(signin, account=work.account.slug)
     if isinstance(failure, MarksRead):

@@ -7,6 +7,7 @@ whoever shows steps decides what to hide.
 import asyncio
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
@@ -56,7 +57,14 @@ async def first_steps(visit: Visit) -> Step:
 
 
 async def folders_of(visit: Visit) -> tuple[Folder, ...]:
-    """Only the folders, for a list. Raises ImapError, TokenError, or SignInRefused when no secret is stored."""
+    """Only the folders, for a list. Raises as ``signed_in``."""
+    async with signed_in(visit) as session:
+        return await session.list_folders()
+
+
+@asynccontextmanager
+async def signed_in(visit: Visit) -> AsyncIterator[Session]:
+    """A session while the block runs. Raises ImapError, TokenError, or SignInRefused when no secret is stored."""
     visit.session = await _open(visit)
     try:
         credentials = await _credentials(visit)
@@ -65,7 +73,7 @@ async def folders_of(visit: Visit) -> tuple[Folder, ...]:
             raise SignInRefused(f"no secret is stored for {name}; run: mailweir accounts secret {name}")
         await visit.connected.sign_in(credentials)
         await _identify(visit)
-        return await visit.connected.list_folders()
+        yield visit.connected
     finally:
         await visit.connected.logout()
 
@@ -91,7 +99,7 @@ async def _found(visit: Visit) -> list[Step]:
     """Steps up to the capabilities, on the first of the provider's hosts that answers safely; else on the first one."""
     own = visit.account
     first: list[Step] = []
-    for host in candidates(visit.profile, own.host, own.user):
+    for host in (own.host,) if visit.addresses else candidates(visit.profile, own.host, own.user):
         visit.account = msgspec.structs.replace(own, host=host)
         lookup = await _lookup(visit)
         steps = [lookup, *([] if lookup.outcome == "failed" else await _reached(visit))]
@@ -123,6 +131,8 @@ def failed(name: str, error: Exception) -> Step:
 
 async def _lookup(visit: Visit) -> Step:
     host, start = visit.account.host, visit.clock.monotonic()
+    if visit.addresses:
+        return Step("lookup", "ok", {"host": host, "addresses": list(visit.addresses), "ms": 0.0})
     try:
         async with asyncio.timeout(visit.account.settings.connect_timeout):
             found = await asyncio.get_running_loop().getaddrinfo(host, visit.account.port, type=socket.SOCK_STREAM)
@@ -177,7 +187,7 @@ def _tls(visit: Visit, session: Session) -> Step:
 async def _open(visit: Visit) -> Session:
     account, settings = visit.account, visit.account.settings
     ca_file = Path(account.ca_file) if account.ca_file else None
-    endpoint = Endpoint(account.host, account.port, account.tls, ca_file, settings.legacy_tls)
+    endpoint = Endpoint(account.host, account.port, account.tls, ca_file, settings.legacy_tls, visit.addresses)
     return await Session.open(endpoint, Limits(settings.connect_timeout, settings.command_timeout, settings.min_rate))
 
 

@@ -39,12 +39,16 @@ CredentialSource = Callable[[bool], Awaitable[tuple[Secret | None, bool]]]
 
 @dataclass
 class Visit:
-    """What a visit works with, and what it has found so far."""
+    """What a visit works with, and what it has found so far.
+
+    ``addresses``: IPs that the caller has checked; then nothing is looked up again, and no other host is tried.
+    """
 
     account: Account
     profile: Profile
     credentials: CredentialSource
     clock: Clock
+    addresses: tuple[str, ...] = ()
     session: Session | None = None
     folders: tuple[Folder, ...] = ()
     opened: Opened | None = None

@@ -1,5 +1,7 @@
 """Every UID of the open folder with its flags. Answers can be partial, so they are held against EXISTS."""
 
+import contextlib
+
 from msgspec import Struct
 
 from services.poller.domain.flags import Flags
@@ -41,12 +43,21 @@ class Done(Struct, frozen=True):
 async def enumerate_all(session: Session, exists: int, known: UidSet) -> Listed:
     """Ask for all; while fewer come than exist, ask again, then for the known ones, then by SEARCH."""
     if exists == 0:
-        return Listed(EMPTY, {}, complete=True, flagged=EMPTY)
+        return await _nevertheless(session)
     flags, uids = await _ask(session, EVERYTHING)
     if len(uids) < exists:
         uids = await _ask_again(session, exists, known, uids, flags)
     events_exist = session.opened.exists if session.opened else exists
     return Listed(uids, flags.sets(), complete=len(uids) >= min(exists, events_exist), flagged=uids)
+
+
+async def _nevertheless(session: Session) -> Listed:
+    """A folder that is said to be empty, though it has given out UIDs, is asked all the same."""
+    flags, uids = _nothing()
+    if session.opened is None or session.opened.uidnext != 1:
+        with contextlib.suppress(CommandRejected, Refused):
+            flags, uids = await _ask(session, EVERYTHING)
+    return Listed(uids, flags.sets(), complete=True, flagged=uids)
 
 
 async def _ask(session: Session, wanted: UidSet, flags: Flags | None = None) -> tuple[Flags, UidSet]:

@@ -1,6 +1,7 @@
 """The folder list: new, renamed, gone. A folder is addressed by its raw name and known by our id."""
 
 import asyncio
+import contextlib
 import hashlib
 from collections.abc import Sequence
 from typing import Any
@@ -13,11 +14,13 @@ from services.common.events import Event, FolderCreated, FolderGone, FolderRenam
 from services.poller.domain.choose import chosen, unmatched
 from services.poller.domain.state import FolderRecord
 from services.poller.domain.uidset import UidSet
-from services.poller.imap.errors import Refused
+from services.poller.imap.errors import CommandRejected, Refused
 from services.poller.imap.model import Folder
 from services.poller.imap.session import Session
 from services.poller.recognising import recognise
 from services.poller.work import Work, next_sequence
+
+INBOX = b"INBOX"
 
 
 async def wanted(work: Work, session: Session) -> list[FolderRecord]:
@@ -37,8 +40,7 @@ async def refresh(work: Work, session: Session) -> list[FolderRecord]:
     Raises:
         ConfigurationError: a pattern of the account fits no folder.
     """
-    listed = await session.list_folders(status=session.has("LIST-STATUS"))
-    await work.say(work.audit("list"))
+    listed = await _listed(work, session)
     settings = work.account.settings
     given = work.account.given.get("include") or ()
     lost = unmatched(given if isinstance(given, tuple) else (), listed)
@@ -52,16 +54,40 @@ async def refresh(work: Work, session: Session) -> list[FolderRecord]:
     wanted = {folder.wire: folder for folder in listed if chosen(folder, include, settings.exclude)}
     known = await asyncio.to_thread(work.ledger.folders, work.account.slug)
     records = await _follow(work, session, {folder.wire for folder in listed}, wanted, known)
-    statuses = {record.id: wanted[record.wire].status for record in records}
+    statuses = {record.id: wanted[record.wire].status for record in records if record.wire in wanted}
     work.memory.statuses = {folder_id: status for folder_id, status in statuses.items() if status is not None}
     return records
+
+
+async def _listed(work: Work, session: Session) -> tuple[Folder, ...]:
+    """The folder list. What is wrong with it is kept in ``unlisted``: then at least INBOX and known folders are read.
+
+    INBOX is there whether it is listed or not (RFC 9051 section 5.1), if STATUS knows it.
+    """
+    try:
+        listed = await session.list_folders(status=session.has("LIST-STATUS"))
+        lines = session.unreadable
+        text = f"{lines} lines of the folder list cannot be read, so folders may be missing from it"
+        work.memory.unlisted = Refused(text, usable=True) if lines else None
+    except (Refused, CommandRejected) as error:
+        if not error.usable:
+            raise
+        listed, work.memory.unlisted = (), error
+    await work.say(work.audit("list", "ok" if work.memory.unlisted is None else "failed"))
+    if any(folder.wire.upper() == INBOX for folder in listed):
+        return listed
+    with contextlib.suppress(Refused, CommandRejected):
+        status = await session.status(INBOX)
+        listed = (Folder(INBOX, "INBOX", special_use="\\Inbox", status=status), *listed)
+    return listed
 
 
 async def _follow(
     work: Work, session: Session, listed: set[bytes], wanted: dict[bytes, Folder], known: Sequence[FolderRecord]
 ) -> list[FolderRecord]:
     records = {record.wire: record for record in known}
-    absent = [record for record in known if record.wire not in listed]
+    certain = work.memory.unlisted is None
+    absent = [record for record in known if record.wire not in listed] if certain else []
     for wire, folder in wanted.items():
         if wire not in records:
             record = await _newcomer(work, session, folder, absent)
@@ -71,7 +97,8 @@ async def _follow(
             records[wire] = await _save(work, replace(records[wire], absent_since=None, state="active"))
     for record in absent:
         await _miss(work, record)
-    return sorted((records[wire] for wire in wanted), key=_importance)
+    unseen = [] if certain else [record for record in known if record.wire not in listed]
+    return sorted([*(records[wire] for wire in wanted), *unseen], key=_importance)
 
 
 def _importance(record: FolderRecord) -> tuple[int, str]:

@@ -8,6 +8,7 @@ The sets decide what is missing; UIDNEXT and HIGHESTMODSEQ only say when nothing
 """
 
 import asyncio
+import contextlib
 from functools import partial
 
 from msgspec.structs import replace
@@ -24,7 +25,7 @@ from services.poller.domain.uidset import EMPTY, UidSet
 from services.poller.enumerate import Done, Listed, enumerate_all, enumerate_changes
 from services.poller.epochs import report_move, settle, verify
 from services.poller.folders import folder_fields, introduce
-from services.poller.imap.errors import IdentificationWanted, ImapError
+from services.poller.imap.errors import CommandRejected, IdentificationWanted, ImapError, Refused
 from services.poller.imap.model import Opened
 from services.poller.imap.session import Session
 from services.poller.relinking import relink
@@ -60,11 +61,12 @@ async def run(work: Work, session: Session, record: FolderRecord, *, thorough: b
     await work.say(work.audit("examine", record=record))
     ledger = await asyncio.to_thread(work.ledger.ledger, record.id, record.epoch, record.uidvalidity or 0)
     quarantined = await _quarantined(work, record)
-    if _nothing_new(work, record, ledger, opened, quarantined, thorough=thorough):
+    quiet = _nothing_new(work, record, ledger, opened, quarantined, thorough=thorough)
+    verified = await verify(work, session, record) if thorough else record
+    if quiet and verified is record:
         if not thorough:
             return _outcome(record, ledger, quarantined)
         return await _report(work, session, replace(record, last_error=None), ledger)
-    verified = await verify(work, session, record) if thorough else record
     if verified is not record:
         record, ledger = verified, Ledger(uidvalidity=verified.uidvalidity or 0)
     try:
@@ -239,9 +241,10 @@ async def _sizes(work: Work, session: Session, record: FolderRecord, wanted: Uid
     if (known := run.sizes((record.id, record.epoch))) is not None:
         return known
     large: dict[int, int] = {}
-    async for listing in session.fetch_listing(wanted, ("RFC822.SIZE",)):
-        if listing.size is not None and listing.size > min(settings.batch_bytes, settings.max_message_bytes):
-            large[listing.uid] = listing.size
+    with contextlib.suppress(Refused, CommandRejected):  # sizes only help; a literal has a limit of its own
+        async for listing in session.fetch_listing(wanted, ("RFC822.SIZE",)):
+            if listing.size is not None and listing.size > min(settings.batch_bytes, settings.max_message_bytes):
+                large[listing.uid] = listing.size
     for uid in [uid for uid, size in large.items() if size > settings.max_message_bytes]:
         if await session.fetch_piece(uid, settings.max_message_bytes, 1):
             detail = f"{large[uid]} octets, {settings.max_message_bytes} allowed: raise max_message_bytes"

@@ -13,6 +13,7 @@ from services.common.objects import ObjectStore
 from services.common.service import Publisher
 from services.poller.domain.state import FolderRecord
 from services.poller.domain.uidset import UidSet
+from services.poller.imap.errors import ImapError
 from services.poller.imap.model import FolderStatus
 from services.poller.ports import Contents, LedgerStore
 from services.poller.resuming import Run
@@ -50,6 +51,7 @@ class Memory:
     ``moved``: what was said of a new epoch, to be completed by what its first pass linked and fetched.
     ``doubtful``: groups of UIDs that were asked for when a connection went; they are asked for apart from the others.
     ``habits``: what the server is known to do, from the ledger. ``marked``: looks in a row that marked mail as read.
+    ``unlisted``: what was wrong with the folder list.
     ``published`` counts messages and ``steps`` what was found out since, to tell progress from running in circles.
     """
 
@@ -69,6 +71,7 @@ class Memory:
     alert: str = ""
     habits: dict[str, datetime] = field(default_factory=dict)
     marked: int = 0
+    unlisted: ImapError | None = None
     audits: int = 0
     run: Run = field(default_factory=Run)
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from services.poller.imap.classify import refusal
 from services.poller.imap.encode import Argument, number, sequence_sets, string
-from services.poller.imap.errors import CommandRejected, ProtocolViolation, Refused
+from services.poller.imap.errors import CommandRejected, Refused
 from services.poller.imap.events import numbered
 from services.poller.imap.merging import listing_of
 from services.poller.imap.model import Folder, FolderStatus, Listing, Opened, Resync
@@ -70,18 +70,19 @@ async def _list(connection: Connection, arguments: list[Argument]) -> tuple[Fold
     frames, _ = await run(connection, "LIST", arguments, frozenset({b"LIST", b"STATUS"}))
     folders: dict[bytes, Folder] = {}
     states: dict[bytes, FolderStatus] = {}
-    try:
-        for frame in frames:
-            line = frame[0]
-            assert isinstance(line, bytes)
+    connection.unreadable = 0
+    for frame in frames:
+        line = frame[0]
+        assert isinstance(line, bytes)
+        try:
             if line[2:6].upper() == b"LIST":
                 folder = list_entry(frame, 6)
                 folders.setdefault(_key(folder.wire), folder)
             else:
                 wire, state = status_entry(frame, 8)
                 states[_key(wire)] = state
-    except Unparsable as error:
-        raise ProtocolViolation(f"the folder list cannot be read ({error})", usable=True) from error
+        except Unparsable:
+            connection.unreadable += line[2:6].upper() == b"LIST"
     return tuple(replace(folder, status=states.get(key)) for key, folder in folders.items())
 
 
@@ -161,13 +162,13 @@ def _opened(connection: Connection, wire: bytes, frames: list[list[Part]], answe
             exists = value if value is not None else exists
         elif word == b"FETCH" and (listing := listing_of(frame)) is not None:
             changed.append(listing)
-    if exists is None:
+    if exists is None and "UIDVALIDITY" not in codes:
         return None
     condstore = bool({"CONDSTORE", "QRESYNC"} & connection.capabilities)
     return Opened(
         wire=wire,
         read_only=answer.code != "READ-WRITE",
-        exists=exists,
+        exists=exists or 0,
         uidvalidity=nz_number(codes.get("UIDVALIDITY")),
         uidnext=nz_number(codes.get("UIDNEXT")),
         highestmodseq=(natural(codes.get("HIGHESTMODSEQ"), _MODSEQ) or None) if condstore else None,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from services.poller.imap.classify import refusal
+from services.poller.imap.classify import throttle
 from services.poller.imap.encode import Argument, atom, quoted
 from services.poller.imap.model import Identified
 from services.poller.imap.protocol import Connection
@@ -46,13 +46,14 @@ def _reply(frame: list[Part]) -> dict[str, str] | None:
 
 
 async def enable(connection: Connection, names: Sequence[str]) -> frozenset[str]:
-    """ENABLE; the names that the server confirmed. A refusal enables nothing."""
+    """ENABLE; the names that the server confirmed. A refusal enables nothing; one for want of pace is raised."""
     exchange = await connection.begin("ENABLE", [atom(name) for name in names], frozenset({b"ENABLED"}))
     enabled: set[str] = set()
     while frames := await connection.frames(exchange):
         lines = [frame[0] for frame in frames]
         enabled |= {word for line in lines if isinstance(line, bytes) for word in words(line[9:])}
     answer = connection.finish(exchange)
-    if answer.kind == "NO":
-        raise refusal(answer, "ENABLE")
+    limited = throttle(answer, usable=True) if answer.kind != "OK" else None
+    if limited is not None:
+        raise limited
     return frozenset(enabled) & frozenset(names) if answer.kind == "OK" else frozenset()

@@ -101,6 +101,7 @@ class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
         self.secure = True
         self.events = EventLog()
         self.capabilities = {"IMAP4REV1"}
+        self.unreadable = 0  # lines of the last folder list
         self.upgrading = False
 
     async def greeted(self) -> Status:

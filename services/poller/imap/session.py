@@ -98,6 +98,11 @@ class Session:
         return self._opened
 
     @property
+    def unreadable(self) -> int:
+        """Lines of the last folder list that could not be read, so that folders may be missing from it."""
+        return self._connection.unreadable
+
+    @property
     def vanished(self) -> UidSet:
         """UIDs that VANISHED named since the last ``take_events``; intersect it, it is never expanded."""
         return self._connection.events.vanished
