@@ -16,6 +16,8 @@ COMMANDS = {
     "show": ("services.cli.show", "Show one message."),
     "export": ("services.cli.export", "Write messages as .eml, mbox or JSON lines."),
     "parse": ("services.cli.parse", "Parse .eml, mbox, folders or stdin to mail.parsed objects."),
+    "console": ("services.cli.console", "The web console; embedded it retrieves mail as well."),
+    "users": ("services.cli.users", "Who may sign in to the console, and whose accounts are whose."),
     "dlq": ("services.cli.dlq", "List, show, replay and drop dead letters."),
     "repair": ("services.cli.repair", "Fetch, file and store again what is missing."),
     "reparse": ("services.cli.reparse", "Put stored raw mail through the present parser."),

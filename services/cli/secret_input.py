@@ -7,9 +7,7 @@ from pathlib import Path
 import click
 
 from services.common.errors import ConfigurationError
-from services.common.secret import Secret
-
-MOST = 65_536
+from services.common.secret import MOST, Secret, is_one_line
 
 
 def secret_options(command: Callable[..., object]) -> Callable[..., object]:
@@ -26,8 +24,8 @@ def source_of(secret_file: str | None, dash: str | None) -> str | None:
     return secret_file or dash
 
 
-def read_secret(source: str | None, question: str) -> Secret | None:
-    """The secret of a source; without one ask on a terminal, else None.
+def read_secret(source: str | None, question: str, *, confirm: bool = False) -> Secret | None:
+    """The secret of a source; without one ask on a terminal (twice with ``confirm``), else None.
 
     Raises:
         ConfigurationError: the file cannot be read, or it does not hold one line of text.
@@ -36,8 +34,16 @@ def read_secret(source: str | None, question: str) -> Secret | None:
     if source is None:
         if not sys.stdin.isatty():
             return None
-        return _one_line(click.prompt(question, hide_input=True).encode(), "the answer")
+        return _one_line(click.prompt(question, hide_input=True, confirmation_prompt=confirm).encode(), "the answer")
     return _one_line(_octets(source), "standard input" if source == "-" else source)
+
+
+def entered(source: str | None, question: str, *, confirm: bool = False) -> Secret:
+    """The same, but it must be there. Raises ConfigurationError also without a source and a terminal."""
+    found = read_secret(source, question, confirm=confirm)
+    if found is None:
+        raise ConfigurationError("there is no terminal to ask on; use --secret-file F, or - for standard input")
+    return found
 
 
 def _octets(source: str) -> bytes:
@@ -55,6 +61,6 @@ def _one_line(octets: bytes, source: str) -> Secret:
         text = octets.decode("utf-8-sig").strip("\r\n")
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{source}: the secret must be UTF-8 text") from error
-    if not text.strip() or len(octets) > MOST or any(mark in text for mark in "\r\n\0"):
+    if len(octets) > MOST or not is_one_line(text):
         raise ConfigurationError(f"{source}: the secret must be one line of text, not empty")
     return Secret(text)

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from services.cli.context import Context
 from services.cli.sync_progress import bar
@@ -17,6 +18,9 @@ from services.poller.account import Result, sync_once, within
 from services.poller.adapters import PostgresContents, PostgresLeases, PostgresLedger
 from services.poller.lease import leased
 from services.poller.work import Progress, Work
+
+if TYPE_CHECKING:
+    from services.poller.supervisor import Ports
 
 
 def run_once(context: Context, names: Sequence[str], timeout: float | None) -> list[Result]:
@@ -64,26 +68,31 @@ async def _secret(context: Context, name: str, clock: SystemClock, force: bool) 
     return await sign_in_secret(account, context.accounts, clock, force)
 
 
+def poller_ports(context: Context, publisher: Publisher) -> "Ports":
+    """What the supervisor of the poller needs, on the stores of a command."""
+    from services.poller.supervisor import Ports
+
+    return Ports(
+        context.accounts,
+        publisher,
+        PostgresLedger(context.engine),
+        PostgresLeases(context.engine),
+        context.store,
+        SystemClock(),
+        contents=PostgresContents(context.engine),
+    )
+
+
 def run_watch(context: Context, names: Sequence[str], timeout: float | None) -> None:
     """Retrieve for ever (or for ``timeout`` seconds): the supervisor of the poller, in this process."""
     from services.cli.publishing import publishing
-    from services.poller.supervisor import Ports, supervise
+    from services.poller.supervisor import supervise
 
     async def watch() -> None:
         async with publishing(context) as publisher:
-            ledger, leases = PostgresLedger(context.engine), PostgresLeases(context.engine)
-            ports = Ports(
-                context.accounts,
-                publisher,
-                ledger,
-                leases,
-                context.store,
-                SystemClock(),
-                contents=PostgresContents(context.engine),
-            )
             try:
                 async with asyncio.timeout(timeout):
-                    await supervise(ports, only=frozenset(names))
+                    await supervise(poller_ports(context, publisher), only=frozenset(names))
             except TimeoutError:
                 return
 

@@ -4,6 +4,12 @@ import hmac
 from typing import NoReturn
 
 MASK = "***"
+MOST = 65_536
+
+
+def is_one_line(text: str) -> bool:
+    """Whether a typed or read text can be a secret: one line, not empty, not longer than ``MOST`` octets."""
+    return bool(text.strip()) and len(text.encode()) <= MOST and not any(mark in text for mark in "\r\n\0")
 
 
 class Secret:

@@ -1,7 +1,10 @@
 """What the console reaches outside: the database with accounts and mail, the clock, and bounds for connection tests."""
 
+import asyncio
 import secrets
-from dataclasses import dataclass
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import Engine, text
@@ -9,7 +12,10 @@ from sqlalchemy import Engine, text
 from services.common.accounts import AccountStore
 from services.common.clock import Clock
 from services.common.database import transaction
-from services.common.guard import Allowed, TestBudget
+from services.common.guard import Allowed, Resolver, TestBudget
+from services.common.objects import ObjectStore
+from services.common.objects_folder import FolderStore
+from services.console.memory import Memory
 from services.console.users import User
 
 _AUDIT = text(
@@ -18,9 +24,18 @@ _AUDIT = text(
 )
 
 
+async def lookup(host: str, port: int) -> Sequence[str]:
+    """The addresses of a name, from the system."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(item[4][0]) for item in found]
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Collaborators of every route. ``allowed``: the operator's exceptions for connection tests."""
+    """Collaborators of every route. ``allowed``: the operator's exceptions for connection tests.
+
+    ``objects``: where mail lies, None for the folder below ``home``. ``on_stack``: events have other readers, too.
+    """
 
     engine: Engine
     accounts: AccountStore
@@ -28,6 +43,15 @@ class Ports:
     budget: TestBudget
     allowed: tuple[Allowed, ...]
     home: Path
+    objects: ObjectStore | None = None
+    on_stack: bool = False
+    resolver: Resolver = lookup
+    memory: Memory = field(default_factory=Memory)
+
+    @property
+    def store(self) -> ObjectStore:
+        """Where mail lies."""
+        return self.objects or FolderStore(self.home / "objects")
 
     def audit(self, user: User, action: str, account: str = "", outcome: str = "ok", detail: str = "") -> None:
         """Write down who did what; needs no broker, so it holds while Kafka is down. Blocks."""

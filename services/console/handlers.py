@@ -2,6 +2,8 @@
 
 from datetime import datetime, timedelta
 
+from sqlalchemy import Engine
+
 from services.common.secret import Secret
 from services.console import sessions, users
 from services.console.adapters import Ports
@@ -42,6 +44,6 @@ def prove(ports: Ports, session: Session, password: Secret, address: str) -> boo
     return True
 
 
-def one_time_link(ports: Ports, user: User, now: datetime) -> str:
+def one_time_link(engine: Engine, user: User, now: datetime) -> str:
     """Path and query of a link that signs a user in once, within ten minutes."""
-    return f"/signin/link?token={sessions.start(ports.engine, user, 'link', now, LINK_LASTS).token}"
+    return f"/signin/link?token={sessions.start(engine, user, 'link', now, LINK_LASTS).token}"

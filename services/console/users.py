@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
+from threading import BoundedSemaphore
 from typing import Any, Literal
 
 from argon2 import PasswordHasher
@@ -20,6 +21,7 @@ from services.console.tables import account_owners, sessions, signin_failures, u
 Role = Literal["admin", "user"]
 LEAST_LENGTH = 10
 _WINDOW = timedelta(minutes=15)
+_CHECKING = BoundedSemaphore(2)
 _PER_PAIR, _PER_NAME, _PER_ADDRESS = 5, 50, 50
 
 
@@ -84,14 +86,28 @@ def find(engine: Engine, name: str) -> User | None:
     return of_row(row) if row else None
 
 
+def get(engine: Engine, name: str) -> User:
+    """A user by name. Raises ConfigurationError when there is none."""
+    found = find(engine, name)
+    if found is None:
+        raise ConfigurationError(f"there is no user {name!r}; `mailweir users list` shows them")
+    return found
+
+
 def verify(engine: Engine, name: str, password: Secret, address: str, now: datetime) -> User | None:
     """The user when the password is right, else None; an unknown name takes as long as a wrong password.
+
+    Two at a time: each costs 64 MiB, and guesses sent side by side would otherwise all be counted too late.
 
     Raises:
         TooManyAttempts: 5 failures of this name from this address in 15 minutes, or 50 of either.
 
     """
-    name = normal(name)
+    with _CHECKING:
+        return _verified(engine, normal(name), password, address, now)
+
+
+def _verified(engine: Engine, name: str, password: Secret, address: str, now: datetime) -> User | None:
     _refuse_flood(engine, name, address, now)
     with transaction(engine) as connection:
         row = connection.execute(select(users).where(users.c.name == name)).first()
@@ -106,6 +122,13 @@ def own(engine: Engine, user: User, slug: str) -> None:
     """Make an account this user's."""
     with transaction(engine) as connection:
         connection.execute(insert(account_owners).values(user_id=user.id, account=slug).on_conflict_do_nothing())
+
+
+def disown(engine: Engine, user: User, slug: str) -> None:
+    """Take an account from this user."""
+    mine = (account_owners.c.user_id == user.id) & (account_owners.c.account == slug)
+    with transaction(engine) as connection:
+        connection.execute(delete(account_owners).where(mine))
 
 
 def may_see(engine: Engine, user: User, slug: str) -> bool:

@@ -65,7 +65,7 @@ def test_a_link_signs_in_once(people: Cast, visitor: httpx.Client) -> None:
     ports = people.ports
     owner = users.find(ports.engine, "owner")
     assert owner is not None
-    link = handlers.one_time_link(ports, owner, ports.clock.now())
+    link = handlers.one_time_link(ports.engine, owner, ports.clock.now())
     assert visitor.get(link).status_code == 303
     assert httpx.get(people.address + link, headers=HTML).status_code == 401
 

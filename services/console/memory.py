@@ -1,0 +1,43 @@
+"""What the console remembers between requests, in this process only; a restart forgets it and is none the worse."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from services.common.account_fields import Account
+from services.common.guard import Result
+from services.common.oauth_flow import Pendings
+from services.poller.doctor_model import Step
+from services.poller.imap.model import Folder
+
+_MOST_TESTS = 200
+
+
+@dataclass(slots=True)
+class Test:
+    """A connection test of a user: the steps that may be shown so far, and the result once it ended."""
+
+    __test__ = False
+    id: str
+    user: int
+    account: Account
+    steps: list[Step] = field(default_factory=list)
+    result: Result | None = None
+    state: str = ""
+
+
+@dataclass(slots=True)
+class Memory:
+    """Connection tests, folder lists as last seen on servers, and authorizations under way."""
+
+    tests: dict[str, Test] = field(default_factory=dict)
+    listings: dict[str, Sequence[Folder]] = field(default_factory=dict)
+    pendings: Pendings = field(default_factory=Pendings)
+
+    def begin(self, user: int, account: Account) -> Test:
+        """A new test; the oldest one is forgotten when there are many."""
+        test = Test(secrets.token_urlsafe(16), user, account)
+        while len(self.tests) >= _MOST_TESTS:
+            del self.tests[next(iter(self.tests))]
+        self.tests[test.id] = test
+        return test

@@ -1,0 +1,117 @@
+"""Users: the command, hashes, rights, and guessing from many sides at once."""
+
+import io
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import Engine
+
+from services.cli.main import cli
+from services.common import master_key
+from services.common.account_fields import Account
+from services.common.accounts import AccountStore
+from services.common.clock import SystemClock
+from services.common.errors import ConfigurationError
+from services.common.secret import Secret
+from services.console import users
+from tests.integration.console.cast import PASSWORD
+
+NOW = SystemClock().now()
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(database: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The command on the test's database, with standard input as the second half of its arguments."""
+    monkeypatch.setenv("MAILWEIR_HOME", str(tmp_path))
+    monkeypatch.setenv("MAILWEIR_DATABASE_URL", database.url.render_as_string(hide_password=False))
+
+    def command(*arguments: str, stdin: str = "") -> Result:
+        return CliRunner().invoke(cli, ["users", *arguments], input=io.BytesIO(stdin.encode()))
+
+    return command
+
+
+def test_a_user_is_added_listed_and_removed(run: Run, database: Engine) -> None:
+    assert run("add", "Ann", "-", stdin=PASSWORD).exit_code == 0
+    assert {"name": "ann", "role": "user", "accounts": []} in json.loads(run("list", "--json").stdout)
+    assert users.verify(database, "ANN", Secret(PASSWORD), "192.0.2.1", NOW) is not None
+    assert run("remove", "ann").exit_code == 0
+    assert users.find(database, "ann") is None
+
+
+def test_a_taken_name_a_short_password_and_a_stranger_are_explained(run: Run) -> None:
+    run("add", "bob", "-", stdin=PASSWORD)
+    for arguments, stdin, reason in (
+        (("add", "bob", "-"), PASSWORD, "exists already"),
+        (("add", "cid", "-"), "short", "at least 10"),
+        (("add", "dan"), "", "no terminal"),
+        (("password", "nobody", "-"), PASSWORD, "users list"),
+        (("remove", "nobody"), "", "users list"),
+    ):
+        failure = run(*arguments, stdin=stdin).exception
+        assert isinstance(failure, ConfigurationError)
+        assert reason in str(failure)
+
+
+def test_a_password_is_no_argument(run: Run) -> None:
+    refused = run("add", "eve", "hunter2hunter2")
+    assert isinstance(refused.exception, ConfigurationError)
+    assert "hunter2" not in str(refused.exception) + refused.output
+
+
+def test_a_new_password_ends_every_session_and_token(run: Run, database: Engine) -> None:
+    run("add", "fay", "-", stdin=PASSWORD)
+    assert len(run("token", "fay").stdout.strip()) == 43
+    assert run("password", "fay", "-", stdin="another password").exit_code == 0
+    with database.connect() as connection:
+        held = "SELECT count(*) FROM console_sessions s JOIN console_users u ON u.id = s.user_id WHERE u.name = 'fay'"
+        assert connection.exec_driver_sql(held).scalar() == 0
+    assert users.verify(database, "fay", Secret(PASSWORD), "192.0.2.2", NOW) is None
+    assert users.verify(database, "fay", Secret("another password"), "192.0.2.2", NOW) is not None
+
+
+def test_an_account_is_seen_from_its_grant_to_its_end(run: Run, database: Engine, tmp_path: Path) -> None:
+    store = AccountStore(database, lambda may_create: master_key.load(tmp_path, {}, may_create=may_create))
+    store.add(Account(slug="shared", host="imap.example.org", user="gil@example.org"))
+    gil = users.add(database, "gil", Secret(PASSWORD))
+    assert not users.may_see(database, gil, "shared")
+    assert run("grant", "gil", "shared").exit_code == 0
+    assert users.may_see(database, gil, "shared")
+    assert run("revoke", "gil", "shared").exit_code == 0
+    assert not users.may_see(database, gil, "shared")
+    assert isinstance(run("grant", "gil", "no-such").exception, ConfigurationError)
+
+
+def test_the_hash_is_argon2id(database: Engine) -> None:
+    users.add(database, "hal", Secret(PASSWORD))
+    with database.connect() as connection:
+        kept = connection.exec_driver_sql("SELECT password_hash FROM console_users WHERE name = 'hal'").scalar()
+    assert str(kept).startswith("$argon2id$")
+
+
+def test_who_comes_by_link_only_has_no_password_to_guess(database: Engine) -> None:
+    users.add(database, "ida", None)
+    assert users.verify(database, "ida", Secret("nobody has this password"), "192.0.2.3", NOW) is None
+
+
+def test_guesses_sent_side_by_side_are_counted(database: Engine) -> None:
+    def guess(number: int) -> bool:
+        try:
+            return users.verify(database, "jan", Secret(f"guess {number}"), "192.0.2.4", NOW) is None
+        except users.TooManyAttempts:
+            return False
+
+    with ThreadPoolExecutor(12) as pool:
+        looked_at = sum(pool.map(guess, range(12)))
+    assert 5 <= looked_at <= 6  # two are checked at a time, so one may slip by
+
+
+@pytest.mark.parametrize("name", ["", " ", "a" * 101, "a\nb", "a\0b", "a\u202eb"])
+def test_a_name_is_printable_text(database: Engine, name: str) -> None:
+    with pytest.raises(ConfigurationError, match="printable"):
+        users.add(database, name, Secret(PASSWORD))
