@@ -34,6 +34,7 @@ from services.poller.imap.errors import (
     Temporary,
     Throttled,
     TlsError,
+    about,
 )
 from services.poller.imap.session import Session
 from services.poller.peeking import MarksRead
@@ -161,7 +162,7 @@ async def _give_up(work: Work, outcomes: list[Outcome], failure: MailweirError |
     later = isinstance(failure, Temporary) and failure.usable
     folder_only = later or (isinstance(failure, ABOUT_FOLDERS) and not isinstance(failure, IdentificationWanted))
     signin = "ok" if folder_only else str(getattr(failure, "state", "unknown"))
-    advice = profile(work.account.provider).advise(signin, account=work.account.slug)
+    advice = profile(work.account.provider).advise("ok" if folder_only else about(failure), account=work.account.slug)
     if isinstance(failure, MarksRead):
         advice = peeking.advice(work)
     attention = failure.exit_code in (2, 4) or isinstance(failure, TlsError | MarksRead)

@@ -20,12 +20,11 @@ from services.poller.doctor_model import NAMES, Step, Visit
 from services.poller.imap.errors import (
     AmbiguousRefusal,
     ConnectionLost,
-    IdentificationWanted,
     ImapError,
     NetworkError,
-    TlsCompatibility,
     TlsError,
     TokenRefused,
+    about,
 )
 from services.poller.imap.model import Credentials, Endpoint, Folder, Limits
 from services.poller.imap.session import Session
@@ -123,10 +122,7 @@ def failed(name: str, error: Exception) -> Step:
     if isinstance(error, ConfigurationError):  # its text says already what to do
         return Step(name, "failed", {}, "configuration", str(error), "", error.exit_code)
     state = str(getattr(error, "state", "unknown"))
-    may_be_old = isinstance(error, TlsCompatibility) or (name == "tls" and isinstance(error, NetworkError))
-    about = "legacy" if may_be_old else state
-    about = "identify" if isinstance(error, IdentificationWanted) else about
-    return Step(name, "failed", {}, state, str(error), about, int(getattr(error, "exit_code", 1)))
+    return Step(name, "failed", {}, state, str(error), about(error), int(getattr(error, "exit_code", 1)))
 
 
 async def _lookup(visit: Visit) -> Step:

@@ -63,9 +63,9 @@ async def _nevertheless(session: Session) -> Listed:
 async def _ask(session: Session, wanted: UidSet, flags: Flags | None = None) -> tuple[Flags, UidSet]:
     collected = flags or Flags()
     uids: list[int] = []
-    async for listing in session.fetch_listing(wanted, ("FLAGS",)):
+    async for listing in session.fetch_listing(wanted, ("FLAGS", "X-GM-LABELS")):
         uids.append(listing.uid)
-        collected.add(listing.uid, listing.flags or ())
+        collected.add(listing.uid, listing.flags or (), listing.labels or ())
     return collected, UidSet.of(uids)
 
 
@@ -124,7 +124,7 @@ async def _changed(session: Session, visible: UidSet, modseq: int | None, flags:
         async for listing in session.fetch_changed(UidSet.range(1, visible.highest), modseq, vanished=True):
             if listing.uid in visible and listing.flags is not None:
                 uids.append(listing.uid)
-                flags.add(listing.uid, listing.flags)
+                flags.add(listing.uid, listing.flags, listing.labels or ())
     except (CommandRejected, Refused):
         return EMPTY, visible
     return UidSet.of(uids), session.vanished & visible

@@ -30,6 +30,7 @@ async def deliver(work: Work, record: FolderRecord, checkpoint: Checkpoint, grou
     await work.publisher.publish([*events, work.audit("fetch", record=record, uids=uids.text(), octets=octets)])
     await checkpoint.add({event.place.uid: _mark(event) for event in events}, octets)
     work.memory.published += len(events)
+    work.memory.share({event.emailid: (event.contentsha256, event.size) for event in events if event.emailid})
     work.memory.steps = 0
     work.memory.octets += octets
 
@@ -46,7 +47,6 @@ def _events(record: FolderRecord, group: Sequence[Fetched], store: ObjectStore) 
 def _event(record: FolderRecord, fetched: Fetched, store: ObjectStore) -> MessageFetched:
     listing = fetched.listing
     body, sha256 = _body(record, fetched.body, store)
-    emailid = listing.emailid or (str(listing.gm_msgid) if listing.gm_msgid is not None else None)
     return MessageFetched(
         place=place_of(record, fetched.uid),
         contentsha256=sha256,
@@ -54,7 +54,7 @@ def _event(record: FolderRecord, fetched: Fetched, store: ObjectStore) -> Messag
         size=fetched.length,
         body=body,
         flags=tuple(flag for flag in listing.flags or () if flag.lower() != "\\recent"),
-        emailid=emailid,
+        emailid=listing.content_id,
         labels=listing.labels or (),
     )
 

@@ -13,15 +13,14 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from services.common.events import FlagsChanged, MessagesReturned, MessagesVanished, SyncReported
+from services.common.events import SyncReported
 from services.poller import bodies, handlers, peeking
 from services.poller.checkpoint import Checkpoint
+from services.poller.comparing import compare, tell_labels
 from services.poller.delivery import Put, delivering
-from services.poller.domain import flags as flagging
 from services.poller.domain.counters import FLAGS_EVERY, Counters, believable
-from services.poller.domain.presence import observe
 from services.poller.domain.state import FolderRecord, Ledger, Outcome
-from services.poller.domain.uidset import EMPTY, UidSet
+from services.poller.domain.uidset import UidSet
 from services.poller.enumerate import Done, Listed, enumerate_all, enumerate_changes
 from services.poller.epochs import report_move, settle, verify
 from services.poller.folders import folder_fields, introduce
@@ -30,6 +29,7 @@ from services.poller.imap.model import Opened
 from services.poller.imap.session import Session
 from services.poller.relinking import relink
 from services.poller.resuming import Look
+from services.poller.sharing import share
 from services.poller.work import Work, next_sequence
 
 MAX_ROUNDS = 3
@@ -145,11 +145,12 @@ async def _rounds(
             work.memory.run.looked(Look((record.id, record.epoch), opened, listed))
         whole = whole or listed.whole
         error = None if listed.complete else f"the server lists {len(listed.uids)} of {exists} messages"
-        ledger = await _compare(work, record, ledger, listed)
+        ledger = await compare(work, session, record, ledger, listed)
         before = ledger.published
         await _fetch(work, session, record, ledger, listed)
         events = session.take_events()
         ledger = await asyncio.to_thread(work.ledger.ledger, record.id, record.epoch, record.uidvalidity or 0)
+        await tell_labels(work, session, record, ledger, before)
         left = (ledger.missing(await _quarantined(work, record)) & listed.uids) - _suspects(work, record)
         grown = events.exists is not None and events.exists != exists
         if not grown and not events.expunged and not events.vanished and not left and listed.complete:
@@ -183,29 +184,6 @@ def _suspects(work: Work, record: FolderRecord) -> UidSet:
     return UidSet.of(uid for folder, epoch, uid in keys if (folder, epoch) == (record.id, record.epoch))
 
 
-async def _compare(work: Work, record: FolderRecord, ledger: Ledger, listed: Listed) -> Ledger:
-    """Hold what is listed against the ledger, save it before any body is fetched, and say what changed."""
-    now, settings = work.clock.now(), work.account.settings
-    if listed.complete:
-        observed = observe(ledger, listed.uids, now, settings.vanish_confirm)
-        vanished, returned, hidden, current = observed.vanished, observed.returned, observed.hidden, observed.ledger
-    else:
-        current = replace(ledger, listed=ledger.listed | listed.uids, vanished=ledger.vanished - listed.uids)
-        vanished, returned, hidden = EMPTY, listed.uids & ledger.vanished, EMPTY
-    after = flagging.merged(ledger.flags, listed.flags, listed.flagged)
-    different = flagging.changed(ledger.flags, after, ledger.published & listed.uids)
-    current = replace(current, flags=after)
-    await asyncio.to_thread(work.ledger.save_ledger, record.id, record.epoch, current)
-    sequence = next_sequence(record.sequence, now)
-    fields = folder_fields(replace(record, sequence=sequence))
-    said = [MessagesVanished(**fields, uids=vanished.text())] if vanished else []
-    doubted = [MessagesVanished(**fields, uids=hidden.text(), confirmed=False)] if hidden else []
-    back = [MessagesReturned(**fields, uids=returned.text())] if returned else []
-    flagged = [FlagsChanged(**fields, changes=flagging.grouped(after, different))] if different else []
-    await work.say(*said, *doubted, *back, *flagged)
-    return current
-
-
 async def _fetch(work: Work, session: Session, record: FolderRecord, ledger: Ledger, listed: Listed) -> None:
     waiting = await _quarantined(work, record)
     wanted = ledger.missing(waiting) & listed.uids
@@ -214,6 +192,7 @@ async def _fetch(work: Work, session: Session, record: FolderRecord, ledger: Led
     checkpoint = Checkpoint(work, record)
     try:
         wanted = wanted - await relink(work, session, record, wanted, checkpoint)
+        wanted = wanted - await share(work, session, record, wanted, checkpoint)
         sizes = await _sizes(work, session, record, wanted)
         wanted = wanted - await _quarantined(work, record)
         async with delivering(partial(handlers.deliver, work, record, checkpoint)) as put:

@@ -6,7 +6,7 @@ earlier epochs; one in a hundred is downloaded all the same, and a single differ
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from msgspec import Struct
@@ -34,7 +34,7 @@ class Link(Struct, frozen=True):
     uid: int
     sha256: str
     size: int
-    internaldate: datetime
+    internaldate: datetime | None
     flags: tuple[str, ...]
 
 
@@ -48,13 +48,18 @@ async def relink(work: Work, session: Session, record: FolderRecord, wanted: Uid
             return EMPTY
     except (Refused, CommandRejected):
         return EMPTY
+    await publish(work, record, links, checkpoint)
+    work.memory.relinked[record.id] += len(links)
+    return UidSet.of(link.uid for link in links)
+
+
+async def publish(work: Work, record: FolderRecord, links: Sequence[Link], checkpoint: Checkpoint) -> None:
+    """Say where known contents have places, too."""
     for start in range(0, len(links), CHUNK):
         part = links[start : start + CHUNK]
         await work.publisher.publish([_event(record, link) for link in part])
         await checkpoint.add({link.uid: link.sha256 for link in part}, 0)
     work.memory.published += len(links)
-    work.memory.relinked[record.id] += len(links)
-    return UidSet.of(link.uid for link in links)
 
 
 async def _links(work: Work, session: Session, record: FolderRecord, chunk: UidSet) -> list[Link]:

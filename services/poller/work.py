@@ -20,6 +20,7 @@ from services.poller.resuming import Run
 
 Key = tuple[str, int, int]
 MOST_STEPS = 20
+MOST_CONTENTS = 50_000
 NO_ID = "id-ends-connection"
 
 
@@ -51,7 +52,7 @@ class Memory:
     ``moved``: what was said of a new epoch, to be completed by what its first pass linked and fetched.
     ``doubtful``: groups of UIDs that were asked for when a connection went; they are asked for apart from the others.
     ``habits``: what the server is known to do, from the ledger. ``marked``: looks in a row that marked mail as read.
-    ``unlisted``: what was wrong with the folder list.
+    ``contents``: SHA-256 and size by the server's name for them. ``unlisted``: what was wrong with the folder list.
     ``published`` counts messages and ``steps`` what was found out since, to tell progress from running in circles.
     """
 
@@ -71,9 +72,16 @@ class Memory:
     alert: str = ""
     habits: dict[str, datetime] = field(default_factory=dict)
     marked: int = 0
+    contents: dict[str, tuple[str, int]] = field(default_factory=dict)
     unlisted: ImapError | None = None
     audits: int = 0
     run: Run = field(default_factory=Run)
+
+    def share(self, contents: dict[str, tuple[str, int]]) -> None:
+        """Remember contents for their other places; the oldest are forgotten."""
+        self.contents |= contents
+        while len(self.contents) > MOST_CONTENTS:
+            del self.contents[next(iter(self.contents))]
 
     @property
     def no_id(self) -> bool:

@@ -1,10 +1,11 @@
-"""Flags of a whole folder as one UID set per flag: small to keep, quick to compare. Pure."""
+"""Flags and labels of a whole folder as one UID set for each: small to keep, quick to compare. Pure."""
 
 from collections.abc import Iterable, Mapping
 
 from services.common.events import FlagSet
 from services.poller.domain.uidset import EMPTY, UidSet
 
+LABEL = "X-GM-LABELS "  # before a label among the names of flags, which have no space
 RECENT = "\\recent"  # belongs to a session, not to a message (RFC 3501 section 2.3.2)
 
 
@@ -14,8 +15,10 @@ class Flags:
     def __init__(self) -> None:
         self._uids: dict[str, list[int]] = {}
 
-    def add(self, uid: int, flags: Iterable[str]) -> None:
-        """Note the flags of one UID."""
+    def add(self, uid: int, flags: Iterable[str], labels: Iterable[str] = ()) -> None:
+        """Note the flags and labels of one UID."""
+        for label in labels:
+            self._uids.setdefault(LABEL + label, []).append(uid)
         for flag in flags:
             if flag.lower() != RECENT:
                 self._uids.setdefault(flag, []).append(uid)
@@ -34,8 +37,8 @@ def changed(before: Mapping[str, UidSet], after: Mapping[str, UidSet], among: Ui
     return different & among
 
 
-def grouped(after: Mapping[str, UidSet], uids: UidSet) -> tuple[FlagSet, ...]:
-    """The given UIDs in groups that have exactly the same flags now."""
+def grouped(after: Mapping[str, UidSet], uids: UidSet, *, labelled: bool = False) -> tuple[FlagSet, ...]:
+    """The given UIDs in groups that have exactly the same flags now, and labels where the server has any."""
     groups: dict[tuple[str, ...], UidSet] = {(): uids}
     for flag, having in after.items():
         split: dict[tuple[str, ...], UidSet] = {}
@@ -44,7 +47,13 @@ def grouped(after: Mapping[str, UidSet], uids: UidSet) -> tuple[FlagSet, ...]:
                 if part:
                     split[key] = split.get(key, EMPTY) | part
         groups = split
-    return tuple(FlagSet(members.text(), flags) for flags, members in groups.items() if members)
+    return tuple(_flag_set(names, members, labelled=labelled) for names, members in groups.items() if members)
+
+
+def _flag_set(names: tuple[str, ...], members: UidSet, *, labelled: bool) -> FlagSet:
+    flags = tuple(name for name in names if not name.startswith(LABEL))
+    labels = tuple(name.removeprefix(LABEL) for name in names if name.startswith(LABEL))
+    return FlagSet(members.text(), flags, labels if labelled else None)
 
 
 def merged(before: Mapping[str, UidSet], after: Mapping[str, UidSet], looked_at: UidSet) -> dict[str, UidSet]:

@@ -90,7 +90,7 @@ def _unreachable(problem: OSError | None, endpoint: Endpoint) -> str:
 async def _starttls(connection: Connection, endpoint: Endpoint, context: ssl.SSLContext) -> None:
     answer = await command(connection, "STARTTLS")
     if answer.kind != "OK":
-        raise TlsSecurity("the server refused STARTTLS; use implicit TLS (port 993)")
+        raise TlsSecurity("the server refused STARTTLS; use implicit TLS (port 993)", about="port")
     if connection.failure is not None:
         raise connection.failure
     try:

@@ -10,17 +10,29 @@ from services.common.errors import MailweirError
 
 
 class ImapError(MailweirError):
-    """Any failure of the IMAP layer. ``usable`` says whether the session may be used further."""
+    """Any failure of the IMAP layer. ``usable`` says whether the session may be used further.
+
+    ``about`` names the advice of the provider's profile that fits, where the state alone says too little.
+    """
 
     state: ClassVar[str] = "unknown"
+    about: str = ""
     exit_code = 3
 
-    def __init__(self, reason: str, *, code: str = "", detail: str = "", usable: bool = False) -> None:
+    def __init__(
+        self, reason: str, *, code: str = "", detail: str = "", usable: bool = False, about: str = ""
+    ) -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.about = about or self.about
         self.reason = reason
         self.code = code
         self.detail = detail
         self.usable = usable
+
+
+def about(error: Exception) -> str:
+    """Name of the advice that fits a failure of sign-in or retrieval."""
+    return str(getattr(error, "about", "") or getattr(error, "state", "unknown"))
 
 
 class NetworkError(ImapError):
@@ -41,6 +53,8 @@ class ConnectionLost(NetworkError):
 class ServerBye(ConnectionLost):
     """The server said BYE (going away, session expired, idle too long): reconnect with back-off."""
 
+    about = "temporary"
+
 
 class TlsError(ImapError):
     """TLS could not be established; never retried in a weaker way."""
@@ -55,6 +69,8 @@ class TlsSecurity(TlsError):
 
 class TlsCompatibility(TlsError):
     """Handshake alert or no shared cipher: the account's ``legacy_tls`` may help."""
+
+    about = "legacy"
 
 
 class SignInError(ImapError):
@@ -150,6 +166,7 @@ class IdentificationWanted(Refused):
     """A Coremail server says "Unsafe Login": it wants ID before EXAMINE, or the owner has to allow the client."""
 
     state = "configuration"
+    about = "identify"
 
 
 class CommandRejected(ImapError):

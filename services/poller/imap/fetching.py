@@ -43,7 +43,8 @@ async def changed(
 ) -> AsyncGenerator[Listing, None]:
     """See ``Session.fetch_changed``."""
     modifier = b"(CHANGEDSINCE " + number(modseq) + (b" VANISHED)" if vanished else b")")
-    async with aclosing(_fetch(connection, uids, ("UID", "FLAGS", "MODSEQ"), modifier)) as stream:
+    labels = offered(("X-GM-LABELS",), frozenset(connection.capabilities))
+    async with aclosing(_fetch(connection, uids, ("UID", "FLAGS", "MODSEQ", *labels), modifier)) as stream:
         async for batch in stream:
             for found in batch:
                 yield found.listing

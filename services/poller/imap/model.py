@@ -125,6 +125,11 @@ class Listing(msgspec.Struct, frozen=True, gc=False):
     gm_thrid: int | None = None
     labels: tuple[str, ...] | None = None
 
+    @property
+    def content_id(self) -> str | None:
+        """The server's name for the content, the same in every folder: EMAILID (RFC 8474) or X-GM-MSGID."""
+        return self.emailid or (str(self.gm_msgid) if self.gm_msgid is not None else None)
+
 
 @dataclass(frozen=True, slots=True)
 class Spooled:

@@ -9,6 +9,8 @@ from services.poller.imap.errors import ImapError, NetworkError, OperationTimeou
 # CPython's list since 3.10, written out because distributions change the default.
 _CIPHERS = "@SECLEVEL=2:ECDH+AESGCM:ECDH+CHACHA20:ECDH+AES:DHE+AES:!aNULL:!eNULL:!aDSS:!SHA1:!AESCCM"
 _LEGACY = "DEFAULT:@SECLEVEL=2"
+_CERTIFICATE = {9: "certificate_date", 10: "certificate_date", 62: "certificate_name", 64: "certificate_name"}
+"""Advice by OpenSSL's verification codes (X509_V_ERR_*): not yet valid, expired, another name, another address."""
 
 
 def context(ca_file: Path | None, *, legacy: bool) -> ssl.SSLContext:
@@ -36,14 +38,15 @@ def _context(ca_file: Path | None, _stamp: int, legacy: bool) -> ssl.SSLContext:
 def failure(error: OSError, host: str, *, legacy: bool) -> ImapError:
     """What a failed handshake means."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        reason = f"the certificate of {host} is not valid: {error.verify_message or 'verification failed'}"
-        return TlsSecurity(reason + "; it is never accepted, a private CA needs --ca-file")
+        said = (error.verify_message or "verification failed").rstrip(".")
+        reason = f"the certificate of {host} is not valid: {said}; it is never accepted"
+        return TlsSecurity(reason, about=_CERTIFICATE.get(error.verify_code, ""))
     advice = "" if legacy else "; an old server may need the account setting legacy_tls=true (verification stays on)"
     if isinstance(error, ConnectionAbortedError):  # asyncio's word for its handshake time-out
         return OperationTimeout(f"{host} did not complete the TLS handshake in time")
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError) or not isinstance(error, ssl.SSLError):
-        return NetworkError(f"{host} closed the connection during the TLS handshake{advice}")
+        return NetworkError(f"{host} closed the connection during the TLS handshake{advice}", about="legacy")
     name = error.reason or "TLS error"
     if name in {"WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG"}:
-        return TlsCompatibility(f"{host} does not speak TLS on this port ({name}); check --port and --tls")
+        return TlsCompatibility(f"{host} does not speak TLS on this port ({name})", about="port")
     return TlsCompatibility(f"no common TLS version or cipher with {host} ({name}){advice}")

@@ -15,7 +15,7 @@ from services.common.account_fields import Account
 from services.common.account_settings import settings_of
 from services.common.clock import SystemClock
 from services.common.database import engine_for
-from services.common.events import AccountReported, Event, MessageFetched, SyncReported
+from services.common.events import AccountReported, Event, MessageFetched, PlaceRelinked, SyncReported
 from services.common.objects_folder import FolderStore
 from services.common.secret import Secret
 from services.poller.account import Result, sync_once
@@ -51,11 +51,11 @@ class Recorder:
     async def publish(self, events: Sequence[Event]) -> None:
         self.events += events
         for event in events:
-            if isinstance(event, MessageFetched):
+            if isinstance(event, MessageFetched | PlaceRelinked):
                 place = (event.place.folder, event.place.uidvalidity, event.place.uid)
                 self.times[place] += 1
                 self.content[place] = event.contentsha256
-                if isinstance(event.body, bytes):
+                if isinstance(event, MessageFetched) and isinstance(event.body, bytes):
                     assert hashlib.sha256(event.body).hexdigest() == event.contentsha256
                     assert len(event.body) == event.size
 

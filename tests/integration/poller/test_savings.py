@@ -109,9 +109,9 @@ async def test_new_epoch_links_known_mail_and_fetches_the_rest(play):
         await p.sync()
         inbox(script).uidvalidity = 1_700_000_001
         inbox(script).deliver(sample(99))
-        fetched = len(p.recorder.times)
+        fetched = len(p.recorder.of(MessageFetched))
         assert (await p.sync()).exit_code == 0
-        assert len(p.recorder.times) == fetched + 1
+        assert len(p.recorder.of(MessageFetched)) == fetched + 1
         assert len(p.recorder.of(PlaceRelinked)) == 40
         last = p.recorder.of(UidValidityChanged)[-1]
         assert (last.relinked, last.refetched) == (40, 1)

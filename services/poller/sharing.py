@@ -1,0 +1,40 @@
+"""One message under several labels or folders is fetched once: EMAILID or X-GM-MSGID name its content (RFC 8474).
+
+Only contents that this process published are shared: what an earlier one published may be lost and under repair.
+"""
+
+from services.poller.checkpoint import Checkpoint
+from services.poller.domain.dates import parse_internaldate
+from services.poller.domain.state import FolderRecord
+from services.poller.domain.uidset import EMPTY, UidSet
+from services.poller.imap.errors import CommandRejected, Refused
+from services.poller.imap.model import Listing
+from services.poller.imap.session import Session
+from services.poller.relinking import CHUNK, Link, publish
+from services.poller.work import Work
+
+IDS = ("EMAILID", "X-GM-MSGID")
+
+
+async def share(work: Work, session: Session, record: FolderRecord, wanted: UidSet, checkpoint: Checkpoint) -> UidSet:
+    """Publish the places of known contents; the UIDs that need no download."""
+    named = session.has("OBJECTID") or session.has("X-GM-EXT-1")
+    if not named or not work.memory.contents or work.memory.run.thrifty:
+        return EMPTY
+    links: list[Link] = []
+    try:
+        for chunk in wanted.chunks(CHUNK):
+            async for listing in session.fetch_listing(chunk, ("FLAGS", "INTERNALDATE", *IDS)):
+                links += _links(work, listing)
+    except (Refused, CommandRejected):
+        return EMPTY
+    await publish(work, record, links, checkpoint)
+    return UidSet.of(link.uid for link in links)
+
+
+def _links(work: Work, listing: Listing) -> list[Link]:
+    known = work.memory.contents.get(listing.content_id or "")
+    if known is None or listing.flags is None:
+        return []
+    sha256, size = known
+    return [Link(listing.uid, sha256, size, parse_internaldate(listing.internaldate), listing.flags)]

@@ -1,0 +1,95 @@
+"""Scenario 17: labels as folders. A message is fetched once, has all its places, and its labels are followed."""
+
+from services.common.events import FlagsChanged, MessageFetched
+from tests.fakes.imap_model import Mailbox, Message, Script, on, sample, says
+from tests.integration.poller.conftest import Play, inbox
+
+GMAIL = ("IMAP4rev1", "CONDSTORE", "SPECIAL-USE", "LIST-EXTENDED", "X-GM-EXT-1")
+ALL = b"[Gmail]/All Mail"
+
+
+def labelled(*, hidden: bool = False) -> Script:
+    """Ten messages; the even ones are in INBOX, every third in Work."""
+    boxes = {
+        b"INBOX": Mailbox([gmail(100 + n, n, "\\Inbox") for n in range(2, 11, 2)]),
+        b"Work": Mailbox([gmail(200 + n, n, "Work") for n in range(3, 11, 3)]),
+        b"[Gmail]": Mailbox(attributes=("\\Noselect",)),
+    }
+    if not hidden:
+        boxes[ALL] = Mailbox([gmail(n, n) for n in range(1, 11)], attributes=("\\All",))
+    return Script(boxes, capabilities=GMAIL)
+
+
+def gmail(uid: int, number: int, *labels: str) -> Message:
+    return Message(uid, sample(number), gm_msgid=9_000 + number, labels=labels)
+
+
+def fetched(p: Play) -> list[str]:
+    return [event.contentsha256 for event in p.recorder.of(MessageFetched) if isinstance(event, MessageFetched)]
+
+
+async def test_a_message_under_several_labels_is_fetched_once(play):
+    async with play(labelled()) as p:
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+        assert len(fetched(p)) == len(set(fetched(p))) == 10
+
+
+async def test_a_hidden_all_mail_loses_nothing_that_is_shown(play):
+    async with play(labelled(hidden=True), {"provider": "gmail"}) as p:
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+        assert len(fetched(p)) == len(set(fetched(p))) == 7
+
+
+async def test_gmail_itself_is_read_by_its_all_mail(play):
+    async with play(labelled(), {"provider": "gmail"}, include=("\\All", "\\Trash", "\\Junk")) as p:
+        assert (await p.sync()).exit_code == 0
+        assert {folder for folder, _, _ in p.stored} == {ALL.decode()}
+        assert len(p.stored) == 10
+
+
+async def test_labels_are_told_at_first_and_when_they_change(play):
+    script = labelled()
+    async with play(script) as p:
+        await p.sync()
+        assert labels_of(p, "INBOX") == dict.fromkeys(range(102, 111, 2), ("\\Inbox",))
+        changed = inbox(script).messages[0]
+        changed.labels, changed.modseq = ("\\Inbox", "工作"), 50
+        inbox(script).messages[1].labels, inbox(script).messages[1].modseq = (), 51
+        assert (await p.sync()).exit_code == 0
+        rest = dict.fromkeys((106, 108, 110), ("\\Inbox",))
+        assert labels_of(p, "INBOX") == {102: ("\\Inbox", "工作"), 104: (), **rest}
+
+
+async def test_ids_that_are_refused_cost_a_second_download_only(play):
+    script = labelled()
+    script.hooks.append(on("UID FETCH", says("NO not now"), has="INTERNALDATE X-GM-MSGID)"))
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+
+
+async def test_a_server_without_labels_tells_none(play):
+    script = Script({b"INBOX": Mailbox([gmail(1, 1, "Work")])})
+    async with play(script) as p:
+        await p.sync()
+        inbox(script).messages[0].flags.add("\\Seen")
+        await p.sync()
+        assert labels_of(p, "INBOX") == {1: None}
+
+
+def labels_of(p: Play, folder: str) -> dict[int, tuple[str, ...] | None]:
+    """The last word on the labels of each UID."""
+    told: dict[int, tuple[str, ...] | None] = {}
+    for event in p.recorder.of(FlagsChanged):
+        if isinstance(event, FlagsChanged) and event.folder == folder:
+            for change in event.changes:
+                for uid in uids(change.uids):
+                    told[uid] = change.labels
+    return told
+
+
+def uids(text: str) -> list[int]:
+    spans = [(int(low), int(high or low)) for low, _, high in (part.partition(":") for part in text.split(","))]
+    return [uid for low, high in spans for uid in range(low, high + 1)]
