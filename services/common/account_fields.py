@@ -15,8 +15,9 @@ Auth = Literal["auto", "password", "xoauth2", "oauthbearer"]
 State = Literal["active", "paused"]
 PORTS: dict[str, int] = {"implicit": 993, "starttls": 143}
 
-_SLUG = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
-_LABEL = re.compile(r"^(?!-)[A-Za-z0-9_-]{1,63}(?<!-)$")
+SLUG = r"[A-Za-z0-9][A-Za-z0-9._\-]{0,62}"
+_SLUG = re.compile(rf"{SLUG}\Z")
+_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 

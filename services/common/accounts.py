@@ -112,6 +112,12 @@ class AccountStore:
             self._touch(connection, slug, state=state)
             secrets.forget_refusal(connection, slug)
 
+    def look_now(self, slug: str) -> None:
+        """Let a running poller begin with this account again within two seconds, also after a refusal."""
+        with transaction(self.engine) as connection:
+            self._touch(connection, slug)
+            secrets.forget_refusal(connection, slug)
+
     def remove(self, slug: str) -> None:
         """Forget the account and its secrets; its mail stays. Raises ConfigurationError when there is none."""
         with transaction(self.engine) as connection:

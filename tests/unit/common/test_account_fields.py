@@ -37,7 +37,7 @@ BAD = [
     Bad("slug", "", "name"), Bad("slug", "a b", "name"), Bad("slug", "../x", "name"), Bad("slug", "x" * 64, "name"),
     Bad("host", ""), Bad("host", "a..b"), Bad("host", "a b"), Bad("host", "h\r\nx"), Bad("host", "-a.org"),
     Bad("host", "https://x.org"), Bad("host", "x" * 64 + ".org"), Bad("port", 0), Bad("port", 65536),
-    Bad("tls", "none"),
+    Bad("slug", "a\n", "name"), Bad("host", "imap\n.example.org"), Bad("tls", "none"),
     Bad("user", ""), Bad("user", "a\r\nb"), Bad("user", "a\0"), Bad("user", "x" * 321), Bad("auth", "ntlm"),
     Bad("ca_file", "a\nb"),
 ]  # fmt: skip

@@ -1,0 +1,144 @@
+"""The form of an account: from typed texts to a checked account, with the rules and texts of the commands. Pure."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+
+from services.cli.account_input import Typed, changed_account, new_account
+from services.common.account_fields import PORTS, SLUG, Account, slug_of
+from services.common.account_settings import SettingErrors
+from services.common.errors import MailweirError
+from services.common.providers import Profile, profile, profile_for
+from services.common.secret import Secret, is_one_line
+
+SECRETS = ("password", "refresh_token", "client_secret")
+ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
+    "name": {"pattern": SLUG, "maxlength": "63"},
+    "user": {"maxlength": "320"},
+    "host": {"maxlength": "253"},
+    "port": {"min": "1", "max": "65535"},
+}
+"""What a browser checks by itself: the same bounds as ``services.common.account_fields``."""
+_COMMAND = re.compile(
+    r"[,，]?\s*(?:and run|Then run|or run|然后运行|请运行|请改用)?\s*[:：]?\s*mailweir [^。]*[.。]?\s*$"
+)
+
+
+class Invalid(MailweirError):
+    """Some fields cannot be used; ``problems`` tells each by its name."""
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{name}: {problem}" for name, problem in problems.items()))
+        self.problems = dict(problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What is typed into the form of an account; ``name`` may be empty for a new one. Never a secret."""
+
+    name: str = ""
+    user: str = ""
+    host: str = ""
+    port: str = ""
+    tls: str = "implicit"
+    auth: str = "auto"
+    code_expires: str = ""
+
+
+def sent(values: Mapping[str, str]) -> Form:
+    """The form as it was sent; surrounding blanks are nobody's intention."""
+    known = {field.name for field in fields(Form)}
+    return Form(**{name: text.strip(" ") for name, text in values.items() if name in known})
+
+
+def stored(account: Account) -> Form:
+    """The form of a stored account."""
+    expires = account.given.get("code_expires") or ""
+    return Form(account.slug, account.user, account.host, str(account.port), account.tls, account.auth, str(expires))
+
+
+def suggested(address: str) -> Form:
+    """The form that a mail address fills: host, port, TLS and sign-in method of its provider."""
+    known = profile_for(address)
+    domain = address.rpartition("@")[2].strip().lower()
+    hosts = known.hosts_of(domain) if "@" in address and domain else ()
+    auth = known.signin[0] if known.secret == "oauth" else "auto"  # noqa: S105 (a kind of secret)
+    name = slug_of(address) if hosts else ""
+    return Form(name, address, hosts[0] if hosts else "", str(known.port), known.tls, auth)
+
+
+def account_of(form: Form, before: Account | None = None) -> Account:
+    """The account that a form describes; from ``before`` it keeps what the form does not show. Raises Invalid."""
+    _require(form)
+    pairs = (f"code_expires={form.code_expires}",) if form.code_expires or before else ()
+    try:
+        port = int(form.port or str(PORTS.get(form.tls, 993)))
+        typed = Typed(form.host, port, form.tls, form.user, form.auth, pairs=pairs)
+        name = form.name or slug_of(form.user)
+        return changed_account(before, typed) if before else new_account(name, typed)[0]
+    except SettingErrors as errors:
+        raise Invalid(problems_of(errors)) from errors
+
+
+def moved(before: Account, after: Account) -> bool:
+    """Whether a change sends the secret elsewhere, so that it must be typed anew."""
+    return (before.host, before.user) != (after.host, after.user)
+
+
+def weaker(before: Account, after: Account) -> bool:
+    """Whether a stored secret would go another way than the owner once tried."""
+    way = ("host", "user", "port", "tls")
+    return any(getattr(before, name) != getattr(after, name) for name in way)
+
+
+def secret_of(text: str) -> Secret | None:
+    """A typed secret, None for an empty field. Raises Invalid, which does not repeat it."""
+    if not text:
+        return None
+    if not is_one_line(text):
+        raise Invalid({"secret": "it must be one line of text"})
+    return Secret(text)
+
+
+def problems_of(errors: SettingErrors) -> dict[str, str]:
+    """The lines of the checks by field."""
+    pairs = (line.partition(": ") for line in errors.lines)
+    return {name: problem for name, _, problem in pairs}
+
+
+def advice(known: Profile, about: str, lang: str) -> str:
+    """A provider's advice for a page: without the command line that it ends with."""
+    return _COMMAND.sub("", known.advise(about, lang)).strip()
+
+
+def profile_of(form: Form) -> Profile:
+    """The provider that a form leads to."""
+    return profile_for(form.user, form.host)
+
+
+def wants_grant(account: Account) -> bool:
+    """Whether access to the account is granted in a browser (OAuth2) rather than by a typed secret."""
+    known = profile(account.provider)
+    return account.auth in {"xoauth2", "oauthbearer"} or known.secret == "oauth"  # noqa: S105 (a kind of secret)
+
+
+def chosen_patterns(names: list[str], taken: set[str], *, future: bool) -> dict[str, tuple[str, ...]]:
+    """``include`` and ``exclude`` for a choice among ``names``. ``future``: also what appears later."""
+    left = tuple(name for name in names if name not in taken)
+    if future:
+        return {"include": (), "exclude": left}
+    return {"include": tuple(name for name in names if name in taken), "exclude": ()}
+
+
+def without_secret(form: Form) -> Form:
+    """The form for showing again: control characters never reach a page."""
+    clean = {field.name: "".join(filter(str.isprintable, getattr(form, field.name))) for field in fields(Form)}
+    return replace(form, **clean)
+
+
+def _require(form: Form) -> None:
+    missing = {name: "it must not be empty" for name in ("user", "host") if not getattr(form, name)}
+    if form.port and not (form.port.isascii() and form.port.isdigit() and len(form.port) <= 5):
+        missing["port"] = f"{form.port[:12]!r} is not between 1 and 65535"
+    if missing:
+        raise Invalid(missing)
