@@ -22,6 +22,7 @@ _BLANKS = re.compile(r"\s+")
 _SPECIAL = re.compile(r"[\"(:;\\]")
 _CACHED = 256
 _AROUND_AT = re.compile(r"\s*+@\s*+")
+_AROUND_DOT = re.compile(r"\s++\.\s*+(?=[A-Za-z0-9-]++(?:\s*+\.|\Z))")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
@@ -169,6 +170,8 @@ def _delimit(box: _Mailbox, item: str) -> _Mailbox | None:
 
 def _open(box: _Mailbox) -> _Mailbox | None:
     """A second bracket: the first held an address of its own, or belongs to the name."""
+    if box.inside and not box.angle:
+        return None
     ended = _Mailbox(box.group) if box.bracketed and box.addressed and not box.inside else None
     if ended is None and box.bracketed:
         box.phrase += ["<", *box.angle, ">"]
@@ -184,10 +187,9 @@ def _mailbox(box: _Mailbox) -> EmailAddress | None:
         email = _email("".join(box.angle))
     else:
         name, email = _unbracketed("".join(box.phrase).strip(), name)
-    if not name:
-        name = _comment("".join(box.comment))
     if not email and not name:
         return None
+    name = name or _comment("".join(box.comment))
     return _address(name, email, email.rpartition("@")[2], box.group)
 
 
@@ -206,7 +208,7 @@ def _unbracketed(text: str, name: str) -> tuple[str, str]:
     """An address without brackets, after a name or alone."""
     if "@" not in text:
         return ("", text) if text and not _BLANKS.search(text) and text == name else (name, "")
-    text = _AROUND_AT.sub("@", text)
+    text = _AROUND_DOT.sub(".", _AROUND_AT.sub("@", text))
     head, _, last = text.rpartition(" ")
     if not _BLANKS.search(text) or ('"' in text and ("@" not in last or '"' in last)):
         return "", _email(text)

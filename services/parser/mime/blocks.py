@@ -9,7 +9,7 @@ from services.parser.mime.fields import Header
 from services.parser.mime.limits import Limits
 from services.parser.mime.result import Octets
 
-_EMPTY_LINE = {b"\n": re.compile(rb"\n\r?\n"), b"\r": re.compile(rb"\r\r")}
+_EMPTY_LINE = {b"\n": re.compile(rb"\n\r*+\n"), b"\r": re.compile(rb"\r\r")}
 _SEPARATOR = re.compile(rb">?From (?![ \t]*:)")
 _HEAD = 4096
 _SEEN: dict[tuple[bytes, str, int, int, int], tuple[Header, Content]] = {}
@@ -36,17 +36,26 @@ def empty_line(data: Octets, start: int, stop: int, newline: bytes) -> tuple[int
 
 
 def described(
-    block: bytes, start: int, path: str | None, default: Content, limits: Limits, defects: list[Defect]
+    block: bytes,
+    start: int,
+    path: str | None,
+    default: Content,
+    limits: Limits,
+    defects: list[Defect],
+    hint: str | None = None,
 ) -> tuple[Header, Content]:
-    """The fields of a part and what they say; small blocks without a defect come again and again."""
-    short = path is not None and len(block) <= _SHORT_BLOCK
+    """The fields of a part and what they say; small blocks without a defect come again and again.
+
+    ``hint`` is the charset that raw octets in them are probably in.
+    """
+    short = path is not None and len(block) <= _SHORT_BLOCK and block.isascii()
     key = (block, default.type, limits.parameters, limits.field, limits.fields)
     known = _SEEN.get(key) if short else None
     if known is not None:
         return known
     before = len(defects)
     header = fields.parse(block, start, path, defects, limits.fields)
-    found = header, content.parse(header, path, default, limits, defects)
+    found = header, content.parse(header, path, default, limits, defects, hint)
     if short and len(defects) == before and len(_SEEN) < _MOST_SEEN:
         _SEEN[key] = found
     return found

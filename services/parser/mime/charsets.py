@@ -11,7 +11,7 @@ from functools import lru_cache
 import chardetng_py
 from msgspec import Struct
 
-from services.parser.mime import japanese
+from services.parser.mime import chinese, japanese
 from services.parser.mime.labels import MULTI_BYTE, NOT_TEXT, STATEFUL, WHATWG
 
 _SAMPLE = 16 * 1024
@@ -24,6 +24,7 @@ _ISO_2022 = (
     (b"\x1b$@", "iso2022_jp_ext"),
     (b"\x1b(J", "iso2022_jp_ext"),
 )
+_CHINESE = {"iso-2022-cn": chinese.iso_2022, "hz": chinese.hz}
 _NON_ASCII = bytes(range(128, 256))
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -136,6 +137,9 @@ def _detected(data: bytes, tld: str | None) -> str | None:
 def _strict(data: bytes, name: str) -> Text | None:
     if name in {"iso2022_jp", "iso2022_jp_ext"}:
         return _japanese(data)
+    if name in _CHINESE:
+        value = _CHINESE[name](data)
+        return None if value is None else Text(value, name)
     try:
         value = data.decode(name)
     except (UnicodeError, LookupError, ValueError):

@@ -37,8 +37,18 @@ PLAIN = Content("text/plain", None, params.EMPTY, "identity", None, None)
 MESSAGE = Content("message/rfc822", None, params.EMPTY, "identity", None, None)
 
 
-def parse(header: Header, part: str | None, default: Content, limits: Limits, defects: list[Defect]) -> Content:
-    """The content of a part; ``default`` is what a part without fields has (RFC 2046 section 5.1.5)."""
+def parse(
+    header: Header,
+    part: str | None,
+    default: Content,
+    limits: Limits,
+    defects: list[Defect],
+    hint: str | None = None,
+) -> Content:
+    """The content of a part; ``default`` is what a part without fields has (RFC 2046 section 5.1.5).
+
+    ``hint`` is the charset that raw octets in the fields are probably in.
+    """
     first = header.first
     raw_type = first.get("content-type")
     raw_encoding = first.get("content-transfer-encoding")
@@ -50,8 +60,9 @@ def parse(header: Header, part: str | None, default: Content, limits: Limits, de
     length = len(raw_type or "") + len(raw_encoding or "") + len(raw_disposition or "")
     codec = "ascii" if header.codec == "utf-8" else header.codec
     describe = _described if length <= _CACHED else _describe
+    hint = hint if codec == "latin-1" else None
     content, codes = describe(
-        raw_type, raw_encoding, raw_disposition, default.type, codec, (limits.field, limits.parameters)
+        raw_type, raw_encoding, raw_disposition, default.type, (codec, hint), (limits.field, limits.parameters)
     )
     if codes:
         defects.extend(Defect(code, part) for code in codes)
@@ -73,7 +84,7 @@ def _describe(
     raw_encoding: str | None,
     raw_disposition: str | None,
     default: str,
-    codec: str,
+    codec: tuple[str, str | None],
     bounds: tuple[int, int],
 ) -> tuple[Content, tuple[str, ...]]:
     """The content that three fields say, and the codes of what was odd."""
@@ -98,12 +109,12 @@ def _describe(
 _described = lru_cache(maxsize=2048)(_describe)
 
 
-def _value(codec: str, raw: str, bounds: tuple[int, int], codes: list[str]) -> params.Value:
+def _value(codec: tuple[str, str | None], raw: str, bounds: tuple[int, int], codes: list[str]) -> params.Value:
     longest, most = bounds
     if len(raw) > longest:
         codes.append("limit.field")
         raw = raw[:longest]
-    value = params.parse(fields.readable(raw, codec, None), most)
+    value = params.parse(fields.readable(raw, *codec), most)
     codes.extend(value.defects)
     return value
 

@@ -177,9 +177,12 @@ def sent(header: Header) -> Sequence[str]:
 
 
 def readable(value: str, codec: str, hint: str | None) -> str:
-    """``value`` with raw 8-bit octets decoded: as UTF-8, else by the charset of the message, else by detection."""
+    """``value`` with raw octets decoded: ISO-2022 by its escapes, UTF-8, else by the charset of the message or a guess.
+
+    This comes before a list is split: an ISO-2022 character may hold any ASCII octet and stands for none.
+    """
     if codec != "latin-1" or value.isascii():
-        return value
+        return charsets.decode(value.encode()).value if "\x1b$" in value else value
     octets = value.encode("latin-1")
     label = hint if charsets.codec(hint) not in {None, "us-ascii", "utf-8"} else None
     try:

@@ -50,6 +50,7 @@ def _table() -> dict[str, str]:
         "cp852": "ibm852 cp852 852",
         "gb18030": "gb18030 gbk gb2312 x-gbk gb_2312 gb_2312-80 gb2312-80 chinese csgb2312 csiso58gb231280 iso-ir-58"
         " cp936 windows-936 ms936 euc-cn gb-2312 gb_2312-1980 x-euc-cn hp15cn",
+        "iso-2022-cn": "iso-2022-cn csiso2022cn iso-2022-cn-ext",
         "hz": "hz-gb-2312 hz hzgb hz-gb",
         "big5hkscs": "big5 big5-hkscs big5hkscs cn-big5 csbig5 x-x-big5 cp950 windows-950 big-5 big5-eten x-big5",
         "cp932": "shift_jis shift-jis sjis x-sjis ms932 ms_kanji csshiftjis windows-31j cp932 mskanji"
@@ -69,6 +70,7 @@ WHATWG = _table()
 MULTI_BYTE = frozenset({"gb18030", "big5hkscs", "cp932", "euc_jp", "cp949", "johab", "gb2312", "gbk", "euc_kr", "big5"})
 STATEFUL = frozenset(
     {"utf-7", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be", "hz", "iso2022_jp", "iso2022_kr"}
+    | {"iso-2022-cn"}
     | {"iso2022_jp_1", "iso2022_jp_2", "iso2022_jp_2004", "iso2022_jp_3", "iso2022_jp_ext"}
 )
 NOT_TEXT = frozenset({"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "mbcs", "oem"})

@@ -45,6 +45,8 @@ class _Scan(Struct):
     stack: list[_Frame] = []
     tokens: dict[bytes, _Frame] = {}
     longest: int = 0
+    charset: str | None = None
+    """That of the first text, in which raw octets of later fields probably are."""
 
 
 class _Hit(Struct, frozen=True):
@@ -151,11 +153,18 @@ def _next_delimiter(state: _Scan, position: int, end: int) -> _Hit | None:
             if closing:
                 frame = tokens.get(token[:-2])
             if frame is not None:
-                cut = at - 1 if newline == b"\n" and data[at - 1 : at] == b"\r" else at
                 after = at + 4 + length if length >= 0 else state.end
-                return _Hit(cut, after, frame, closing)
+                return _Hit(_cut(state, at, line[:length]), after, frame, closing)
         at = data.find(needle, at + 1, end)
     return None
+
+
+def _cut(state: _Scan, at: int, line: bytes) -> int:
+    """Where the line end before a delimiter starts: CR CR LF is one where the delimiter has it too."""
+    before = state.data[max(at - 2, 0) : at] if state.newline == b"\n" else b""
+    if before == b"\r\r" and line.endswith(b"\r\r"):
+        return at - 2
+    return at - 1 if before.endswith(b"\r") else at
 
 
 def _close_above(state: _Scan, hit: _Hit) -> None:
@@ -193,7 +202,10 @@ def _demote(state: _Scan, part: Part, code: str) -> None:
 
 def _open_part(state: _Scan, start: int, path: str, default: Content, frame: _Frame | None = None) -> Part:
     block, body = _header_block(state, start)
-    header, described = blocks.described(block, start, path or None, default, state.limits, state.defects)
+    header, described = blocks.described(
+        block, start, path or None, default, state.limits, state.defects, state.charset
+    )
+    state.charset = state.charset or described.charset
     if header.end is not None:
         body = start + header.end
     part = Part(path, header, described, start, body, state.end)
@@ -261,8 +273,9 @@ def _header_block(state: _Scan, start: int) -> tuple[bytes, int]:
     data, width = state.data, _PART_WINDOW if state.stack else _FIRST_WINDOW
     if data[start : start + 1] == state.newline:
         return b"", start + 1
-    if data[start : start + 2] == b"\r\n":
-        return b"", start + 2
+    for empty in (b"\r\n", b"\r\r\n"):
+        if data[start : start + len(empty)] == empty:
+            return b"", start + len(empty)
     while True:
         stop = min(start + width, state.end)
         length, body = blocks.empty_line(data, start, stop, state.newline)

@@ -62,6 +62,8 @@ def _page_charset(data: bytes) -> str | None:
 def _lines(value: str) -> str:
     if "\r" not in value:
         return value
+    if "\r\r\n" in value:
+        value = value.replace("\r\r\n", "\n")
     return value.replace("\r\n", "\n") if "\n" in value else value.replace("\r", "\n")
 
 

@@ -83,3 +83,14 @@ def test_the_result_is_valid_unicode(data: bytes, label: str | None) -> None:
 @given(st.text(max_size=60))
 def test_utf_8_comes_back(value: str) -> None:
     assert charsets.decode(value.encode(), "utf-8").value == value.removeprefix("\ufeff")
+
+
+@pytest.mark.parametrize(
+    "octets", [b"\x0eDc", b"\x1b$)G\x0eDc:C\x0f", b"\x1b$)A\x0eD\x0f", b"\x1b$)A\x0e\x0f" * 60_000]
+)
+def test_iso_2022_cn_that_cannot_be_read_is_flagged(octets: bytes) -> None:
+    assert charsets.decode(octets, "iso-2022-cn").defect is not None
+
+
+def test_a_line_ends_the_shift_of_iso_2022_cn() -> None:
+    assert charsets.decode(b"\x1b$)A\x0eDc:C\r\nabc \x0eDc\x0f", "iso-2022-cn").value == "你好\r\nabc 你"
