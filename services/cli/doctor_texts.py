@@ -56,19 +56,6 @@ OUTCOMES = {
     },
 }
 
-ADVICE = {
-    "en": {
-        "missing": "Store the secret first: mailweir accounts secret {account}",
-        "identify": "The server wants the program to introduce itself (ID). Mailweir did; switch IMAP on in the web"
-        " settings, make a new authorization code (授权码), and try again.",
-    },
-    "zh": {
-        "missing": "请先保存密码或授权码：mailweir accounts secret {account}",
-        "identify": "服务器要求客户端发送 ID 标识（“Unsafe Login”）。Mailweir 已发送；请在网页设置中确认已开启 IMAP，"
-        "重新生成授权码后再试。",
-    },
-}
-
 TEXTS: dict[str, dict[str, tuple[Rule, ...]]] = {
     "en": {
         "lookup": (({}, "{host}: {addresses} address(es), {ms} ms"),),

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from services.cli.doctor_texts import ADVICE, LABELS, OUTCOMES, TEXTS
+from services.cli.doctor_texts import LABELS, OUTCOMES, TEXTS
 from services.common.account_fields import Account
 from services.common.providers import Profile
 from services.poller.doctor_model import Step
@@ -46,8 +46,7 @@ def advice(step: Step, account: Account, profile: Profile, lang: str, *, full: b
     if step.outcome != "failed" or not step.about:
         return ""
     name = account.slug if full or account.user.partition("@")[0] not in account.slug else "NAME"
-    own = ADVICE[lang].get(step.about, "").replace("{account}", name)
-    return profile.advise(step.about, lang, name) or own or profile.advise("unknown", lang, name)
+    return profile.advise(step.about, lang, name) or profile.advise("unknown", lang, name)
 
 
 def untried(steps: Sequence[Step], lang: str) -> str:

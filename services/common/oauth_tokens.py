@@ -35,6 +35,7 @@ class TokenError(MailweirError):
     """No access token. ``state`` is the word of ``mailweir status``; ``wait`` the seconds to the next try, if known."""
 
     state: ClassVar[str] = "unknown"
+    about: ClassVar[str] = ""
     exit_code = 4
 
     def __init__(self, reason: str, wait: float | None = None) -> None:
@@ -52,6 +53,7 @@ class ClientRefused(TokenError):
     """Client id, secret or scope are wrong: the operator's turn, the owner's grant is not touched."""
 
     state = "configuration"
+    about = "client"
     exit_code = 2
 
 

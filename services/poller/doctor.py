@@ -64,7 +64,7 @@ async def folders_of(visit: Visit) -> tuple[Folder, ...]:
 @asynccontextmanager
 async def signed_in(visit: Visit) -> AsyncIterator[Session]:
     """A session while the block runs. Raises ImapError, TokenError, or SignInRefused when no secret is stored."""
-    visit.session = await _open(visit)
+    visit.session = await _open_any(visit)
     try:
         credentials = await _credentials(visit)
         if credentials is None:
@@ -98,7 +98,7 @@ async def _found(visit: Visit) -> list[Step]:
     """Steps up to the capabilities, on the first of the provider's hosts that answers safely; else on the first one."""
     own = visit.account
     first: list[Step] = []
-    for host in (own.host,) if visit.addresses else candidates(visit.profile, own.host, own.user):
+    for host in _hosts(visit):
         visit.account = msgspec.structs.replace(own, host=host)
         lookup = await _lookup(visit)
         steps = [lookup, *([] if lookup.outcome == "failed" else await _reached(visit))]
@@ -178,6 +178,25 @@ def _tls(visit: Visit, session: Session) -> Step:
     }
     soon = days is not None and days < SOON_DAYS
     return Step("tls", "warning" if soon else "ok", seen, reason=f"the certificate ends in {days} days" if soon else "")
+
+
+async def _open_any(visit: Visit) -> Session:
+    """On the first of the provider's hosts that answers safely; a refused sign-in comes later and tries no other."""
+    own, problem = visit.account, None
+    for host in _hosts(visit):
+        visit.account = msgspec.structs.replace(own, host=host)
+        try:
+            return await _open(visit)
+        except (NetworkError, TlsError) as error:
+            problem = problem or error
+    visit.account = own
+    assert problem is not None
+    raise problem
+
+
+def _hosts(visit: Visit) -> tuple[str, ...]:
+    own = visit.account
+    return (own.host,) if visit.addresses else candidates(visit.profile, own.host, own.user)
 
 
 async def _open(visit: Visit) -> Session:

@@ -27,6 +27,7 @@ from services.poller.imap.errors import (
     SignInError,
     Throttled,
     TlsError,
+    about,
 )
 from services.poller.imap.session import Session
 from services.poller.work import Work
@@ -179,7 +180,7 @@ def kind_of(error: MailweirError) -> Kind:
 async def _tell(watched: Watch, error: MailweirError, decision: Decision) -> None:
     work = watched.work
     signin = str(getattr(error, "state", "unknown"))
-    advice = profile(work.account.provider).advise(signin, account=work.account.slug)
+    advice = profile(work.account.provider).advise(about(error), account=work.account.slug)
     next_try = None if decision.wait is None else work.clock.now() + timedelta(seconds=decision.wait)
     state = "attention" if decision.attention or decision.wait is None else "backoff"
     watched.said = state

@@ -33,9 +33,10 @@ async def connect(endpoint: Endpoint, limits: Limits, known: frozenset[str] | No
         async with asyncio.timeout(limits.connect_timeout):
             return connection, await _establish(connection, endpoint, known)
     except TimeoutError as error:
-        connection.drop()
         message = f"{endpoint.host}:{endpoint.port} did not answer within {limits.connect_timeout:g} seconds"
-        raise OperationTimeout(message) from error
+        mute = endpoint.tls == "starttls" and connection.transport is not None and connection.greeting is None
+        connection.drop()
+        raise OperationTimeout(message, about="port" if mute else "") from error
     except BaseException:
         connection.drop()
         raise
@@ -110,7 +111,10 @@ async def _starttls(connection: Connection, endpoint: Endpoint, context: ssl.SSL
 
 
 async def _greeted(connection: Connection, endpoint: Endpoint) -> None:
-    greeting = await connection.greeted()
+    try:
+        greeting = await connection.greeted()
+    except OperationTimeout as error:  # a port for implicit TLS waits for the client to begin
+        raise OperationTimeout(str(error), about="port" if endpoint.tls == "starttls" else "") from error
     if greeting.kind == "PREAUTH":
         reason = f"{endpoint.host} greets with PREAUTH, which is not a sign-in and forbids STARTTLS"
         raise TlsSecurity(reason) if endpoint.tls == "starttls" else ProtocolViolation(reason)

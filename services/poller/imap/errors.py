@@ -19,9 +19,7 @@ class ImapError(MailweirError):
     about: str = ""
     exit_code = 3
 
-    def __init__(
-        self, reason: str, *, code: str = "", detail: str = "", usable: bool = False, about: str = ""
-    ) -> None:
+    def __init__(self, reason: str, *, code: str = "", detail: str = "", usable: bool = False, about: str = "") -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.about = about or self.about
         self.reason = reason

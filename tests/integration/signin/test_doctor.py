@@ -13,8 +13,9 @@ from services.common.clock import SystemClock
 from services.common.oauth_tokens import ConsentNeeded
 from services.common.providers import profile
 from services.common.secret import Secret
-from services.poller.doctor import examine
+from services.poller.doctor import examine, folders_of
 from services.poller.doctor_model import NAMES, CredentialSource, Step, Visit
+from services.poller.imap.errors import SignInError
 from tests.fakes.imap_model import PASSWORD, Mailbox, Script, closes, folder, messages, on, says
 from tests.fakes.imap_server import serve
 
@@ -200,3 +201,37 @@ async def test_the_next_host_never_sees_a_secret_that_the_first_refused(tmp_path
         steps = [step async for step in examine(Visit(one, known, given("wrong"), SystemClock()))]
         assert server.connections == 1
     assert view.exit_code(steps) == 4
+
+
+SILENT = AccountSettings(connect_timeout=20, command_timeout=1)
+WRONG_ANSWERS: list[tuple[Script, dict[str, object], int, str]] = [
+    (Script(certificate="expired"), {}, 5, "clock of this machine"),
+    (Script(certificate="wrong-name"), {}, 5, "--host HOST"),
+    (Script(certificate="self-signed"), {}, 5, "--ca-file"),
+    (Script(ciphers="AES256-GCM-SHA384"), {}, 5, "legacy_tls=true"),
+    (Script(tls="starttls"), {"tls": "implicit"}, 5, "--port 143 --tls starttls"),
+    (Script(), {"tls": "starttls", "settings": SILENT}, 5, "--port 993 --tls implicit"),
+    (Script(tls="starttls", hooks=[on("STARTTLS", says("BAD what"))]), {}, 5, "--port 993 --tls implicit"),
+    (Script(capabilities=("IMAP4rev1", "LOGINDISABLED")), {}, 2, "accounts authorize work"),
+    (Script(greeting=b"* BYE too busy\r\n"), {}, 5, "tried again by itself"),
+]
+
+
+@pytest.mark.parametrize(("script", "account", "code", "helps"), WRONG_ANSWERS)
+async def test_the_advice_names_what_helps(
+    tmp_path: Path, script: Script, account: dict[str, object], code: int, helps: str
+) -> None:
+    steps, one = await visited(script, tmp_path, **account)
+    assert view.exit_code(steps) == code
+    assert helps in view.advice(failed(steps), one, profile("generic"), "en")
+    assert view.advice(failed(steps), one, profile("generic"), "zh").isascii() is False
+
+
+async def test_the_folder_list_tries_the_providers_next_host_too(tmp_path: Path) -> None:
+    known = replace(profile("generic"), hosts=("nobody.invalid", "localhost"))
+    async with serve(Script(), tmp_path) as server:
+        one = Account(slug="w", host="nobody.invalid", port=server.port, user=USER, ca_file=str(server.ca_file))
+        assert [item.name for item in await folders_of(Visit(one, known, given(), SystemClock()))] == ["INBOX"]
+        with pytest.raises(SignInError):
+            await folders_of(Visit(one, replace(known, hosts=(*known.hosts, "127.0.0.1")), given("no"), SystemClock()))
+        assert server.connections == 2
