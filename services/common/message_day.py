@@ -24,8 +24,10 @@ def message_day(head: bytes) -> str:
 
 
 def _header_block(head: bytes) -> bytes:
-    ends = [end for end in (head.find(b"\n\n"), head.find(b"\n\r\n")) if end >= 0]
-    return head[: min(ends) + 1] if ends else head
+    crlf = head.find(b"\n\r\n")
+    end = head.find(b"\n\n", 0, crlf + 1 if crlf >= 0 else len(head))
+    end = end if end >= 0 else crlf
+    return head[: end + 1] if end >= 0 else head
 
 
 def _day(stamp: bytes) -> str | None:

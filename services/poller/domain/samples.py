@@ -1,9 +1,11 @@
 """A few messages of a folder, remembered, to tell the folder from another one that took its name and numbers. Pure."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 
 LOWEST, NEWEST = 5, 15
+_EMPTY_LINE = re.compile(rb"\r?\n\r?\n")
 
 
 def mark(raw: bytes, sha256: str) -> str:
@@ -13,7 +15,7 @@ def mark(raw: bytes, sha256: str) -> str:
 
 def header_hash(raw: bytes) -> str:
     """Hash of the header block, line ends aside: the same for the whole message and for its header alone."""
-    head = raw.replace(b"\r\n", b"\n").lstrip(b"\n").partition(b"\n\n")[0].rstrip(b"\n")
+    head = _EMPTY_LINE.split(raw.lstrip(b"\r\n"), maxsplit=1)[0].replace(b"\r\n", b"\n").rstrip(b"\n")
     return hashlib.sha256(head).hexdigest()[:16]
 
 
