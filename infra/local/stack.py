@@ -18,7 +18,8 @@ from services.common import health, master_key, migrations, topics_admin
 from services.common.errors import Unavailable
 from services.common.objects_s3 import S3Store, connect
 
-SERVICES = ("attachments", "storer", "parser", "poller")  # consumers first, so that nothing has to catch up
+CONSOLE = "console"
+SERVICES = ("attachments", "storer", "parser", "poller", CONSOLE)  # consumers first, so that nothing has to catch up
 KEEPER = "keeper"
 _SHARED = ("DATABASE_URL", "KAFKA", "S3_ENDPOINT", "S3_BUCKET", "S3_ACCESS_KEY", "S3_SECRET_KEY", "MASTER_KEY", "HOME")
 _STOP_SECONDS = 40.0  # beyond the stop grace of the services, within which a running batch ends
@@ -126,6 +127,8 @@ def endpoints(wanted: Program) -> dict[str, str]:
         return {"postgres": f"127.0.0.1:{ports['postgres']}"}
     if wanted.name == "dovecot":
         return {"imaps": f"{dovecot.HOST}:{ports['imaps']}", "imap_starttls": f"{dovecot.HOST}:{ports['imap']}"}
+    if wanted.name == CONSOLE:
+        return {"pages": f"http://127.0.0.1:{ports['pages']}"}
     return {}
 
 
@@ -133,12 +136,15 @@ def _service(home: Path, name: str, shared: Mapping[str, str]) -> Program:
     dropped = {f"MAILWEIR_{variable}{end}" for variable in _SHARED for end in ("", "_FILE")}
     kept = {variable: text for variable, text in os.environ.items() if variable not in dropped}
     folder = folder_of(home) / name
+    ports = folders.ports(folder, ["pages"]) if name == CONSOLE else {}
+    where = {"MAILWEIR_CONSOLE_PORT": str(ports["pages"])} if ports else {}
     return Program(
         name,
         folder,
         (sys.executable, "-m", f"services.{name}"),
         ready=partial(_healthy, health.path_of(home, name), folder / f"{name}.pid"),
-        environment={**kept, **shared},
+        ports=ports,
+        environment={**kept, **shared, **where},
         start_seconds=90,
         stop_seconds=_STOP_SECONDS,
     )

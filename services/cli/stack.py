@@ -165,7 +165,10 @@ def _facts(found: "Stack") -> dict[str, object]:
         name: facts(one) | {"endpoints": local.endpoints(one), "credentials": local.credentials(one)}
         for name, one in found.cluster.programs.items()
     }
-    services = {name: facts(one) | {"health": local.health_of(found, one)} for name, one in found.services.items()}
+    services = {
+        name: facts(one) | {"health": local.health_of(found, one), "endpoints": local.endpoints(one)}
+        for name, one in found.services.items()
+    }
     return {"home": str(found.home), "components": components, "services": services}
 
 

@@ -20,6 +20,7 @@ class ConsoleSettings(BaseSettings):
     tls_certificate: Path | None = Field(None, description="PEM chain; with it the console speaks HTTPS itself.")
     tls_key: Path | None = Field(None, description="PEM key of that chain.")
     behind_proxy: bool = Field(False, description="A proxy in front ends TLS and sets X-Forwarded-For and -Proto.")
+    published_locally: bool = Field(False, description="A container whose port is published to 127.0.0.1 only.")
     proxies: str = Field("127.0.0.1", description="Addresses of such proxies, with commas between.")
     allowed_hosts: str = Field("", description="Mail servers beyond the public ones: name[:port][@network], commas.")
     idle_minutes: int = Field(60, ge=1, description="A session ends after so long without a request.")
@@ -40,10 +41,11 @@ class ConsoleSettings(BaseSettings):
         """Refuse to show the console to a network in clear. Raises ConfigurationError."""
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ConfigurationError("MAILWEIR_CONSOLE_TLS_CERTIFICATE and MAILWEIR_CONSOLE_TLS_KEY go together")
-        if not (_is_loopback(self.host) or self.secure):
+        if not (_is_loopback(self.host) or self.secure or self.published_locally):
             raise ConfigurationError(
                 f"the console does not listen on {self.host} in clear: give MAILWEIR_CONSOLE_TLS_CERTIFICATE and "
-                "MAILWEIR_CONSOLE_TLS_KEY, or set MAILWEIR_CONSOLE_BEHIND_PROXY=true when a proxy ends TLS"
+                "MAILWEIR_CONSOLE_TLS_KEY, or set MAILWEIR_CONSOLE_BEHIND_PROXY=true when a proxy ends TLS, "
+                "or MAILWEIR_CONSOLE_PUBLISHED_LOCALLY=true in a container whose port only 127.0.0.1 reaches"
             )
 
 

@@ -4,6 +4,7 @@ import httpx
 import pytest
 
 from services.common.errors import ConfigurationError
+from services.console.app import create
 from services.console.security import CSP, MOST_OCTETS
 from services.console.settings import ConsoleSettings
 from tests.integration.console.cast import Cast
@@ -51,6 +52,22 @@ def test_a_network_is_not_shown_the_console_in_clear(host: str) -> None:
     with pytest.raises(ConfigurationError, match="BEHIND_PROXY"):
         ConsoleSettings(host=host).check()
     ConsoleSettings(host=host, behind_proxy=True).check()
+    ConsoleSettings(host=host, published_locally=True).check()
+
+
+async def test_an_unexpected_failure_has_the_wall_around_it_and_says_nothing(people: Cast) -> None:
+    app = create(people.ports, ConsoleSettings(port=0))
+
+    @app.get("/broken")
+    def broken() -> None:
+        raise RuntimeError("inner detail")
+
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        answer = await client.get("/broken")
+    assert answer.status_code == 500
+    assert answer.headers["content-security-policy"] == CSP
+    assert "inner detail" not in answer.text
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])

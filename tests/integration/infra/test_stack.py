@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,12 @@ def test_env_lets_any_program_join(stack: Command) -> None:
     assert json.loads(joined.stdout) == []
 
 
+def test_the_console_serves_pages(stack: Command) -> None:
+    address = stack.facts()["services"]["console"]["endpoints"]["pages"]
+    with urllib.request.urlopen(f"{address}/signin", timeout=10) as answer:
+        assert b'name="password"' in answer.read()
+
+
 def test_a_killed_service_is_started_again(stack: Command) -> None:
     before = stack.facts()["services"]["parser"]["pid"]
     os.kill(before, signal.SIGKILL)
@@ -116,7 +123,7 @@ def _pids(facts: dict[str, Any]) -> dict[str, int]:
 def _healthy(facts: dict[str, Any]) -> bool:
     """Everything runs; a service may be red for a moment, while Kafka moves partitions."""
     states = {name: one["state"] for name, one in (facts["components"] | facts["services"]).items()}
-    running = dict.fromkeys([*NAMES, "attachments", "storer", "parser", "poller", "keeper"], "running")
+    running = dict.fromkeys([*NAMES, "attachments", "storer", "parser", "poller", "console", "keeper"], "running")
     return states == running and {one["health"] for one in facts["services"].values()} == {"green"}
 
 
