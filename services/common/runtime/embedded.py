@@ -30,31 +30,29 @@ class Embedded:
     async def publish(self, events: Sequence[Event]) -> None:
         """Run the events and all that follows from them through the subscribers; return when all have confirmed.
 
+        What one subscriber gives out goes on at once: rows are written while objects are still being filed.
         Raises whatever an adapter raises (``Unavailable`` and bugs): then nothing of this call counts as published.
         """
-        wave = list(events)
-        while wave:
-            wave = await self._one_wave(wave)
-
-    async def _one_wave(self, wave: Sequence[Event]) -> list[Event]:
         by_topic: dict[str, list[Event]] = defaultdict(list)
-        for event in wave:
+        for event in events:
             by_topic[topic_of(event)].append(event)
-        calls = [
-            _run(name, subscription, by_topic[topic])
-            for topic in by_topic
-            for name, subscription in self._readers[topic]
-        ]
-        return [event for outcomes in await _all(calls) for event in outcomes]
+        await _all(
+            [
+                self._pass_on(name, subscription, by_topic[topic])
+                for topic in by_topic
+                for name, subscription in self._readers[topic]
+            ]
+        )
+
+    async def _pass_on(self, service: str, subscription: Subscription, events: Sequence[Event]) -> None:
+        await self.publish(await _run(service, subscription, events))
 
 
-async def _all(calls: Sequence[Coroutine[Any, Any, list[Event]]]) -> list[list[Event]]:
+async def _all(calls: Sequence[Coroutine[Any, Any, None]]) -> None:
     """All calls side by side; the first failure is raised only when every call has ended, so nothing runs on behind."""
-    results = await asyncio.gather(*calls, return_exceptions=True)
-    for result in results:
+    for result in await asyncio.gather(*calls, return_exceptions=True):
         if isinstance(result, BaseException):
             raise result
-    return [result for result in results if not isinstance(result, BaseException)]
 
 
 async def _run(service: str, subscription: Subscription, events: Sequence[Event]) -> list[Event]:

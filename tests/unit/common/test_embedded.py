@@ -1,5 +1,6 @@
-"""The embedded runtime: waves of events, repeats, rejections, failures."""
+"""The embedded runtime: events and what follows, repeats, rejections, failures."""
 
+import asyncio
 from collections.abc import Sequence
 
 import pytest
@@ -117,3 +118,23 @@ def test_a_claim_check_names_bucket_and_key() -> None:
         with pytest.raises(ValueError, match="s3://bucket/key"):
             key_of(wrong)
     assert DataRef("s3://b/k").first is None
+
+
+async def test_what_one_reader_gives_out_does_not_wait_for_its_neighbour() -> None:
+    stored = asyncio.Event()
+
+    async def slow(batch: Sequence[Event]) -> Sequence[Outcome]:
+        async with asyncio.timeout(5):
+            await stored.wait()
+        return []
+
+    async def store(batch: Sequence[Event]) -> Sequence[Outcome]:
+        stored.set()
+        return []
+
+    services = [
+        Service("attachments", [Subscription(topics.MAIL_FETCHED, file_all)]),
+        Service("parser", [Subscription(topics.MAIL_FETCHED, slow)]),
+        Service("storer", [Subscription(topics.MAIL_FILED, store)]),
+    ]
+    await Embedded(services).publish([fetched(1)])
