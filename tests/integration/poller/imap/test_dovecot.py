@@ -21,7 +21,7 @@ def server(request):
     with dovecot.running(plain=request.param) as running:
         for number in range(1, COUNT + 1):
             running.deliver(sample(number, 2000), f"{number:05}.a")
-        running.deliver(sample(1, 5_000_000), "99999.big", f".{folder('大邮件').decode()}")
+        running.deliver(sample(1, 5_000_000), "99999.big", "大邮件")
         yield running
 
 
@@ -84,10 +84,10 @@ async def test_new_mail_ends_idle_or_shows_by_noop(server):
     if session.has("IDLE"):
         waiting = asyncio.ensure_future(session.idle(10))
         await asyncio.sleep(0.3)
-        server.deliver(b"Subject: new\r\n\r\nnew\r\n", "99999.new", f".{folder('大邮件').decode()}")
+        server.deliver(b"Subject: new\r\n\r\nnew\r\n", "99999.new", "大邮件")
         events = await waiting
     else:
-        server.deliver(b"Subject: new\r\n\r\nnew\r\n", "99999.new", f".{folder('大邮件').decode()}")
+        server.deliver(b"Subject: new\r\n\r\nnew\r\n", "99999.new", "大邮件")
         events = await session.noop()
     assert events.exists == state.exists + 1
     await session.logout()
