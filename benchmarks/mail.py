@@ -10,7 +10,7 @@ _WORDS = ("sluice", "gate", "water", "level", "report", "budget", "meeting", "we
 _CHINESE = ["合同", "会议", "报告", "水位", "闸门", "订单", "发票", "计划", "通知", "预算"]
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 # share of messages, smallest and largest attachment in octets; the mean over all is about 32 kB with text
-_KINDS = ((0.70, 0, 0), (0.20, 8_000, 60_000), (0.08, 60_000, 200_000), (0.02, 200_000, 600_000))
+_KINDS = ((0.70, 0, 0), (0.20, 8_000, 60_000), (0.08, 60_000, 218_000), (0.02, 200_000, 880_000))
 
 
 def messages(count: int, seed: int = 7) -> Iterator[bytes]:

@@ -24,7 +24,7 @@ def search_text(*texts: str | None) -> str:
     """The different words of the texts, as Postgres reads a tsvector; a CJK run gives its bigrams and last character.
 
     The last one is there so that a single character is found wherever it stands. Measured: half the cost of
-    storing a message was ``to_tsvector``, and folding each different word once takes half the time of folding all.
+    storing a message was ``to_tsvector``, and folding each different word once is a third cheaper than folding all.
     """
     octets = " ".join(text for text in texts if text)[:TEXT_KEPT].encode(errors="replace")
     words = set(octets.translate(_OCTETS).split())
