@@ -6,7 +6,7 @@ STAMP := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
 CODE := services infra tests benchmarks
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit contract integration e2e lint format schemas pins bench up down
+.PHONY: help setup demo assets test unit contract integration e2e lint format schemas pins bench up down
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ $(STAMP): requirements/dev.txt pyproject.toml
 demo: $(STAMP)  ## a real IMAP server with sample mail, retrieved and shown; needs Python only
 	@$(BIN)/mailweir demo
 
+assets: $(STAMP)  ## the console's style sheet and scripts, from pinned npm packages
+	@$(BIN)/python -m infra.assets
+
 test: unit contract integration e2e  ## all four levels; sets up the real components it needs
 
 unit: $(STAMP)  ## no network, no sleeping
@@ -32,7 +35,7 @@ unit: $(STAMP)  ## no network, no sleeping
 contract: $(STAMP)  ## schemas, examples, asyncapi, ports on fakes and real
 	$(PYTEST) tests/contract -q
 
-components: $(STAMP)
+components: $(STAMP) assets
 	$(BIN)/python -m infra.local install
 
 integration: components  ## real Kafka, Postgres, MinIO, Dovecot

@@ -1,14 +1,14 @@
 """What the console reaches outside: the database with accounts and mail, the clock, and bounds for connection tests."""
 
 import asyncio
-import secrets
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
+from services.common import audit
 from services.common.accounts import AccountStore
 from services.common.clock import Clock
 from services.common.database import transaction
@@ -17,11 +17,6 @@ from services.common.objects import ObjectStore
 from services.common.objects_folder import FolderStore
 from services.console.memory import Memory
 from services.console.users import User
-
-_AUDIT = text(
-    "INSERT INTO audit_log (id, at, service, account_id, action, outcome, detail) "
-    "VALUES (:id, :at, 'console', :account, :action, :outcome, :detail)"
-)
 
 
 async def lookup(host: str, port: int) -> Sequence[str]:
@@ -55,8 +50,6 @@ class Ports:
 
     def audit(self, user: User, action: str, account: str = "", outcome: str = "ok", detail: str = "") -> None:
         """Write down who did what; needs no broker, so it holds while Kafka is down. Blocks."""
-        now = self.clock.now()
-        row = {"id": f"console-{now.timestamp():.6f}-{secrets.token_hex(4)}", "at": now, "account": account}
         by = f"by {user.name}" + (f": {detail}" if detail else "")
         with transaction(self.engine) as connection:
-            connection.execute(_AUDIT, row | {"action": action, "outcome": outcome, "detail": by})
+            audit.note(connection, self.clock.now(), "console", account, action, detail=by, outcome=outcome)

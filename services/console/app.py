@@ -1,10 +1,8 @@
 """Wiring of the console: one FastAPI application on the accounts and the tables that the other services fill."""
 
 import asyncio
-from importlib.resources import files
 
 from fastapi import Depends, FastAPI
-from fastapi.staticfiles import StaticFiles
 from sqlalchemy import Engine
 
 from services.common.accounts import open_accounts
@@ -20,11 +18,13 @@ from services.console.routes import ROUTERS
 from services.console.security import Wall
 from services.console.serving import serve
 from services.console.settings import ConsoleSettings
+from services.console.static_files import FOLDER, Packed, version
 from services.console.web import unforged
 
 
 def create(ports: Ports, settings: ConsoleSettings) -> FastAPI:
     """The application; it keeps nothing of its own between requests but the budget of connection tests."""
+    version()
     app = FastAPI(
         title="Mailweir console",
         description="Accounts, connection tests and folders. Programs send Authorization: Bearer.",
@@ -37,7 +37,7 @@ def create(ports: Ports, settings: ConsoleSettings) -> FastAPI:
     app.state.ports, app.state.settings = ports, settings
     for router in ROUTERS:
         app.include_router(router)
-    app.mount("/static", StaticFiles(directory=str(files("services.console") / "static")), name="static")
+    app.mount("/static", Packed(directory=FOLDER), name="static")
     failures.install(app)
     # Outside of everything: a middleware that is added lies within the one that answers unexpected failures.
     app.middleware_stack = Wall(app.build_middleware_stack(), settings)

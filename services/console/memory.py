@@ -1,5 +1,6 @@
 """What the console remembers between requests, in this process only; a restart forgets it and is none the worse."""
 
+import asyncio
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,10 @@ _MOST_TESTS = 200
 
 @dataclass(slots=True)
 class Test:
-    """A connection test of a user: the steps that may be shown so far, and the result once it ended."""
+    """A connection test of a user: the steps that may be shown so far, and the result once it ended.
+
+    ``flood``: it was not begun, as there were too many. ``task`` keeps it alive while pages ask for it.
+    """
 
     __test__ = False
     id: str
@@ -24,6 +28,8 @@ class Test:
     steps: list[Step] = field(default_factory=list)
     result: Result | None = None
     state: str = ""
+    flood: bool = False
+    task: "asyncio.Task[None] | None" = None
 
 
 @dataclass(slots=True)

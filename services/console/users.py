@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
-from sqlalchemy import Engine, delete, func, or_, select, update
+from sqlalchemy import Engine, delete, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from services.common.accounts_tables import accounts
@@ -47,7 +47,9 @@ class User:
 def add(engine: Engine, name: str, password: Secret | None, role: Role = "user") -> User:
     """Make a user. Raises ConfigurationError: the name is taken or empty, or the password is too short."""
     name = normal(name)
-    statement = insert(users).values(name=name, password_hash=_hashed(password) if password else None, role=role)
+    statement = insert(users).values(
+        name=name, password_hash=None if password is None else _hashed(password), role=role
+    )
     with transaction(engine) as connection:
         row = connection.execute(statement.on_conflict_do_nothing().returning(users)).first()
     if row is None:
@@ -129,6 +131,14 @@ def disown(engine: Engine, user: User, slug: str) -> None:
     mine = (account_owners.c.user_id == user.id) & (account_owners.c.account == slug)
     with transaction(engine) as connection:
         connection.execute(delete(account_owners).where(mine))
+
+
+def own_exactly(engine: Engine, user: User, slugs: Sequence[str]) -> None:
+    """Make these accounts this user's and no others; a name without an account counts for nothing."""
+    wanted = select(literal(user.id), accounts.c.slug).where(accounts.c.slug.in_(slugs))
+    with transaction(engine) as connection:
+        connection.execute(delete(account_owners).where(account_owners.c.user_id == user.id))
+        connection.execute(insert(account_owners).from_select(["user_id", "account"], wanted))
 
 
 def may_see(engine: Engine, user: User, slug: str) -> bool:

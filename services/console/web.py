@@ -1,5 +1,6 @@
 """What every route uses: who asks, whether they may, and the page or the JSON that answers."""
 
+import hmac
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -10,8 +11,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from services.common.account_fields import Account
 from services.console import sessions, users
 from services.console.adapters import Ports
+from services.console.navigation import navigation
 from services.console.sessions import Session
 from services.console.settings import ConsoleSettings
+from services.console.static_files import address
 from services.console.texts import Language, lookup, preferred
 from services.console.users import User
 
@@ -121,7 +124,7 @@ async def unforged(request: Request) -> None:
         return
     sent = request.headers.get("x-csrf-token") or await _form_field(request)
     token = token_of(request)
-    if not token or sent != sessions.csrf_of(token):
+    if not token or not hmac.compare_digest(sent.encode(), sessions.csrf_of(token).encode()):
         raise Forged
 
 
@@ -165,6 +168,12 @@ def wants_json(request: Request) -> bool:
     return not is_htmx(request) and "text/html" not in accepted and request.url.path.startswith(("/api/", "/openapi"))
 
 
+def local(path: str) -> str:
+    """A path on this site; anything that leads elsewhere becomes the start page."""
+    plain = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
+    return path if plain else "/"
+
+
 def page(request: Request, template: str, status: int = 200, **values: Any) -> Response:
     """A page, or for htmx its ``main`` block alone. Templates get user, csrf, lang, t, theme and ``values``."""
     session = getattr(request.state, "session", None)
@@ -177,6 +186,8 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> R
         "lang": language,
         "t": lookup(language),
         "theme": theme_of(request),
+        "asset": address,
+        "navigation": navigation(session.user) if session else (),
         "layout": "part.html" if is_htmx(request) else "base.html",
     }
     return HTMLResponse(PAGES.get_template(template).render(common | values), status)

@@ -1,5 +1,5 @@
 """Routes by what a person does. Each module has a ``router``; a new one is added here."""
 
-from services.console.routes import overview, signin, status
+from services.console.routes import overview, preferences, signin, status, watch
 
-ROUTERS = (status.router, signin.router, overview.router)
+ROUTERS = (status.router, signin.router, preferences.router, overview.router, watch.router)

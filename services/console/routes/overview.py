@@ -1,18 +1,72 @@
-"""The first page."""
+"""The first page, and the folders of one account: both watch while mail comes in."""
 
-from fastapi import APIRouter, Request
+from datetime import datetime
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
+from services.cli.plain import line
 from services.common import completeness
-from services.console import users
-from services.console.web import Asking, CurrentUser, page
+from services.console import figures, users, watching
+from services.console.texts import Lookup, lookup
+from services.console.watching import AccountLine
+from services.console.web import Asking, CurrentUser, OwnAccount, language_of, page
 
 router = APIRouter(include_in_schema=False)
+PageNumber = Annotated[int, Query(ge=1, le=100_000)]
+_PER_PAGE = 50
+
+
+def shown(request: Request, now: datetime) -> dict[str, Any]:
+    """How every watching page writes figures and times."""
+    t = lookup(language_of(request))
+    return {
+        "number": figures.number,
+        "octets": figures.octets,
+        "ago": partial(figures.ago, now=now, t=t),
+        "plain": line,
+        "remaining": partial(remaining, t=t),
+    }
+
+
+def remaining(account: AccountLine, t: Lookup) -> str:
+    """How long an import still takes at the pace of the last minute; empty when nothing is left."""
+    seconds = figures.estimate(account.left, account.lately, watching.PACE_SECONDS)
+    if seconds is not None:
+        return t("watch.remaining", time=figures.lasting(seconds, t))
+    return t("watch.waiting") if account.left else ""
 
 
 @router.get("/")
-def overview(request: Request, ports: Asking, user: CurrentUser) -> Response:
-    """Accounts and folders of the user with what was listed, stored, and what is missing."""
-    mine = set(users.visible(ports.engine, user))
-    accounts = [(account.slug, account.state) for account in ports.accounts.list() if account.slug in mine]
-    return page(request, "overview.html", statuses=completeness.statuses(ports.engine, accounts))
+def overview(request: Request, ports: Asking, user: CurrentUser, number: PageNumber = 1) -> Response:
+    """Accounts of the user with what was listed, stored, and what is missing."""
+    mine = users.visible(ports.engine, user)
+    now = ports.clock.now()
+    slugs = mine[(number - 1) * _PER_PAGE : number * _PER_PAGE]
+    lines = watching.account_lines(ports.engine, slugs, now)
+    return page(
+        request,
+        "overview.html",
+        accounts=lines,
+        total=len(mine),
+        place=number,
+        more=len(mine) > number * _PER_PAGE,
+        pause="2s" if any(each.left for each in lines) else "10s",
+        **shown(request, now),
+    )
+
+
+@router.get("/accounts/{name}/progress")
+def progress(request: Request, ports: Asking, account: OwnAccount) -> Response:
+    """One account folder by folder; the page of the account holds it, too."""
+    now = ports.clock.now()
+    (figures_of_all,) = watching.account_lines(ports.engine, [account.slug], now)
+    (status,) = completeness.statuses(ports.engine, [(account.slug, account.state)], account.slug)
+    values: dict[str, Any] = {
+        "account": figures_of_all,
+        "folders": status.folders,
+        "pause": "2s" if figures_of_all.left else "10s",
+    }
+    return page(request, "account_progress.html", **values, **shown(request, now))

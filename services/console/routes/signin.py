@@ -16,6 +16,7 @@ from services.console.web import (
     Asking,
     CurrentSession,
     language_of,
+    local,
     page,
     ports_of,
     session_of,
@@ -78,7 +79,7 @@ def prove(request: Request, ports: Asking, session: CurrentSession, password: Te
         return page(request, "prove.html", 429, back=back, message=t("signin.flood"))
     if not right:
         return page(request, "prove.html", 403, back=back, message=t("signin.wrong"))
-    return RedirectResponse(_local(back), 303)
+    return RedirectResponse(local(back), 303)
 
 
 def _form(request: Request, status: int = 200, message: str = "", name: str = "") -> Response:
@@ -94,12 +95,6 @@ def _welcome(request: Request, session: Session) -> Response:
     response = RedirectResponse("/", 303)
     set_token(request, response, session.token)
     return response
-
-
-def _local(path: str) -> str:
-    """A path on this site; anything that leads elsewhere becomes the start page."""
-    plain = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
-    return path if plain else "/"
 
 
 def _lasts(request: Request) -> timedelta:

@@ -18,7 +18,7 @@ from services.common.clock import SystemClock
 from services.common.errors import ConfigurationError
 from services.common.secret import Secret
 from services.console import users
-from tests.integration.console.cast import PASSWORD
+from tests.integration.console.cast import OWNED, PASSWORD, Cast, seated
 
 NOW = SystemClock().now()
 Run = Callable[..., Result]
@@ -115,3 +115,42 @@ def test_guesses_sent_side_by_side_are_counted(database: Engine) -> None:
 def test_a_name_is_printable_text(database: Engine, name: str) -> None:
     with pytest.raises(ConfigurationError, match="printable"):
         users.add(database, name, Secret(PASSWORD))
+
+
+def test_an_administrator_adds_gives_and_removes(people: Cast) -> None:
+    engine = people.ports.engine
+    sent = {"name": "Kim", "password": PASSWORD, "role": "user"}
+    assert people.admin.post("/users", data=sent).headers["location"] == "/users"
+    kim = users.get(engine, "kim")
+    assert not kim.is_admin
+    assert people.admin.post(f"/users/{kim.id}/accounts", data={"account": [OWNED, "no-such"]}).status_code == 303
+    assert users.visible(engine, kim) == [OWNED]
+    assert people.admin.post(f"/users/{kim.id}/remove").status_code == 303
+    assert users.find(engine, "kim") is None
+
+
+def test_a_refused_user_is_explained_and_the_password_is_not_shown_again(people: Cast) -> None:
+    for password in ("", "too-short"):
+        refused = people.admin.post("/users", data={"name": "lea", "password": password, "role": "user"})
+        assert refused.status_code == 400
+        assert "at least 10" in refused.text
+        assert "too-short" not in refused.text
+    assert users.find(people.ports.engine, "lea") is None
+
+
+def test_an_administrator_is_left(people: Cast) -> None:
+    admin = users.get(people.ports.engine, "admin")
+    assert people.admin.post(f"/users/{admin.id}/remove").status_code == 400
+    assert users.find(people.ports.engine, "admin") is not None
+
+
+def test_a_password_typed_long_ago_changes_no_user(people: Cast) -> None:
+    with seated(people, "admin") as admin, people.ports.engine.begin() as connection:
+        late = "UPDATE console_sessions SET proved_at = proved_at - interval '6 minutes' WHERE token_hash = sha256(%s)"
+        connection.exec_driver_sql(late, (admin.cookies["mailweir"].encode(),))
+        connection.commit()
+        asked = admin.post("/users", data={"name": "mia", "password": PASSWORD, "role": "admin"})
+        assert asked.status_code == 403
+        assert 'action="/prove"' in asked.text
+        assert admin.post("/prove", data={"password": PASSWORD, "back": "/users"}).headers["location"] == "/users"
+        assert admin.post("/users", data={"name": "mia", "password": PASSWORD}).status_code == 303

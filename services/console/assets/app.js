@@ -1,0 +1,58 @@
+// The console's own script: dialogs, messages, and what Alpine's strict build needs named. Pages work without it.
+"use strict";
+
+let opener = null;
+
+function opened(dialog) {
+  if (dialog.open) return;
+  opener = document.activeElement;
+  dialog.showModal();
+  const first = dialog.querySelector("[aria-invalid=true], [autofocus], input:not([type=hidden]), select, button");
+  if (first) first.focus();
+}
+
+function closed(dialog) {
+  dialog.remove();
+  if (opener && opener.isConnected) opener.focus();
+  opener = null;
+}
+
+document.addEventListener("htmx:afterSettle", () => {
+  for (const dialog of document.querySelectorAll("dialog[data-modal]")) {
+    if (!dialog.dataset.ready) {
+      dialog.dataset.ready = "yes";
+      dialog.addEventListener("close", () => closed(dialog));
+    }
+    opened(dialog);
+  }
+  const wrong = document.querySelector("[aria-invalid=true]");
+  if (wrong) wrong.focus();
+});
+
+document.addEventListener("click", (event) => {
+  const closing = event.target.closest("[data-close]");
+  if (closing) {
+    event.preventDefault();
+    closing.closest("dialog").close();
+  }
+});
+
+// A form that the server answers with its faults (422, 403, ...) is shown again, not dropped.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if ([400, 403, 404, 409, 422, 429].includes(event.detail.xhr.status)) {
+    event.detail.shouldSwap = true;
+    event.detail.isError = false;
+  }
+});
+
+document.addEventListener("alpine:init", () => {
+  window.Alpine.data("reveal", () => ({
+    shown: false,
+    get kind() { return this.shown ? "text" : "password"; },
+    toggle() { this.shown = !this.shown; },
+  }));
+  window.Alpine.data("dismissable", () => ({
+    open: true,
+    dismiss() { this.open = false; },
+  }));
+});

@@ -1,0 +1,243 @@
+"""Accounts: list, add, edit, pause, resume, remove, choose folders, replace a secret, look now."""
+
+import asyncio
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+
+from services.cli.account_input import Typed, changed_account
+from services.common.account_fields import Account, State
+from services.common.errors import ConfigurationError
+from services.common.guard import Forbidden, TooManyTests
+from services.common.secret import Secret
+from services.console import account_pages as pages
+from services.console import forms, handlers, testing, users
+from services.console.adapters import Ports
+from services.console.forms import Form, Invalid
+from services.console.sent import Boxes, Values
+from services.console.sessions import Session
+from services.console.texts import lookup
+from services.console.users import TooManyAttempts, User
+from services.console.web import (
+    Asking,
+    CurrentSession,
+    CurrentUser,
+    OwnAccount,
+    Reauthenticated,
+    language_of,
+    page,
+)
+from services.storer.erase import erase_account
+
+router = APIRouter(prefix="/accounts", include_in_schema=False)
+DONE = frozenset({"added", "saved", "secret", "paused", "resumed", "asked", "folders", "removed", "erased", "granted"})
+
+
+@router.get("")
+def listed(request: Request, ports: Asking, user: CurrentUser, done: str = "") -> Response:
+    """The user's accounts."""
+    mine = set(users.visible(ports.engine, user))
+    found = [account for account in ports.accounts.list() if account.slug in mine]
+    return page(request, "accounts.html", accounts=found, done=done if done in DONE else "")
+
+
+@router.post("")
+async def add(request: Request, ports: Asking, user: CurrentUser, values: Values) -> Response:
+    """A new account of the user, from the form."""
+    form = forms.sent(values)
+    try:
+        account = await _checked(ports, form, None)
+        secret = forms.secret_of(values.get("secret", ""))
+        await asyncio.to_thread(_added, ports, user, account, secret)
+    except Invalid as error:
+        return pages.invalid(request, form, None, error)
+    next_page = "folders" if secret else "secret"
+    return RedirectResponse(f"/accounts/{account.slug}/{next_page}?done=added", 303)
+
+
+@router.get("/{name}")
+def shown(request: Request, ports: Asking, account: OwnAccount, done: str = "") -> Response:
+    """One account: its state, its folders, and what can be done with it."""
+    secrets = ports.accounts.secret_infos(account.slug)
+    grants = forms.wants_grant(account)
+    known = done if done in DONE else ""
+    return page(request, "account.html", account=account, secrets=secrets, grants=grants, done=known)
+
+
+@router.get("/{name}/edit")
+def edit(request: Request, account: OwnAccount) -> Response:
+    """The form of a stored account."""
+    return pages.form(request, forms.stored(account), account)
+
+
+@router.post("/{name}/edit")
+async def change(
+    request: Request, ports: Asking, account: OwnAccount, session: CurrentSession, values: Values
+) -> Response:
+    """Change an account; another host or user needs the own password and clears the stored secret."""
+    form = replace(forms.sent(values), name=account.slug)
+    try:
+        after = await _checked(ports, form, account)
+        if forms.moved(account, after):
+            await _prove(request, ports, session, values.get("proof", ""))
+        _, cleared = await asyncio.to_thread(ports.accounts.update, after)
+    except Invalid as error:
+        return pages.invalid(request, form, account, error, prove="proof" in error.problems)
+    await asyncio.to_thread(ports.audit, session.user, "console-change", account.slug, detail=after.host)
+    return RedirectResponse(f"/accounts/{account.slug}{'/secret' if cleared else ''}?done=saved", 303)
+
+
+@router.get("/{name}/secret")
+def secret_form(request: Request, account: OwnAccount, _: Reauthenticated, done: str = "") -> Response:
+    """Where a secret is typed anew."""
+    return _secret_page(request, account, done=done if done in DONE else "")
+
+
+@router.post("/{name}/secret")
+def put_secret(
+    request: Request, ports: Asking, account: OwnAccount, session: Reauthenticated, values: Values
+) -> Response:
+    """Replace a secret."""
+    try:
+        secret = forms.secret_of(values.get("secret", ""))
+        if secret is None:
+            raise Invalid({"secret": "empty"})
+    except Invalid as error:
+        return _secret_page(request, account, problems=error.problems, status=422)
+    field = values.get("field", "password")
+    ports.accounts.put_secret(account.slug, field if field in forms.SECRETS else "password", secret)
+    ports.audit(session.user, "console-secret", account.slug)
+    return RedirectResponse(f"/accounts/{account.slug}?done=secret", 303)
+
+
+@router.post("/{name}/pause")
+def pause(ports: Asking, account: OwnAccount, user: CurrentUser) -> Response:
+    """Stop retrieving; what is stored stays."""
+    return _set_state(ports, account, user, "paused", "paused")
+
+
+@router.post("/{name}/resume")
+def resume(ports: Asking, account: OwnAccount, user: CurrentUser) -> Response:
+    """Go on retrieving, and try the sign-in again."""
+    return _set_state(ports, account, user, "active", "resumed")
+
+
+@router.post("/{name}/sync")
+async def look_now(request: Request, ports: Asking, account: OwnAccount, user: CurrentUser) -> Response:
+    """Let the poller look within two seconds; five times in ten minutes, as providers punish frequent sign-ins."""
+    try:
+        async with ports.budget.one(f"look {account.slug}"):
+            await asyncio.to_thread(ports.accounts.look_now, account.slug)
+    except TooManyTests:
+        return pages.flood(request)
+    await asyncio.to_thread(ports.audit, user, "console-look", account.slug)
+    return RedirectResponse(f"/accounts/{account.slug}?done=asked", 303)
+
+
+@router.get("/{name}/folders")
+def folders(request: Request, ports: Asking, account: OwnAccount) -> Response:
+    """Which folders are retrieved."""
+    return pages.folders(request, account, pages.folder_lines(ports, account))
+
+
+@router.post("/{name}/folders")
+def choose(
+    request: Request, ports: Asking, account: OwnAccount, user: CurrentUser, values: Values, taken: Boxes
+) -> Response:
+    """Take the ticked folders; ``future``: also those that appear later."""
+    lines = pages.folder_lines(ports, account)
+    names = [line.name for line in lines if line.selectable]
+    future = values.get("future") == "yes"
+    if not future and not set(names) & set(taken):
+        problem = forms.shown({"folder": "none"}, lookup(language_of(request)), "")["folder"]
+        return pages.folders(request, account, lines, problem=problem)
+    patterns = forms.chosen_patterns(names, set(taken), future=future)
+    pairs = tuple(f"{key}={name}" for key, found in patterns.items() for name in found or ("",))
+    ports.accounts.update(changed_account(account, Typed(pairs=pairs)))
+    ports.audit(user, "console-folders", account.slug)
+    return RedirectResponse(f"/accounts/{account.slug}?done=folders", 303)
+
+
+@router.get("/{name}/remove")
+def remove_form(request: Request, account: OwnAccount) -> Response:
+    """What removing means, and the box for the account's name."""
+    return page(request, "account_remove.html", account=account, problem="")
+
+
+@router.post("/{name}/remove")
+def remove(request: Request, ports: Asking, account: OwnAccount, user: CurrentUser, values: Values) -> Response:
+    """Forget the account once its name was typed; with ``erase`` its mail, too."""
+    if values.get("confirm") != account.slug:
+        problem = lookup(language_of(request))("remove.mismatch")
+        return page(request, "account_remove.html", 422, account=account, problem=problem)
+    erased = values.get("erase") == "yes"
+    if erased:
+        ports.accounts.set_state(account.slug, "paused")
+        erase_account(ports, account.slug)
+    ports.accounts.remove(account.slug)
+    ports.memory.listings.pop(account.slug, None)
+    done = "erased" if erased else "removed"
+    ports.audit(user, "console-remove", account.slug, detail=done)
+    return RedirectResponse(f"/accounts?done={done}", 303)
+
+
+async def _checked(ports: Ports, form: Form, before: Account | None) -> Account:
+    """The account of a form whose server the console may be sent to. Raises Invalid."""
+    account = forms.account_of(form, before)
+    if before is None or forms.diverted(before, account):
+        try:
+            await testing.permitted(ports, account)
+        except Forbidden as error:
+            raise Invalid({"host": "refused"}) from error
+    return account
+
+
+def _added(ports: Ports, user: User, account: Account, secret: Secret | None) -> None:
+    try:
+        ports.accounts.add(account, *([("password", secret)] if secret else []))
+    except ConfigurationError as error:
+        if ports.accounts.find(account.slug) is None:
+            raise
+        raise Invalid({"name": "taken"}) from error
+    users.own(ports.engine, user, account.slug)
+    ports.audit(user, "console-add", account.slug, detail=account.host)
+
+
+async def _prove(request: Request, ports: Ports, session: Session, password: str) -> None:
+    """The own password, typed lately or with this form. Raises Invalid."""
+    if session.proved(ports.clock.now()):
+        return
+    address = request.client.host if request.client else ""
+    prove = partial(handlers.prove, ports, session, Secret(password), address)
+    try:
+        right = bool(password) and await asyncio.to_thread(prove)
+    except TooManyAttempts:
+        right = False
+    if not right:
+        raise Invalid({"proof": "proof"})
+
+
+def _set_state(ports: Ports, account: Account, user: User, state: State, done: str) -> Response:
+    ports.accounts.set_state(account.slug, state)
+    ports.audit(user, f"console-{'pause' if state == 'paused' else 'resume'}", account.slug)
+    return RedirectResponse(f"/accounts/{account.slug}?done={done}", 303)
+
+
+def _secret_page(request: Request, account: Account, status: int = 200, done: str = "", **values: Any) -> Response:
+    language = language_of(request)
+    problems = forms.shown(values.get("problems", {}), lookup(language), language)
+    known = forms.profile_of(forms.stored(account))
+    return page(
+        request,
+        "account_secret.html",
+        status,
+        account=account,
+        problems=problems,
+        grants=forms.wants_grant(account),
+        secret_advice=forms.advice(known, "secret", language),
+        code_advice=forms.advice(known, "credential", language),
+        done=done,
+    )
