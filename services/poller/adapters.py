@@ -80,6 +80,13 @@ _ACQUIRE = text(
 )
 
 
+_FENCE = text(
+    "SELECT token FROM leases, set_config('idle_in_transaction_session_timeout', :idle, true) "
+    "WHERE account = :account FOR SHARE OF leases"
+)
+PAUSED_MS = 10_000  # a process that is stopped inside a write must not keep the lease's row locked
+
+
 class LeaseLost(Incomplete):
     """Another process works on this account now; this one must stop at once."""
 
@@ -197,8 +204,8 @@ class PostgresLedger:
     def _fence(self, connection: Connection) -> None:
         if self._lease is None:
             return
-        query = text("SELECT token FROM leases WHERE account = :account FOR SHARE")
-        token = connection.execute(query, {"account": self._lease[0]}).scalar()
+        values = {"account": self._lease[0], "idle": str(PAUSED_MS)}
+        token = connection.execute(_FENCE, values).scalar()
         if token != self._lease[1]:
             raise LeaseLost(f"another process works on account {self._lease[0]} now; this one stops")
 

@@ -11,10 +11,12 @@ from sqlalchemy import text
 from services.common.account_fields import Account
 from services.common.accounts import open_accounts
 from services.common.clock import SystemClock
-from services.common.errors import Incomplete
+from services.common.database import fault_named
+from services.common.errors import Incomplete, Unavailable
 from services.common.events import AccountReported, FolderCreated
 from services.common.objects_folder import FolderStore
 from services.common.secret import Secret
+from services.poller import adapters
 from services.poller.adapters import LeaseLost, PostgresLeases, PostgresLedger
 from services.poller.domain.state import FolderRecord
 from services.poller.lease import leased
@@ -178,3 +180,18 @@ async def test_a_truly_empty_message_is_stored_after_a_second_connection(play):
         await until(lambda: len(p.stored) == 3)
         assert p.complete()
         assert p.server.connections == 2
+
+
+async def test_a_process_paused_inside_a_write_does_not_hold_the_lease(play, monkeypatch):
+    monkeypatch.setattr(adapters, "PAUSED_MS", 200)
+    async with play(Script()) as p:
+        leases, clock = PostgresLeases(p.engine), SystemClock()
+        token = leases.acquire(p.slug, "first-host:1:1", clock.now(), 0)
+        fenced = PostgresLedger(p.engine).fenced(p.slug, token)
+        with p.engine.connect() as paused:
+            fenced._fence(paused)
+            taken = await asyncio.to_thread(leases.acquire, p.slug, "other-host:1:1", SystemClock().now(), 60)
+            assert taken == token + 1
+            with pytest.raises(Unavailable), fault_named():
+                paused.execute(text("SELECT 1"))
+            paused.invalidate()
