@@ -100,14 +100,16 @@ def serving(ports: Ports, settings: ConsoleSettings) -> Iterator[str]:
         opened.set()
 
     thread = threading.Thread(
-        target=lambda: loop.run_until_complete(serve(create(ports, settings), settings, stop, told))
+        target=lambda: loop.run_until_complete(serve(create(ports, settings), settings, stop, told)), daemon=True
     )
     thread.start()
-    assert opened.wait(20)
-    _connect(ready[0])
-    yield ready[0]
-    loop.call_soon_threadsafe(stop.set)
-    thread.join(20)
+    try:
+        assert opened.wait(20)
+        _connect(ready[0])
+        yield ready[0]
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(20)
     loop.close()
 
 
