@@ -1,16 +1,23 @@
-"""Messages in files: .eml, mbox, folders of them, standard input."""
+"""Messages in files: .eml, mbox, gzip of either, folders of them, standard input."""
 
+import gzip
+import os
 import sys
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import BinaryIO
 
 from services.parser import mbox
 
 _STREAMED = 16 << 20
 """Octets above which a file is parsed where it lies instead of being held in memory."""
+_UNPACKED = 4 << 30
+_BLOCK = 1 << 20
+_GZIP = b"\x1f\x8b\x08"
 _SINGLE = frozenset({".eml", ".email", ".msg"})
 _MAILBOX = frozenset({".mbox", ".mbx", ".mboxrd", ".mboxo"})
 
@@ -40,15 +47,23 @@ class FileSource:
 
 
 def expanded(names: Iterable[str]) -> list[str]:
-    """The names with every folder replaced by all files below it, sorted; what does not exist stays as it is."""
+    """The names with every folder replaced by all files below it, sorted; what does not exist stays as it is.
+
+    Links to folders are not followed. What cannot be read, a folder or a link to nothing, stays, so that it is told.
+    """
     found: list[str] = []
     for name in names:
-        path = Path(name)
-        if name != "-" and path.is_dir():
-            found += sorted(str(file) for file in path.rglob("*") if file.is_file())
-        else:
-            found.append(name)
+        found += sorted(_below(name)) if name != "-" and Path(name).is_dir() else [name]
     return found
+
+
+def _below(folder: str) -> list[str]:
+    unread: list[str] = []
+    found: list[str] = []
+    for base, _, names in os.walk(folder, onerror=lambda error: unread.append(str(error.filename))):
+        paths = (Path(base, name) for name in names)
+        found += [str(path) for path in paths if path.is_file() or not path.exists()]
+    return found + unread
 
 
 def items(name: str) -> Iterator[Item]:
@@ -59,12 +74,29 @@ def items(name: str) -> Iterator[Item]:
             return
         path = Path(name)
         with path.open("rb") as file:
-            if path.stat().st_size > _STREAMED and not _is_mailbox(path, file.peek(256)):
+            start = file.peek(256)
+            if start.startswith(_GZIP):
+                yield from _unpacked(file, name)
+            elif path.stat().st_size > _STREAMED and not _is_mailbox(path, start):
                 yield Item(name, path=path)
+            else:
+                yield from _from_stream(file, name)
+    except (OSError, EOFError, zlib.error) as error:
+        yield Item(name, error=getattr(error, "strerror", None) or str(error) or type(error).__name__)
+
+
+def _unpacked(file: BinaryIO, name: str) -> Iterator[Item]:
+    """The messages in a gzip file, unpacked into a temporary file so that none of them needs much memory."""
+    with TemporaryFile() as plain, gzip.open(file) as packed:
+        copied = 0
+        while block := packed.read(_BLOCK):
+            copied += len(block)
+            if copied > _UNPACKED:
+                yield Item(name, error=f"more than {_UNPACKED >> 30} GiB when unpacked; unpack it yourself")
                 return
-            yield from _from_stream(file, name)
-    except OSError as error:
-        yield Item(name, error=error.strerror or type(error).__name__)
+            plain.write(block)
+        plain.seek(0)
+        yield from _from_stream(plain, name.removesuffix(".gz"))
 
 
 def _from_stream(stream: BinaryIO, name: str) -> Iterator[Item]:

@@ -53,25 +53,32 @@ def test_expectations_hold_but_for_the_listed_ones(source: str) -> None:
 def test_the_majority_of_other_parsers_agrees_but_for_the_listed_ones() -> None:
     logging.disable()
     asked: Counter[str] = Counter()
+    outliers: Counter[str] = Counter()
     found: set[tuple[str, str]] = set()
     seen: set[str] = set()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the other parsers
-        for name, differing in _compared(asked):
+        for name, differing, weight in _compared(asked):
             seen.add(name)
+            outliers.update(dict.fromkeys(differing, weight))
             found |= {(name, field) for field in differing}
     logging.disable(logging.NOTSET)
     assert not found - disagreements("oracles"), "not listed"
     gone = disagreements("oracles") - found
     assert not {name for name, _ in gone} & seen, "listed, but gone"
-    outliers = Counter(field for _, field in found)
-    assert {field for field in FIELDS if outliers[field] > 0.03 * asked[field]} == set()
+    assert {field: outliers[field] / asked[field] for field in FIELDS if outliers[field] > 0.01 * asked[field]} == {}
 
 
-def _compared(asked: Counter[str]) -> Iterator[tuple[str, list[str]]]:
-    for raw in (*islice(messages_of_all_kinds(), CLASSIC), *islice(messages_of_all_kinds(), CLASSIC, None, 3)):
+def _compared(asked: Counter[str]) -> Iterator[tuple[str, list[str], int]]:
+    """Name, fields that differ and weight: of ordinary mail one message speaks for three."""
+    for raw, weight in _sampled():
         parsed = parse_message(raw)
         nested = any(file.type.startswith("message/") for file in parsed.files)
         majority, mine = votes(raw, nested=nested), ours(parsed)
-        asked.update(majority.keys())
-        yield sha256(raw).hexdigest()[:12], [field for field, value in majority.items() if mine[field] != value]
+        asked.update(dict.fromkeys(majority, weight))
+        yield sha256(raw).hexdigest()[:12], [field for field, value in majority.items() if mine[field] != value], weight
+
+
+def _sampled() -> Iterator[tuple[bytes, int]]:
+    yield from ((raw, 1) for raw in islice(messages_of_all_kinds(), CLASSIC))
+    yield from ((raw, 3) for raw in islice(messages_of_all_kinds(), CLASSIC, None, 3))

@@ -1,4 +1,6 @@
+import gzip
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -52,6 +54,48 @@ def test_an_unreadable_file_is_reported_and_the_rest_goes_on(tmp_path: Path) -> 
     result = run(tmp_path / "gone.eml", tmp_path / "a.eml")
     assert (result.exit_code, subjects(result)) == (3, ["Grüße"])
     assert result.stderr.splitlines() == [f"mailweir parse: {tmp_path / 'gone.eml'}: No such file or directory"]
+
+
+def test_a_folder_with_odd_things_is_walked_once_and_what_cannot_be_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.eml").write_bytes(MAIL)
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "loop").symlink_to(tmp_path)
+    (tmp_path / "gone.eml").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(tmp_path / "pipe")
+    result = run(tmp_path)
+    assert (result.exit_code, subjects(result)) == (3, ["Grüße"])
+    assert result.stderr.splitlines() == [f"mailweir parse: {tmp_path / 'gone.eml'}: No such file or directory"]
+
+
+def test_a_folder_that_cannot_be_listed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "a.eml").write_bytes(MAIL)
+    listed = os.scandir
+
+    def scandir(path: str) -> object:
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", path)
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert mail_files.expanded([str(tmp_path)]) == [str(tmp_path / "a.eml"), str(tmp_path / "closed")]
+
+
+def test_gzip_is_unpacked_and_a_damaged_one_told(tmp_path: Path) -> None:
+    box = SEPARATOR + b"Subject: 1\n\nx\n\n" + SEPARATOR + b"Subject: 2\n\ny\n"
+    (tmp_path / "a.eml.gz").write_bytes(gzip.compress(MAIL))
+    (tmp_path / "b.mbox.gz").write_bytes(gzip.compress(box))
+    (tmp_path / "c.gz").write_bytes(gzip.compress(MAIL)[:-20])
+    result = run(tmp_path)
+    assert (result.exit_code, subjects(result)) == (3, ["Grüße", "1", "2"])
+    assert str(tmp_path / "c.gz") in result.stderr
+
+
+def test_a_gzip_file_is_not_unpacked_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mail_files, "_UNPACKED", 1_000)
+    (tmp_path / "a.gz").write_bytes(gzip.compress(bytes(100_000)))
+    result = run(tmp_path / "a.gz")
+    assert (result.exit_code, result.stdout) == (3, "")
 
 
 @pytest.mark.parametrize("content", [b"", b"\0\xff\xfe", b"no mail at all", b"%PDF-1.4\n" * 1000])
