@@ -41,7 +41,7 @@ def new_account(name: str, typed: Typed) -> tuple[Account, str]:
         ConnectionFailed: none of the hosts that such an address usually has answers.
 
     """
-    user = typed.user or (name if "@" in name else None)
+    user = typed.user or _address(name)
     if user is None:
         raise ConfigurationError(f"account {name} needs --user (or use the mail address as its name)")
     known = profile_for(user, typed.host or "")
@@ -61,6 +61,16 @@ def new_account(name: str, typed: Typed) -> tuple[Account, str]:
         settings=settings_of(given, known.settings),
     )
     return checked(account), remark
+
+
+def _address(name: str) -> str | None:
+    """The mail address that a name is; None for another name. Raises ConfigurationError for half of one."""
+    if "@" not in name:
+        return None
+    local, _, domain = name.strip().rpartition("@")
+    if not local or not domain or set(domain) & set(" \t/:;,<>()"):
+        raise ConfigurationError(f"{name!r} is not a mail address; it looks like me@example.org")
+    return name.strip()
 
 
 def changed_account(before: Account, typed: Typed) -> Account:

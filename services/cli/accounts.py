@@ -55,6 +55,7 @@ def add(name: str, secret_file: str | None, dash: str | None, **typed: Any) -> N
     With a mail ADDRESS the provider, the server and the user are found; only the password, app password or
     authorization code (授权码) is asked for, or read from --secret-file F, or from standard input with -.
     """
+    from services.cli.account_audit import noted
     from services.cli.account_input import Typed, new_account
     from services.cli.secret_input import read_secret, source_of
     from services.common.providers import profile
@@ -67,6 +68,7 @@ def add(name: str, secret_file: str | None, dash: str | None, **typed: Any) -> N
     with opened() as store:
         given = [(_field(account, None), secret)] if secret else []
         store.add(account, *given)
+        noted(store, account.slug, "account-add", f"with {given[0][0]}" if given else "")
     click.echo(f"account {account.slug} added: {account.host}:{account.port}, {known.text(known.name, 'en')}")
     if remark:
         click.echo(remark, err=True)
@@ -113,11 +115,14 @@ def show(name: str, as_json: bool) -> None:
 @click.argument("more", metavar="[KEY=VALUE]...", nargs=-1)
 def change(name: str, more: tuple[str, ...], **typed: Any) -> None:
     """Change an account. A running poller takes it over within 2 s. A new host or user clears the stored secrets."""
+    from services.cli.account_audit import changes, noted
     from services.cli.account_input import Typed, changed_account
 
     typed["pairs"] = (*typed["pairs"], *more)
     with opened() as store:
-        account, cleared = store.update(changed_account(store.get(name), Typed(**typed)))
+        before = store.get(name)
+        account, cleared = store.update(changed_account(before, Typed(**typed)))
+        noted(store, account.slug, "account-set", changes(before, account) + ("; secrets cleared" if cleared else ""))
     click.echo(f"account {account.slug} changed")
     if cleared:
         click.echo(f"its secrets were cleared; enter them again: mailweir accounts secret {account.slug}", err=True)
@@ -130,6 +135,7 @@ def change(name: str, more: tuple[str, ...], **typed: Any) -> None:
 @secret_options
 def secret(name: str, field: str | None, clear: bool, secret_file: str | None, dash: str | None) -> None:
     """Enter or replace a secret: from a prompt, --secret-file F, or - for standard input."""
+    from services.cli.account_audit import noted
     from services.cli.secret_input import read_secret, source_of
     from services.common.errors import ConfigurationError
     from services.common.providers import profile
@@ -139,6 +145,7 @@ def secret(name: str, field: str | None, clear: bool, secret_file: str | None, d
         account = store.get(name)
         if clear:
             store.clear_secret(account.slug, *([field] if field else []))
+            noted(store, account.slug, "account-secret", f"{field or 'all'} cleared")
             click.echo(f"account {account.slug}: {field or 'all secrets'} cleared")
             return
         field = _field(account, field)
@@ -147,6 +154,7 @@ def secret(name: str, field: str | None, clear: bool, secret_file: str | None, d
         if entered is None:
             raise ConfigurationError("there is no terminal to ask on; use --secret-file F, or - for standard input")
         store.put_secret(account.slug, field, entered)
+        noted(store, account.slug, "account-secret", f"{field} stored")
     click.echo(f"account {account.slug}: {field} stored, encrypted")
 
 
@@ -172,6 +180,7 @@ def remove(name: str, erase: bool, yes: bool) -> None:
     """Forget an account and its secrets; its mail stays unless --erase is given."""
     import sys
 
+    from services.cli.account_audit import noted
     from services.cli.context import open_context
     from services.common.accounts import open_accounts
 
@@ -187,6 +196,7 @@ def remove(name: str, erase: bool, yes: bool) -> None:
             objects, rows = erase_account(context, account.slug)
             click.echo(f"erased {objects} objects and {rows} rows")
         store.remove(account.slug)
+        noted(store, account.slug, "account-remove", "with all its mail" if erase else "its mail stays")
     click.echo(f"account {account.slug} removed{' with all its mail' if erase else '; its mail stays'}")
 
 
@@ -234,9 +244,12 @@ def _next_step(account: Any, has_secret: bool) -> str:
 
 
 def _set_state(name: str, state: Any) -> None:
+    from services.cli.account_audit import noted
+
     with opened() as store:
         account = store.get(name)
         store.set_state(account.slug, state)
+        noted(store, account.slug, "account-resume" if state == "active" else "account-pause")
     click.echo(f"account {account.slug} {state}")
 
 
@@ -247,10 +260,14 @@ def _print_json(value: Any) -> None:
 
 
 def _print_table(rows: list[tuple[str, ...]]) -> None:
+    import sys
+
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("account", "server", "user", "sign-in", "state", "secret", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for name in ("account", "server", "user", "sign-in", "state", "secret"):
+        table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*row)
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else 1_000).print(table)

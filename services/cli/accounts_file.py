@@ -15,8 +15,9 @@ import msgspec
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from services.cli.account_audit import noted
 from services.cli.account_input import Typed, new_account
-from services.cli.secret_input import read_secret
+from services.cli.secret_input import read_file
 from services.common.account_fields import Account
 from services.common.account_settings import SettingErrors, parse_mapping, settings_of
 from services.common.accounts import AccountStore
@@ -57,10 +58,13 @@ def apply_file(store: AccountStore, path: Path | None, *, prune: bool = False) -
     for account, declared in wanted:
         before = present.get(account.slug)
         done = _apply(store, before, account)
-        secrets = _apply_secrets(store, account.slug, declared)
-        yield f"account {account.slug}: {done}{', secret stored' if secrets else ''}"
+        done += ", secret stored" if _apply_secrets(store, account.slug, declared) else ""
+        if done != "unchanged":
+            noted(store, account.slug, "account-apply", done)
+        yield f"account {account.slug}: {done}"
     for slug in sorted(present.keys() - {account.slug for account, _ in wanted}) if prune else ():
         store.remove(slug)
+        noted(store, slug, "account-remove", "not in the accounts file")
         yield f"account {slug}: removed; its mail stays"
 
 
@@ -126,7 +130,7 @@ def _apply_secrets(store: AccountStore, slug: str, declared: Declared) -> bool:
     }
     stored = False
     for name, file in files.items():
-        secret = read_secret(file, "") if file else None
+        secret = read_file(file) if file else None
         known = store.get_secret(slug, name) if secret else None
         if secret and known != secret and not (name == "refresh_token" and known):
             store.put_secret(slug, name, secret)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @click.option("--timeout", type=float, default=600, show_default=True, help="Seconds to wait for the answer.")
 def authorize(name: str, *, device: bool, no_browser: bool, port: int, timeout: float, any_address: bool) -> None:
     """Grant access to the mailbox by OAuth2; the tokens are stored encrypted."""
+    from services.cli.account_audit import noted
     from services.cli.accounts import opened
     from services.common.clock import SystemClock
     from services.common.oauth import client_of
@@ -31,6 +32,7 @@ def authorize(name: str, *, device: bool, no_browser: bool, port: int, timeout: 
         flow = _on_device(client, secret) if device else _in_browser(account, client, secret, port, timeout, no_browser)
         granted = asyncio.run(flow)
         keep(store, account, client, granted, SystemClock().now(), any_address=any_address)
+        noted(store, account.slug, "account-authorize", "on another device" if device else "in a browser")
     click.echo(f"access to {account.slug} is granted and stored, encrypted; next: mailweir check {account.slug}")
 
 

@@ -64,6 +64,7 @@ def _visit(store: "AccountStore", name: str, source: str | None) -> "Visit":
     from services.cli.account_input import Typed, new_account
     from services.cli.secret_input import read_secret
     from services.common.clock import SystemClock
+    from services.common.errors import ConfigurationError
     from services.common.oauth_tokens import sign_in_secret
     from services.common.providers import profile
     from services.poller.doctor_model import Visit
@@ -74,8 +75,13 @@ def _visit(store: "AccountStore", name: str, source: str | None) -> "Visit":
     typed = read_secret(source, known.advise("secret")) if source or stored is None else None
 
     async def credentials(fresh: bool) -> "tuple[Secret | None, bool]":
-        if typed is not None or stored is None:
+        if typed is not None:
             return typed, account.auth in {"xoauth2", "oauthbearer"}
+        if stored is None:
+            raise ConfigurationError(
+                "not an account yet: give the secret for this test by --secret-file F or -,"
+                " or add it: mailweir accounts add ADDRESS"
+            )
         return await sign_in_secret(account, store, clock, fresh)
 
     return Visit(account, known, credentials, clock)

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from stat import S_IROTH
 
 import click
 
@@ -24,6 +25,10 @@ def source_of(secret_file: str | None, dash: str | None) -> str | None:
     return secret_file or dash
 
 
+def _is_open(path: Path) -> bool:
+    return path.is_file() and bool(path.stat().st_mode & S_IROTH)
+
+
 def read_secret(source: str | None, question: str, *, confirm: bool = False) -> Secret | None:
     """The secret of a source; without one ask on a terminal (twice with ``confirm``), else None.
 
@@ -35,6 +40,14 @@ def read_secret(source: str | None, question: str, *, confirm: bool = False) -> 
         if not sys.stdin.isatty():
             return None
         return _one_line(click.prompt(question, hide_input=True, confirmation_prompt=confirm).encode(), "the answer")
+    secret = read_file(source)
+    if source != "-" and _is_open(Path(source).expanduser()):
+        click.echo(f"{source} can be read by every user of this machine: chmod 600 {source}", err=True)
+    return secret
+
+
+def read_file(source: str) -> Secret:
+    """The secret of a file, or of standard input (``-``). Raises ConfigurationError as above."""
     return _one_line(_octets(source), "standard input" if source == "-" else source)
 
 

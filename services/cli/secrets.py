@@ -52,6 +52,7 @@ def rotate() -> None:
             _rotate_file(store, keys)
             return
         count = store.renew_keys()
+        _noted(store, keys.key_id)
         spare = keys.known_ids - store.key_ids()
     click.echo(f"{count} secrets sealed again under master key {keys.key_id}")
     if spare - {keys.key_id}:
@@ -71,4 +72,11 @@ def _rotate_file(store: "AccountStore", keys: "MasterKeys") -> None:
     if store.key_ids() <= {key_id(fresh)}:
         store.check_keys()
         write(keys.path, [fresh])
+    _noted(store, key_id(fresh))
     click.echo(f"{count} secrets sealed again under the new master key {key_id(fresh)}; keep a copy of {keys.path}")
+
+
+def _noted(store: "AccountStore", key: str) -> None:
+    from services.cli.account_audit import noted
+
+    noted(store, "", "keys-rotate", f"master key {key}")

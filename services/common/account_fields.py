@@ -50,7 +50,7 @@ def checked(account: Account) -> Account:
             _SLUG.match(account.slug),
             "use letters, digits, '.', '_' and '-', 63 at most, a letter or digit first",
         ),
-        ("host", _is_host(account.host), f"{_cut(account.host)} is not a host name or address"),
+        ("host", _is_host(account.host), f"{_cut(account.host)} is not a host name or address, without scheme or port"),
         ("port", 1 <= account.port <= 65535, f"{account.port} is not between 1 and 65535"),
         (
             "tls",
@@ -78,7 +78,7 @@ def ascii_host(host: str) -> str:
 
 def slug_of(address: str) -> str:
     """A slug for an address: ``me@gd.chinamobile.com`` gives ``me-gd.chinamobile.com``."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", address).strip("-._")[:63] or "mail"
+    return re.sub(r"[^a-z0-9._-]+", "-", address.lower()).strip("-._")[:63] or "mail"
 
 
 def _is_host(host: str) -> bool:

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine, text
 
+from services.common import audit
 from services.common.database import transaction
 from services.common.objects import ObjectStore
 
@@ -24,10 +25,6 @@ _OF_ACCOUNT = {
     "leases": "account",
     "server_habits": "account",
 }
-_AUDIT = text(
-    "INSERT INTO audit_log (id, at, service, account_id, action, outcome, detail) "
-    "VALUES (:id, :at, 'storer', :account, 'erase', 'ok', :detail)"
-)
 
 
 class Stores(Protocol):
@@ -53,10 +50,8 @@ def erase_account(stores: Stores, account: str) -> tuple[int, int]:
     objects = _erase_objects(stores.store, f"{account}/")
     with transaction(stores.engine) as connection:
         rows = _erase_rows(connection, account)
-        now = datetime.now(UTC)
         detail = f"{objects} objects and {rows} rows erased"
-        values = {"id": f"erase-{account}-{now.timestamp():.6f}", "at": now, "account": account, "detail": detail}
-        connection.execute(_AUDIT, values)
+        audit.note(connection, datetime.now(UTC), "storer", account, "erase", detail=detail)
     return objects, rows
 
 

@@ -1,5 +1,10 @@
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
@@ -8,6 +13,7 @@ from services.common import embedded_postgres, migrations
 from services.common.accounts import AccountStore, open_accounts
 from services.common.database import engine_for
 from tests.fakes.clock import FakeClock
+from tests.integration.signin.commands import Done, Run
 
 TABLES = "accounts, account_keys, account_secrets, account_grants"
 
@@ -39,3 +45,34 @@ def store(engine: Engine, tmp_path: Path) -> AccountStore:
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
+
+
+@pytest.fixture
+def run(store: AccountStore, database_url: str, tmp_path: Path) -> Run:
+    home = {"MAILWEIR_HOME": str(tmp_path / "home"), "MAILWEIR_DATABASE_URL": database_url, "PATH": os.environ["PATH"]}
+
+    def start(*words: str, stdin: str = "", **environment: str) -> Done:
+        command = [sys.executable, "-m", "services.cli.main", *words]
+        done = subprocess.run(
+            command, input=stdin, capture_output=True, text=True, env=home | environment, timeout=150, check=False
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    return start
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[dict[str, Any]]:
+    words = [
+        "-m",
+        "tests.fakes.imap_server",
+        "--script",
+        "tests.integration.signin.commands:script",
+        "--folder",
+        str(tmp_path),
+    ]
+    with subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        yield json.loads(process.stdout.readline())
+        process.terminate()

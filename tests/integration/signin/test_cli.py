@@ -2,10 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,56 +10,9 @@ from sqlalchemy import Engine, text
 
 from services.common.accounts import AccountStore
 from tests.canary import found_in
-from tests.fakes.imap_model import PASSWORD, Mailbox, Script, folder, messages
+from tests.fakes.imap_model import PASSWORD
 from tests.fakes.token_endpoint import error, running, tokens
-
-CANARY = "Canary/Secret+4711=="
-USER = "user@example.com"
-
-
-@dataclass(frozen=True)
-class Done:
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Done]
-
-
-@pytest.fixture
-def run(store: AccountStore, database_url: str, tmp_path: Path) -> Run:
-    home = {"MAILWEIR_HOME": str(tmp_path / "home"), "MAILWEIR_DATABASE_URL": database_url, "PATH": os.environ["PATH"]}
-
-    def start(*words: str, stdin: str = "", **environment: str) -> Done:
-        command = [sys.executable, "-m", "services.cli.main", *words]
-        done = subprocess.run(
-            command, input=stdin, capture_output=True, text=True, env=home | environment, timeout=150, check=False
-        )
-        assert "Traceback" not in done.stderr, done.stderr
-        return Done(done.returncode, done.stdout, done.stderr)
-
-    return start
-
-
-def script() -> Script:
-    boxes = {b"INBOX": Mailbox(messages(3)), folder("已发送"): Mailbox(attributes=("\\Sent",)), b"Old": Mailbox()}
-    return Script(boxes, ("IMAP4rev1", "IDLE", "SPECIAL-USE", "AUTH=XOAUTH2"), tokens={USER: "good"})
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[dict[str, Any]]:
-    words = ["-m", "tests.fakes.imap_server", "--script", f"{__name__}:script", "--folder", str(tmp_path)]
-    with subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        yield json.loads(process.stdout.readline())
-        process.terminate()
-
-
-def secret_file(tmp_path: Path, text_: str = CANARY) -> str:
-    path = tmp_path / "secret"
-    path.write_text(text_ + "\n")
-    return str(path)
+from tests.integration.signin.commands import CANARY, USER, Run, add, secret_file
 
 
 def test_add_list_show_set_secret_pause_resume_remove(run: Run, tmp_path: Path, store: AccountStore) -> None:
@@ -157,7 +106,7 @@ def test_the_accounts_file_is_applied_as_a_whole_and_again(run: Run, tmp_path: P
 
 
 def test_check_and_folders_of_a_good_account(run: Run, server: dict[str, Any], tmp_path: Path) -> None:
-    _add(run, server, tmp_path, PASSWORD, "--folder", "INBOX", "--folder", r"\Sent", "--folder", "nothing*")
+    add(run, server, tmp_path, PASSWORD, "--folder", "INBOX", "--folder", r"\Sent", "--folder", "nothing*")
     done = run("check", "work", "--json")
     assert done.code == 0, done.out
     found = json.loads(done.out)
@@ -173,7 +122,7 @@ def test_check_and_folders_of_a_good_account(run: Run, server: dict[str, Any], t
 def test_check_of_a_wrong_secret_and_of_an_untrusted_certificate(
     run: Run, server: dict[str, Any], tmp_path: Path
 ) -> None:
-    _add(run, server, tmp_path, "wrong")
+    add(run, server, tmp_path, "wrong")
     done = run("check", "work", "--lang", "zh")
     assert done.code == 4
     assert "授权码" in done.out
@@ -181,38 +130,6 @@ def test_check_of_a_wrong_secret_and_of_an_untrusted_certificate(
     run("accounts", "set", "work", "--ca-file", "")
     done = run("check", "work", "--json")
     assert (done.code, json.loads(done.out)["state"]) == (5, "tls")
-
-
-def test_oauth_from_a_brought_refresh_token_to_sign_in(
-    run: Run, server: dict[str, Any], tmp_path: Path, store: AccountStore
-) -> None:
-    with running(tokens("old", "r1"), tokens("good", "r2"), error("invalid_grant")) as endpoint:
-        oauth = ["--auth", "xoauth2", "--set", f"oauth_token_url={endpoint.url}", "--set", "oauth_client_id=c"]
-        _add(run, server, tmp_path, "r0", *oauth)
-        found = json.loads(run("check", "work", "--json").out)
-        assert found["ok"], found
-        assert [request.form["refresh_token"] for request in endpoint.asked] == ["r0", "r1"]
-        assert store.get_secret("work", "refresh_token").reveal() == "r2"  # type: ignore[union-attr]
-        run("accounts", "secret", "work", "--field", "refresh_token", "-", stdin="dead")
-        found = run("check", "work", "--json")
-        assert (found.code, json.loads(found.out)["state"]) == (4, "consent")
-        assert "accounts authorize work" in found.out
-
-
-def test_authorize_by_browser_and_by_device(run: Run, store: AccountStore) -> None:
-    device = {"device_code": "dc", "user_code": "AB-CD", "verification_uri": "https://x.org/d", "interval": 1}
-    with running(tokens("a1", "r1")) as endpoint:
-        oauth = [f"oauth_token_url={endpoint.url}", "oauth_client_id=c", f"oauth_device_url={endpoint.url}"]
-        oauth.append("oauth_authorize_url=https://login.example.org/a")
-        words = [word for pair in oauth for word in ("--set", pair)]
-        assert run("accounts", "add", "work", "--host", "h", "--user", USER, "--auth", "xoauth2", *words).code == 0
-        done = run("accounts", "authorize", "work", "--no-browser", "--timeout", "0.5")
-        assert (done.code, "start again" in done.err) == (4, True)
-        endpoint.replies.insert(0, type(endpoint.replies[0])(body=json.dumps(device).encode()))  # type: ignore[call-arg]
-        done = run("accounts", "authorize", "work", "--device")
-    assert done.code == 0, done.err
-    assert "AB-CD" in done.out
-    assert store.get_secret("work", "refresh_token").reveal() == "r1"  # type: ignore[union-attr]
 
 
 def test_secrets_check_rotate_and_a_lost_key(run: Run, tmp_path: Path, store: AccountStore) -> None:
@@ -232,7 +149,7 @@ def test_secrets_appear_nowhere(
     run: Run, server: dict[str, Any], tmp_path: Path, engine: Engine, store: AccountStore
 ) -> None:
     said = ""
-    _add(run, server, tmp_path, CANARY)
+    add(run, server, tmp_path, CANARY)
     for words in (
         ("accounts", "list"), ("accounts", "list", "--json"), ("accounts", "show", "work"),
         ("accounts", "show", "work", "--json"), ("check", "work", "--full"), ("check", "work", "--json", "--full"),
@@ -263,22 +180,8 @@ def test_secrets_appear_nowhere(
     assert found_in({"canary": CANARY, "password": PASSWORD}, said.encode()) == []
 
 
-def _add(run: Run, server: dict[str, Any], tmp_path: Path, secret: str, *more: str) -> None:
-    where = ["--host", "localhost", "--port", str(server["port"]), "--ca-file", server["ca"], "--user", USER]
-    quick = [
-        "--set",
-        "connect_timeout=20",
-        "--set",
-        "command_timeout=15",
-        "--secret-file",
-        secret_file(tmp_path, secret),
-    ]
-    done = run("accounts", "add", "work", *where, *quick, *more)
-    assert done.code == 0, done.err
-
-
 def test_removing_with_erase_takes_mail_and_objects_along(run: Run, server: dict[str, Any], tmp_path: Path) -> None:
-    _add(run, server, tmp_path, PASSWORD)
+    add(run, server, tmp_path, PASSWORD)
     assert run("sync", "work").code == 0
     objects = tmp_path / "home" / "objects"
     assert any(path.is_file() for path in objects.rglob("*.eml"))

@@ -1,0 +1,60 @@
+"""OAuth2 through the commands: what they exit with, and what the endpoint was asked."""
+
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from services.common.accounts import AccountStore
+from tests.fakes.token_endpoint import Reply, Request, error, running, tokens
+from tests.integration.signin.commands import USER, Run, add
+
+
+def test_oauth_from_a_brought_refresh_token_to_sign_in(
+    run: Run, server: dict[str, Any], tmp_path: Path, store: AccountStore
+) -> None:
+    with running(tokens("old", "r1"), tokens("good", "r2"), error("invalid_grant")) as endpoint:
+        oauth = ["--auth", "xoauth2", "--set", f"oauth_token_url={endpoint.url}", "--set", "oauth_client_id=c"]
+        add(run, server, tmp_path, "r0", *oauth)
+        found = json.loads(run("check", "work", "--json").out)
+        assert found["ok"], found
+        assert [request.form["refresh_token"] for request in endpoint.asked] == ["r0", "r1"]
+        assert store.get_secret("work", "refresh_token").reveal() == "r2"  # type: ignore[union-attr]
+        run("accounts", "secret", "work", "--field", "refresh_token", "-", stdin="dead")
+        found = run("check", "work", "--json")
+        assert (found.code, json.loads(found.out)["state"]) == (4, "consent")
+        assert "accounts authorize work" in found.out
+
+
+def test_two_processes_at_once_renew_a_token_only_once(run: Run, server: dict[str, Any], tmp_path: Path) -> None:
+    """An endpoint as RFC 9700 section 4.14 wants it: a refresh token that comes twice ends the whole grant."""
+    spent: list[str] = []
+
+    def rotating(request: Request) -> Reply:
+        time.sleep(0.3)  # both processes are there before the first has its answer
+        token = request.form["refresh_token"]
+        spent.append(token)
+        return error("invalid_grant") if spent.count(token) > 1 else tokens("good", f"r{len(spent)}")
+
+    with running(rotating) as endpoint, ThreadPoolExecutor(3) as pool:
+        oauth = ["--auth", "xoauth2", "--set", f"oauth_token_url={endpoint.url}", "--set", "oauth_client_id=c"]
+        add(run, server, tmp_path, "r0", *oauth)
+        codes = [done.code for done in pool.map(lambda _: run("check", "work"), range(3))]
+    assert (codes, spent) == ([0, 0, 0], ["r0"])
+
+
+def test_authorize_by_browser_and_by_device(run: Run, store: AccountStore) -> None:
+    device = {"device_code": "dc", "user_code": "AB-CD", "verification_uri": "https://x.org/d", "interval": 1}
+    with running(tokens("a1", "r1")) as endpoint:
+        oauth = [f"oauth_token_url={endpoint.url}", "oauth_client_id=c", f"oauth_device_url={endpoint.url}"]
+        oauth.append("oauth_authorize_url=https://login.example.org/a")
+        words = [word for pair in oauth for word in ("--set", pair)]
+        assert run("accounts", "add", "work", "--host", "h", "--user", USER, "--auth", "xoauth2", *words).code == 0
+        done = run("accounts", "authorize", "work", "--no-browser", "--timeout", "0.5")
+        assert (done.code, "start again" in done.err) == (4, True)
+        endpoint.replies.insert(0, type(endpoint.replies[0])(body=json.dumps(device).encode()))  # type: ignore[call-arg]
+        done = run("accounts", "authorize", "work", "--device")
+    assert done.code == 0, done.err
+    assert "AB-CD" in done.out
+    assert store.get_secret("work", "refresh_token").reveal() == "r1"  # type: ignore[union-attr]
