@@ -6,7 +6,7 @@ STAMP := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
 CODE := services infra tests benchmarks
 .DEFAULT_GOAL := help
-.PHONY: help setup demo assets test unit contract integration e2e lint format schemas pins bench up down
+.PHONY: help setup demo assets test unit contract integration e2e lint format schemas pins bench chaos up down
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ pins: $(STAMP)  ## resolve requirements/*.in to exact pins with hashes (needs uv
 
 bench: components  ## the figures of the design, as ratios taken in one run
 	$(BIN)/python -m benchmarks
+
+chaos: components  ## faults on the whole stack: outages, kills, a full disk; needs root and ten minutes
+	$(BIN)/python -m tests.e2e.chaos
 
 up: setup  ## the whole stack in containers
 	docker compose up --build --wait

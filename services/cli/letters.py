@@ -7,6 +7,7 @@ from sqlalchemy import Engine, text
 
 from services.common.contract import Record
 from services.common.database import transaction
+from services.common.dead_letters import CUT
 from services.common.errors import ConfigurationError, ContractViolated
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ async def replay(context: "Context", numbers: Sequence[int]) -> list[int]:
     """
     for number in numbers:
         row = one(context.engine, number)
+        if row.error == CUT:
+            raise ConfigurationError(f"dead letter {number} holds only the beginning of its record; it can be dropped")
         settle(context.engine, [number], "replayed")
         try:
             await _send(context, record_of(row))

@@ -4,11 +4,15 @@ from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from services.common.contract import Record
 from services.common.errors import DeadLetterLimit
 from services.common.events import DeadLetter
 
 SUFFIX = ".dlq"
+CUT = "record.cut"
+KEPT = 256 * 1024  # octets of a record that is too large for its dead-letter topic
 
 
 def dead_letter(record: Record, service: str, error: str, reason: str, at: datetime) -> DeadLetter:
@@ -25,6 +29,13 @@ def dead_letter(record: Record, service: str, error: str, reason: str, at: datet
         value=record.value,
         headers=record.headers,
     )
+
+
+def shortened(letter: DeadLetter) -> DeadLetter:
+    """The same with the beginning of the value only, and it is said: for one that its topic does not take whole."""
+    value = letter.value or b""
+    said = f"{letter.error}: {letter.reason}; only the first {KEPT} of {len(value)} octets are kept here"
+    return replace(letter, value=value[:KEPT], error=CUT, reason=said)
 
 
 @dataclass(frozen=True, slots=True)

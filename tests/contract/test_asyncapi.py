@@ -7,6 +7,7 @@ import yaml
 
 from services.common import topics
 from services.common.contract import SPECS
+from services.common.runtime.producer import MAX_RECORD
 
 ROOT = Path(__file__).parents[2]
 SCHEMAS = ROOT / "schemas"
@@ -84,7 +85,8 @@ def test_every_topic_has_a_dead_letter_twin_that_can_take_its_records_and_keeps_
         own, twin = (
             CHANNELS[name]["bindings"]["kafka"]["topicConfiguration"] for name in (topic.name, topic.dead_letters)
         )
-        assert twin["max.message.bytes"] == own["max.message.bytes"]
+        assert own["max.message.bytes"] == MAX_RECORD
+        assert twin["max.message.bytes"] == MAX_RECORD + 65_536, "the record with the headers that say why"
         assert twin["retention.ms"] > own["retention.ms"]
         assert [resolve(message["$ref"])["name"] for message in CHANNELS[topic.dead_letters]["messages"].values()] == [
             "dead-letter"

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TypeVar
 
 from services.common.contract import Record, decode
-from services.common.dead_letters import SUFFIX, DeadLetterCounter, dead_letter
+from services.common.dead_letters import SUFFIX, DeadLetterCounter, dead_letter, shortened
 from services.common.errors import ContractViolated, Unavailable
 from services.common.events import DeadLetter, Event
 from services.common.health import Health
@@ -50,7 +50,7 @@ async def process(work: Work, records: Sequence[Record]) -> None:
             for record in records:
                 await process(work, [record])
         else:
-            await _publish(work, _letters(work, {0: violation}, records))
+            await _publish_letters(work, _letters(work, {0: violation}, records))
 
 
 async def _once(work: Work, records: Sequence[Record]) -> None:
@@ -91,6 +91,14 @@ def _letters(work: Work, bad: dict[int, ContractViolated], records: Sequence[Rec
         if not record.topic.endswith(SUFFIX):  # a dead letter stays where it is; it has no twin
             letters.append(dead_letter(record, work.service, why.code, why.reason, work.now()))
     return letters
+
+
+async def _publish_letters(work: Work, letters: Sequence[DeadLetter]) -> None:
+    """Whole if the topic takes them; a letter that fits nowhere must not keep its partition waiting for ever."""
+    try:
+        await _publish(work, letters)
+    except ContractViolated:
+        await _publish(work, [shortened(letter) for letter in letters])
 
 
 async def _publish(work: Work, events: Sequence[Event]) -> None:

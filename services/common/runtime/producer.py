@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,14 +19,15 @@ from aiokafka.errors import (
 )
 
 from services.common.contract import Record, encode
+from services.common.dead_letters import SUFFIX
 from services.common.errors import ContractViolated, Unavailable
 from services.common.events import Event
 from services.common.runtime.kafka_settings import KafkaSettings
-from services.common.settings import read
 
 log = logging.getLogger(__name__)
 
-MAX_REQUEST = 1_048_588  # what the topics take (schemas/asyncapi.yaml, Kafka's own default)
+MAX_RECORD = 1_048_588  # octets that the topics take (schemas/asyncapi.yaml, Kafka's own default)
+_MAX_LETTER = 64 * 1024 * 1024  # a dead letter was somebody's compressed record once: only the broker can judge it
 # After an outage an idempotent producer can stay out of sequence (aiokafka issue 1017): only a new one starts clean.
 _OUT_OF_SEQUENCE = (OutOfOrderSequenceNumber, UnknownProducerId, ProducerClosed, TimeoutError)
 _TRANSIENT = (*_OUT_OF_SEQUENCE, KafkaConnectionError, KafkaTimeoutError, OSError)
@@ -77,8 +78,9 @@ class KafkaPublisher:
         deliveries: list[asyncio.Future[Any]] = []
         try:
             for event in events:
-                sent = await self._send(producer, encode(event, self._service, self._now()))
-                deliveries.append(sent)
+                record = encode(event, self._service, self._now())
+                check_size(record)
+                deliveries.append(await self._send(producer, record))
         finally:
             failures = await self._settle(deliveries)
             self._judge(producer, failures)
@@ -136,7 +138,7 @@ class KafkaPublisher:
             compression_type=None if settings.compression == "none" else settings.compression,
             linger_ms=int(settings.linger * 1000),
             max_batch_size=settings.batch_bytes,
-            max_request_size=MAX_REQUEST,
+            max_request_size=_MAX_LETTER,
             request_timeout_ms=int(settings.request_timeout * 1000),
         )
 
@@ -163,17 +165,6 @@ async def _close(producer: AIOKafkaProducer) -> None:
         log.warning("closing a producer failed: %s", type(error).__name__)
 
 
-@asynccontextmanager
-async def kafka_publisher(bootstrap: str, service: str) -> AsyncIterator[KafkaPublisher]:
-    """A started publisher while the block runs, with the settings of the environment. Raises Unavailable."""
-    publisher = KafkaPublisher(read(KafkaSettings).model_copy(update={"bootstrap": bootstrap}), service)
-    try:
-        await publisher.start()
-        yield publisher
-    finally:
-        await publisher.stop()
-
-
 class ByteBudget:
     """At most ``limit`` octets at once; a single larger piece passes alone."""
 
@@ -193,6 +184,12 @@ class ByteBudget:
         """Free what was taken."""
         self._used -= size
         self._freed.set()
+
+
+def check_size(record: Record) -> None:
+    """Raise ContractViolated when a record is larger than its topic takes; dead letters are left to the broker."""
+    if len(record.value or b"") + len(record.key) > MAX_RECORD and not record.topic.endswith(SUFFIX):
+        raise translated(MessageSizeTooLargeError())
 
 
 def translated(error: BaseException) -> BaseException:

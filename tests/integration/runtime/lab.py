@@ -22,7 +22,7 @@ from services.common.health import path_of
 from services.common.place import Place
 from services.common.runtime.kafka_settings import KafkaSettings
 from services.common.runtime.producer import KafkaPublisher
-from services.common.topics_admin import create
+from services.common.topics_admin import create, wanted
 
 PARTITIONS = 4
 QUICK = {"session_timeout": 10, "commit_interval": 0.2, "probe_interval": 0.5, "retry_base": 0.1, "retry_cap": 0.5}
@@ -46,7 +46,9 @@ class Lab:
 
     async def make_topics(self) -> None:
         names = (READ.name, READ.dead_letters, WRITTEN.name)
-        await create(self.bootstrap, [NewTopic(self.prefix + name, PARTITIONS, 1) for name in names])
+        settings = {topic.name: topic.topic_configs for topic in wanted()}
+        made = [NewTopic(self.prefix + name, PARTITIONS, 1, topic_configs=settings[name]) for name in names]
+        await create(self.bootstrap, made)
 
     @property
     def settings(self) -> KafkaSettings:

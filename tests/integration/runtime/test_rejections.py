@@ -1,9 +1,12 @@
 """Records that cannot be used go to the dead-letter topic whole; too many of them stop the service."""
 
+import os
+
 from aiokafka import AIOKafkaProducer
 
 from services.common.contract import Record, decode
 from services.common.events import DeadLetter
+from services.common.runtime.producer import MAX_RECORD
 from tests.integration.runtime.lab import READ, WRITTEN, Lab, fetched
 
 POISON = b"\xff\x00 not ours \xfe"
@@ -11,7 +14,9 @@ HEADERS = [("ce_type", b"org.example.unknown.v9"), ("x-odd", b"\xff\xfe"), ("x-o
 
 
 async def send_raw(lab: Lab, key: bytes, value: bytes | None) -> None:
-    async with AIOKafkaProducer(bootstrap_servers=lab.bootstrap) as producer:
+    """What any stranger can write: any bytes that the broker takes."""
+    settings = {"max_request_size": 2**26, "compression_type": "zstd"}
+    async with AIOKafkaProducer(bootstrap_servers=lab.bootstrap, **settings) as producer:
         await producer.send_and_wait(lab.prefix + READ.name, value=value, key=key, headers=HEADERS, partition=0)
 
 
@@ -44,6 +49,26 @@ async def test_a_poison_record_becomes_a_dead_letter_and_its_neighbours_pass(lab
     letter = decode(Record(READ.dead_letters, odd.key, odd.value, tuple(odd.headers)))
     assert isinstance(letter, DeadLetter)
     assert (letter.value, list(letter.headers)) == (POISON, HEADERS)
+    await lab.stopped(worker)
+
+
+async def test_the_largest_records_that_a_topic_takes_become_dead_letters_whole(lab: Lab) -> None:
+    noise = os.urandom(MAX_RECORD - 300)  # room for key, headers and the frame of a batch
+    large = bytes(10_000_000)
+    await send_raw(lab, b"noise", noise)
+    await send_raw(lab, b"large", large)
+    await lab.publish(range(1, 11))
+    worker = lab.worker()
+    await lab.until("all at the sink", lambda: set(lab.seen()) == set(range(1, 11)))
+
+    async def all_committed() -> bool:
+        return await lab.committed() == 12
+
+    await lab.until("all committed", all_committed)
+    letters = {record.key: record for record in await lab.records(READ.dead_letters)}
+    assert set(letters) == {b"noise", b"large"}
+    assert (letters[b"noise"].value, letters[b"large"].value) == (noise, large)
+    assert list(letters[b"noise"].headers[:3]) == HEADERS
     await lab.stopped(worker)
 
 

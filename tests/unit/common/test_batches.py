@@ -7,7 +7,7 @@ import pytest
 
 from services.common import topics
 from services.common.contract import Record, encode
-from services.common.dead_letters import DeadLetterCounter, Limits
+from services.common.dead_letters import CUT, KEPT, DeadLetterCounter, Limits
 from services.common.errors import ContractViolated, DeadLetterLimit, Unavailable
 from services.common.events import DeadLetter, Event, MessageFetched
 from services.common.health import Health
@@ -31,7 +31,8 @@ def records(*uids: int) -> list[Record]:
 class Sink:
     """A publisher that remembers; it may be down for some calls, or refuse a UID as too large."""
 
-    def __init__(self, down: int = 0, too_large: int | None = None) -> None:
+    def __init__(self, down: int = 0, too_large: int | None = None, letter_octets: int = 10_000_000) -> None:
+        self.letter_octets = letter_octets
         self.events: list[Event] = []
         self.down = down
         self.too_large = too_large
@@ -41,6 +42,8 @@ class Sink:
             self.down -= 1
             raise Unavailable("Kafka does not answer")
         if any(isinstance(event, MessageFetched) and event.place.uid == self.too_large for event in events):
+            raise ContractViolated("record.too-large", "does not fit")
+        if any(isinstance(event, DeadLetter) and len(event.value or b"") > self.letter_octets for event in events):
             raise ContractViolated("record.too-large", "does not fit")
         self.events += events
 
@@ -121,6 +124,14 @@ async def test_an_output_that_fits_no_record_costs_only_its_own_input() -> None:
     await process(work(echo, sink), records(1, 2, 3))
     assert sink.uids() == [1, 3]
     assert [letter.error for letter in sink.letters()] == ["record.too-large"]
+
+
+async def test_a_letter_that_is_too_large_itself_is_cut_and_its_partition_goes_on() -> None:
+    sink = Sink(letter_octets=KEPT)
+    noise = Record("mail.fetched", b"k", b"x" * (KEPT + 1), ())
+    await process(work(echo, sink), [*records(1), noise, *records(3)])
+    assert sink.uids() == [1, 3]
+    assert [(letter.error, len(letter.value or b"")) for letter in sink.letters()] == [(CUT, KEPT)]
 
 
 async def test_too_many_dead_letters_publish_nothing_of_their_batch() -> None:

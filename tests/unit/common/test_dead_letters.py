@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from services.common.contract import Record, decode, encode
-from services.common.dead_letters import DeadLetterCounter, Limits, dead_letter
+from services.common.dead_letters import CUT, KEPT, DeadLetterCounter, Limits, dead_letter, shortened
 from services.common.errors import DeadLetterLimit
 
 AT = datetime(2026, 11, 21, 7, 0, tzinfo=UTC)
@@ -19,6 +19,14 @@ def test_a_dead_letter_keeps_key_bytes_headers_and_coordinates() -> None:
     assert written.headers[:3] == record.headers
     assert dict(written.headers)["dlq_offset"] == b"77"
     assert decode(written) == letter
+
+
+def test_a_letter_that_fits_nowhere_keeps_its_beginning_and_says_so() -> None:
+    record = Record("mail.fetched", b"key", b"a" * (KEPT + 9), (("x", b"1"),), 3, 77)
+    letter = shortened(dead_letter(record, "parser", "contract.type", "why", AT))
+    assert (letter.value, letter.error) == (b"a" * KEPT, CUT)
+    assert letter.reason == f"contract.type: why; only the first {KEPT} of {KEPT + 9} octets are kept here"
+    assert (letter.key, letter.headers, letter.offset) == (b"key", record.headers, 77)
 
 
 def counter(run: int = 3, ratio: float = 0.5, window: int = 10) -> DeadLetterCounter:

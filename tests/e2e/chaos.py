@@ -1,0 +1,168 @@
+"""Faults on the running stack, and what must hold when they are over. ``make chaos`` or, for single faults::
+
+    python -m tests.e2e.chaos [--messages N] [--seconds S] [FAULT...]
+
+A fault is ``stop-`` or ``kill-`` with the name of a component, ``services`` (30 random SIGKILLs) or ``disk`` (the
+object store runs on a disk that gets full; needs root). Each runs in the middle of N messages of its own.
+"""
+
+import argparse
+import hashlib
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from itertools import islice
+from pathlib import Path
+
+from benchmarks.mail import messages
+from tests.e2e.test_stack import complete, logs, query
+from tests.e2e.world import SERVICES, World, bucket, seen_messages, stack, until
+
+COMPONENTS = ("postgres", "minio", "kafka")
+FAULTS = (*(f"{how}-{name}" for how in ("stop", "kill") for name in COMPONENTS), "services", "disk")
+KILLS = 30
+RECOVERY = 300.0  # seconds in which everything must be complete after the last fault
+_DISK_MB = (80, 2_000)  # too small, then large enough
+
+
+def stop_component(world: World, name: str, seconds: float) -> None:
+    """An orderly stop, an outage, a start."""
+    world.components.stop(name)
+    time.sleep(seconds)
+    world.components.start(name)
+
+
+def kill_component(world: World, name: str, seconds: float) -> None:
+    """SIGKILL, an outage, a start."""
+    world.components.kill(name)
+    time.sleep(seconds)
+    world.components.start(name)
+
+
+def kill_services(world: World, kills: int, chance: random.Random) -> None:
+    """SIGKILL to random services, each started again at once."""
+    for _ in range(kills):
+        time.sleep(chance.uniform(0.2, 2))
+        name = chance.choice(SERVICES)
+        tend(world)
+        world.kill(name)
+        world.start(name)
+
+
+def fill_disk(world: World, seconds: float) -> None:
+    """Wait until the store refuses, stay so, then make room."""
+    until(lambda: "full" in world.log_of("attachments").lower(), 120, lambda: logs(world))
+    time.sleep(seconds)
+    data = world.components.programs["minio"].folder / "data"
+    _mount("-o", f"remount,size={_DISK_MB[1]}m", str(data))
+
+
+def tend(world: World) -> list[str]:
+    """Start services again that ended by themselves, as an orchestrator does; their names."""
+    ended = [name for name, process in world.processes.items() if process.poll() is not None]
+    world.start(*ended)
+    return ended
+
+
+def in_the_middle(world: World, news: list[bytes], fault: Callable[[], None]) -> float:
+    """Deliver, let the fault happen when a fifth has arrived, wait until all is complete; seconds after the fault."""
+    before = stored(world)
+    world.deliver(news)
+    until(lambda: stored(world) >= before + len(news) // 5, 120, lambda: logs(world))
+    fault()
+    start, ended = time.monotonic(), list[str]()
+
+    def over() -> bool:
+        ended.extend(tend(world))
+        return complete(world)
+
+    until(over, RECOVERY, lambda: f"ended by themselves: {ended}\n{logs(world)}")
+    return time.monotonic() - start
+
+
+def stored(world: World) -> int:
+    """Places that the database holds."""
+    return int(str(query(world, "SELECT count(*) FROM email_places")[0][0]))
+
+
+def hold(world: World) -> None:
+    """0 missing, 0 twice, 0 too many, 0 dead letters: places, rows, and every object by its bytes."""
+    ledger = world.ledger()
+    assert Counter(line["state"] for line in ledger) == {"stored": len(world.delivered)}
+    assert Counter(line["contentsha256"] for line in ledger) == world.expected()
+    assert query(world, "SELECT count(*) FROM emails") == [(len(set(world.expected())),)]
+    assert query(world, "SELECT count(*) FROM dead_letters") == [(0,)]
+    store = bucket(world.components)
+    keys = set(store.keys(""))
+    assert keys == {key for (key,) in query(world, "SELECT key FROM objects")}
+    names = [key.rpartition("/")[2].removesuffix(".eml") for key in keys if key.startswith("work/messages/")]
+    assert Counter(names) == Counter(set(world.expected()))
+    for key in keys:
+        said = key.split("/")[2] if "/attachments/" in key else key.rpartition("/")[2].removesuffix(".eml")
+        assert hashlib.sha256(store.read(key)).hexdigest() == said, key
+    assert seen_messages(world) == []
+
+
+@contextmanager
+def small_disk(home: Path) -> Iterator[None]:
+    """A file system in memory for the object store, too small for the messages."""
+    data = home / "minio" / "data"
+    data.mkdir(parents=True)
+    _mount("-t", "tmpfs", "-o", f"size={_DISK_MB[0]}m", "tmpfs", str(data))
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(data)], check=True)
+
+
+def _mount(*words: str) -> None:
+    subprocess.run(["mount", *words], check=True)
+
+
+def run(fault: str, world: World, news: list[bytes], seconds: float) -> float:
+    """One fault by its name; seconds until all was complete again."""
+    how, _, name = fault.partition("-")
+    chance = random.Random(1)
+    actions: dict[str, Callable[[], None]] = {
+        "stop": lambda: stop_component(world, name, seconds),
+        "kill": lambda: kill_component(world, name, seconds),
+        "services": lambda: kill_services(world, KILLS, chance),
+        "disk": lambda: fill_disk(world, seconds),
+    }
+    return in_the_middle(world, news, actions[how])
+
+
+def alone(fault: str, news: list[bytes], seconds: float) -> float:
+    """A stack of its own for one fault."""
+    with tempfile.TemporaryDirectory(prefix="mailweir-chaos-") as folder:
+        home = Path(folder)
+        with small_disk(home) if fault == "disk" else nullcontext(), stack(home) as world:
+            world.start(*SERVICES)
+            took = run(fault, world, news, seconds)
+            hold(world)
+            return took
+
+
+def main() -> int:
+    """Run the faults one after the other; the first that loses, doubles or refuses anything ends it with its story."""
+    parser = argparse.ArgumentParser(prog="python -m tests.e2e.chaos", description=__doc__)
+    parser.add_argument("faults", nargs="*", metavar="FAULT", help=", ".join(FAULTS))
+    parser.add_argument("--messages", type=int, default=5_000)
+    parser.add_argument("--seconds", type=float, default=20, help="how long a component is away")
+    asked = parser.parse_args()
+    if unknown := set(asked.faults) - set(FAULTS):
+        parser.error(f"no fault is called {', '.join(sorted(unknown))}")
+    for fault in asked.faults or FAULTS:
+        print(f"{fault:14} ", end="", flush=True)
+        took = alone(fault, list(islice(messages(asked.messages), asked.messages)), asked.seconds)
+        print(f"complete {took:5.1f} s after it; 0 missing, 0 double, 0 dead letters", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
