@@ -99,6 +99,7 @@ email_places = Table(
     _now("stored_at"),
     Index("email_places_by_content", "account_id", "content_sha256"),
     Index("email_places_by_email", "email_id"),
+    Index("email_places_by_storing", "stored_at", postgresql_using="brin"),
 )
 
 place_states = Table(
@@ -220,6 +221,7 @@ audit_log = Table(
     Column("octets", BigInteger),
     Column("detail", Text, nullable=False),
     Index("audit_log_by_account", "account_id", "at"),
+    Index("audit_log_by_time", "at", "id"),
 )
 
 OWNED = (
