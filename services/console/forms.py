@@ -1,7 +1,7 @@
 """The form of an account: from typed texts to a checked account, with the rules and texts of the commands. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 
 from services.cli.account_input import Typed, changed_account, new_account
@@ -24,8 +24,12 @@ _COMMAND = re.compile(
 )
 
 
+WORDS = frozenset({"empty", "line", "taken", "refused", "needed", "proof", "none"})
+"""Problems that only a form has; their texts are ``problem.<word>``."""
+
+
 class Invalid(MailweirError):
-    """Some fields cannot be used; ``problems`` tells each by its name."""
+    """Some fields cannot be used; ``problems`` tells each by its name: a text of the checks, or one of ``WORDS``."""
 
     def __init__(self, problems: Mapping[str, str]) -> None:
         super().__init__("; ".join(f"{name}: {problem}" for name, problem in problems.items()))
@@ -85,7 +89,7 @@ def moved(before: Account, after: Account) -> bool:
     return (before.host, before.user) != (after.host, after.user)
 
 
-def weaker(before: Account, after: Account) -> bool:
+def diverted(before: Account, after: Account) -> bool:
     """Whether a stored secret would go another way than the owner once tried."""
     way = ("host", "user", "port", "tls")
     return any(getattr(before, name) != getattr(after, name) for name in way)
@@ -96,7 +100,7 @@ def secret_of(text: str) -> Secret | None:
     if not text:
         return None
     if not is_one_line(text):
-        raise Invalid({"secret": "it must be one line of text"})
+        raise Invalid({"secret": "line"})
     return Secret(text)
 
 
@@ -130,14 +134,21 @@ def chosen_patterns(names: list[str], taken: set[str], *, future: bool) -> dict[
     return {"include": tuple(name for name in names if name in taken), "exclude": ()}
 
 
-def without_secret(form: Form) -> Form:
+def shown(problems: Mapping[str, str], t: Callable[..., str], lang: str) -> dict[str, str]:
+    """Problems as texts of a language: in English the words of the checks themselves."""
+    keys = {name: word if word in WORDS else name for name, word in problems.items()}
+    told = {name: t(f"problem.{key}") for name, key in keys.items() if key in WORDS or lang != "en"}
+    return {name: told.get(name, problem) for name, problem in problems.items()}
+
+
+def printable(form: Form) -> Form:
     """The form for showing again: control characters never reach a page."""
     clean = {field.name: "".join(filter(str.isprintable, getattr(form, field.name))) for field in fields(Form)}
     return replace(form, **clean)
 
 
 def _require(form: Form) -> None:
-    missing = {name: "it must not be empty" for name in ("user", "host") if not getattr(form, name)}
+    missing = {name: "empty" for name in ("user", "host") if not getattr(form, name)}
     if form.port and not (form.port.isascii() and form.port.isdigit() and len(form.port) <= 5):
         missing["port"] = f"{form.port[:12]!r} is not between 1 and 65535"
     if missing:

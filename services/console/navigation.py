@@ -6,6 +6,7 @@ from services.console.users import User
 
 _EVERYONE = (
     ("/", "overview.title"),
+    ("/accounts", "accounts.title"),
     ("/arrivals", "arrivals.title"),
     ("/quarantine", "quarantine.title"),
     ("/dead-letters", "letters.title"),

@@ -1,5 +1,14 @@
 """Routes by what a person does. Each module has a ``router``; a new one is added here."""
 
-from services.console.routes import overview, preferences, signin, status, watch
+from services.console.routes import accounts, authorize, imap, overview, preferences, signin, status, watch
 
-ROUTERS = (status.router, signin.router, preferences.router, overview.router, watch.router)
+ROUTERS = (
+    status.router,
+    signin.router,
+    preferences.router,
+    overview.router,
+    watch.router,
+    accounts.router,
+    imap.router,
+    authorize.router,
+)

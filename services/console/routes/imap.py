@@ -111,10 +111,19 @@ _FAULTS: dict[int | str, dict[str, Any]] = {
 
 
 @router.get("/config", responses={200: {"model": Configured}, **_FAULTS})
-def config(request: Request, ports: Asking, user: CurrentUser, account: _Text = "", address: _Text = "") -> Response:
+def config(
+    request: Request,
+    ports: Asking,
+    who: CurrentUser,
+    account: _Text = "",
+    address: _Text = "",
+    user: Annotated[str, Query(max_length=320, description="The same as address, as a field of the form.")] = "",
+) -> Response:
     """The form of an account: filled with what is stored, or with what a mail address tells; never a secret."""
-    stored = _own(request, account, user) if account else None
-    form = forms.stored(stored) if stored else forms.suggested(address)
+    stored = _own(request, account, who) if account else None
+    if request.headers.get("hx-target") == "connection" and "@" not in user:
+        return Response(status_code=204)
+    form = forms.stored(stored) if stored else forms.suggested(address or user)
     if not wants_json(request):
         return pages.form(request, form, stored)
     known = forms.profile_of(form)

@@ -4,6 +4,7 @@ import asyncio
 import re
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -115,10 +116,12 @@ def serving(ports: Ports, settings: ConsoleSettings) -> Iterator[str]:
 
 def _connect(address: str) -> None:
     host, _, port = address.removeprefix("http://").rpartition(":")
-    for _ in range(200):
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
         with socket.socket() as trying:
             if trying.connect_ex((host, int(port))) == 0:
                 return
+        time.sleep(0.02)
     raise AssertionError("the console does not listen")
 
 

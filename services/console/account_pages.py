@@ -1,0 +1,139 @@
+"""Pages and parts of pages about accounts: what their templates are given."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import JSONResponse, Response
+
+from services.cli import doctor_view
+from services.common.account_fields import Account
+from services.common.guard import Result
+from services.common.providers import profile
+from services.console import failures, folders_sync, forms, testing
+from services.console.adapters import Ports
+from services.console.folders_sync import Changes, FolderLine
+from services.console.forms import Form, Invalid
+from services.console.memory import Test
+from services.console.texts import lookup
+from services.console.web import is_htmx, language_of, page, ports_of, wants_json
+from services.poller.adapters import PostgresLedger
+
+NO_CHANGES = Changes()
+_RESULTS = {
+    "ok": "test.ok",
+    "could not connect": "test.unreachable",
+    "TLS problem": "test.tls",
+    "sign-in refused": "test.refused",
+}
+
+
+def form(
+    request: Request,
+    typed: Form,
+    stored: Account | None,
+    *,
+    problems: Mapping[str, str] | None = None,
+    status: int = 200,
+    test: Test | None = None,
+    prove: bool = False,
+) -> Response:
+    """The form of an account: the whole page, or for htmx a dialog. ``prove``: it also asks for the own password."""
+    language, known = language_of(request), forms.profile_of(typed)
+    return page(
+        request,
+        "account_form.html",
+        status,
+        form=forms.printable(typed),
+        stored=stored,
+        secret_set=bool(stored and ports_of(request).accounts.secret_infos(stored.slug)),
+        attributes=forms.ATTRIBUTES,
+        problems=forms.shown(problems or {}, lookup(language), language),
+        provider=known.text(known.name, language),
+        secret_advice=forms.advice(known, "secret", language),
+        code_advice=forms.advice(known, "credential", language) if known.secret in {"code", "app_password"} else "",
+        grants=known.secret == "oauth",  # noqa: S105 (a kind of secret)
+        modal=request.headers.get("hx-target") == "modal",
+        prove=prove,
+        **_test_values(request, test),
+    )
+
+
+def invalid(request: Request, typed: Form, stored: Account | None, error: Invalid, *, prove: bool = False) -> Response:
+    """The form again with its problems; for a program only these."""
+    if wants_json(request):
+        language = language_of(request)
+        told = forms.shown(error.problems, lookup(language), language)
+        return JSONResponse({"error": "; ".join(map(": ".join, told.items())), "fields": told}, 422)
+    if is_htmx(request) and request.headers.get("hx-target") == "test-result":
+        language = language_of(request)
+        told = forms.shown(error.problems, lookup(language), language)
+        return page(request, "account_test.html", problems=told, **_test_values(request, None))
+    return form(request, typed, stored, problems=error.problems, status=422, prove=prove)
+
+
+def tested(request: Request, test: Test) -> Response:
+    """The part that shows a test; while it runs, it asks for itself again."""
+    return page(request, "account_test.html", problems={}, **_test_values(request, test))
+
+
+def flood(request: Request) -> Response:
+    """Too many connections of late."""
+    return failures.failed(request, 429, lookup(language_of(request))("test.flood"))
+
+
+def advice_of(request: Request, test: Test) -> str:
+    """What to do about a failed test."""
+    about, language = testing.about(test), language_of(request)
+    known = profile(test.account.provider)
+    return (forms.advice(known, about, language) or forms.advice(known, "unknown", language)) if about else ""
+
+
+def details_of(request: Request, test: Test) -> list[str]:
+    """What was seen after a good sign-in, line by line."""
+    steps = [step for step in test.steps if step.name in testing.TOLD and step.outcome != "failed"]
+    return [doctor_view.line(step, test.account, language_of(request), full=False) for step in steps]
+
+
+def folder_lines(ports: Ports, account: Account) -> list[FolderLine]:
+    """Folders as last seen on the server, with the state of ours. Blocks."""
+    fresh = ports.accounts.find(account.slug) or account
+    known = PostgresLedger(ports.engine).folders(account.slug)
+    return folders_sync.lines(fresh, ports.memory.listings.get(account.slug, ()), known)
+
+
+def folders(
+    request: Request,
+    account: Account,
+    lines: Sequence[FolderLine],
+    *,
+    result: Result | None = None,
+    changes: Changes = NO_CHANGES,
+    detail: str = "",
+    problem: str = "",
+) -> Response:
+    """The folder list of an account with a box for each."""
+    return page(
+        request,
+        "account_folders.html",
+        422 if problem else 200,
+        account=account,
+        lines=lines,
+        listed=account.slug in ports_of(request).memory.listings,
+        future=not account.given.get("include"),
+        result=result,
+        result_key=_RESULTS.get(result or "", ""),
+        changes=changes,
+        detail=detail,
+        problem=problem,
+    )
+
+
+def _test_values(request: Request, test: Test | None) -> dict[str, Any]:
+    return {
+        "test": test,
+        "stages": testing.stages(test) if test else {},
+        "test_key": _RESULTS.get(test.result or "", "") if test else "",
+        "test_advice": advice_of(request, test) if test else "",
+        "test_details": details_of(request, test) if test else [],
+    }

@@ -1,0 +1,127 @@
+"""The account pages as plain forms: what a browser without scripts sends, and what is stored."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from services.common.secret import Secret
+from services.console import users
+from tests.integration.console.cast import OWNED, PASSWORD, Cast
+
+CANARY = "canary-secret-Kx7"
+NEW = {"user": "me@mail.example.org", "host": "imap.example.org", "port": "993", "tls": "implicit", "auth": "auto"}
+
+
+@pytest.fixture(autouse=True)
+def public_names(people: Cast, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A resolver that knows public addresses without a network."""
+
+    async def known(host: str, port: int) -> list[str]:
+        return {"imap.example.org": ["8.8.8.8"], "inside.example.org": ["10.1.2.3"]}.get(host, [])
+
+    object.__setattr__(people.ports, "resolver", known)
+    people.ports.budget.started.clear()
+    yield
+    for account in people.ports.accounts.list():
+        if account.slug != OWNED:
+            people.ports.accounts.remove(account.slug)
+
+
+def added(people: Cast, **values: str) -> str:
+    """The name of an account that the owner added by the form."""
+    answer = people.owner.post("/accounts", data=NEW | {"name": "extra", "secret": CANARY} | values)
+    assert answer.status_code == 303, answer.text
+    return answer.headers["location"].split("/")[2]
+
+
+def test_a_new_account_is_the_users_own_and_asks_for_its_folders_next(people: Cast) -> None:
+    answer = people.owner.post("/accounts", data=NEW | {"secret": CANARY})
+    assert answer.headers["location"] == "/accounts/me-mail.example.org/folders?done=added"
+    owner = users.find(people.ports.engine, "owner")
+    assert owner is not None
+    assert users.visible(people.ports.engine, owner) == ["me-mail.example.org", OWNED]
+    assert people.ports.accounts.get_secret("me-mail.example.org") == Secret(CANARY)
+    assert "me-mail.example.org" in people.owner.get("/accounts").text
+    assert "me-mail.example.org" not in people.other.get("/accounts").text
+
+
+def test_an_address_fills_the_form(people: Cast) -> None:
+    page = people.owner.get("/api/imap/config", params={"address": "reader@qq.com"}).text
+    assert 'value="imap.qq.com"' in page
+    assert "授权码" in page
+    assert "mailweir accounts" not in page
+    chinese = people.owner.get(
+        "/api/imap/config", params={"address": "reader@gd.chinamobile.com"}, headers={"accept-language": "zh"}
+    ).text
+    assert 'value="imap.gd.chinamobile.com"' in chinese
+    assert "生成授权码" in chinese
+
+
+BAD = [
+    {"host": ""}, {"host": "127.0.0.1"}, {"host": "169.254.169.254"}, {"host": "[::1]"}, {"host": "2130706433"},
+    {"host": "inside.example.org"}, {"host": "unknown.example.org"}, {"port": "25"}, {"port": "nine"}, {"port": "0"},
+    {"host": "imap.example.org\r\nx"}, {"user": "me\r\nA1 LOGOUT"}, {"name": "a\nb"}, {"name": "a\n"}, {"tls": "none"},
+    {"auth": "ntlm"}, {"secret": "two\r\nlines"}, {"code_expires": "soon"}, {"name": OWNED},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", BAD, ids=str)
+def test_a_wrong_field_is_named_and_the_others_survive(people: Cast, wrong: dict[str, str]) -> None:
+    before = len(people.ports.accounts.list())
+    answer = people.owner.post("/accounts", data=NEW | {"name": "extra", "secret": CANARY} | wrong)
+    assert answer.status_code == 422
+    assert 'aria-invalid="true"' in answer.text
+    assert CANARY not in answer.text
+    if "user" not in wrong:
+        assert 'value="me@mail.example.org"' in answer.text
+    assert len(people.ports.accounts.list()) == before
+
+
+def test_an_account_is_paused_resumed_and_asked_to_look_now(people: Cast) -> None:
+    name = added(people)
+    for action, state in (("pause", "paused"), ("resume", "active")):
+        assert people.owner.post(f"/accounts/{name}/{action}").status_code == 303
+        assert people.ports.accounts.get(name).state == state
+    before = people.ports.accounts.marker()
+    assert people.owner.post(f"/accounts/{name}/sync").headers["location"].endswith("done=asked")
+    assert people.ports.accounts.marker() > before
+    assert [people.owner.post(f"/accounts/{name}/sync").status_code for _ in range(5)][-1] == 429
+
+
+def test_another_user_needs_the_own_password_and_clears_the_secret(people: Cast) -> None:
+    name, engine = added(people), people.ports.engine
+    old = people.ports.clock.now() - timedelta(minutes=6)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE console_sessions SET proved_at = :old"), {"old": old})
+    moved = NEW | {"user": "other@mail.example.org"}
+    asked = people.owner.post(f"/accounts/{name}/edit", data=moved)
+    assert asked.status_code == 422
+    assert 'name="proof"' in asked.text
+    assert 'value="other@mail.example.org"' in asked.text
+    assert people.ports.accounts.get(name).user == "me@mail.example.org"
+    assert people.owner.post(f"/accounts/{name}/edit", data=moved | {"proof": "wrong"}).status_code == 422
+    assert people.owner.get(f"/accounts/{name}/secret").status_code == 403
+    done = people.owner.post(f"/accounts/{name}/edit", data=moved | {"proof": PASSWORD})
+    assert done.headers["location"] == f"/accounts/{name}/secret?done=saved"
+    assert people.ports.accounts.get_secret(name) is None
+    assert people.owner.post(f"/accounts/{name}/secret", data={"secret": CANARY}).status_code == 303
+    assert people.ports.accounts.get_secret(name) == Secret(CANARY)
+
+
+def test_removing_wants_the_name_typed(people: Cast) -> None:
+    name = added(people)
+    refused = people.owner.post(f"/accounts/{name}/remove", data={"confirm": "ext"})
+    assert refused.status_code == 422
+    assert people.ports.accounts.find(name) is not None
+    done = people.owner.post(f"/accounts/{name}/remove", data={"confirm": name, "erase": "yes"})
+    assert done.headers["location"] == "/accounts?done=erased"
+    assert people.ports.accounts.find(name) is None
+
+
+@pytest.mark.parametrize("page", ["", "/edit", "/secret", "/folders", "/remove"])
+def test_pages_of_an_account_are_the_owners(people: Cast, page: str) -> None:
+    assert people.owner.get(f"/accounts/{OWNED}{page}").status_code == 200
+    assert people.other.get(f"/accounts/{OWNED}{page}").status_code == 404
+    assert people.nobody.get(f"/accounts/{OWNED}{page}").status_code == 303
