@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from services.parser.mime import charsets
+from services.parser.mime import charsets, rtf, rtf_compressed
 from services.parser.mime.derived import Derived
 from services.parser.mime.mapi import OBJECT, UNICODE, Property, properties
 
@@ -20,7 +20,7 @@ _U32 = struct.Struct("<I")
 _ATTACHMENT_STARTS, _TITLE, _DATA, _PROPERTIES = 0x9002, 0x8010, 0x800F, 0x9005
 _BODY, _MESSAGE_PROPERTIES, _CODEPAGE = 0x800C, 0x9003, 0x9007
 _PR_DISPLAY_NAME, _PR_DATA, _PR_FILE_NAME, _PR_LONG_NAME = 0x3001, 0x3701, 0x3704, 0x3707
-_PR_MIME, _PR_CID, _PR_BODY, _PR_HTML = 0x370E, 0x3712, 0x1000, 0x1013
+_PR_MIME, _PR_CID, _PR_BODY, _PR_HTML, _PR_RTF = 0x370E, 0x3712, 0x1000, 0x1013, 0x1009
 _MESSAGE_INTERFACE = bytes.fromhex("0703020000000000c000000000000046")
 _INTERFACE = 16
 
@@ -53,6 +53,7 @@ class _Reading:
     codepage: str | None = None
     text: str | None = None
     html: str | None = None
+    rtf: bytes = b""
     files: list[_File] = field(default_factory=list)
     damaged: bool = False
 
@@ -83,7 +84,17 @@ def read(data: bytes) -> Tnef:
             embedded += inner.files
         level = embedded
     defects = ("tnef.damaged",) * damaged + ("limit.tnef-files",) * bool(level)
-    return Tnef(tuple(files), outer.text, outer.html, defects)
+    text, html = (outer.text, outer.html) if outer.text or outer.html else _of_rtf(outer.rtf)
+    return Tnef(tuple(files), text, html, defects)
+
+
+def _of_rtf(data: bytes) -> tuple[str | None, str | None]:
+    """The text or the HTML in a compressed body, where that is the only one."""
+    plain = rtf_compressed.unpacked(data)
+    if not plain:
+        return None, None
+    found = rtf.read(plain)
+    return (None, found.value) if found.html else (found.value or None, None)
 
 
 def _reading(data: memoryview) -> _Reading:
@@ -136,6 +147,8 @@ def _bodies(state: _Reading, content: memoryview) -> None:
             state.text = _string(item, state.codepage) or state.text
         elif item.id == _PR_HTML:
             state.html = _string(item, None) or state.html
+        elif item.id == _PR_RTF:
+            state.rtf = item.value
 
 
 def _derived(file: _File, codepage: str | None) -> tuple[Derived, _Reading]:

@@ -1,0 +1,130 @@
+"""RTF to the text that a reader sees, or to the HTML that Outlook wrapped in it (MS-OXRTFEX)."""
+
+import re
+from dataclasses import dataclass, replace
+
+from services.parser.mime import charsets
+
+_TOKEN = re.compile(r"\\([a-zA-Z]{1,32})(-?\d{1,9})?[ ]?|\\'([0-9a-fA-F]{2})|\\(.)|([{}])|([^\\{}\r\n]+)", re.DOTALL)
+_UNSEEN = frozenset(
+    {"fonttbl", "colortbl", "stylesheet", "listtable", "listoverridetable", "rsidtbl", "themedata", "generator", "info"}
+    | {"header", "headerl", "headerr", "footer", "footerl", "footerr", "footnote", "pict", "object", "fldinst"}
+    | {"mhtmltag", "xmlnstbl"}
+)
+_WORDS = {"par": "\n", "line": "\n", "row": "\n", "sect": "\n", "page": "\n", "tab": "\t", "cell": "\t"}
+_WORDS |= {
+    "lquote": "‘",
+    "rquote": "’",
+    "ldblquote": "“",
+    "rdblquote": "”",
+    "bullet": "•",
+    "endash": "–",
+    "emdash": "—",
+}
+_SIGNS = {"~": "\xa0", "_": "-", "\n": "\n", "\r": "\n"}
+_DEEPEST = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What holds inside one pair of braces; ``fallback`` counts the characters that stand in for a Unicode one."""
+
+    unseen: bool = False
+    for_rtf: bool = False
+    fallback: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RtfText:
+    """The text, and whether it is HTML."""
+
+    value: str
+    html: bool
+
+
+def read(data: bytes) -> RtfText:
+    """The text of RTF octets. Never raises; linear; braces deeper than 1,000 are not looked into."""
+    reader = _Reader()
+    for found in _TOKEN.finditer(data.decode("latin-1")):
+        word, number, octet, sign, brace, text = found.groups()
+        if word:
+            reader.word(word, None if number is None else int(number))
+        elif brace:
+            reader.brace(brace)
+        elif sign:
+            reader.sign(sign)
+        else:
+            reader.octets(bytes([int(octet, 16)]) if octet else text.encode("latin-1"))
+    return RtfText(reader.text(), reader.html)
+
+
+class _Reader:
+    def __init__(self) -> None:
+        self.html = False
+        self._out: list[str] = []
+        self._held = bytearray()
+        self._label = "windows-1252"
+        self._group = Group()
+        self._stack: list[Group] = []
+        self._skip = 0
+
+    def word(self, name: str, number: int | None) -> None:
+        """A control word with its number."""
+        if name == "u":
+            self._put(chr((number or 0) & 0xFFFF))
+            self._skip = self._group.fallback
+        elif name == "uc":
+            self._group = replace(self._group, fallback=max(0, min(number or 0, 100)))
+        elif name == "ansicpg":
+            self._label = "utf-8" if number == 65001 else f"cp{number}"
+        elif name == "fromhtml":
+            self.html = True
+        elif name == "htmlrtf":
+            self._group = replace(self._group, for_rtf=self.html and number != 0)
+        elif name == "htmltag":
+            self._group = replace(self._group, unseen=not self.html)
+        elif name in _UNSEEN:
+            self._group = replace(self._group, unseen=True)
+        elif name in _WORDS:
+            self._put(_WORDS[name])
+
+    def brace(self, brace: str) -> None:
+        """A group starts or ends."""
+        if brace == "{":
+            self._stack.append(self._group)
+            if len(self._stack) > _DEEPEST:
+                self._group = replace(self._group, unseen=True)
+        elif self._stack:
+            self._group = self._stack.pop()
+
+    def sign(self, sign: str) -> None:
+        """A control symbol; a star says that readers who do not know the group pass over it."""
+        if sign == "*":
+            self._group = replace(self._group, unseen=True)
+        elif sign in "\\{}":
+            self.octets(sign.encode())
+        elif sign in _SIGNS:
+            self._put(_SIGNS[sign])
+
+    def octets(self, octets: bytes) -> None:
+        """Text in the code page, without what stands in for a Unicode character."""
+        skipped = min(self._skip, len(octets))
+        self._skip -= skipped
+        if not (self._group.unseen or self._group.for_rtf):
+            self._held += octets[skipped:]
+
+    def _put(self, text: str) -> None:
+        if not (self._group.unseen or self._group.for_rtf):
+            self._flush()
+            self._out.append(text)
+
+    def _flush(self) -> None:
+        if self._held:
+            self._out.append(charsets.decode(bytes(self._held), self._label).value)
+            self._held.clear()
+
+    def text(self) -> str:
+        """Everything, with the halves of characters beyond the first plane joined."""
+        self._flush()
+        joined = "".join(self._out).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        return joined.replace("\0", "").strip("\n")
