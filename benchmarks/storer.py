@@ -1,5 +1,8 @@
 """The storer against a bare COPY and merge of the same rows, and search: ``python -m benchmarks.storer``.
 
+The bare side writes the same rows of emails, attachments, places and thread references into the same tables with the same
+indexes, from text that was made before its clock started, 500 messages a transaction.
+
 ``python -m benchmarks.storer 100000`` also fills the database with so many synthetic messages, shows the rate at each
 tenth of the way (flat cost per row), counts the rows, and times searches (p95 below 50 ms).
 """
@@ -30,6 +33,7 @@ from services.parser.handlers import parse
 from services.storer import merging, rows
 from services.storer.adapters import PostgresWriter, write_parsed
 from services.storer.handlers import storing
+from services.storer.threads import refs
 
 RATIO, P95_MS = 0.7, 50.0
 BATCH, BATCHES, ROUNDS = 500, 6, 3
@@ -84,21 +88,26 @@ def _fetched(number: int, chance: random.Random) -> MessageFetched:
     return MessageFetched(place=place, contentsha256=sha256, internaldate=_START, size=len(raw), body=raw)
 
 
-Prepared = tuple[tuple[list[str], list[str]], bytes, bytes, bytes]
+_NEW_REFS = """INSERT INTO thread_refs SELECT account_id, message_id, 1
+FROM unnest(%s::text[], %s::text[]) AS named (account_id, message_id) ON CONFLICT (account_id, message_id) DO NOTHING"""
+Prepared = tuple[tuple[list[str], list[str]], bytes, bytes, bytes, tuple[list[str], list[str]]]
 
 
 def _prepared(events: Sequence[EmailParsed]) -> Prepared:
     mails = merging.packed([rows.email_row(event) for event in events])
     files = merging.packed([row for event in events for row in rows.attachment_rows(event)])
     places = merging.packed([rows.place_row(event) for event in events])
-    return merging.columns([(event.place.account, event.contentsha256) for event in events]), mails, files, places
+    named = sorted({ref for event in events for ref in refs(event)})
+    identities = merging.columns([(event.place.account, event.contentsha256) for event in events])
+    return identities, mails, files, places, merging.columns(named)
 
 
 def _bare(cursor: Any, prepared: Prepared) -> None:
-    """The database's part alone: rows that are text already, copied and merged."""
-    identities, mails, files, places = prepared
+    """The database's part alone: the same rows of all four tables, text already, copied and merged."""
+    identities, mails, files, places, named = prepared
+    cursor.execute(_NEW_REFS, named)
     merging.load(cursor, merging.EMAILS, mails)
-    cursor.execute(merging.EMAILS.merge, (*identities, [1] * len(identities[0])))
+    cursor.execute(merging.EMAILS.merge, (*identities, list(range(len(identities[0])))))
     written = [row[0] for row in cursor.fetchall()]
     merging.load(cursor, merging.ATTACHMENTS, files)
     cursor.execute(merging.ATTACHMENTS.merge, (written,))

@@ -9,7 +9,7 @@ from services.storer import adapters, mailbox
 from services.storer.handlers import Write, Writer, storing
 from services.storer.settings import StorerSettings
 
-_PART = 125  # measured: four transactions of 125, two at a time, against one of 500: 1.4 times the rows
+_PART = 125  # events of a transaction: the rows of one part are made while the database works on another
 
 
 @dataclass(frozen=True, slots=True)
