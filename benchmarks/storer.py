@@ -1,7 +1,7 @@
 """The storer against a bare COPY and merge of the same rows, and search: ``python -m benchmarks.storer``.
 
-The bare side writes the same rows of emails, attachments, places and thread references into the same tables with the same
-indexes, from text that was made before its clock started, 500 messages a transaction.
+The bare side writes the same rows of emails, attachments, places and thread references into the same tables with the
+same indexes, from text that was made before its clock started, 500 messages a transaction.
 
 ``python -m benchmarks.storer 100000`` also fills the database with so many synthetic messages, shows the rate at each
 tenth of the way (flat cost per row), counts the rows, and times searches (p95 below 50 ms).
