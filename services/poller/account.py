@@ -6,7 +6,7 @@ One-shot (``sync_once``): ends when nothing is missing, or when ``attempts`` tri
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from msgspec import Struct
@@ -41,6 +41,7 @@ from services.poller.peeking import MarksRead
 from services.poller.work import Work, next_sequence
 
 LONGEST_WAIT = 120.0
+LONG_ENOUGH_TO_TELL = 5.0
 FIRST_TRIES = 2
 ABOUT_FOLDERS = (Refused, CommandRejected)
 HOPELESS = (SignInError, TlsError, ConfigurationError, ConsentNeeded, ClientRefused, QuotaExceeded, MarksRead)
@@ -77,7 +78,17 @@ async def sync_once(work: Work, secret_of: SecretSource, spool: Path | None = No
         wait = _wait(work, failure, tries.failures)
         if tries.failures >= _most_tries(work, failure) or wait is None:
             return await _give_up(work, outcomes, failure)
+        await _say_wait(work, failure, wait)
         await work.clock.sleep(wait)
+
+
+async def _say_wait(work: Work, failure: MailweirError | None, wait: float) -> None:
+    """Whoever looks during a long wait is told its reason."""
+    if failure is None or wait < LONG_ENOUGH_TO_TELL:
+        return
+    state = str(getattr(failure, "state", "unknown"))
+    advice = profile(work.account.provider).advise(about(failure), account=work.account.slug)
+    await say_state(work, "backoff", state, str(failure), advice, work.clock.now() + timedelta(seconds=wait))
 
 
 async def _try(work: Work, secret_of: SecretSource, spool: Path | None) -> tuple[list[Outcome], MailweirError | None]:
@@ -204,10 +215,12 @@ async def say_state(
 Sync = Callable[[], Awaitable[Result]]
 
 
-async def within(sync: Awaitable[Result], account: str, seconds: float | None) -> Result:
+async def within(sync: Awaitable[Result], work: Work, seconds: float | None) -> Result:
     """The result, or after ``seconds`` an explained incomplete one; the connection is closed on the way out."""
     try:
         async with asyncio.timeout(seconds):
             return await sync
     except TimeoutError:
-        return Result(account, exit_code=3, failure=f"stopped after {seconds:g} s; run it again to go on")
+        last = f"; the last trouble was: {work.memory.run.trouble}" if work.memory.run.trouble else ""
+        failure = f"stopped after {seconds:g} s; run it again to go on{last}"
+        return Result(work.account.slug, exit_code=3, failure=failure)

@@ -219,7 +219,9 @@ async def _sign_in(visit: Visit) -> Step:
         await _with_fresh_token(visit)
         renewed = True
     seen = {"mechanism": visit.connected.facts.mechanism, "token_renewed": renewed, "ms": visit.milliseconds(start)}
-    return Step("signin", "ok", seen)
+    skew = await asyncio.to_thread(visit.skew) if credentials.token else 0
+    clock = f"this machine's clock is {skew:+d} s off the token endpoint's: set it" if skew else ""
+    return Step("signin", "warning" if skew else "ok", seen, reason=clock)
 
 
 async def _with_fresh_token(visit: Visit) -> None:

@@ -42,6 +42,7 @@ class Visit:
     """What a visit works with, and what it has found so far.
 
     ``addresses``: IPs that the caller has checked; then nothing is looked up again, and no other host is tried.
+    ``skew``: how many seconds this machine's clock is ahead of the token endpoint's, 0 when not worth a word; blocks.
     """
 
     account: Account
@@ -49,6 +50,7 @@ class Visit:
     credentials: CredentialSource
     clock: Clock
     addresses: tuple[str, ...] = ()
+    skew: Callable[[], int] = lambda: 0
     session: Session | None = None
     folders: tuple[Folder, ...] = ()
     opened: Opened | None = None

@@ -5,7 +5,7 @@ import contextlib
 from msgspec import Struct
 
 from services.poller.domain.flags import Flags
-from services.poller.domain.uidset import EMPTY, MAX_UID, UidSet
+from services.poller.domain.uidset import EMPTY, MAX_UID, Gathering, UidSet
 from services.poller.imap.errors import CommandRejected, Refused
 from services.poller.imap.model import Opened
 from services.poller.imap.session import Session
@@ -62,11 +62,11 @@ async def _nevertheless(session: Session) -> Listed:
 
 async def _ask(session: Session, wanted: UidSet, flags: Flags | None = None) -> tuple[Flags, UidSet]:
     collected = flags or Flags()
-    uids: list[int] = []
+    uids = Gathering()
     async for listing in session.fetch_listing(wanted, ("FLAGS", "X-GM-LABELS")):
-        uids.append(listing.uid)
+        uids.add(listing.uid)
         collected.add(listing.uid, listing.flags or (), listing.labels or ())
-    return collected, UidSet.of(uids)
+    return collected, uids.result()
 
 
 async def _ask_again(session: Session, exists: int, known: UidSet, uids: UidSet, flags: Flags) -> UidSet:

@@ -112,9 +112,7 @@ async def _newcomer(work: Work, session: Session, folder: Folder, absent: Sequen
         if await _is_same(session, folder, candidate):
             return await _rename(work, folder, candidate)
     record = FolderRecord(
-        id=_folder_id(
-            work.account.slug, folder.wire, salt=work.clock.now().isoformat() if _taken(work, folder) else ""
-        ),
+        id=folder_id(work.account.slug, folder.wire, salt=work.clock.now().isoformat() if _taken(work, folder) else ""),
         account=work.account.slug,
         wire=folder.wire,
         name=folder.name,
@@ -127,10 +125,10 @@ async def _newcomer(work: Work, session: Session, folder: Folder, absent: Sequen
 
 def _taken(work: Work, folder: Folder) -> bool:
     """Whether the plain id of that name belongs to a folder of the past."""
-    return bool(work.ledger.epochs(_folder_id(work.account.slug, folder.wire)))
+    return bool(work.ledger.epochs(folder_id(work.account.slug, folder.wire)))
 
 
-def _folder_id(account: str, wire: bytes, salt: str = "") -> str:
+def folder_id(account: str, wire: bytes, salt: str = "") -> str:
     """Deterministic for the first folder of a name, so that a lost database gives the same ids again."""
     return hashlib.sha256(b"\x00".join((account.encode(), wire, salt.encode()))).hexdigest()[:16]
 
@@ -217,7 +215,7 @@ async def _save(work: Work, record: FolderRecord) -> FolderRecord:
 def successor(record: FolderRecord, now_text: str) -> FolderRecord:
     """A new folder that took the name of an old one (re-created with the same UIDVALIDITY): another id."""
     return FolderRecord(
-        id=_folder_id(record.account, record.wire, now_text),
+        id=folder_id(record.account, record.wire, now_text),
         account=record.account,
         wire=record.wire,
         name=record.name,

@@ -28,7 +28,10 @@ class Look:
 
 @dataclass(slots=True)
 class Run:
-    """One run over the account's folders. ``learned``: steps that count as progress, each once."""
+    """One run over the account's folders.
+
+    ``learned``: steps that count as progress, each once. ``trouble``: why the last connection ended, "" for no trouble.
+    """
 
     cuts: int = 0
     facts: Facts | None = None
@@ -37,6 +40,7 @@ class Run:
     look: Look | None = None
     learned: set[tuple[object, ...]] = field(default_factory=set)
     since: float = 0.0
+    trouble: str = ""
 
     @property
     def thrifty(self) -> bool:
@@ -58,6 +62,7 @@ class Run:
         """A connection ended, with ``error`` or in good order."""
         lost = isinstance(error, ImapError) and not error.usable
         self.cuts = self.cuts + 1 if lost else 0
+        self.trouble = str(error or "")
 
     def listed(self, records: list[FolderRecord]) -> None:
         """Note the wanted folders."""

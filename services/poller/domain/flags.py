@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from services.common.events import FlagSet
-from services.poller.domain.uidset import EMPTY, UidSet
+from services.poller.domain.uidset import EMPTY, Gathering, UidSet
 
 LABEL = "X-GM-LABELS "  # before a label among the names of flags, which have no space
 RECENT = "\\recent"  # belongs to a session, not to a message (RFC 3501 section 2.3.2)
@@ -13,19 +13,25 @@ class Flags:
     """Collects flags while a folder is enumerated."""
 
     def __init__(self) -> None:
-        self._uids: dict[str, list[int]] = {}
+        self._uids: dict[str, Gathering] = {}
 
     def add(self, uid: int, flags: Iterable[str], labels: Iterable[str] = ()) -> None:
         """Note the flags and labels of one UID."""
         for label in labels:
-            self._uids.setdefault(LABEL + label, []).append(uid)
+            self._of(LABEL + label).add(uid)
         for flag in flags:
             if flag.lower() != RECENT:
-                self._uids.setdefault(flag, []).append(uid)
+                self._of(flag).add(uid)
 
     def sets(self) -> dict[str, UidSet]:
         """One set per flag."""
-        return {flag: UidSet.of(uids) for flag, uids in sorted(self._uids.items())}
+        return {flag: uids.result() for flag, uids in sorted(self._uids.items())}
+
+    def _of(self, name: str) -> Gathering:
+        known = self._uids.get(name)
+        if known is None:
+            known = self._uids[name] = Gathering()
+        return known
 
 
 def changed(before: Mapping[str, UidSet], after: Mapping[str, UidSet], among: UidSet) -> UidSet:

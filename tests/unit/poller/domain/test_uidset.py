@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.poller.domain.uidset import EMPTY, MAX_UID, UidSet
+from services.poller.domain.uidset import EMPTY, MAX_UID, Gathering, UidSet
 
 SETS = st.sets(st.integers(1, 60), max_size=40)
 
@@ -52,3 +52,11 @@ def test_ten_million_uids_are_one_range() -> None:
     assert UidSet.range(1, MAX_UID) & UidSet.of([7]) == UidSet.of([7])
     assert UidSet.range(2, 1) == EMPTY
     assert (many.lowest, many.highest) == (1, 10_000_000)
+
+
+@given(st.lists(st.integers(1, 40)))
+def test_gathering_gives_the_set_of_what_it_took(uids):
+    gathering = Gathering()
+    for uid in uids:
+        gathering.add(uid)
+    assert gathering.result() == UidSet.of(uids)
