@@ -65,6 +65,7 @@ def _visit(store: "AccountStore", name: str, source: str | None) -> "Visit":
     from services.cli.secret_input import read_secret
     from services.common.clock import SystemClock
     from services.common.errors import ConfigurationError
+    from services.common.oauth_grants import notable_skew
     from services.common.oauth_tokens import sign_in_secret
     from services.common.providers import profile
     from services.poller.doctor_model import Visit
@@ -84,7 +85,7 @@ def _visit(store: "AccountStore", name: str, source: str | None) -> "Visit":
             )
         return await sign_in_secret(account, store, clock, fresh)
 
-    return Visit(account, known, credentials, clock)
+    return Visit(account, known, credentials, clock, skew=lambda: notable_skew(store.engine, account.slug))
 
 
 def _print(text: str, outcome: str) -> None:

@@ -58,7 +58,7 @@ async def _one(
                 contents=PostgresContents(context.engine),
             )
             sync = sync_once(work, partial(_secret, context, name, clock))
-            return await within(sync, name, timeout)
+            return await within(sync, work, timeout)
     except MailweirError as error:
         return Result(name, exit_code=error.exit_code, failure=str(error))
 

@@ -52,6 +52,12 @@ def renewal_lock(engine: Engine, account: str) -> Iterator[bool]:
         yield bool(connection.scalar(select(func.pg_try_advisory_xact_lock(_LOCK_SPACE, func.hashtext(account)))))
 
 
+def notable_skew(engine: Engine, account: str) -> int:
+    """Seconds that this machine's clock was ahead at the last renewal; 0 when that was not worth a word. Blocks."""
+    with transaction(engine) as connection:
+        return grant_of(connection, account).clock_skew
+
+
 def grant_of(connection: Connection, account: str) -> Grant:
     """The state; a fresh one when nothing is known."""
     columns = [account_grants.c[name] for name in Grant.__struct_fields__]

@@ -3,10 +3,13 @@
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
 from services.common.accounts import AccountStore
+from services.common.secret import Secret
 from tests.fakes.token_endpoint import Reply, Request, error, running, tokens
 from tests.integration.signin.commands import USER, Run, add
 
@@ -58,3 +61,38 @@ def test_authorize_by_browser_and_by_device(run: Run, store: AccountStore) -> No
     assert done.code == 0, done.err
     assert "AB-CD" in done.out
     assert store.get_secret("work", "refresh_token").reveal() == "r1"  # type: ignore[union-attr]
+
+
+def at(hours: float) -> dict[str, str]:
+    return {"Date": format_datetime(datetime.now(UTC) + timedelta(hours=hours), usegmt=True)}
+
+
+ANSWERS = [
+    (error("slow_down", status=429, headers={"Retry-After": "100"}), 3, "throttled", "next try in 100 s"),
+    (error("temporarily_unavailable", status=503), 3, "temporary", "503"),
+    (Reply(500, b"oops"), 3, "temporary", "500"),
+    (Reply(200, b"<html>Wi-Fi sign-in</html>", {"Content-Type": "text/html"}), 3, "temporary", "without tokens"),
+    (Reply(lost=True), 5, "network", "did not answer"),
+    (error("invalid_client", status=401), 2, "configuration", "oauth_client_id"),
+    (Reply(400, error("invalid_grant").body, at(-1)), 4, "consent", "clock is +36"),
+    (Reply(200, tokens("good").body, at(1)), 0, "ok", ""),
+]
+
+
+def test_every_answer_of_the_endpoint_has_its_exit_code(
+    run: Run, server: dict[str, Any], tmp_path: Path, store: AccountStore
+) -> None:
+    with running(error("invalid_grant")) as endpoint:
+        oauth = ["--auth", "xoauth2", "--set", f"oauth_token_url={endpoint.url}", "--set", "oauth_client_id=c"]
+        add(run, server, tmp_path, "r0", *oauth)
+        for reply, code, state, told in ANSWERS:
+            endpoint.replies[:] = [reply]
+            store.put_secret("work", "refresh_token", Secret("r0"))
+            done = run("check", "work", "--json", "--lang", "en")
+            found = json.loads(done.out)
+            assert (done.code, found["state"], told in found["detail"]) == (code, state, True), found["detail"]
+            if state == "throttled":
+                held = run("sync", "work", "--timeout", "1.5", "--json")
+                assert (held.code, str(reply.status) in held.out + held.err) == (3, True), held
+    signin = next(step for step in found["steps"] if step["step"] == "signin")
+    assert (signin["outcome"], "clock is -3" in signin["reason"]) == ("warning", True)
