@@ -10,6 +10,7 @@ from services.common.account_settings import SettingErrors
 from services.common.errors import MailweirError
 from services.common.providers import Profile, profile, profile_for
 from services.common.secret import Secret, is_one_line
+from services.console.texts import Language, lookup
 
 SECRETS = ("password", "refresh_token", "client_secret")
 ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
@@ -19,9 +20,8 @@ ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
     "port": {"min": "1", "max": "65535"},
 }
 """What a browser checks by itself: the same bounds as ``services.common.account_fields``."""
-_COMMAND = re.compile(
-    r"[,，]?\s*(?:and run|Then run|or run|然后运行|请运行|请改用)?\s*[:：]?\s*mailweir [^。]*[.。]?\s*$"
-)
+_COMMAND = re.compile(r"(?:(run)|(运行))?([:：]? ?)mailweir accounts (secret|authorize)(?: NAME)?")
+_BUTTONS = {"secret": "account.replace", "authorize": "account.authorize"}
 
 
 WORDS = frozenset({"empty", "line", "taken", "refused", "needed", "proof", "none"})
@@ -110,9 +110,15 @@ def problems_of(errors: SettingErrors) -> dict[str, str]:
     return {name: problem for name, _, problem in pairs}
 
 
-def advice(known: Profile, about: str, lang: str) -> str:
-    """A provider's advice for a page: without the command line that it ends with."""
-    return _COMMAND.sub("", known.advise(about, lang)).strip()
+def advice(known: Profile, about: str, lang: Language) -> str:
+    """A provider's advice for a page: with the names of buttons where a terminal needs commands."""
+    t = lookup(lang)
+
+    def button(found: re.Match[str]) -> str:
+        verb = "use" if found[1] else "使用" if found[2] else ""
+        return f"{verb}{found[3]}“{t(_BUTTONS[found[4]])}”"
+
+    return _COMMAND.sub(button, known.advise(about, lang)).strip()
 
 
 def profile_of(form: Form) -> Profile:
