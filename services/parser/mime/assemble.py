@@ -76,7 +76,7 @@ def message(
             delivery_reports=tuple(inside.delivery),
             feedback_reports=tuple(inside.feedback),
             children=tuple(inside.children),
-            secured=_secured(tree, shown_texts),
+            secured=_secured(tree, shown_texts, inside.signed),
             list=trace.mailing_list(header),
             authentication_results=trace.authentication(header),
             defects=_ordered(defects, tree, limits) if defects else (),
@@ -156,9 +156,9 @@ def _has_attachment(chosen: Choice, told: Told, derived: Derived) -> bool:
     )
 
 
-def _secured(tree: Tree, read: Texts) -> tuple[SecuredPart, ...]:
+def _secured(tree: Tree, read: Texts, signed: list[str]) -> tuple[SecuredPart, ...]:
     armoured = [found for path, text in read.items() if (found := security.inline_pgp(path, text.value.value))]
-    return (*security.secured(tree.parts), *armoured)
+    return (*security.secured(tree.parts, signed), *armoured)
 
 
 def _ordered(defects: list[Defect], tree: Tree, limits: Limits) -> tuple[Defect, ...]:

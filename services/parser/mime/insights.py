@@ -7,7 +7,7 @@ from hashlib import sha256
 from msgspec import Struct
 
 from services.common.email import CalendarDigest, ChildMessage, Defect, DeliveryReport, Email, FeedbackReport
-from services.parser.mime import calendars, charsets, embedded, htmltext, reports, tnef, words
+from services.parser.mime import calendars, charsets, embedded, htmltext, pkcs7, reports, tnef, words
 from services.parser.mime.derived import Derived
 from services.parser.mime.leaves import Leaf, Load
 from services.parser.mime.limits import Limits
@@ -17,7 +17,14 @@ from services.parser.mime.tree import Part
 _MESSAGES = frozenset({"message/rfc822", "message/global"})
 _UNTYPED = frozenset({"application/octet-stream", "application/x-octet-stream"})
 _LOOKED_INTO = (
-    _MESSAGES | reports.DELIVERY | reports.FEEDBACK | reports.RETURNED | calendars.TYPES | tnef.TYPES | embedded.TYPES
+    _MESSAGES
+    | reports.DELIVERY
+    | reports.FEEDBACK
+    | reports.RETURNED
+    | calendars.TYPES
+    | tnef.TYPES
+    | embedded.TYPES
+    | pkcs7.TYPES
 )
 _MOST_TEXT = 2 << 20
 
@@ -35,7 +42,9 @@ class Insights(Struct):
     nested: int = 0
     """Octets of the children, which share one bound for the HTML that text is derived from."""
     text: str | None = None
-    """Text from TNEF."""
+    """Text from TNEF or from signed data."""
+    signed: list[str] = []
+    """Paths of the parts that hold signed data in one piece with its signature."""
     returned: reports.Returned | None = None
     """The message that the reports are about, once it was looked for."""
 
@@ -94,6 +103,8 @@ def _look_into(
         found.delivery.append(reports.delivery(leaf.head, leaf.part.path, _returned(found, leaves)))
     elif content.type in reports.FEEDBACK:
         found.feedback.append(reports.feedback(leaf.head, leaf.part.path, _returned(found, leaves)))
+    elif content.type in pkcs7.TYPES:
+        _signed(found, leaf, limits, nested, defects)
     elif nested is not None and _is_message(content.type, content.name):
         _nested(found, leaf, limits, nested, defects)
 
@@ -135,6 +146,23 @@ def _nested(found: Insights, leaf: Leaf, limits: Limits, nested: Nested, defects
         rest = replace(limits, html=max(limits.html - found.nested, 0))
         found.children.append(ChildMessage(part=leaf.part.path, email=nested(leaf.head, rest)))
         found.nested += leaf.size
+
+
+def _signed(found: Insights, leaf: Leaf, limits: Limits, nested: Nested | None, defects: list[Defect]) -> None:
+    """The signed entity is a file of its own and a nested message."""
+    inside = pkcs7.signed_content(leaf.head) if leaf.size <= limits.derived else None
+    if inside is None:
+        return
+    path = f"{leaf.part.path}.d{len(found.files) + 1}"
+    found.signed.append(leaf.part.path)
+    found.files.append((path, leaf.part, inside, sha256(inside.data).hexdigest()))
+    if nested is None or len(found.children) >= limits.children:
+        return
+    email = nested(inside.data, replace(limits, html=max(limits.html - found.nested, 0)))
+    found.children.append(ChildMessage(part=path, email=email))
+    found.nested += len(inside.data)
+    plain = [email.body_values[part.part_id or ""].value for part in email.text_body if part.type == "text/plain"]
+    found.text = found.text or "\n\n".join(plain) or email.mailweir.derived_text
 
 
 def _returned(found: Insights, leaves: Leaves) -> reports.Returned:

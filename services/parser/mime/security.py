@@ -1,10 +1,12 @@
 """S/MIME (RFC 8551) and PGP (RFC 3156) protection: found, never undone."""
 
+from collections.abc import Collection
+
 from services.common.email import ByteRange, SecuredPart
+from services.parser.mime import pkcs7
 from services.parser.mime.tree import Part
 
-_OPAQUE = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
-_KINDS = _OPAQUE | {"multipart/signed", "multipart/encrypted"}
+_KINDS = pkcs7.TYPES | {"multipart/signed", "multipart/encrypted"}
 SIGNATURES = frozenset(
     {
         "application/pkcs7-signature",
@@ -15,17 +17,21 @@ SIGNATURES = frozenset(
 )
 
 
-def secured(parts: list[Part]) -> tuple[SecuredPart, ...]:
-    """Signed and encrypted parts in document order, with the exact octets that a signature covers."""
-    found = [_secured(part) for part in parts if part.content.type in _KINDS]
+def secured(parts: list[Part], unwrapped: Collection[str] = ()) -> tuple[SecuredPart, ...]:
+    """Signed and encrypted parts in document order, with the exact octets that a signature covers.
+
+    ``unwrapped`` are the paths of opaque parts in which signed content was found, whatever they are called.
+    """
+    found = [_secured(part, unwrapped) for part in parts if part.content.type in _KINDS]
     return tuple([item for item in found if item is not None]) if found else ()
 
 
-def _secured(part: Part) -> SecuredPart | None:
+def _secured(part: Part, unwrapped: Collection[str]) -> SecuredPart | None:
     kind = part.content.type
-    if kind in _OPAQUE:
+    if kind in pkcs7.TYPES:
         said = part.content.params.params.get("smime-type", "enveloped-data").lower()
-        return SecuredPart(part=part.path, kind="signed" if "signed" in said else "encrypted", protocol=kind)
+        signed = "signed" in said or part.path in unwrapped
+        return SecuredPart(part=part.path, kind="signed" if signed else "encrypted", protocol=kind)
     if not part.children:
         return None
     protocol = part.content.params.params.get("protocol")
