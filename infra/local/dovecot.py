@@ -76,11 +76,11 @@ def maildir(folder: Path, user: str, name: str = "INBOX") -> Path:
     for part in (home, path, path / "cur", path / "new", path / "tmp"):
         if not part.exists():
             part.mkdir(parents=True)
-            _give(part)
+            hand_over(part)
     marker = path / "maildirfolder"
     if name != "INBOX" and not marker.exists():
         marker.touch()
-        _give(marker)
+        hand_over(marker)
     return path
 
 
@@ -90,7 +90,7 @@ def deliver(folder: Path, user: str, messages: Mapping[str, bytes], name: str = 
     for file_name, raw in messages.items():
         fresh = target / "tmp" / file_name
         fresh.write_bytes(raw)
-        _give(fresh)
+        hand_over(fresh)
         fresh.rename(target / "new" / file_name)
 
 
@@ -99,7 +99,8 @@ def _binary() -> str | None:
     return shutil.which("dovecot", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
 
 
-def _give(path: Path) -> None:
+def hand_over(path: Path) -> None:
+    """Make a file that is being delivered the server's own."""
     if os.geteuid() == 0:
         folders.give_to(path, _OWNER)
 

@@ -35,10 +35,17 @@ async def republish(record: Record) -> None:
     from aiokafka.errors import KafkaError
 
     from services.common.runtime.kafka_settings import KafkaSettings
+    from services.common.runtime.producer import MAX_LETTER
     from services.common.settings import read
 
     settings = read(KafkaSettings)
-    producer = AIOKafkaProducer(bootstrap_servers=settings.bootstrap.split(","), enable_idempotence=True, acks="all")
+    producer = AIOKafkaProducer(
+        bootstrap_servers=settings.bootstrap.split(","),
+        enable_idempotence=True,
+        acks="all",
+        compression_type="zstd",
+        max_request_size=MAX_LETTER,
+    )
     topic = settings.topic_prefix + record.topic
     try:
         await producer.start()

@@ -24,6 +24,7 @@ _OF_ACCOUNT = {
     "folders": "account",
     "leases": "account",
     "server_habits": "account",
+    "traffic": "account",
 }
 
 

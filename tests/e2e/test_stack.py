@@ -179,3 +179,9 @@ async def _read(brokers: str, topic: str) -> bytes:
 
 def _octets(record: ConsumerRecord) -> bytes:
     return b" ".join([record.key or b"", record.value or b"", repr(record.headers).encode()])
+
+
+def test_a_large_attachment_passes_with_little_memory_in_every_process(world: World) -> None:
+    from tests.e2e.large import MOST_KB, through_the_stack
+
+    assert [name for name, kb in through_the_stack(world, 50_000_000, 60).items() if not 0 < kb < MOST_KB] == []

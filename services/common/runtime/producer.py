@@ -27,7 +27,7 @@ from services.common.runtime.kafka_settings import KafkaSettings
 log = logging.getLogger(__name__)
 
 MAX_RECORD = 1_048_588  # octets that the topics take (schemas/asyncapi.yaml, Kafka's own default)
-_MAX_LETTER = 64 * 1024 * 1024  # a dead letter was somebody's compressed record once: only the broker can judge it
+MAX_LETTER = 64 * 1024 * 1024  # a dead letter was somebody's compressed record once: only the broker can judge it
 # After an outage an idempotent producer can stay out of sequence (aiokafka issue 1017): only a new one starts clean.
 _OUT_OF_SEQUENCE = (OutOfOrderSequenceNumber, UnknownProducerId, ProducerClosed, TimeoutError)
 _TRANSIENT = (*_OUT_OF_SEQUENCE, KafkaConnectionError, KafkaTimeoutError, OSError)
@@ -138,7 +138,7 @@ class KafkaPublisher:
             compression_type=None if settings.compression == "none" else settings.compression,
             linger_ms=int(settings.linger * 1000),
             max_batch_size=settings.batch_bytes,
-            max_request_size=_MAX_LETTER,
+            max_request_size=MAX_LETTER,
             request_timeout_ms=int(settings.request_timeout * 1000),
         )
 

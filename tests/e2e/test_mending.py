@@ -1,0 +1,192 @@
+"""Bad records, lost objects and lost rows on a running stack, mended by commands alone."""
+
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from email.message import EmailMessage
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from benchmarks.mail import messages
+from services.common.contract import SPECS, Record
+from services.common.runtime.producer import MAX_RECORD
+from services.common.topics import BY_NAME, MAIN_TOPICS
+from tests.contract import records
+from tests.e2e.chaos import hold, tend
+from tests.e2e.test_stack import complete, logs, query
+from tests.e2e.world import ACCOUNT, SERVICES, World, bucket, stack, until
+
+COUNT = 40
+HOSTILE = (
+    "../../x",
+    "a\0b.pdf",
+    "invoice\u202efdp.exe",
+    "n" * 300 + ".txt",
+    "CON",
+    "aux.txt",
+    "..",
+    "C:\\x\\y.doc",
+    "",
+)
+STORED = ("emails", "email_places", "attachments", "objects", "place_states", "thread_refs", "email_sync_status")
+READERS = {topic.name: len(topic.readers) for topic in MAIN_TOPICS}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with stack(tmp_path_factory.mktemp("mending")) as made:
+        made.deliver([*messages(COUNT), *(named(name) for name in HOSTILE)])
+        made.start(*SERVICES)
+        until(lambda: complete(made), 120, lambda: logs(made))
+        yield made
+
+
+def named(name: str) -> bytes:
+    """A message whose file has this name, as a sender can write it."""
+    made = EmailMessage()
+    made["From"], made["To"], made["Subject"] = "a@example.test", "b@example.test", f"file {name.encode()!r}"[:60]
+    made.set_content("see the file")
+    made.add_attachment(name.encode(), maintype="application", subtype="octet-stream", filename="WEIR")
+    quoted = f"*=utf-8''{''.join(f'%{octet:02X}' for octet in name.encode())}" if name else '=""'
+    return made.as_bytes().replace(b'="WEIR"', quoted.encode())
+
+
+def recovered(world: World) -> bool:
+    tend(world)
+    return complete(world)
+
+
+def mended(world: World, *words: str) -> None:
+    done = world.mailweir("repair", *words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    until(lambda: recovered(world), 90, lambda: logs(world))
+
+
+def test_names_of_strangers_are_stored_safely_and_shown_as_sent(world: World) -> None:
+    store = bucket(world.components)
+    rows = query(
+        world, "SELECT a.name, a.safe_name, o.key FROM attachments a JOIN objects o USING (account_id, sha256)"
+    )
+    for name in HOSTILE:
+        digest = hashlib.sha256(name.encode()).hexdigest()
+        keys = list(store.keys(f"{ACCOUNT}/attachments/{digest}/"))
+        assert len(keys) == 1, name
+        assert len(keys[0].encode()) < 500
+        assert not set(keys[0].rpartition("/")[2]) & set('\0\\\u202e:*?"<>|'), keys
+        assert keys[0].rpartition("/")[2].split(".")[0].upper() not in {"CON", "AUX", ""}, keys
+        assert keys[0] in {row[2] for row in rows}
+    shown = {row[0] for row in rows}
+    assert {name.replace("\0", "") for name in HOSTILE if name} <= {str(name) for name in shown}
+
+
+def bad(topic: str) -> list[Record]:
+    """Records that nobody can use: no headers, an unknown major, a broken value or attribute, 10 MB, the largest."""
+    event = next(spec for spec in SPECS if spec.topic.name == topic)
+    example = records.record(min((records.EXAMPLES / event.name / "v1").glob("*.json")), topic)
+    plain = dict(example.headers)
+    newer = plain | {"ce_type": plain["ce_type"].replace(b".v1", b".v9")}
+    broken = [(plain, b"not json"), (plain, b'{"a": 1}')]
+    if event.value == "bytes":
+        less = {name: value for name, value in plain.items() if name != "ce_contentsha256"}
+        broken = [(plain | {"ce_uid": b"many"}, b"x"), (less, b"x")]
+    unnamed: dict[str, bytes] = {}
+    noise = [(unnamed, b"no headers"), (unnamed, bytes(10_000_000)), (unnamed, os.urandom(MAX_RECORD - 200))]
+    return [
+        Record(topic, b"bad", value, tuple(headers.items()))
+        for headers, value in [(newer, example.value), *broken, *noise]
+    ]
+
+
+async def test_bad_records_on_every_topic_are_dead_letters_and_the_rest_goes_on(world: World) -> None:
+    sent = [record for topic in READERS for record in bad(topic)]
+    brokers = world.components.kafka
+    async with AIOKafkaProducer(bootstrap_servers=brokers, max_request_size=2**26, compression_type="zstd") as producer:
+        for record in sent:
+            await producer.send_and_wait(record.topic, record.value, record.key, headers=list(record.headers))
+    world.deliver(list(messages(COUNT + 5))[COUNT:])
+    expected = Counter({topic: readers * len(bad(topic)) for topic, readers in READERS.items()})
+    until(lambda: letters(world) == expected, 60, lambda: f"{letters(world)}\n{logs(world)}")
+    until(lambda: complete(world), 60, lambda: logs(world))
+    assert tend(world) == []
+    stored = Counter(
+        hashlib.sha256(value).hexdigest() for (value,) in query(world, "SELECT coalesce(value, '') FROM dead_letters")
+    )
+    assert stored == Counter(
+        digest
+        for record in sent
+        for digest in [hashlib.sha256(record.value or b"").hexdigest()] * READERS[record.topic]
+    )
+
+
+def letters(world: World) -> Counter[str]:
+    listed = world.mailweir("dlq", "list", "--json")
+    assert listed.returncode == 0, listed.stderr
+    return Counter(json.loads(line)["topic"] for line in listed.stdout.splitlines())
+
+
+def test_dead_letters_are_shown_replayed_and_dropped(world: World) -> None:
+    before = letters(world)
+    (number,) = query(world, "SELECT min(id) FROM dead_letters WHERE octet_length(value) > 9000000")[0]
+    assert world.mailweir("dlq", "show", str(number)).returncode == 0
+    done = world.mailweir("dlq", "replay", "--all")
+    assert done.returncode == 0, done.stderr
+    doubled = Counter({topic: READERS[topic] * count for topic, count in before.items()})
+    until(lambda: letters(world) == doubled, 60, lambda: f"{letters(world)}\n{logs(world)}")
+    assert world.mailweir("dlq", "drop", "--all").returncode == 0
+    assert letters(world) == {}
+    assert set(BY_NAME) > set(before)
+    query_all(world, "TRUNCATE dead_letters")
+
+
+def query_all(world: World, sql: str) -> None:
+    from sqlalchemy import text
+
+    from services.common.database import engine_for
+
+    engine = engine_for(world.components.database_url, pool_size=1)
+    with engine.begin() as connection:
+        connection.execute(text(sql))
+    engine.dispose()
+
+
+def test_objects_that_were_deleted_are_filed_again(world: World) -> None:
+    store = bucket(world.components)
+    gone = [*list(store.keys(f"{ACCOUNT}/messages/"))[:5], *list(store.keys(f"{ACCOUNT}/attachments/"))[:3]]
+    store.delete(gone)
+    assert world.mailweir("repair", "--check").returncode == 3
+    mended(world)
+    hold(world)
+    assert world.mailweir("repair", "--check").returncode == 0
+
+
+def test_rows_that_were_deleted_come_back(world: World) -> None:
+    query_all(world, "DELETE FROM email_places WHERE uid % 2 = 0; DELETE FROM emails WHERE id % 3 = 0")
+    mended(world)
+    hold(world)
+
+
+def test_every_table_of_the_storer_is_rebuilt_from_the_objects(world: World) -> None:
+    query_all(world, f"TRUNCATE {', '.join(STORED)} CASCADE")
+    mended(world)
+    hold(world)
+
+
+def test_an_erased_account_leaves_nothing(world: World) -> None:
+    done = world.mailweir("accounts", "remove", ACCOUNT, "--erase", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert list(bucket(world.components).keys("")) == []
+    columns = query(
+        world,
+        "SELECT table_name, column_name FROM information_schema.columns JOIN information_schema.tables USING "
+        "(table_schema, table_name) WHERE table_schema = 'public' AND table_type = 'BASE TABLE' "
+        "AND column_name IN ('account', 'account_id', 'slug')",
+    )
+    left = {
+        table: query(world, f"SELECT count(*) FROM {table} WHERE {column} = '{ACCOUNT}'") for table, column in columns
+    }
+    assert {table for table, counted in left.items() if counted != [(0,)]} == {"audit_log"}
+    said = f"SELECT action FROM audit_log WHERE account_id = '{ACCOUNT}' ORDER BY at"
+    assert [action for (action,) in query(world, said)] == ["erase", "account-remove"]
