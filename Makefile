@@ -6,7 +6,7 @@ STAMP := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
 CODE := services infra tests benchmarks
 .DEFAULT_GOAL := help
-.PHONY: help setup demo assets test unit contract integration e2e lint format schemas pins bench chaos up down
+.PHONY: help setup demo assets test unit contract integration e2e lint format schemas pins fuzz bench chaos up down
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ schemas: $(STAMP)  ## write schemas/ from the Structs
 pins: $(STAMP)  ## resolve requirements/*.in to exact pins with hashes (needs uv)
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements/base.in -o requirements/base.txt
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements/dev.in -o requirements/dev.txt
+
+fuzz: $(STAMP)  ## 100,000 damaged messages through the parser (two minutes)
+	$(BIN)/python -m benchmarks.fuzz_parser
 
 bench: components  ## the figures of the design, as ratios taken in one run
 	$(BIN)/python -m benchmarks

@@ -10,6 +10,8 @@ from services.parser.mime import charsets, words
 
 _NAME = re.compile(r"[!-9;-~]+")
 _LONGEST_NAME = 128
+_LONGEST_LINE = 998
+"""Of RFC 5322 section 2.1.1: a longer name is text."""
 _LONG = 16 * 1024
 _CUTS = {
     "\n": re.compile(r"\n(?![ \t])"),
@@ -60,7 +62,7 @@ _MOST_KEYS = 4096
 def _key(name: str) -> str | None:
     """The name in lower case, None when it is no field name."""
     known = _KEYS.get(name)
-    if known is None and _NAME.fullmatch(name):
+    if known is None and len(name) <= _LONGEST_LINE and _NAME.fullmatch(name):
         known = name.lower()
         if len(name) <= _LONGEST_NAME and len(_KEYS) < _MOST_KEYS:
             _KEYS[name] = known
@@ -154,7 +156,7 @@ def _damaged(text: str, pieces: list[str], codec: str, start: int, part: str | N
 
 
 def _is_field(name: str, colon: str) -> bool:
-    return bool(colon) and _NAME.fullmatch(name.rstrip(" \t")) is not None
+    return bool(colon) and len(name) <= _LONGEST_LINE and _NAME.fullmatch(name.rstrip(" \t")) is not None
 
 
 def _placed(text: str, pieces: list[str], codec: str) -> Iterator[tuple[int, str]]:

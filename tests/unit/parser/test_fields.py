@@ -75,3 +75,15 @@ def test_anything_gives_fields_in_clean_text(block: bytes) -> None:
     for value in fields.sent(header):
         assert "\0" not in value
         value.encode()
+
+
+def test_a_name_longer_than_a_line_may_be_is_text() -> None:
+    defects: list[Defect] = []
+    header = fields.parse(b"Subject: x\n" + b"a" * 999 + b": y\nTo: z\n", 0, None, defects)
+    assert (list(header.keys), [defect.code for defect in defects]) == (["subject", "to"], ["header.not-a-field"])
+
+
+def test_a_long_text_without_fields_is_no_header() -> None:
+    defects: list[Defect] = []
+    header = fields.parse(b"no field here\nnor here\n" + b"Subject: x\n" * 3_000, 0, None, defects)
+    assert (list(header.keys), header.end) == ([], 0)
