@@ -12,7 +12,7 @@ _EVERYONE = (
     ("/dead-letters", "letters.title"),
     ("/audit", "audit.title"),
 )
-_ADMINS: tuple[tuple[str, str], ...] = ()
+_ADMINS = (("/users", "users.title"),)
 
 
 def navigation(user: User) -> Sequence[tuple[str, str]]:

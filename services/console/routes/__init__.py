@@ -1,6 +1,6 @@
 """Routes by what a person does. Each module has a ``router``; a new one is added here."""
 
-from services.console.routes import accounts, authorize, imap, overview, preferences, signin, status, watch
+from services.console.routes import accounts, authorize, imap, overview, preferences, signin, status, users, watch
 
 ROUTERS = (
     status.router,
@@ -11,4 +11,5 @@ ROUTERS = (
     accounts.router,
     imap.router,
     authorize.router,
+    users.router,
 )

@@ -145,10 +145,10 @@ def test_an_administrator_is_left(people: Cast) -> None:
 
 
 def test_a_password_typed_long_ago_changes_no_user(people: Cast) -> None:
-    with seated(people, "admin") as admin, people.ports.engine.begin() as connection:
+    with seated(people, "admin") as admin:
         late = "UPDATE console_sessions SET proved_at = proved_at - interval '6 minutes' WHERE token_hash = sha256(%s)"
-        connection.exec_driver_sql(late, (admin.cookies["mailweir"].encode(),))
-        connection.commit()
+        with people.ports.engine.begin() as connection:
+            connection.exec_driver_sql(late, (admin.cookies["mailweir"].encode(),))
         asked = admin.post("/users", data={"name": "mia", "password": PASSWORD, "role": "admin"})
         assert asked.status_code == 403
         assert 'action="/prove"' in asked.text
