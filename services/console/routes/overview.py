@@ -16,7 +16,7 @@ from services.console.web import Asking, CurrentUser, OwnAccount, language_of, p
 
 router = APIRouter(include_in_schema=False)
 PageNumber = Annotated[int, Query(ge=1, le=100_000)]
-_PER_PAGE = 50
+_PER_PAGE = 20
 
 
 def shown(request: Request, now: datetime) -> dict[str, Any]:

@@ -1,0 +1,98 @@
+"""Every page of the console in a real browser: both sizes, both themes, both languages, nothing from elsewhere."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser
+from sqlalchemy import Engine, text
+
+from infra import assets
+from services.common.database import transaction
+from tests.e2e.browser import chromium
+from tests.e2e.pages import overflows, violations, window
+from tests.integration.console.cast import OWNED, Cast, cast
+from tests.integration.console.seeds import seed
+
+PAGES = ("/", f"/accounts/{OWNED}/progress", "/arrivals", "/quarantine", "/dead-letters", "/dead-letters/1", "/audit")
+LOOKS = (("light", 1280, "en-GB"), ("dark", 1280, "zh-CN"), ("light", 390, "zh-CN"), ("dark", 390, "en-GB"))
+FIRST_PAGE = 150_000
+_EVENTS = (
+    "INSERT INTO quarantine (folder_id, epoch, uid, stage, reason, detail) "
+    "VALUES (:folder, 1, 42, 'fetch', 'server-refused', 'NO [SERVERBUG] 邮件读取失败')",
+    'INSERT INTO dead_letters (topic, "partition", "offset", service, error, reason, at, key, headers, account_id) '
+    "VALUES ('mail.fetched', 0, 7, 'parser', 'not-json', 'the value is no JSON', now(), 'k', '[]', :account)",
+    "UPDATE folders SET name = '工作/发票与报销', last_error = 'the server closed the connection' WHERE id = :folder",
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def people(database: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cast]:
+    assets.build()
+    with cast(database, tmp_path_factory.mktemp("console")) as playing:
+        seed(database, [OWNED], folders=4, mail=60)
+        values = {"folder": f"{OWNED}/1", "account": OWNED}
+        with transaction(database) as connection:
+            for statement in _EVENTS:
+                used = {name: value for name, value in values.items() if f":{name}" in statement}
+                connection.execute(text(statement), used)
+        yield playing
+
+
+@pytest.mark.parametrize(("theme", "width", "lang"), LOOKS)
+def test_pages_are_accessible_and_stay_at_home(
+    browser: Browser, people: Cast, tmp_path: Path, theme: str, width: int, lang: str
+) -> None:
+    cookies = dict(people.owner.cookies)
+    with window(browser, people.address, cookies, width, theme, lang) as shown:
+        for path in PAGES:
+            page = shown.open(path)
+            page.screenshot(path=tmp_path / f"{path.strip('/').replace('/', '-') or 'overview'}.png", full_page=True)
+            assert violations(page) == [], path
+            assert not overflows(page), path
+    assert shown.strayed == []
+    assert shown.complaints == []
+
+
+def test_the_sign_in_page_is_accessible(browser: Browser, people: Cast) -> None:
+    for theme, width, lang in LOOKS:
+        with window(browser, people.address, {}, width, theme, lang) as shown:
+            assert violations(shown.open("/signin")) == []
+            assert shown.strayed == []
+
+
+def test_the_first_page_is_small(people: Cast) -> None:
+    with httpx.Client(base_url=people.address, headers={"accept": "text/html"}) as client:
+        page = client.get("/signin")
+        names = [name for name in assets.BUILT if name in page.text]
+        sizes = [len(page.content)] + [_sent(client, f"/static/{name}") for name in names]
+    assert sorted(names) == sorted(assets.BUILT)
+    assert sum(sizes) < FIRST_PAGE
+
+
+def _sent(client: httpx.Client, path: str) -> int:
+    with client.stream("GET", path, headers={"accept-encoding": "gzip"}) as response:
+        assert response.headers["content-encoding"] == "gzip"
+        return sum(len(chunk) for chunk in response.iter_raw())
+
+
+def test_an_open_overview_follows_what_happens(browser: Browser, people: Cast, database: Engine) -> None:
+    with window(browser, people.address, dict(people.owner.cookies)) as shown:
+        page = shown.open("/")
+        bar = page.locator("progress").first
+        before = int(bar.get_attribute("value") or 0)
+        with transaction(database) as connection:
+            connection.execute(
+                text("DELETE FROM email_places WHERE folder_id = :folder AND uid = 1"), {"folder": f"{OWNED}/2"}
+            )
+        page.wait_for_function(
+            "before => document.querySelector('progress').value < before", arg=before, timeout=10_000
+        )
+    assert shown.complaints == []
