@@ -63,3 +63,16 @@ def violations(page: Page) -> list[str]:
 def overflows(page: Page) -> bool:
     """Whether the page is wider than its window, so that it must be pushed sideways."""
     return bool(page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
+
+
+def covered(page: Page) -> list[str]:
+    """Headings, links and buttons in view that something else lies upon."""
+    found: list[str] = page.evaluate(
+        """() => [...document.querySelectorAll("h1, h2, main a, main button, main progress")].filter((shown) => {
+            const box = shown.getBoundingClientRect();
+            if (!box.width || box.bottom > innerHeight || box.top < 0) return false;
+            const top = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2);
+            return !shown.contains(top) && !top.contains(shown);
+        }).map((shown) => shown.outerHTML.slice(0, 200))"""
+    )
+    return found

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, text
 from infra import assets
 from services.common.database import transaction
 from tests.e2e.browser import chromium
-from tests.e2e.pages import overflows, violations, window
+from tests.e2e.pages import covered, overflows, violations, window
 from tests.integration.console.cast import OWNED, Cast, cast
 from tests.integration.console.seeds import seed
 
@@ -57,6 +57,7 @@ def test_pages_are_accessible_and_stay_at_home(
             page.screenshot(path=tmp_path / f"{path.strip('/').replace('/', '-') or 'overview'}.png", full_page=True)
             assert violations(page) == [], path
             assert not overflows(page), path
+            assert covered(page) == [], path
     assert shown.strayed == []
     assert shown.complaints == []
 
