@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import secrets
 import socket
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from infra.local import folders
 from services.cli.samples import Sample, mailbox
 from services.common.errors import ConnectionFailed
 from services.common.testca import write_certificates
@@ -40,7 +40,7 @@ def running(home: Path, port: int = 0) -> Iterator[DemoServer]:
     Raises:
         ConnectionFailed: the server did not answer; the text names its log file.
     """
-    server = _prepare(home, port or _free_port())
+    server = _prepare(home, port or folders.free_port())
     log = home / "server.log"
     with log.open("ab") as output:
         process = subprocess.Popen(  # noqa: S603 -- our own interpreter, fixed arguments
@@ -59,8 +59,7 @@ def _prepare(home: Path, port: int) -> DemoServer:
     certificates = write_certificates(home / "tls", HOST)
     password_file = home / "password"
     if not (home / "complete").exists():
-        _write_secret(password_file, secrets.token_urlsafe(18))
-        asyncio.run(_write_users(home, password_file.read_text(encoding="utf-8")))
+        asyncio.run(_write_users(home, folders.secret(password_file)))
         for sample in mailbox():
             _deliver(home / "mail", sample)
         (home / "complete").touch()
@@ -83,12 +82,6 @@ def _command(home: Path, port: int) -> list[str]:
     ]
 
 
-def _write_secret(path: Path, text: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-
-
 async def _write_users(home: Path, password: str) -> None:
     from pymap.backend.maildir.users import PasswordsFile, UsersFile
     from pysasl.hashing import BuiltinHash
@@ -108,13 +101,6 @@ def _deliver(root: Path, sample: Sample) -> None:
     path = folder / "cur" / f"{int(stamp)}.{len(sample.raw)}.reeds:2,"
     path.write_bytes(sample.raw)
     os.utime(path, (stamp, stamp))
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _wait_until_ready(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:

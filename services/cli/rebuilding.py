@@ -1,9 +1,10 @@
 """Stored messages as ``mail.fetched`` events once more: what repair and reparse publish."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from services.cli.stored import first_place
 from services.common.events import DataRef, MessageFetched
 from services.common.objects import ObjectStore, uri_of
 from services.common.place import Place
@@ -48,18 +49,12 @@ def from_object(store: ObjectStore, key: str) -> MessageFetched | None:
 
 def from_row(context: "Context", row: Any) -> MessageFetched | None:
     """The event of a stored message by its row (``lookup.exported``); None when its raw object or place is gone."""
-    from services.common import lookup
-
-    known = lookup.places(context.engine, row.id)
-    if not known or row.key is None:
+    known = first_place(context, row)
+    if known is None or row.key is None:
         return None
-    first = known[0]
-    place = Place(
-        account=first.account_id, folder=first.folder, folderid=first.folder_id, uidvalidity=first.uidvalidity,
-        uid=first.uid,
-    )  # fmt: skip
+    place, internaldate = known
     try:
-        return fetched_again(context.store, row.key, row.content_sha256, place, first.internaldate)
+        return fetched_again(context.store, row.key, row.content_sha256, place, internaldate)
     except KeyError:
         return None
 
@@ -79,8 +74,3 @@ async def publish_all(context: "Context", events: Iterator[MessageFetched]) -> i
                 batch = []
         await publisher.publish(batch)
         return published + len(batch)
-
-
-def accounts_in(store: ObjectStore, names: Sequence[str]) -> list[str]:
-    """The prefixes to look at: those of the given accounts, else everything."""
-    return [f"{name}/" for name in names] or [""]

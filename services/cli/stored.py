@@ -5,8 +5,11 @@ from typing import TYPE_CHECKING, Any
 from services.common.errors import Incomplete
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from services.cli.context import Context
     from services.common.email import Email
+    from services.common.place import Place
 
 
 def raw_of(context: "Context", row: Any) -> bytes:
@@ -29,17 +32,29 @@ def placed(context: "Context", row: Any, raw: bytes) -> "Email":
     """The parsed object of a raw message, with the first place that the message has."""
     from msgspec.structs import replace
 
-    from services.common import lookup
-    from services.common.place import Place
     from services.parser.mime import parse_message
 
-    email = parse_message(raw).email
+    email, known = parse_message(raw).email, first_place(context, row)
+    if known is None:
+        return email
+    place, internaldate = known
+    return replace(email, received_at=internaldate, mailweir=replace(email.mailweir, place=place))
+
+
+def first_place(context: "Context", row: Any) -> "tuple[Place, datetime | None] | None":
+    """Where a message is (one of its places) with its INTERNALDATE; None when it is nowhere any more."""
+    from services.common import lookup
+    from services.common.place import Place
+
     known = lookup.places(context.engine, row.id)
     if not known:
-        return email
-    first = known[0]
+        return None
+    found = known[0]
     place = Place(
-        account=first.account_id, folder=first.folder, folderid=first.folder_id, uidvalidity=first.uidvalidity,
-        uid=first.uid,
-    )  # fmt: skip
-    return replace(email, received_at=first.internaldate, mailweir=replace(email.mailweir, place=place))
+        account=found.account_id,
+        folder=found.folder,
+        folderid=found.folder_id,
+        uidvalidity=found.uidvalidity,
+        uid=found.uid,
+    )
+    return place, found.internaldate

@@ -15,7 +15,6 @@ from msgspec import Struct, field
 from services.common.account_settings import Value, parse_mapping
 
 GENERIC = "generic"
-Lang = Literal["en", "zh"]
 Text = dict[str, str]
 
 

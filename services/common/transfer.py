@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import pybase64
 
 IDENTITY = frozenset({"7bit", "8bit", "binary"})
-QUOTED_PRINTABLE = frozenset({"quoted-printable"})
 UUENCODE = frozenset({"x-uuencode", "x-uue", "uuencode", "uue"})
 _MISSING = (b"", b"", b"==", b"=")
 _AFTER_PADDING = b"= \t\r\n"
