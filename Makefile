@@ -11,7 +11,7 @@ CODE := services infra tests benchmarks
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(STAMP)  ## environment in .venv, and generated .env and secrets for docker compose
+setup: $(STAMP) assets  ## environment in .venv, the console's files, and generated .env and secrets for docker compose
 	@$(BIN)/python -m infra.setup
 
 $(STAMP): requirements/dev.txt pyproject.toml
