@@ -203,10 +203,16 @@ def remove(name: str, erase: bool, yes: bool) -> None:
 @accounts.command()
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @click.option("--prune", is_flag=True, help="Also remove accounts that the file does not name (their mail stays).")
-def apply(file: Path | None, prune: bool) -> None:
+@click.option("--if-named", is_flag=True, help="Without FILE and MAILWEIR_ACCOUNTS_FILE do nothing.")
+def apply(file: Path | None, prune: bool, if_named: bool) -> None:
     """Bring the accounts to what a TOML FILE says (default MAILWEIR_ACCOUNTS_FILE). Again and again is harmless."""
-    from services.cli.accounts_file import apply_file
+    import os
 
+    from services.cli.accounts_file import VARIABLE, apply_file
+
+    if if_named and not (file or os.environ.get(VARIABLE)):
+        click.echo(f"no accounts file is named ({VARIABLE})")
+        return
     with opened() as store:
         for line in apply_file(store, file, prune=prune):
             click.echo(line)

@@ -7,7 +7,7 @@ referred to by file; a stored refresh token is never overwritten, since it may h
 
 import os
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,11 @@ from msgspec.structs import replace
 from services.cli.account_audit import noted
 from services.cli.account_input import Typed, new_account
 from services.cli.secret_input import read_file
-from services.common.account_fields import Account
+from services.common.account_fields import Account, slug_of
 from services.common.account_settings import SettingErrors, parse_mapping, settings_of
 from services.common.accounts import AccountStore
 from services.common.errors import ConfigurationError
-from services.common.providers import profile
+from services.common.providers import profile, profile_for
 
 VARIABLE = "MAILWEIR_ACCOUNTS_FILE"
 _SAME = ("host", "port", "tls", "user", "auth", "ca_file", "provider", "given")
@@ -53,8 +53,8 @@ def apply_file(store: AccountStore, path: Path | None, *, prune: bool = False) -
         ConfigurationError: no file, not TOML, or a secret file that cannot be read.
 
     """
-    wanted = _wanted(_read(path))
     present = {account.slug: account for account in store.list()}
+    wanted = _wanted(_read(path), present)
     for account, declared in wanted:
         before = present.get(account.slug)
         done = _apply(store, before, account)
@@ -84,12 +84,12 @@ def _read(path: Path | None) -> dict[str, Declared]:
         raise ConfigurationError(f"accounts file {name}: {error}") from error
 
 
-def _wanted(declared: dict[str, Declared]) -> list[tuple[Account, Declared]]:
+def _wanted(declared: dict[str, Declared], present: Mapping[str, Account]) -> list[tuple[Account, Declared]]:
     """Checked accounts; all bad fields of all accounts in one error."""
     good, lines = [], []
     for name, item in declared.items():
         try:
-            good.append((_account(name, item), item))
+            good.append((_account(name, item, present), item))
         except SettingErrors as errors:
             lines += [f"{name}.{line}" for line in errors.lines]
         except ConfigurationError as error:
@@ -99,12 +99,21 @@ def _wanted(declared: dict[str, Declared]) -> list[tuple[Account, Declared]]:
     return good
 
 
-def _account(name: str, item: Declared) -> Account:
-    typed = Typed(item.host, item.port, item.tls, item.user, item.auth, item.ca_file, item.folders)
+def _account(name: str, item: Declared, present: Mapping[str, Account]) -> Account:
+    host = item.host or _host_found_before(name, item, present)
+    typed = Typed(host, item.port, item.tls, item.user, item.auth, item.ca_file, item.folders)
     account, _ = new_account(name, typed)
     given = {**account.given, **parse_mapping(item.settings)}
     settings = settings_of(given, profile(account.provider).settings)
     return replace(account, given=given, settings=settings, state="paused" if item.paused else "active")
+
+
+def _host_found_before(name: str, item: Declared, present: Mapping[str, Account]) -> str | None:
+    """The host of an earlier look at the network: another one now would clear the secrets."""
+    user = item.user or name
+    before = present.get(slug_of(name) if "@" in name else name)
+    usual = profile_for(user).hosts_of(user.rpartition("@")[2].lower())
+    return before.host if before and before.user == user and before.host in usual else None
 
 
 def _apply(store: AccountStore, before: Account | None, account: Account) -> str:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from infra.local.stack import Stack
 
 
@@ -37,6 +39,8 @@ def up(only: str | None, ports: tuple[str, ...], *, no_services: bool) -> None:
     cluster.start(wanted.cluster, show)
     for job, result in local.set_up(wanted).items():
         show(job, result)
+    for line in _accounts(wanted):
+        show("accounts", line)
     if wanted.services and not no_services:
         local.start_services(wanted, show)
     _show(wanted)
@@ -114,6 +118,24 @@ def _home() -> Path:
     from services.common.settings import load
 
     return load().home_path
+
+
+def _accounts(found: "Stack") -> "Iterator[str]":
+    """Apply MAILWEIR_ACCOUNTS_FILE, when it is set, to the stack's database."""
+    import os
+
+    from infra.local import stack as local
+    from services.cli.accounts_file import VARIABLE, apply_file
+    from services.common.accounts import open_accounts
+    from services.common.database import engine_for
+
+    if not os.environ.get(VARIABLE) or "postgres" not in found.cluster.programs:
+        return
+    engine = engine_for(found.cluster.database_url)
+    try:
+        yield from apply_file(open_accounts(engine, found.home, local.environment(found.home, found.cluster)), None)
+    finally:
+        engine.dispose()
 
 
 def _names(only: str | None) -> list[str]:

@@ -20,13 +20,14 @@ class Command:
     def __init__(self, home: Path) -> None:
         self.home = home
 
-    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def __call__(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
         kept = {name: text for name, text in os.environ.items() if not name.startswith("MAILWEIR_")}
         if "MAILWEIR_CACHE" in os.environ:
             kept["MAILWEIR_CACHE"] = os.environ["MAILWEIR_CACHE"]
         return subprocess.run(
             [sys.executable, "-m", "services.cli.main", "stack", *arguments],
-            env={**kept, "MAILWEIR_HOME": str(self.home)}, capture_output=True, text=True, check=False, timeout=280,
+            env={**kept, **settings, "MAILWEIR_HOME": str(self.home)},
+            capture_output=True, text=True, check=False, timeout=280,
         )  # fmt: skip
 
     def facts(self) -> dict[str, Any]:
@@ -54,6 +55,22 @@ def test_a_second_up_is_quick_and_changes_nothing(stack: Command) -> None:
     assert stack("up", "--only", ",".join(NAMES)).returncode == 0
     assert time.monotonic() - started < 20
     assert _pids(stack.facts()) == _pids(before)
+
+
+def test_an_accounts_file_is_applied_at_each_start(tmp_path: Path) -> None:
+    command, file = Command(tmp_path / "home"), tmp_path / "accounts.toml"
+    (tmp_path / "code").write_text("canary-4711\n")
+    file.write_text(f"[accounts.work]\nhost = 'h.example.org'\nuser = 'u'\nsecret_file = '{tmp_path / 'code'}'\n")
+    wanted = ("up", "--only", "postgres", "--no-services")
+    try:
+        for told in ("account work: added, secret stored", "account work: unchanged"):
+            done = command(*wanted, MAILWEIR_ACCOUNTS_FILE=str(file))
+            assert (done.returncode, told in done.stderr) == (0, True), done.stderr
+        file.write_text("[accounts.work]\nuser = 'u'\nhost = 'h'\nport = 0\n")
+        done = command(*wanted, MAILWEIR_ACCOUNTS_FILE=str(file))
+        assert (done.returncode, "work.port: 0" in done.stderr) == (2, True), done.stderr
+    finally:
+        assert command("down").returncode == 0
 
 
 def test_env_lets_any_program_join(stack: Command) -> None:

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
+from services.common.accounts import AccountStore
+from services.common.secret import Secret
 from tests.integration.signin.commands import CANARY, USER, Run, secret_file
 
 
@@ -47,3 +49,16 @@ def test_the_list_is_never_cut_and_an_open_secret_file_is_told(run: Run, tmp_pat
 def test_half_an_address_is_told(run: Run, half: str) -> None:
     done = run("accounts", "add", half, "-", stdin="x")
     assert (done.code, "is not a mail address" in done.err) == (2, True)
+
+
+def test_an_accounts_file_keeps_the_host_that_was_found_and_so_the_secrets(
+    run: Run, store: AccountStore, tmp_path: Path
+) -> None:
+    found = ["--host", "imap.chinamobile.com", "--user", "me@gd.chinamobile.com"]
+    assert run("accounts", "add", "work", *found, "-", stdin=CANARY).code == 0
+    file = tmp_path / "accounts.toml"
+    file.write_text('[accounts.work]\nuser = "me@gd.chinamobile.com"\n')
+    assert run("accounts", "apply", str(file)).out == "account work: unchanged\n"
+    assert store.get_secret("work") == Secret(CANARY)
+    assert run("accounts", "apply", "--if-named").code == 0
+    assert run("accounts", "apply").code == 2

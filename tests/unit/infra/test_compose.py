@@ -12,6 +12,7 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 PIPELINE = ("poller", "parser", "storer", "attachments")
 OURS = (*PIPELINE, "console")
 JOBS = ("topics", "migrate", "bucket")
+ONCE = (*JOBS, "accounts", "certificates")
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -25,7 +26,7 @@ def test_ports_are_open_to_this_machine_only(name: str) -> None:
     assert all(port.startswith("127.0.0.1:") for port in SERVICES[name].get("ports", []))
 
 
-@pytest.mark.parametrize("name", [*OURS, *JOBS, "certificates"])
+@pytest.mark.parametrize("name", [*OURS, *ONCE])
 def test_our_containers_have_no_rights(name: str) -> None:
     service = SERVICES[name]
     assert service["read_only"] is True
@@ -46,7 +47,7 @@ def test_services_wait_for_the_jobs_and_tell_their_health(name: str) -> None:
 
 
 def test_long_running_containers_have_a_health_check() -> None:
-    assert {name for name, service in SERVICES.items() if "healthcheck" not in service} == {*JOBS, "certificates"}
+    assert {name for name, service in SERVICES.items() if "healthcheck" not in service} == set(ONCE)
 
 
 def test_no_secret_is_in_the_environment() -> None:
