@@ -1,0 +1,156 @@
+"""The whole story of a new user in a real browser: from the first link to the removed account, embedded."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from infra.local import dovecot, program
+from services.common import embedded_postgres
+from tests.e2e.browser import chromium
+from tests.e2e.commands import Mailweir
+
+USER = dovecot.USERS[0]
+NAME = "reader-example.test"
+PROJECT, LEFT = "项目", "Junk"
+MESSAGES = 40
+WRONG = "canary-wrong-secret-7Tz"
+
+
+@dataclass(frozen=True)
+class Desk:
+    """The printed link, the mail server, and what the console has said."""
+
+    link: str
+    folder: Path
+    port: int
+    log: Path
+
+    @property
+    def password(self) -> str:
+        """The right one."""
+        return dovecot.password_file(self.folder, USER).read_text()
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    home, folder = tmp_path_factory.mktemp("desk"), tmp_path_factory.mktemp("dovecot")
+    server = dovecot.program(folder)
+    program.start(server)
+    for name in ("INBOX", PROJECT, LEFT):
+        mail = {f"{name}-{n}": f"Subject: <b>{n}</b>\r\n\r\n{name}\r\n".encode() for n in range(MESSAGES)}
+        dovecot.deliver(folder, USER, mail, name)
+    port = server.ports["imaps"]
+    environment = (
+        ("SSL_CERT_FILE", str(dovecot.ca_file(folder))),
+        ("MAILWEIR_CONSOLE_ALLOWED_HOSTS", f"localhost:{port}@127.0.0.0/8,localhost:{port}@::1/128"),
+    )
+    command = [sys.executable, "-m", "services.cli.main", "console", "--port", "0"]
+    with (
+        (home / "console.log").open("w") as log,
+        subprocess.Popen(
+            command, env=Mailweir(home, environment).env(), stdout=subprocess.PIPE, stderr=log, text=True
+        ) as process,
+    ):
+        assert process.stdout is not None
+        found = re.search(r"http://\S+", process.stdout.readline())
+        assert found is not None, (home / "console.log").read_text()
+        yield Desk(found[0], folder, port, home / "console.log")
+        process.terminate()
+        process.wait(20)
+    embedded_postgres.stop(home)
+    program.stop(server)
+
+
+@pytest.fixture(scope="module")
+def page(desk: Desk) -> Iterator[Page]:
+    with chromium() as browser:
+        context = browser.new_context(locale="en-GB", viewport={"width": 1280, "height": 900})
+        opened = context.new_page()
+        opened.set_default_timeout(20_000)
+        opened.goto(desk.link)
+        yield opened
+        context.close()
+
+
+def test_the_story_of_a_new_user(desk: Desk, page: Page) -> None:
+    seen: list[str] = []
+    elsewhere: list[str] = []
+    faults: list[str] = []
+    origin = re.match(r"http://[^/]+", desk.link)
+    assert origin is not None
+    page.on("request", lambda request: None if request.url.startswith(origin[0]) else elsewhere.append(request.url))
+    page.on("response", lambda answer: seen.append(answer.url))
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda said: faults.append(said.text) if "Security Policy" in said.text else None)
+    add(desk, page)
+    choose(page)
+    watch(page)
+    remove(page)
+    assert elsewhere == []
+    assert faults == []
+    assert [url for url in seen if WRONG in url or desk.password in url] == []
+    kept = page.evaluate("() => JSON.stringify([localStorage, sessionStorage, document.cookie])")
+    said = desk.log.read_text()
+    assert not [secret for secret in (WRONG, desk.password) if secret in kept + said + page.content()]
+
+
+def add(desk: Desk, page: Page) -> None:
+    """A wrong secret keeps the form, a right one passes, and the account is saved."""
+    page.get_by_role("link", name="Accounts").click()
+    page.get_by_role("link", name="Add an account").click()
+    page.get_by_label("Mail address").fill(USER)
+    page.get_by_role("button", name="Continue").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("IMAP server").fill("localhost")
+    dialog.get_by_label("Port").fill(str(desk.port))
+    secret = dialog.get_by_label("Password or authorization code")
+    secret.fill(WRONG)
+    dialog.get_by_role("button", name="Test the connection").click()
+    expect(dialog.locator('[data-result="sign-in refused"]')).to_be_visible()
+    expect(dialog.get_by_label("IMAP server")).to_have_value("localhost")
+    secret.fill(desk.password)
+    dialog.get_by_role("button", name="Test the connection").click()
+    expect(dialog.locator('[data-result="ok"]')).to_be_visible()
+    dialog.get_by_role("button", name="Save").click()
+    page.wait_for_url(f"**/accounts/{NAME}/folders?done=added")
+
+
+def choose(page: Page) -> None:
+    """Folders with Chinese names are listed; one of them is left out."""
+    page.get_by_role("button", name="Fetch the folder list").click()
+    expect(page.get_by_label(PROJECT)).to_be_checked()
+    page.get_by_label(LEFT).uncheck()
+    page.get_by_role("button", name="Save the choice").click()
+    page.wait_for_url(f"**/accounts/{NAME}?done=folders")
+
+
+def watch(page: Page) -> None:
+    """The bar reaches its end without a reload."""
+    page.get_by_role("button", name="Sync now").click()
+    page.wait_for_url(f"**/accounts/{NAME}?done=asked")
+    bar = page.locator("#progress progress").first
+    expect(bar).to_have_attribute("value", re.compile(r"^[1-9]\d*$"), timeout=40_000)
+    page.wait_for_function(
+        "least => { const bar = document.querySelector('#progress progress');"
+        " return bar && bar.value >= least && bar.value === bar.max; }",
+        arg=2 * MESSAGES,
+        timeout=60_000,
+    )
+    expect(page.get_by_text(PROJECT)).to_be_visible()
+
+
+def remove(page: Page) -> None:
+    """Pause, then remove with the name typed."""
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_role("button", name="Resume")).to_be_visible()
+    page.get_by_role("link", name="Remove").click()
+    page.get_by_label(f"Type {NAME} to confirm").fill(NAME)
+    page.get_by_role("button", name="Remove").click()
+    page.wait_for_url("**/accounts?done=removed")
+    expect(page.get_by_text("No account yet.")).to_be_visible()
