@@ -27,13 +27,13 @@ _BINHEX_ALPHABET = rb"""!"#$%&'()*+,-012345689@ABCDEFGHIJKLMNPQRSTUVXYZ[`abcdefh
 _BASE64_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _FROM_BINHEX = bytes.maketrans(_BINHEX_ALPHABET, _BASE64_ALPHABET)
 _NOT_BINHEX = bytes(set(range(256)) - set(_BINHEX_ALPHABET))
-_RUN = re.compile(rb"(.)?\x90(.)", re.DOTALL)
+_RUN_MARK = b"\x90"
+_RUN = re.compile(rb"\x90(.)", re.DOTALL)
 _MOST = 100
 _LARGEST = 64 << 20
-_MOST_RUNS = 300_000
-_MANY_ESCAPES = 20_000
-_MOST_ESCAPES = 400_000
-"""Of files that no encoder made: one writes ``=}`` for ``=``, never ``==``."""
+_MOST_RUNS = 150_000
+_MOST_ESCAPES = 300_000
+"""More than 16 MiB of encoded file have: one octet of 64. Later ones stay, and the size is then not the stated one."""
 
 Found = tuple[Derived, str | None]
 
@@ -103,7 +103,7 @@ def _yencoded(data: bytes, at: int) -> Found | None:
     tail = data.find(b"\n=yend", head.end() - 1)
     stop = tail if tail >= 0 else len(data)
     content = data[head.end() : stop].replace(b"\r", b"").replace(b"\n", b"")
-    decoded = _without_escapes(content).translate(_YENC_SHIFT)
+    decoded = _YENC_ESCAPE.sub(_unescaped, content, _MOST_ESCAPES).translate(_YENC_SHIFT)
     said = _YENC_SIZE.match(data, stop)
     short = said is None or int(said[1]) != len(decoded)
     name = _YENC_NAME.search(head[1])
@@ -111,15 +111,6 @@ def _yencoded(data: bytes, at: int) -> Found | None:
     length = (last if last >= 0 else len(data)) - at
     code = "embedded.partial" if _YENC_PART.search(head[1]) else ("embedded.damaged" if short else None)
     return _file(name[1].strip() if name else b"", decoded, at, length), code
-
-
-def _without_escapes(content: bytes) -> bytes:
-    """Escapes resolved: one by one where they are few, else kind by kind, the one that makes ``=`` last."""
-    if b"==" in content or content.count(b"=") < _MANY_ESCAPES:
-        return _YENC_ESCAPE.sub(_unescaped, content, _MOST_ESCAPES)
-    for escaped in sorted(set(_YENC_ESCAPE.findall(content)), key=b"}".__eq__):
-        content = content.replace(b"=" + escaped, bytes([(escaped[0] - 64) & 255]))
-    return content
 
 
 def _unescaped(found: re.Match[bytes]) -> bytes:
@@ -148,19 +139,19 @@ def _binhexed(data: bytes, at: int) -> Found | None:
 def _unpacked(packed: bytes) -> bytes:
     """Runs: octet, 0x90, count; 0x90 followed by nought is 0x90 itself.
 
-    What has more than 300,000 runs or would become more than 64 MiB is not unpacked.
+    What has more than 150,000 runs or would become more than 64 MiB is not unpacked.
     """
-    if packed.count(b"\x90") > _MOST_RUNS:
+    if packed.count(_RUN_MARK) > _MOST_RUNS:
         return b""
-    size = len(packed) + sum(run[2][0] for run in _RUN.finditer(packed))
-    return _RUN.sub(_run, packed) if size <= _LARGEST else b""
-
-
-def _run(found: re.Match[bytes]) -> bytes:
-    count = found[2][0]
-    if count == 0:
-        return (found[1] or b"") + b"\x90"
-    return found[1] * count if found[1] else b"\x90" * (count - 1)
+    out = bytearray()
+    at = 0
+    for found in _RUN.finditer(packed):
+        out += packed[at : found.start()]
+        count = found[1][0]
+        out += out[-1:] * (count - 1) if count else _RUN_MARK
+        at = found.end()
+    out += packed[at:]
+    return bytes(out) if len(out) <= _LARGEST else b""
 
 
 def _file(name: bytes, data: bytes, at: int, length: int) -> Derived:
