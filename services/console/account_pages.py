@@ -51,7 +51,7 @@ def form(
         problems=forms.shown(problems or {}, lookup(language), language),
         provider=known.text(known.name, language),
         secret_advice=forms.advice(known, "secret", language),
-        code_advice=forms.advice(known, "credential", language) if known.secret in {"code", "app_password"} else "",
+        code_advice=forms.explained(known, language),
         grants=known.secret == "oauth",  # noqa: S105 (a kind of secret)
         modal=request.headers.get("hx-target") == "modal",
         prove=prove,

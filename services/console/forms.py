@@ -21,6 +21,7 @@ ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
 }
 """What a browser checks by itself: the same bounds as ``services.common.account_fields``."""
 _COMMAND = re.compile(r"(?:(run)|(运行))?([:：]? ?)mailweir accounts (secret|authorize)(?: NAME)?")
+_FIELD_IS_HERE = re.compile(r"(?: and|[.。]? Then|[,，]?然后) ?(?:use|使用)[:：] ?“[^”]*”")
 _BUTTONS = {"secret": "account.replace", "authorize": "account.authorize"}
 
 
@@ -119,6 +120,13 @@ def advice(known: Profile, about: str, lang: Language) -> str:
         return f"{verb}{found[3]}“{t(_BUTTONS[found[4]])}”"
 
     return _COMMAND.sub(button, known.advise(about, lang)).strip()
+
+
+def explained(known: Profile, lang: Language) -> str:
+    """What a code or app password is and where it is made, for the form that has a field for it; else empty."""
+    if known.secret not in {"code", "app_password"}:
+        return ""
+    return _FIELD_IS_HERE.sub("", advice(known, "credential", lang)).strip()
 
 
 def profile_of(form: Form) -> Profile:

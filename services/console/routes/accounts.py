@@ -238,6 +238,6 @@ def _secret_page(request: Request, account: Account, status: int = 200, done: st
         problems=problems,
         grants=forms.wants_grant(account),
         secret_advice=forms.advice(known, "secret", language),
-        code_advice=forms.advice(known, "credential", language),
+        code_advice=forms.explained(known, language),
         done=done,
     )

@@ -8,7 +8,7 @@ from services.common.account_fields import Account
 from services.common.providers import profile, profiles
 from services.console import forms
 from services.console.forms import Form, Invalid
-from services.console.texts import Language, lookup
+from services.console.texts import LANGUAGES, Language, lookup
 
 STORED = Account(slug="work", host="imap.example.org", user="me@example.org", given={"daily_bytes": 1000})
 
@@ -83,6 +83,15 @@ def test_advice_on_a_page_names_buttons_not_commands(provider: str, lang: Langua
         assert "mailweir accounts secret" not in told
         assert "mailweir accounts authorize" not in told
     assert lookup(lang)("account.authorize") in forms.advice(known, "consent", lang)
+
+
+@pytest.mark.parametrize("provider", ["chinamobile", "qq", "netease"])
+def test_a_code_is_explained_where_it_is_typed(provider: str) -> None:
+    for lang in LANGUAGES:
+        told = forms.explained(profile(provider), lang)
+        assert "授权码" in told
+        assert "“" + lookup(lang)("account.replace") not in told
+    assert forms.explained(profile("generic"), "en") == ""
 
 
 def test_a_choice_of_folders_says_what_becomes_of_later_ones() -> None:
