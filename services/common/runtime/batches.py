@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
+from services.common import metrics
 from services.common.contract import Record, decode
 from services.common.dead_letters import SUFFIX, DeadLetterCounter, dead_letter, shortened
 from services.common.errors import ContractViolated, Unavailable
@@ -42,13 +43,20 @@ async def process(work: Work, records: Sequence[Record]) -> None:
         Exception: whatever else a handler or the publisher raises; the process must end without acknowledging.
 
     """
+    topic = work.subscription.topic.name
+    with metrics.BATCH_SECONDS.labels(work.service, topic).time():
+        await _whole_or_single(work, records)
+    metrics.RECORDS.labels(work.service, topic).inc(len(records))
+
+
+async def _whole_or_single(work: Work, records: Sequence[Record]) -> None:
     try:
         await _once(work, records)
     except ContractViolated as violation:
         # an output cannot be published: find the record that it comes from (handlers absorb the repeat)
         if len(records) > 1:
             for record in records:
-                await process(work, [record])
+                await _whole_or_single(work, [record])
         else:
             await _publish_letters(work, _letters(work, {0: violation}, records))
 
@@ -87,6 +95,7 @@ def _letters(work: Work, bad: dict[int, ContractViolated], records: Sequence[Rec
     for index, why in sorted(bad.items()):
         record = records[index]
         context = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+        metrics.DEAD_LETTERS.labels(work.service, record.topic).inc()
         log.error("record not usable: %s: %s", why.code, why.reason, extra=context)
         if not record.topic.endswith(SUFFIX):  # a dead letter stays where it is; it has no twin
             letters.append(dead_letter(record, work.service, why.code, why.reason, work.now()))
@@ -113,6 +122,7 @@ async def _available(work: Work, action: Callable[[], Awaitable[T]]) -> T:
     def failed(failure: Unavailable, wait: float) -> None:
         work.waiting.add(topic)
         work.health.red(topic, f"{topic}: {failure}")
+        metrics.UNAVAILABLE_SECONDS.labels(work.service, topic).inc(wait)
         log.warning("waiting for a dependency: %s", failure, extra={"topic": topic, "seconds": round(wait, 2)})
 
     result = await until_available(action, failed, delays(work.retry_base, work.retry_cap))

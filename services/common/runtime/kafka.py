@@ -8,6 +8,7 @@ import asyncio
 import logging
 import tempfile
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from typing import Any
 import faust
 from mode.supervisors import CrashingSupervisor
 
+from services.common import metrics
 from services.common.contract import Record
 from services.common.dead_letters import DeadLetterCounter
 from services.common.errors import Unavailable
@@ -27,7 +29,7 @@ from services.common.runtime.gate import Gate
 from services.common.runtime.kafka_consumer import install
 from services.common.runtime.kafka_settings import KafkaSettings
 from services.common.runtime.producer import KafkaPublisher
-from services.common.runtime.watchdog import LagProbe, StallDetector
+from services.common.runtime.watchdog import Lag, LagProbe, StallDetector
 from services.common.service import Publisher, Service, Subscription
 
 log = logging.getLogger(__name__)
@@ -223,8 +225,17 @@ async def _watch(runtime: Runtime, probe: LagProbe) -> None:
             runtime.health.red("kafka", str(failure))
             continue
         runtime.health.green("kafka")
+        _count_lag(runtime.service.name, lag)
         watched = runtime.app.consumer.assignment() or set(lag.ends)
         stalls.look(time.monotonic(), lag, {(tp.topic, tp.partition) for tp in watched}, bool(runtime.waiting))
+
+
+def _count_lag(service: str, lag: Lag) -> None:
+    waiting: Counter[str] = Counter()
+    for partition, end in lag.ends.items():
+        waiting[partition.topic] += max(0, end - lag.committed.get(partition, 0))
+    for topic, records in waiting.items():
+        metrics.LAG.labels(service, topic).set(records)
 
 
 async def _faust_gives_up(app: Any) -> None:

@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Awaitable, Callable
 
+from services.common import metrics
 from services.common.errors import ConfigurationError, MailweirError
 from services.common.health import Health, path_of
 from services.common.logging import configure
@@ -29,6 +30,7 @@ def main(name: str, body: Body) -> int:
     try:
         settings = load()
         configure(name, settings.log)
+        metrics.show(read(metrics.MetricsSettings))
         health = Health(name, path_of(settings.home_path, name))
         asyncio.run(_run(body, settings, health))
     except ConfigurationError as error:

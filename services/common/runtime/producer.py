@@ -18,6 +18,7 @@ from aiokafka.errors import (
     UnknownProducerId,
 )
 
+from services.common import metrics
 from services.common.contract import Record, encode
 from services.common.dead_letters import SUFFIX
 from services.common.errors import ContractViolated, Unavailable
@@ -76,16 +77,21 @@ class KafkaPublisher:
             return
         producer = await self._ready()
         deliveries: list[asyncio.Future[Any]] = []
+        octets: list[tuple[str, int]] = []
         try:
             for event in events:
                 record = encode(event, self._service, self._now())
                 check_size(record)
                 deliveries.append(await self._send(producer, record))
+                octets.append((record.topic, len(record.value or b"") + len(record.key)))
         finally:
             failures = await self._settle(deliveries)
             self._judge(producer, failures)
         for failure in failures:
             raise translated(failure)
+        for topic, size in octets:
+            metrics.PUBLISHED.labels(self._service, topic).inc()
+            metrics.PUBLISHED_OCTETS.labels(self._service, topic).inc(size)
         self._failed = 0
 
     async def _send(self, producer: AIOKafkaProducer, record: Record) -> "asyncio.Future[Any]":

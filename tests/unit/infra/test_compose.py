@@ -68,3 +68,10 @@ def test_the_image_that_is_built_here_is_built_once() -> None:
 
 def test_what_is_built_is_not_the_whole_checkout() -> None:
     assert (ROOT / ".dockerignore").read_text().splitlines()[1] == "*"
+
+
+def test_metrics_are_collected_where_the_services_show_them() -> None:
+    jobs = yaml.safe_load((ROOT / "infra/prometheus/prometheus.yml").read_text())["scrape_configs"]
+    (found,) = next(job["dns_sd_configs"] for job in jobs if job["job_name"] == "mailweir")
+    assert found["names"] == list(PIPELINE)
+    assert {SERVICES[name]["environment"]["MAILWEIR_METRICS_PORT"] for name in PIPELINE} == {str(found["port"])}
