@@ -1,6 +1,7 @@
 """What every route uses: who asks, whether they may, and the page or the JSON that answers."""
 
 import hmac
+import re
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -8,7 +9,7 @@ from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from services.common.account_fields import Account
+from services.common.account_fields import SLUG, Account
 from services.console import sessions, users
 from services.console.adapters import Ports
 from services.console.navigation import navigation
@@ -105,7 +106,7 @@ def admin(user: Annotated[User, Depends(current_user)]) -> User:
 def own_account(name: str, request: Request, user: Annotated[User, Depends(current_user)]) -> Account:
     """The account of the path, when this user may see it. Raises NotYours."""
     ports = ports_of(request)
-    found = ports.accounts.find(name)
+    found = ports.accounts.find(name) if re.fullmatch(SLUG, name) else None
     if found is None or found.slug != name or not users.may_see(ports.engine, user, name):
         raise NotYours
     return found

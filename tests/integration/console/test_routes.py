@@ -183,6 +183,32 @@ def test_a_change_from_a_foreign_page_is_refused(owner: httpx.Client, ask: Ask, 
     assert ask.by(owner).status_code == 403
 
 
+@pytest.mark.parametrize(
+    "odd", ["%00", "%0d%0aset-cookie:a=b", "..%2fx", "-1", "9" * 30, "a" * 5_000, "%ff", "%F0%9F%90%9F"]
+)
+@pytest.mark.parametrize("ask", [ask for ask in behind(*DOORS) if "{" in ask.path], ids=str)
+def test_an_odd_name_is_no_failure_of_ours(owner: httpx.Client, ask: Ask, odd: str) -> None:
+    answer = owner.request(ask.method, re.sub(r"\{\w+\}", odd, ask.path))
+    assert answer.status_code in (400, 404, 405, 422)
+    assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("odd", ["%00", "%0d%0aset-cookie:a=b", "..%2fx", "-1", "9" * 30, "a" * 5_000, "%ff"])
+def test_an_odd_name_is_no_failure_of_ours(owner: httpx.Client, odd: str) -> None:
+    for ask in behind(*DOORS):
+        answer = owner.request(ask.method, re.sub(r"\{\w+\}", odd, ask.path)) if "{" in ask.path else None
+        assert answer is None or answer.status_code in (400, 404, 405, 422), ask
+        assert answer is None or "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("odd", ["%00", "9" * 30, "-1", "a%0d%0ab"])
+def test_odd_words_after_the_question_mark_are_no_failure_of_ours(owner: httpx.Client, odd: str) -> None:
+    names = ("account", "action", "address", "after", "before", "code", "days", "done", "error", "number", "page")
+    query = "&".join(f"{name}={odd}" for name in (*names, "settled", "state", "token", "until", "user"))
+    for ask in behind("open", "signed in", "admin"):
+        assert ask.method != "GET" or owner.get(f"{ask.path}?{query}").status_code < 500, ask
+
+
 @pytest.mark.parametrize("path", sorted({path for _, path in ROUTES}))
 def test_another_method_is_refused(owner: httpx.Client, path: str) -> None:
     known = {method for method, other in ROUTES if other == path}

@@ -1,5 +1,7 @@
 """The wall: headers on every answer, foreign hosts, large bodies, and where the console may listen."""
 
+from typing import Any
+
 import httpx
 import pytest
 
@@ -38,6 +40,11 @@ def test_a_body_larger_than_any_form_is_refused(people: Cast) -> None:
     form = {"content-type": "application/x-www-form-urlencoded"}
     answer = people.nobody.post("/signin", content=b"name=" + b"a" * MOST_OCTETS, headers=form)
     assert answer.status_code == 413
+
+
+@pytest.mark.parametrize("sent", [{"data": {"name": "a\0b"}}, {"json": {"user": "a\0b"}}, {"content": b"name=a\0b"}])
+def test_a_nul_is_refused_before_it_reaches_the_database(people: Cast, sent: dict[str, Any]) -> None:
+    assert people.owner.post("/api/imap/test", **sent).status_code == 400
 
 
 def test_a_page_for_nobody_leads_to_the_sign_in(people: Cast) -> None:
