@@ -15,7 +15,7 @@ from services.common.contract import SPECS, Record
 from services.common.runtime.producer import MAX_RECORD
 from services.common.topics import BY_NAME, MAIN_TOPICS
 from tests.contract import records
-from tests.e2e.chaos import hold, tend
+from tests.e2e.chaos import COMPONENTS, hold, in_the_middle, tend
 from tests.e2e.test_stack import complete, logs, query
 from tests.e2e.world import ACCOUNT, SERVICES, World, bucket, stack, until
 
@@ -171,6 +171,17 @@ def test_rows_that_were_deleted_come_back(world: World) -> None:
 def test_every_table_of_the_storer_is_rebuilt_from_the_objects(world: World) -> None:
     query_all(world, f"TRUNCATE {', '.join(STORED)} CASCADE")
     mended(world)
+    hold(world)
+
+
+def test_database_store_and_broker_killed_in_the_middle_lose_nothing(world: World) -> None:
+    def kill_all() -> None:
+        for name in COMPONENTS:
+            world.components.kill(name)
+        for name in COMPONENTS:
+            world.components.start(name)
+
+    in_the_middle(world, list(messages(COUNT + 305))[COUNT + 5 :], kill_all)
     hold(world)
 
 
