@@ -1,5 +1,6 @@
 """Figures as people read them: numbers, sizes, times, shares and the bars of a plot. Pure."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -57,6 +58,11 @@ def lasting(seconds: float, t: Lookup) -> str:
 def estimate(left: int, lately: int, window: float) -> float | None:
     """Seconds until ``left`` messages are stored at the pace of the last ``window`` seconds, None at a standstill."""
     return left * window / lately if left and lately else None
+
+
+def pause(left: int, took: float) -> str:
+    """How long an open page waits: 2 s while something is left, else 10 s, and never under 20 times the work."""
+    return f"{max(2 if left else 10, math.ceil(took * 20))}s"
 
 
 def days(since: date, until: date) -> Sequence[date]:

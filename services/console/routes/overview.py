@@ -1,5 +1,6 @@
 """The first page, and the folders of one account: both watch while mail comes in."""
 
+import time
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Any
@@ -45,6 +46,7 @@ def overview(request: Request, ports: Asking, user: CurrentUser, number: PageNum
     mine = users.visible(ports.engine, user)
     now = ports.clock.now()
     slugs = mine[(number - 1) * _PER_PAGE : number * _PER_PAGE]
+    start = time.monotonic()
     lines = watching.account_lines(ports.engine, slugs, now)
     return page(
         request,
@@ -53,7 +55,7 @@ def overview(request: Request, ports: Asking, user: CurrentUser, number: PageNum
         total=len(mine),
         place=number,
         more=len(mine) > number * _PER_PAGE,
-        pause="2s" if any(each.left for each in lines) else "10s",
+        pause=figures.pause(sum(each.left for each in lines), time.monotonic() - start),
         **shown(request, now),
     )
 
@@ -61,12 +63,12 @@ def overview(request: Request, ports: Asking, user: CurrentUser, number: PageNum
 @router.get("/accounts/{name}/progress")
 def progress(request: Request, ports: Asking, account: OwnAccount) -> Response:
     """One account folder by folder; the page of the account holds it, too."""
-    now = ports.clock.now()
+    now, start = ports.clock.now(), time.monotonic()
     (figures_of_all,) = watching.account_lines(ports.engine, [account.slug], now)
     (status,) = completeness.statuses(ports.engine, [(account.slug, account.state)], account.slug)
     values: dict[str, Any] = {
         "account": figures_of_all,
         "folders": status.folders,
-        "pause": "2s" if figures_of_all.left else "10s",
+        "pause": figures.pause(figures_of_all.left, time.monotonic() - start),
     }
     return page(request, "account_progress.html", **values, **shown(request, now))

@@ -54,3 +54,10 @@ def test_the_highest_day_fills_the_plot_and_a_single_message_can_be_seen() -> No
 
 def test_a_plot_without_mail_has_flat_bars() -> None:
     assert {bar.height for bar in figures.bars({}, figures.days(date(2026, 1, 1), date(2026, 1, 3)), 300, 160)} == {0.0}
+
+
+@pytest.mark.parametrize(
+    ("left", "took", "text"), [(5, 0.01, "2s"), (0, 0.01, "10s"), (5, 0.31, "7s"), (0, 2.0, "40s")]
+)
+def test_an_open_page_asks_less_often_where_the_answer_costs_more(left: int, took: float, text: str) -> None:
+    assert figures.pause(left, took) == text
