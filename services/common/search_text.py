@@ -5,8 +5,9 @@ bigrams, so that Chinese mail is found without a database extension.
 """
 
 import re
-import unicodedata
 from itertools import pairwise
+
+from services.common.normal_form import normal
 
 TEXT_KEPT = 60_000  # a tsvector holds 1 MB at most, and a CJK character takes 10 to 12 octets of it
 _CJK = (
@@ -52,7 +53,7 @@ def query_of(words: str) -> str:
 
 def _folded(text: str) -> str:
     if not text.isascii():
-        text = _BETWEEN.sub(" ", unicodedata.normalize("NFKC", text).casefold())
+        text = _BETWEEN.sub(" ", normal("NFKC", text).casefold())
     return text.encode(errors="replace").translate(_OCTETS).decode()
 
 
