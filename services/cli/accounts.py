@@ -9,6 +9,7 @@ import click
 
 from services.cli.account_folders import folders
 from services.cli.authorize import authorize
+from services.cli.language import language
 from services.cli.secret_input import secret_options
 from services.common.accounts import AccountStore
 
@@ -64,16 +65,17 @@ def add(name: str, secret_file: str | None, dash: str | None, **typed: Any) -> N
     account, remark = new_account(name, Typed(**typed))
     known = profile(account.provider)
     asks = account.auth in {"auto", "password"} or source is not None
-    secret = read_secret(source, known.advise("secret")) if asks else None
+    question = known.advise("secret", language())
+    secret = read_secret(source, question) if asks else None
     with opened() as store:
         given = [(_field(account, None), secret)] if secret else []
         store.add(account, *given)
         noted(store, account.slug, "account-add", f"with {given[0][0]}" if given else "")
-    click.echo(f"account {account.slug} added: {account.host}:{account.port}, {known.text(known.name, 'en')}")
+    click.echo(f"account {account.slug} added: {account.host}:{account.port}, {known.text(known.name, language())}")
     if remark:
         click.echo(remark, err=True)
     if secret and source is None:
-        _first_sign_in(account.slug, known.advise("secret"))
+        _first_sign_in(account.slug, question)
     click.echo(f"next: {_next_step(account, bool(secret))}", err=True)
 
 
@@ -149,7 +151,7 @@ def secret(name: str, field: str | None, clear: bool, secret_file: str | None, d
             click.echo(f"account {account.slug}: {field or 'all secrets'} cleared")
             return
         field = _field(account, field)
-        question = profile(account.provider).advise("secret") if field == "password" else field
+        question = profile(account.provider).advise("secret", language()) if field == "password" else field
         entered = read_secret(source, question)
         if entered is None:
             raise ConfigurationError("there is no terminal to ask on; use --secret-file F, or - for standard input")

@@ -30,9 +30,10 @@ def check(name: str, *, as_json: bool, lang: str | None, full: bool, secret_file
 
     from services.cli import doctor_view as view
     from services.cli.accounts import opened
+    from services.cli.language import language
     from services.cli.secret_input import source_of
 
-    lang = lang or _locale()
+    lang = lang or language()
     with opened() as store:
         visit = _visit(store, name, source_of(secret_file, dash))
         account, known = visit.account, visit.profile
@@ -62,6 +63,7 @@ async def _examined(visit: "Visit", show: "Callable[[Step], None] | None") -> "l
 def _visit(store: "AccountStore", name: str, source: str | None) -> "Visit":
     """What to test: the stored account of that name or address, else an account made up from the address."""
     from services.cli.account_input import Typed, new_account
+    from services.cli.language import language
     from services.cli.secret_input import read_secret
     from services.common.clock import SystemClock
     from services.common.errors import ConfigurationError
@@ -73,7 +75,7 @@ def _visit(store: "AccountStore", name: str, source: str | None) -> "Visit":
     clock, stored = SystemClock(), store.find(name)
     account = stored or (new_account(name, Typed())[0] if "@" in name else store.get(name))
     known = profile(account.provider)
-    typed = read_secret(source, known.advise("secret")) if source or stored is None else None
+    typed = read_secret(source, known.advise("secret", language())) if source or stored is None else None
 
     async def credentials(fresh: bool) -> "tuple[Secret | None, bool]":
         if typed is not None:
@@ -91,10 +93,3 @@ def _visit(store: "AccountStore", name: str, source: str | None) -> "Visit":
 def _print(text: str, outcome: str) -> None:
     colors = {"ok": "green", "warning": "yellow", "failed": "red", "skipped": "bright_black"}
     click.echo(click.style(text[:1], fg=colors[outcome]) + text[1:])
-
-
-def _locale() -> str:
-    import os
-
-    name = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or ""
-    return "zh" if name.lower().startswith("zh") else "en"

@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Callable
 
+from services.cli.account_audit import noted
 from services.cli.doctor_view import advice
+from services.cli.language import language
 from services.common.account_fields import Account
 from services.common.accounts import AccountStore
 from services.common.clock import Clock
@@ -26,13 +28,14 @@ def settle(
         if step.outcome != "failed":
             say("sign-in works; next: mailweir sync")
             return 0
-        say(f"{step.reason}\n→ {advice(step, account, profile(account.provider), 'en')}")
+        say(f"{step.reason}\n→ {advice(step, account, profile(account.provider), language())}")
         if step.state not in _ASK_AGAIN or answer == ANSWERS:
             break
         another = ask()
         if another is None:
             break
         store.put_secret(account.slug, "password", another)
+        noted(store, account.slug, "account-secret", "password stored")
     return step.exit_code
 
 
