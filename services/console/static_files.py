@@ -1,5 +1,6 @@
 """The front-end files that ``make assets`` builds: sent packed where the browser can unpack, and kept for a year."""
 
+import logging
 import mimetypes
 from functools import cache
 from importlib.resources import files
@@ -9,19 +10,19 @@ from typing import Any
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from services.common.errors import ConfigurationError
-
+log = logging.getLogger(__name__)
 FOLDER = Path(str(files("services.console") / "static"))
 _STAMP = FOLDER / ".built"
 
 
 @cache
 def version() -> str:
-    """What tells one build from another in addresses. Raises ConfigurationError before the first build."""
+    """What tells one build from another in addresses; before the first build pages are plain, and the log says why."""
     try:
         return _STAMP.read_text()[:12]
     except OSError:
-        raise ConfigurationError("the console's front-end files are not built; run: make assets") from None
+        log.warning("the console's style sheet and scripts are not built, so its pages are plain; run: make assets")
+        return "unbuilt"
 
 
 def address(name: str) -> str:
