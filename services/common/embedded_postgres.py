@@ -10,7 +10,8 @@ import sys
 import tempfile
 import time
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -21,6 +22,7 @@ _FOLDER = "postgres"
 _STOP_SECONDS = 60.0  # a busy disk needs a while for the last checkpoint
 _ATTEMPTS = 3
 _START_SECONDS = 60
+_LOCALE = "C.UTF-8"
 _PLAIN = re.compile(r"[A-Za-z0-9_./-]{1,90}")
 _CONFIGURATION = "jit = off\nmax_connections = 50\nmax_wal_size = 512MB\n"
 
@@ -103,7 +105,8 @@ def _start(home: Path) -> str:
     _forget_the_dead(home)
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            _start_once(home)
+            with _known_locale():
+                _start_once(home)
             break
         except Exception as error:
             if attempt == _ATTEMPTS:
@@ -135,6 +138,20 @@ def _works_in(process: Path, folder: Path) -> bool:
         return (process / "cwd").readlink() == folder
     except OSError:
         return False
+
+
+@contextmanager
+def _known_locale() -> Iterator[None]:
+    """The locale of whoever starts it may be missing on this machine, or not be UTF-8; then initdb refuses."""
+    before = os.environ.get("LC_ALL")
+    os.environ["LC_ALL"] = _LOCALE
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["LC_ALL"]
+        else:
+            os.environ["LC_ALL"] = before
 
 
 def _start_once(home: Path) -> None:

@@ -28,6 +28,19 @@ def test_two_commands_at_once_share_one_server(home: Path) -> None:
     assert urls.pop().startswith("postgresql://")
 
 
+@pytest.mark.parametrize("locale", ["zh_CN.UTF-8", "zh_CN.GB18030"])
+def test_a_locale_that_this_machine_lacks_is_no_trouble(home: Path, locale: str) -> None:
+    code = f"from services.common.embedded_postgres import *; print(ensure(Path({str(home)!r})))"
+    environment = {**os.environ, "LANG": locale, "LC_ALL": locale, "PYTHONUTF8": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    with engine_for(done.stdout.strip()).connect() as connection:
+        assert connection.execute(text("SELECT lower('ÄЖ')")).scalar() == "äж"
+        connection.engine.dispose()
+
+
 def test_it_is_durable_survives_kill_and_stops_only_when_idle(home: Path) -> None:
     url = embedded_postgres.ensure(home)
     engine = engine_for(url)
