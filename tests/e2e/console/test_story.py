@@ -1,19 +1,20 @@
-"""The whole story of a new user in a real browser: from the first link to the removed account, embedded."""
+"""The whole story of a new user in a real browser: from the first link to the removed account, on both runtimes."""
 
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from infra.local import dovecot, program
-from services.common import embedded_postgres
+from infra.local import dovecot
 from tests.e2e.browser import chromium
 from tests.e2e.commands import Mailweir
+from tests.e2e.world import ACCOUNT, SERVICES, World, embedded, stack
 
 USER = dovecot.USERS[0]
 NAME = "reader-example.test"
@@ -37,34 +38,42 @@ class Desk:
         return dovecot.password_file(self.folder, USER).read_text()
 
 
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    home, folder = tmp_path_factory.mktemp("desk"), tmp_path_factory.mktemp("dovecot")
-    server = dovecot.program(folder)
-    program.start(server)
-    for name in ("INBOX", PROJECT, LEFT):
-        mail = {f"{name}-{n}": f"Subject: <b>{n}</b>\r\n\r\n{name}\r\n".encode() for n in range(MESSAGES)}
-        dovecot.deliver(folder, USER, mail, name)
-    port = server.ports["imaps"]
-    environment = (
-        ("SSL_CERT_FILE", str(dovecot.ca_file(folder))),
-        ("MAILWEIR_CONSOLE_ALLOWED_HOSTS", f"localhost:{port}@127.0.0.0/8,localhost:{port}@::1/128"),
-    )
+@pytest.fixture(scope="module", params=["embedded", "stack"])
+def desk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    home = tmp_path_factory.mktemp("desk")
+    runtime = embedded if request.param == "embedded" else stack
+    with runtime(home) as world:
+        assert world.mailweir("accounts", "remove", ACCOUNT).returncode == 0
+        server = world.components.imap
+        for name in ("INBOX", PROJECT, LEFT):
+            mail = {f"{name}-{n}": f"Subject: <b>{n}</b>\r\n\r\n{name}\r\n".encode() for n in range(MESSAGES)}
+            dovecot.deliver(server.folder, USER, mail, name)
+        port = server.ports["imaps"]
+        more = (
+            ("SSL_CERT_FILE", str(dovecot.ca_file(server.folder))),
+            ("MAILWEIR_CONSOLE_ALLOWED_HOSTS", f"localhost:{port}@127.0.0.0/8,localhost:{port}@::1/128"),
+        )
+        world.mailweir = Mailweir(world.mailweir.home, (*world.mailweir.environment, *more))
+        if request.param == "stack":
+            world.start(*SERVICES)
+        with opened(world, home / "console.log") as link:
+            yield Desk(link, server.folder, port, home / "console.log")
+
+
+@contextmanager
+def opened(world: World, log: Path) -> Iterator[str]:
+    """The printed link of a console that runs until the block ends."""
     command = [sys.executable, "-m", "services.cli.main", "console", "--port", "0"]
     with (
-        (home / "console.log").open("w") as log,
-        subprocess.Popen(
-            command, env=Mailweir(home, environment).env(), stdout=subprocess.PIPE, stderr=log, text=True
-        ) as process,
+        log.open("w") as said,
+        subprocess.Popen(command, env=world.mailweir.env(), stdout=subprocess.PIPE, stderr=said, text=True) as process,
     ):
         assert process.stdout is not None
         found = re.search(r"http://\S+", process.stdout.readline())
-        assert found is not None, (home / "console.log").read_text()
-        yield Desk(found[0], folder, port, home / "console.log")
+        assert found is not None, log.read_text()
+        yield found[0]
         process.terminate()
         process.wait(20)
-    embedded_postgres.stop(home)
-    program.stop(server)
 
 
 @pytest.fixture(scope="module")
@@ -136,13 +145,13 @@ def watch(page: Page) -> None:
     page.wait_for_url(f"**/accounts/{NAME}?done=asked")
     bar = page.locator("#progress progress").first
     expect(bar).to_have_attribute("value", re.compile(r"^[1-9]\d*$"), timeout=40_000)
+    expect(page.get_by_text(PROJECT)).to_be_visible(timeout=60_000)
     page.wait_for_function(
         "least => { const bar = document.querySelector('#progress progress');"
         " return bar && bar.value >= least && bar.value === bar.max; }",
         arg=2 * MESSAGES,
         timeout=60_000,
     )
-    expect(page.get_by_text(PROJECT)).to_be_visible()
 
 
 def remove(page: Page) -> None:
