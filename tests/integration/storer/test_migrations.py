@@ -11,7 +11,21 @@ from services.common.database import METADATA, engine_for
 from services.poller import tables as _poller
 from services.storer import tables
 
-REVISIONS = ("0004_views", "0003_storer", "0002_poller", "0001_accounts", "base")
+REVISIONS = (
+    "0007_habits",
+    "0006_console",
+    "0005_threads",
+    "0004_views",
+    "0003_storer",
+    "0002_poller",
+    "0001_accounts",
+    "base",
+)
+
+
+def test_the_newest_revision_is_the_one_that_databases_get() -> None:
+    written = (Path(migrations.__file__).parents[2] / "infra/postgres/migrations/versions").glob("[0-9]*.py")
+    assert max(path.stem for path in written) == migrations.HEAD
 
 
 @pytest.fixture
