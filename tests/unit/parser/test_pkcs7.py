@@ -62,6 +62,7 @@ def test_signed_content_is_a_file_and_a_nested_message(data: bytes, kind: bytes)
         in_pieces(INNER)[:45],
         signed(INNER).replace(b"\x07\x02", b"\x07\x03"),
     ],
+    ids=["empty", "one octet", "zeros", "cut", "cut in pieces", "enveloped"],
 )
 def test_what_holds_no_signed_content_stays_as_it_is(data: bytes) -> None:
     assert pkcs7.signed_content(data) is None
