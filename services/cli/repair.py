@@ -26,6 +26,7 @@ def repair(name: str | None, *, check: bool, offline: bool) -> None:
     from services.cli.context import open_context
 
     with open_context() as context:
+        _restore(context, check=check)
         damage = repairing.compare(context.engine, list(context.store.keys(f"{name}/" if name else "")), name)
         _tell(damage)
         if check:
@@ -34,6 +35,21 @@ def repair(name: str | None, *, check: bool, offline: bool) -> None:
         if not offline:
             code = max(code, _fetch(context, name))
     raise SystemExit(code)
+
+
+def _restore(context: "Context", *, check: bool) -> None:
+    """Make dropped tables anew. With ``check`` only say so, and end: the rest cannot be looked at without them."""
+    from services.cli.repairing import DERIVED
+    from services.common import restoring
+
+    lost = restoring.missing(context.engine)
+    if not lost:
+        return
+    click.echo(f"tables that are gone: {', '.join(lost)}", err=True)
+    if check:
+        raise SystemExit(3)
+    restoring.restore(context.database_url, DERIVED if DERIVED & set(lost) else ())
+    click.echo("they were made anew; rows of mail come back from the object store")
 
 
 def _tell(damage: "Damage") -> None:

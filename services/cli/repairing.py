@@ -6,8 +6,14 @@ from typing import Any
 from msgspec import Struct
 from sqlalchemy import Engine, text
 
+from services.common import accounts_tables as _accounts
 from services.common.database import transaction
+from services.console import tables as _console
+from services.poller import tables as _poller
+from services.storer.tables import DERIVED
 
+__all__ = ["DERIVED", "Damage", "compare", "forget", "holders", "unpublish_pending"]
+ALL_TABLES = (_accounts, _console, _poller)  # importing them is what makes the whole schema known
 Key = tuple[str, str, str]
 
 _OBJECTS = text(

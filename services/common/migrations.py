@@ -28,16 +28,17 @@ def upgrade(url: str, revision: str = HEAD) -> bool:
     """Bring the schema to ``revision``; True when something was done. Safe to run from several processes at once."""
     if current(url) == revision:
         return False
-    _run(url, lambda command, config: command.upgrade(config, revision))
+    run(url, lambda command, config: command.upgrade(config, revision))
     return True
 
 
 def downgrade(url: str, revision: str) -> None:
     """Take the schema back to ``revision`` (``base`` for an empty database). Data of removed tables is gone."""
-    _run(url, lambda command, config: command.downgrade(config, revision))
+    run(url, lambda command, config: command.downgrade(config, revision))
 
 
-def _run(url: str, action: Callable[[Any, Any], None]) -> None:
+def run(url: str, action: Callable[[Any, Any], None]) -> None:
+    """``action(alembic.command, config)`` in one transaction, on ``config.attributes["connection"]``; one at a time."""
     from alembic import command
     from alembic.config import Config
 

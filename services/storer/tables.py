@@ -236,3 +236,6 @@ OWNED = (
     dead_letters,
     audit_log,
 )
+
+DERIVED = frozenset(table.name for table in (emails, thread_refs, email_places, attachments, objects))
+"""What ``mailweir repair`` rebuilds from the object store alone."""

@@ -24,6 +24,21 @@ async def test_rows_come_back_from_the_object_store_alone(stored: Home) -> None:
     assert stored.run("repair", "--check").exit_code == 0
 
 
+@pytest.mark.parametrize("dropped", [("emails",), ("objects", "attachments"), tuple(TABLES)], ids=["one", "two", "all"])
+async def test_dropped_tables_are_made_anew_and_their_rows_come_back(stored: Home, dropped: tuple[str, ...]) -> None:
+    before = [stored.value(query) for query in (ROWS, PLACES, FILES)]
+    stored.change("INSERT INTO console_users (name, role) VALUES ('ann', 'user')")
+    stored.change(f"DROP TABLE {', '.join(dropped)} CASCADE")
+    looked = stored.run("repair", "--check", "--offline")
+    assert (looked.exit_code, "tables that are gone" in looked.stderr) == (3, True)
+    assert stored.run("repair", "--offline").exit_code == 0
+    assert [stored.value(query) for query in (ROWS, PLACES, FILES)] == before
+    assert stored.value("SELECT role FROM console_users WHERE name = 'ann'") == "user"
+    assert stored.run("repair", "--check").exit_code == 0
+    stored.change("INSERT INTO console_users (name, role) VALUES ('bob', 'user')")
+    stored.change("DELETE FROM console_users")
+
+
 async def test_attachments_that_are_gone_are_made_again(stored: Home) -> None:
     gone = [path for path in stored.objects() if "/attachments/" in str(path)]
     assert len(gone) == 2
