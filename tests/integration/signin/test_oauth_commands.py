@@ -67,16 +67,18 @@ def at(hours: float) -> dict[str, str]:
     return {"Date": format_datetime(datetime.now(UTC) + timedelta(hours=hours), usegmt=True)}
 
 
-ANSWERS = [
-    (error("slow_down", status=429, headers={"Retry-After": "100"}), 3, "throttled", "next try in 100 s"),
-    (error("temporarily_unavailable", status=503), 3, "temporary", "503"),
-    (Reply(500, b"oops"), 3, "temporary", "500"),
-    (Reply(200, b"<html>Wi-Fi sign-in</html>", {"Content-Type": "text/html"}), 3, "temporary", "without tokens"),
-    (Reply(lost=True), 5, "network", "did not answer"),
-    (error("invalid_client", status=401), 2, "configuration", "oauth_client_id"),
-    (Reply(400, error("invalid_grant").body, at(-1)), 4, "consent", "clock is +36"),
-    (Reply(200, tokens("good").body, at(1)), 0, "ok", ""),
-]
+def answers() -> list[tuple[Reply, int, str, str]]:
+    """Made when the test runs: their dates are an hour off then, not when the suite began."""
+    return [
+        (error("slow_down", status=429, headers={"Retry-After": "100"}), 3, "throttled", "next try in 100 s"),
+        (error("temporarily_unavailable", status=503), 3, "temporary", "503"),
+        (Reply(500, b"oops"), 3, "temporary", "500"),
+        (Reply(200, b"<html>Wi-Fi sign-in</html>", {"Content-Type": "text/html"}), 3, "temporary", "without tokens"),
+        (Reply(lost=True), 5, "network", "did not answer"),
+        (error("invalid_client", status=401), 2, "configuration", "oauth_client_id"),
+        (Reply(400, error("invalid_grant").body, at(-1)), 4, "consent", "clock is +36"),
+        (Reply(200, tokens("good").body, at(1)), 0, "ok", ""),
+    ]
 
 
 def test_every_answer_of_the_endpoint_has_its_exit_code(
@@ -85,7 +87,7 @@ def test_every_answer_of_the_endpoint_has_its_exit_code(
     with running(error("invalid_grant")) as endpoint:
         oauth = ["--auth", "xoauth2", "--set", f"oauth_token_url={endpoint.url}", "--set", "oauth_client_id=c"]
         add(run, server, tmp_path, "r0", *oauth)
-        for reply, code, state, told in ANSWERS:
+        for reply, code, state, told in answers():
             endpoint.replies[:] = [reply]
             store.put_secret("work", "refresh_token", Secret("r0"))
             done = run("check", "work", "--json", "--lang", "en")
