@@ -195,7 +195,7 @@ def remove(name: str, erase: bool, yes: bool) -> None:
             from services.storer.erase import erase_account
 
             store.set_state(account.slug, "paused")
-            objects, rows = erase_account(context, account.slug)
+            objects, rows = erase_account(context, account.slug, on_the_way=not context.embedded)
             click.echo(f"erased {objects} objects and {rows} rows")
         store.remove(account.slug)
         noted(store, account.slug, "account-remove", "with all its mail" if erase else "its mail stays")

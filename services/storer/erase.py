@@ -1,5 +1,6 @@
 """Erase an account's mail: objects by prefix, rows by account. What remains is one audit entry that says so."""
 
+import time
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Protocol
@@ -8,9 +9,11 @@ from sqlalchemy import Connection, Engine, text
 
 from services.common import audit
 from services.common.database import transaction
+from services.common.errors import Unavailable
 from services.common.objects import ObjectStore
 
 _KEYS = 1_000
+_PAUSE, _QUIET_SWEEPS, _MOST_SWEEPS = 3.0, 2, 100
 _OF_FOLDERS = ("place_states", "folder_ledger", "quarantine")
 _OF_ACCOUNT = {
     "emails": "account_id",
@@ -40,20 +43,43 @@ class Stores(Protocol):
         """Objects."""
 
 
-def erase_account(stores: Stores, account: str) -> tuple[int, int]:
-    """Remove all objects and rows of an account; how many of each. Again after a crash is harmless.
+def erase_account(stores: Stores, account: str, *, on_the_way: bool = False) -> tuple[int, int]:
+    """Remove all objects and rows of a paused account; how many of each. Again after a crash is harmless.
 
-    Records in Kafka end with the retention of their topics.
+    ``on_the_way``: on the stack, what the services still have in hand arrives later; it is swept until nothing has come
+    for six seconds. Records in Kafka end with the retention of their topics.
 
     Raises:
-        Unavailable: a store does not answer; what is left is removed by the next try.
+        Unavailable: a store does not answer, or mail has not stopped coming after five minutes. What is left is removed
+            by the next try.
+
     """
-    objects = _erase_objects(stores.store, f"{account}/")
+    objects, rows = _sweep(stores, account)
+    if on_the_way:
+        later = _until_quiet(stores, account)
+        objects, rows = objects + later[0], rows + later[1]
     with transaction(stores.engine) as connection:
-        rows = _erase_rows(connection, account)
         detail = f"{objects} objects and {rows} rows erased"
         audit.note(connection, datetime.now(UTC), "storer", account, "erase", detail=detail)
     return objects, rows
+
+
+def _until_quiet(stores: Stores, account: str) -> tuple[int, int]:
+    objects = rows = quiet = 0
+    for _ in range(_MOST_SWEEPS):
+        time.sleep(_PAUSE)
+        more = _sweep(stores, account)
+        objects, rows = objects + more[0], rows + more[1]
+        quiet = 0 if any(more) else quiet + 1
+        if quiet == _QUIET_SWEEPS:
+            return objects, rows
+    raise Unavailable(f"mail of {account} keeps coming; see `mailweir stack status` and try again")
+
+
+def _sweep(stores: Stores, account: str) -> tuple[int, int]:
+    objects = _erase_objects(stores.store, f"{account}/")
+    with transaction(stores.engine) as connection:
+        return objects, _erase_rows(connection, account)
 
 
 def _erase_objects(store: ObjectStore, prefix: str) -> int:

@@ -176,7 +176,7 @@ def remove(request: Request, ports: Asking, account: OwnAccount, user: CurrentUs
     erased = values.get("erase") == "yes"
     if erased:
         ports.accounts.set_state(account.slug, "paused")
-        erase_account(ports, account.slug)
+        erase_account(ports, account.slug, on_the_way=ports.on_stack)
     ports.accounts.remove(account.slug)
     ports.memory.listings.pop(account.slug, None)
     done = "erased" if erased else "removed"
