@@ -11,8 +11,15 @@ from sqlalchemy.exc import DBAPIError
 from services.common.errors import MailweirError, Unavailable
 
 METADATA = MetaData()
-_LOST = ("08", "57P", "53", "55P03", "57014")
+_LOST = ("08", "25P03", "57P", "53", "55P03", "57014")
 _CONFLICT = ("40001", "40P01")
+
+
+_TIMEOUTS = """
+SET statement_timeout = {statement};
+SET lock_timeout = 20000;
+SET idle_in_transaction_session_timeout = 10000
+"""
 
 
 class Refused(MailweirError):
@@ -24,7 +31,10 @@ class Conflicted(Unavailable):
 
 
 def engine_for(url: str, *, pool_size: int = 4, statement_timeout_ms: int = 60_000) -> Engine:
-    """An engine whose statements end: a cancelled caller does not stop its thread, so the server must.
+    """An engine whose statements and transactions end: a cancelled caller does not stop its thread, so the server must.
+
+    A process that is stopped or swapped out in the middle of a transaction loses it before those who wait for its rows
+    give up: the idle limit is below the lock limit.
 
     ``url`` may carry a password; it is never logged. Connections are checked before use, so a restart of the server
     costs one retry and no error.
@@ -37,7 +47,7 @@ def engine_for(url: str, *, pool_size: int = 4, statement_timeout_ms: int = 60_0
     @event.listens_for(engine, "connect")
     def _set_timeouts(connection: Any, _record: object) -> None:
         with connection.cursor() as cursor:
-            cursor.execute(f"SET statement_timeout = {int(statement_timeout_ms)}; SET lock_timeout = 20000")
+            cursor.execute(_TIMEOUTS.format(statement=int(statement_timeout_ms)))
         connection.commit()
 
     return engine

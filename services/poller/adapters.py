@@ -80,11 +80,7 @@ _ACQUIRE = text(
 )
 
 
-_FENCE = text(
-    "SELECT token FROM leases, set_config('idle_in_transaction_session_timeout', :idle, true) "
-    "WHERE account = :account FOR SHARE OF leases"
-)
-PAUSED_MS = 10_000  # a process that is stopped inside a write must not keep the lease's row locked
+_FENCE = text("SELECT token FROM leases WHERE account = :account FOR SHARE")
 
 
 class LeaseLost(Incomplete):
@@ -204,8 +200,7 @@ class PostgresLedger:
     def _fence(self, connection: Connection) -> None:
         if self._lease is None:
             return
-        values = {"account": self._lease[0], "idle": str(PAUSED_MS)}
-        token = connection.execute(_FENCE, values).scalar()
+        token = connection.execute(_FENCE, {"account": self._lease[0]}).scalar()
         if token != self._lease[1]:
             raise LeaseLost(f"another process works on account {self._lease[0]} now; this one stops")
 

@@ -71,7 +71,7 @@ def test_a_paused_sync_is_replaced_and_stops_when_it_comes_back(tmp_path):
                 assert "another process works on account t now" in said
             finally:
                 first.kill()
-                first.wait()
+                first.communicate()
             lines = [json.loads(line) for line in mailweir(home, "ledger", "t", "--json").stdout.splitlines()]
             assert sorted(line["uid"] for line in lines) == list(range(1, COUNT + 1))
             assert {line["state"] for line in lines} == {"stored"}

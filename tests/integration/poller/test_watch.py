@@ -16,7 +16,6 @@ from services.common.errors import Incomplete, Unavailable
 from services.common.events import AccountReported, FolderCreated
 from services.common.objects_folder import FolderStore
 from services.common.secret import Secret
-from services.poller import adapters
 from services.poller.adapters import LeaseLost, PostgresLeases, PostgresLedger
 from services.poller.domain.state import FolderRecord
 from services.poller.lease import leased
@@ -182,13 +181,14 @@ async def test_a_truly_empty_message_is_stored_after_a_second_connection(play):
         assert p.server.connections == 2
 
 
-async def test_a_process_paused_inside_a_write_does_not_hold_the_lease(play, monkeypatch):
-    monkeypatch.setattr(adapters, "PAUSED_MS", 200)
+async def test_a_process_paused_inside_a_write_does_not_hold_the_lease(play):
     async with play(Script()) as p:
         leases, clock = PostgresLeases(p.engine), SystemClock()
         token = leases.acquire(p.slug, "first-host:1:1", clock.now(), 0)
         fenced = PostgresLedger(p.engine).fenced(p.slug, token)
         with p.engine.connect() as paused:
+            assert paused.scalar(text("SHOW idle_in_transaction_session_timeout")) == "10s"
+            paused.execute(text("SET LOCAL idle_in_transaction_session_timeout = 200"))
             fenced._fence(paused)
             taken = await asyncio.to_thread(leases.acquire, p.slug, "other-host:1:1", SystemClock().now(), 60)
             assert taken == token + 1
