@@ -57,8 +57,13 @@ def start(engine: Engine, user: User, kind: Kind, now: datetime, lasts: timedelt
     return Session(token, user, kind, now)
 
 
-def find(engine: Engine, token: str, now: datetime, idle: timedelta, kinds: tuple[Kind, ...]) -> Session | None:
-    """The session of a token, None when it is unknown, ended or idle for too long."""
+def find(
+    engine: Engine, token: str, now: datetime, idle: timedelta, kinds: tuple[Kind, ...], *, by_person: bool = True
+) -> Session | None:
+    """The session of a token, None when it is unknown, ended or idle for too long.
+
+    ``by_person`` false: an open page asks by itself, which does not keep the session alive.
+    """
     query = select(sessions, users).join(users, users.c.id == sessions.c.user_id)
     with transaction(engine) as connection:
         row = connection.execute(query.where(sessions.c.token_hash == _hash(token))).first()
@@ -66,7 +71,7 @@ def find(engine: Engine, token: str, now: datetime, idle: timedelta, kinds: tupl
             return None
         if row.kind == "browser" and now - row.seen_at > idle:
             return None
-        if now - row.seen_at > _SEEN_STEP:
+        if by_person and now - row.seen_at > _SEEN_STEP:
             connection.execute(update(sessions).where(sessions.c.token_hash == _hash(token)).values(seen_at=now))
     return Session(token, of_row(row), row.kind, row.proved_at)
 

@@ -21,6 +21,7 @@ from services.console.users import User
 
 PAGES = Environment(loader=PackageLoader("services.console"), autoescape=True, undefined=StrictUndefined)
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_POLL = "x-poll"
 
 
 class SignInNeeded(Exception):
@@ -74,7 +75,9 @@ def session_of(request: Request) -> Session | None:
     if bearer:
         return sessions.find(ports.engine, bearer, ports.clock.now(), idle, ("program",))
     token = token_of(request)
-    return sessions.find(ports.engine, token, ports.clock.now(), idle, ("browser",)) if token else None
+    by_person = _POLL not in request.headers
+    now = ports.clock.now()
+    return sessions.find(ports.engine, token, now, idle, ("browser",), by_person=by_person) if token else None
 
 
 def _bearer(request: Request) -> str:

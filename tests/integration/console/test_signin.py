@@ -1,6 +1,9 @@
 """Signing in: sessions, their ends, forged requests, guessing."""
 
+import json
+import re
 from collections.abc import Iterator
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -79,6 +82,28 @@ def test_an_idle_session_has_ended(people: Cast) -> None:
     session = sessions.start(ports.engine, owner, "browser", begun, 10 * handlers.LINK_LASTS)
     assert sessions.find(ports.engine, session.token, now, handlers.LINK_LASTS, ("browser",)) is None
     assert sessions.find(ports.engine, session.token, now, 3 * handlers.LINK_LASTS, ("browser",)) is not None
+
+
+def test_a_page_that_asks_by_itself_keeps_no_session_alive(people: Cast, visitor: httpx.Client) -> None:
+    ports = people.ports
+    begun = ports.clock.now() - timedelta(minutes=59)
+    session = sessions.start(ports.engine, users.get(ports.engine, "owner"), "browser", begun, timedelta(hours=12))
+    visitor.cookies["mailweir"] = session.token
+    (polls,) = re.findall(r"hx-headers='({\"X-Poll[^']*)'", visitor.get("/", headers={"x-poll": "yes"}).text)
+    assert visitor.get("/", headers=json.loads(polls)).status_code == 200
+    soon, idle = ports.clock.now() + timedelta(minutes=2), timedelta(hours=1)
+    assert sessions.find(ports.engine, session.token, soon, idle, ("browser",)) is None
+    assert visitor.get("/").status_code == 200
+    assert sessions.find(ports.engine, session.token, soon, idle, ("browser",)) is not None
+
+
+def test_a_session_ends_after_twelve_hours_however_busy_it_is(people: Cast, visitor: httpx.Client) -> None:
+    assert sign_in(visitor, "owner", PASSWORD).status_code == 303
+    engine, token = people.ports.engine, visitor.cookies["mailweir"]
+    begun, idle = people.ports.clock.now(), timedelta(hours=1)
+    for minutes in range(30, 12 * 60, 30):
+        assert sessions.find(engine, token, begun + timedelta(minutes=minutes), idle, ("browser",)) is not None
+    assert sessions.find(engine, token, begun + timedelta(hours=12, seconds=1), idle, ("browser",)) is None
 
 
 def test_a_program_signs_in_by_its_token_and_needs_no_page(people: Cast) -> None:
