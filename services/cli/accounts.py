@@ -1,27 +1,16 @@
 """``mailweir accounts``: what is retrieved, from where, and with which secret. Secrets never come from an argument."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from services.cli.account_folders import folders
+from services.cli.account_store import opened
 from services.cli.authorize import authorize
 from services.cli.language import language
 from services.cli.secret_input import secret_options
-from services.common.accounts import AccountStore
-
-
-@contextmanager
-def opened() -> Iterator[AccountStore]:
-    """The account store of this runtime (embedded or stack)."""
-    from services.cli.context import open_context
-    from services.common.accounts import open_accounts
-
-    with open_context() as context:
-        yield open_accounts(context.engine, context.home)
 
 
 def server_options(command: Callable[..., object]) -> Callable[..., object]:
@@ -184,10 +173,9 @@ def remove(name: str, erase: bool, yes: bool) -> None:
 
     from services.cli.account_audit import noted
     from services.cli.context import open_context
-    from services.common.accounts import open_accounts
 
     with open_context() as context:
-        store = open_accounts(context.engine, context.home)
+        store = context.accounts
         account = store.get(name)
         if erase and not yes and sys.stdin.isatty():
             click.confirm(f"erase all mail of {account.slug}, rows and objects", abort=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def authorize(name: str, *, device: bool, no_browser: bool, port: int, timeout: float, any_address: bool) -> None:
     """Grant access to the mailbox by OAuth2; the tokens are stored encrypted."""
     from services.cli.account_audit import noted
-    from services.cli.accounts import opened
+    from services.cli.account_store import opened
     from services.common.clock import SystemClock
     from services.common.oauth import client_of
     from services.common.oauth_flow import keep

@@ -29,7 +29,7 @@ def check(name: str, *, as_json: bool, lang: str | None, full: bool, secret_file
     import msgspec
 
     from services.cli import doctor_view as view
-    from services.cli.accounts import opened
+    from services.cli.account_store import opened
     from services.cli.language import language
     from services.cli.secret_input import source_of
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, Row, delete, func, select, update
+from sqlalchemy import Connection, Engine, Row, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from services.common import account_secrets as secrets
@@ -28,6 +28,7 @@ from services.common.secret import Secret
 
 __all__ = ["Account", "AccountStore", "SecretInfo", "open_accounts"]
 _ROTATION_LOCK = 0x4D57_0001
+_FORGET_STATUS = text("DELETE FROM account_status WHERE account_id = :account")
 _STORED = ("slug", "host", "port", "tls", "auth", "ca_file", "provider", "state")
 
 
@@ -60,6 +61,7 @@ class AccountStore:
                     f"account {account.slug} exists already; change it with `mailweir accounts set {account.slug}`"
                 )
             connection.execute(insert(accounts).values(**_columns(account), version=version))
+            _forget_status(connection, account.slug)
             for name, secret in given:
                 secrets.put(connection, self.keys, account.slug, name, secret)
         return self.get(account.slug)
@@ -102,6 +104,7 @@ class AccountStore:
             cleared = moved and bool(secrets.infos(connection, account.slug))
             if moved:
                 secrets.clear_all(connection, account.slug)
+                _forget_status(connection, account.slug)
             self._touch(connection, account.slug, **_columns(account))
             secrets.forget_refusal(connection, account.slug)
         return self.get(account.slug), cleared
@@ -138,6 +141,7 @@ class AccountStore:
             if by_owner:
                 self._touch(connection, slug)
                 secrets.forget_refusal(connection, slug)
+                _forget_status(connection, slug)
                 if field == "refresh_token":
                     secrets.forget_grant(connection, slug)
             secrets.put(connection, self.keys, slug, field, secret, expires_at)
@@ -151,6 +155,7 @@ class AccountStore:
         """Forget the named secrets, or all of them."""
         with transaction(self.engine) as connection:
             secrets.clear(connection, slug, *fields) if fields else secrets.clear_all(connection, slug)
+            _forget_status(connection, slug)
             self._touch(connection, slug)
 
     def secret_infos(self, slug: str) -> Sequence[SecretInfo]:
@@ -206,6 +211,11 @@ def _next_version(connection: Connection) -> int:
     bump = update(account_changes).values(marker=account_changes.c.marker + 1).returning(account_changes.c.marker)
     version: int = connection.execute(bump).scalar_one()
     return version
+
+
+def _forget_status(connection: Connection, account: str) -> None:
+    """What is told of a sign-in with another secret, host or user, or of a removed account, says nothing any more."""
+    connection.execute(_FORGET_STATUS, {"account": account})
 
 
 def _columns(account: Account) -> dict[str, object]:

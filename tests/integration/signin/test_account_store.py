@@ -8,6 +8,7 @@ from sqlalchemy import text
 from services.common.account_fields import Account
 from services.common.account_settings import SettingErrors, parse_pairs
 from services.common.accounts import AccountStore, open_accounts
+from services.common.completeness import statuses
 from services.common.crypto import Undecryptable
 from services.common.errors import ConfigurationError
 from services.common.master_key import FILE_NAME, MasterKeys, load, write
@@ -55,6 +56,41 @@ def test_a_change_of_host_or_user_clears_the_secret(store: AccountStore, change:
     _, cleared = store.update(replace(store.get("work"), **change))
     assert cleared
     assert store.get_secret("work") is None
+
+
+def _told(store: AccountStore) -> str:
+    (status,) = statuses(store.engine, [("work", "active")])
+    return status.signin.state
+
+
+def _tell(store: AccountStore, signin: str) -> None:
+    with store.engine.begin() as connection:
+        connection.execute(text("DELETE FROM account_status"))
+        columns = "account_id, state, signin, detail, advice, sequence"
+        values = {"signin": signin}
+        connection.execute(
+            text(f"INSERT INTO account_status ({columns}) VALUES ('work', 'x', :signin, '', '', 1)"), values
+        )
+
+
+def test_what_was_told_of_a_sign_in_ends_with_its_secret_its_host_and_its_account(store: AccountStore) -> None:
+    store.add(WORK, ("password", CODE))
+    _tell(store, "credential")
+    assert _told(store) == "credential"
+    store.update(replace(store.get("work"), given={"poll_interval": 5.0}))
+    assert _told(store) == "credential"
+    store.put_secret("work", "password", Secret("new"), by_owner=False)
+    assert _told(store) == "credential"
+    store.put_secret("work", "password", Secret("new"))
+    assert _told(store) == "unknown"
+    for change in (
+        lambda: store.update(replace(store.get("work"), host="other.example.net")),
+        lambda: store.clear_secret("work"),
+        lambda: (store.remove("work"), store.add(WORK)),
+    ):
+        _tell(store, "ok")
+        change()
+        assert _told(store) == "unknown"
 
 
 def test_another_change_keeps_the_secret(store: AccountStore) -> None:
