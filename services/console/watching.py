@@ -11,21 +11,14 @@ from msgspec import Struct
 from sqlalchemy import Engine, text
 
 from services.cli.plain import line
+from services.common.completeness import PRESENT_SETS
 from services.common.database import transaction
 
 PACE_SECONDS = 60
-# The arithmetic of the view completeness for some accounts alone: the view itself would count the mail of all.
-_LINES = text("""
-WITH sets AS MATERIALIZED (
-    SELECT f.account, f.pass_at, f.last_error, l.listed, l.published, l.vanished,
-           coalesce(h.stored, '{}') - l.vanished AS stored, coalesce(b.quarantined, '{}') - l.vanished AS barred
-    FROM folders f JOIN folder_ledger l ON l.folder_id = f.id AND l.epoch = f.epoch
-    LEFT JOIN LATERAL (SELECT stored FROM held_places WHERE folder_id = f.id AND uidvalidity = l.uidvalidity OFFSET 0) h
-        ON true
-    LEFT JOIN barred_places b ON b.folder_id = f.id AND b.epoch = l.epoch
-    WHERE f.state <> 'gone' AND f.account = ANY(:slugs)
-), sums AS (
-    SELECT account, count(*) AS folders, max(pass_at) AS last_pass, count(last_error) AS troubled,
+_LINES = text(
+    f"""
+WITH {PRESENT_SETS}, sums AS (
+    SELECT account, count(*) AS folders, max(last_pass) AS last_pass, count(last_error) AS troubled,
            sum(multirange_count(listed)) AS listed, sum(multirange_count(stored)) AS stored,
            sum(multirange_count(published - stored - barred - vanished)) AS pending,
            sum(multirange_count(barred - stored)) AS quarantined, sum(multirange_count(vanished)) AS vanished,
@@ -44,7 +37,8 @@ SELECT a.slug AS account, a.state AS chosen, coalesce(t.signin, 'unknown') AS si
 FROM accounts a LEFT JOIN sums s ON s.account = a.slug LEFT JOIN account_status t ON t.account_id = a.slug
 LEFT JOIN budgets b ON b.account_id = a.slug
 WHERE a.slug = ANY(:slugs) ORDER BY a.slug
-""")
+"""  # noqa: S608 (a constant of ours)
+)
 _PACE = text(
     "SELECT account_id, count(*) AS stored FROM email_places WHERE account_id = ANY(:slugs) "
     "AND email_id IS NOT NULL AND stored_at > :since GROUP BY account_id"

@@ -65,10 +65,9 @@ def progress(request: Request, ports: Asking, account: OwnAccount) -> Response:
     """One account folder by folder; the page of the account holds it, too."""
     now, start = ports.clock.now(), time.monotonic()
     (figures_of_all,) = watching.account_lines(ports.engine, [account.slug], now)
-    (status,) = completeness.statuses(ports.engine, [(account.slug, account.state)], account.slug)
     values: dict[str, Any] = {
         "account": figures_of_all,
-        "folders": status.folders,
+        "folders": completeness.folders_of(ports.engine, account.slug),
         "pause": figures.pause(figures_of_all.left, time.monotonic() - start),
     }
     return page(request, "account_progress.html", **values, **shown(request, now))

@@ -1,5 +1,6 @@
 """The wall: headers on every answer, foreign hosts, large bodies, and where the console may listen."""
 
+import time
 from typing import Any
 
 import httpx
@@ -23,6 +24,17 @@ def test_every_answer_shuts_out_foreign_code_and_framing(people: Cast, path: str
     assert headers["x-frame-options"] == "DENY"
     assert headers["referrer-policy"] == "no-referrer"
     assert "server" not in headers
+
+
+def test_a_small_answer_is_sent_at_once(people: Cast) -> None:
+    """Nagle's algorithm and a delayed acknowledgement would hold each back for 40 ms."""
+    people.nobody.get("/healthz")
+    took = []
+    for _ in range(20):
+        start = time.perf_counter()
+        assert people.nobody.get("/healthz").status_code == 200
+        took.append(time.perf_counter() - start)
+    assert min(took[1:]) < 0.03, took
 
 
 def test_private_pages_are_not_kept(people: Cast) -> None:

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from sqlalchemy import text
 
 from services.common import topics
-from services.common.completeness import ledger, statuses
+from services.common.completeness import folders_of, ledger, statuses
 from services.common.events import DeadLetter, EmailParsed, ObjectFiled
 from tests.fakes.mail_events import message, parsed, place, with_file
 from tests.integration.storer.conftest import Storer
@@ -45,6 +45,7 @@ def listed(storer: Storer, listed_set: str, published: str, vanished: str = "{}"
 
 def numbers(storer: Storer) -> dict[str, int]:
     ((status,),) = [account.folders for account in statuses(storer.engine, [("work", "active")])]
+    assert folders_of(storer.engine, "work") == [status]
     names = ("listed", "published", "stored", "pending", "quarantined", "vanished", "missing")
     return {name: getattr(status, name) for name in names}
 
