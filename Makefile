@@ -3,7 +3,9 @@ PY ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
-PYTEST := $(BIN)/python -m pytest
+# Each run has a temporary folder of its own, as two runs at once would remove each other's; it stays when tests failed.
+PYTEST = root=$$(mktemp -d -t mw-XXXXXX) && PYTEST_DEBUG_TEMPROOT=$$root $(BIN)/python -m pytest
+TIDY = && rm -rf $$root
 CODE := services infra tests benchmarks
 .DEFAULT_GOAL := help
 .PHONY: help setup demo assets test unit contract integration e2e lint format schemas pins fuzz bench chaos up down
@@ -30,19 +32,19 @@ assets: $(STAMP)  ## the console's style sheet and scripts, from pinned npm pack
 test: unit contract integration e2e  ## all four levels; sets up the real components it needs
 
 unit: $(STAMP)  ## no network, no sleeping
-	$(PYTEST) tests/unit -n 2 --dist loadfile -q
+	$(PYTEST) tests/unit -n 2 --dist loadfile -q $(TIDY)
 
 contract: $(STAMP)  ## schemas, examples, asyncapi, ports on fakes and real
-	$(PYTEST) tests/contract -q
+	$(PYTEST) tests/contract -q $(TIDY)
 
 components: $(STAMP) assets
 	$(BIN)/python -m infra.local install
 
 integration: components  ## real Kafka, Postgres, MinIO, Dovecot
-	$(PYTEST) tests/integration -n 2 --dist loadfile -q
+	$(PYTEST) tests/integration -n 2 --dist loadfile -q $(TIDY)
 
 e2e: components  ## mail in, topics, rows and objects out; embedded and stack
-	$(PYTEST) tests/e2e -q
+	$(PYTEST) tests/e2e -q $(TIDY)
 
 lint: $(STAMP)  ## ruff, mypy strict, import-linter, module sizes
 	$(BIN)/ruff check $(CODE)
