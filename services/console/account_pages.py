@@ -102,6 +102,13 @@ def folder_lines(ports: Ports, account: Account) -> list[FolderLine]:
     return folders_sync.lines(fresh, ports.memory.listings.get(account.slug, ()), known)
 
 
+def begun(ports: Ports, account: Account) -> bool:
+    """Whether the account retrieves, or ever did: a paused one without a pass still waits for its folders. Blocks."""
+    if account.state == "active":
+        return True
+    return any(record.pass_at for record in PostgresLedger(ports.engine).folders(account.slug))
+
+
 def folders(
     request: Request,
     account: Account,
@@ -111,6 +118,7 @@ def folders(
     changes: Changes = NO_CHANGES,
     detail: str = "",
     problem: str = "",
+    done: str = "",
 ) -> Response:
     """The folder list of an account with a box for each."""
     return page(
@@ -126,6 +134,8 @@ def folders(
         changes=changes,
         detail=detail,
         problem=problem,
+        done=done,
+        begun=begun(ports_of(request), account),
     )
 
 

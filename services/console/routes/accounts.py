@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
+from msgspec import structs
 
 from services.cli.account_input import Typed, changed_account
 from services.common.account_fields import Account, State
@@ -33,7 +34,9 @@ from services.console.web import (
 from services.storer.erase import erase_account
 
 router = APIRouter(prefix="/accounts", include_in_schema=False)
-DONE = frozenset({"added", "saved", "secret", "paused", "resumed", "asked", "folders", "removed", "erased", "granted"})
+DONE = frozenset(
+    {"added", "saved", "secret", "paused", "resumed", "asked", "folders", "started", "removed", "erased", "granted"}
+)
 
 
 @router.get("")
@@ -46,10 +49,10 @@ def listed(request: Request, ports: Asking, user: CurrentUser, done: str = "") -
 
 @router.post("")
 async def add(request: Request, ports: Asking, user: CurrentUser, values: Values) -> Response:
-    """A new account of the user, from the form."""
+    """A new account of the user, from the form; it is paused until its folders are chosen."""
     form = forms.sent(values)
     try:
-        account = await _checked(ports, form, None)
+        account = structs.replace(await _checked(ports, form, None), state="paused")
         secret = forms.secret_of(values.get("secret", ""))
         await asyncio.to_thread(_added, ports, user, account, secret)
     except Invalid as error:
@@ -64,7 +67,8 @@ def shown(request: Request, ports: Asking, account: OwnAccount, done: str = "") 
     secrets = ports.accounts.secret_infos(account.slug)
     grants = forms.wants_grant(account)
     known = done if done in DONE else ""
-    return page(request, "account.html", account=account, secrets=secrets, grants=grants, done=known)
+    waits = not pages.begun(ports, account)
+    return page(request, "account.html", account=account, secrets=secrets, grants=grants, waits=waits, done=known)
 
 
 @router.get("/{name}/edit")
@@ -110,7 +114,8 @@ def put_secret(
     field = values.get("field", "password")
     ports.accounts.put_secret(account.slug, field if field in forms.SECRETS else "password", secret)
     ports.audit(session.user, "console-secret", account.slug)
-    return RedirectResponse(f"/accounts/{account.slug}?done=secret", 303)
+    next_page = "" if pages.begun(ports, account) else "/folders"
+    return RedirectResponse(f"/accounts/{account.slug}{next_page}?done=secret", 303)
 
 
 @router.post("/{name}/pause")
@@ -138,16 +143,17 @@ async def look_now(request: Request, ports: Asking, account: OwnAccount, user: C
 
 
 @router.get("/{name}/folders")
-def folders(request: Request, ports: Asking, account: OwnAccount) -> Response:
+def folders(request: Request, ports: Asking, account: OwnAccount, done: str = "") -> Response:
     """Which folders are retrieved."""
-    return pages.folders(request, account, pages.folder_lines(ports, account))
+    lines = pages.folder_lines(ports, account)
+    return pages.folders(request, account, lines, done=done if done in DONE else "")
 
 
 @router.post("/{name}/folders")
 def choose(
     request: Request, ports: Asking, account: OwnAccount, user: CurrentUser, values: Values, taken: Boxes
 ) -> Response:
-    """Take the ticked folders; ``future``: also those that appear later."""
+    """Take the ticked folders; ``future``: also those that appear later; ``start``: a paused account goes on."""
     lines = pages.folder_lines(ports, account)
     names = [line.name for line in lines if line.selectable]
     future = values.get("future") == "yes"
@@ -158,6 +164,8 @@ def choose(
     pairs = tuple(f"{key}={name}" for key, found in patterns.items() for name in found or ("",))
     ports.accounts.update(changed_account(account, Typed(pairs=pairs)))
     ports.audit(user, "console-folders", account.slug)
+    if values.get("start") == "yes" and account.state == "paused":
+        return _set_state(ports, account, user, "active", "started")
     return RedirectResponse(f"/accounts/{account.slug}?done=folders", 303)
 
 

@@ -136,7 +136,7 @@ def choose(page: Page) -> None:
     expect(page.get_by_label(PROJECT)).to_be_checked()
     page.get_by_label(LEFT).uncheck()
     page.get_by_role("button", name="Save the choice").click()
-    page.wait_for_url(f"**/accounts/{NAME}?done=folders")
+    page.wait_for_url(f"**/accounts/{NAME}?done=started")
 
 
 def watch(page: Page) -> None:

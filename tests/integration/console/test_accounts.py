@@ -9,6 +9,7 @@ from sqlalchemy import text
 from services.common.secret import Secret
 from services.console import users
 from tests.integration.console.cast import OWNED, PASSWORD, Cast
+from tests.integration.console.seeds import seed
 
 CANARY = "canary-secret-Kx7"
 NEW = {"user": "me@mail.example.org", "host": "imap.example.org", "port": "993", "tls": "implicit", "auth": "auto"}
@@ -45,6 +46,30 @@ def test_a_new_account_is_the_users_own_and_asks_for_its_folders_next(people: Ca
     assert people.ports.accounts.get_secret("me-mail.example.org") == Secret(CANARY)
     assert "me-mail.example.org" in people.owner.get("/accounts").text
     assert "me-mail.example.org" not in people.other.get("/accounts").text
+
+
+def test_a_new_account_retrieves_nothing_before_its_folders_are_chosen(people: Cast) -> None:
+    name, store = added(people), people.ports.accounts
+    assert store.get(name).state == "paused"
+    assert f'href="/accounts/{name}/folders"' in people.owner.get(f"/accounts/{name}").text
+    assert people.owner.post(f"/accounts/{name}/secret", data={"secret": CANARY}).headers["location"] == (
+        f"/accounts/{name}/folders?done=secret"
+    )
+    waiting = people.owner.get(f"/accounts/{name}/folders?done=added").text
+    assert "nothing is retrieved before" in waiting
+    chosen = people.owner.post(f"/accounts/{name}/folders", data={"future": "yes", "start": "yes"})
+    assert chosen.headers["location"] == f"/accounts/{name}?done=started"
+    assert store.get(name).state == "active"
+
+
+def test_another_choice_of_folders_leaves_a_paused_account_paused(people: Cast) -> None:
+    name = added(people)
+    seed(people.ports.engine, [name], folders=1, mail=1)
+    form = people.owner.get(f"/accounts/{name}/folders").text
+    assert 'name="start" value="yes">' in form
+    chosen = people.owner.post(f"/accounts/{name}/folders", data={"future": "yes"})
+    assert chosen.headers["location"] == f"/accounts/{name}?done=folders"
+    assert people.ports.accounts.get(name).state == "paused"
 
 
 def test_an_address_fills_the_form(people: Cast) -> None:
