@@ -38,12 +38,17 @@ def test_our_containers_have_no_rights(name: str) -> None:
 @pytest.mark.parametrize("name", OURS)
 def test_services_wait_for_the_jobs_and_tell_their_health(name: str) -> None:
     service = SERVICES[name]
-    jobs = JOBS if name in PIPELINE else ("migrate",)
+    jobs = (*JOBS, "accounts") if name == "poller" else JOBS if name in PIPELINE else ("migrate",)
     assert {job: wait["condition"] for job, wait in service["depends_on"].items()} == dict.fromkeys(
         jobs, "service_completed_successfully"
     )
     assert service["healthcheck"]["test"][-1] == f"/var/lib/mailweir/health/{name}.json"
     assert service["restart"] == "unless-stopped"
+
+
+def test_somebody_waits_for_every_job_as_compose_up_wait_fails_on_any_other() -> None:
+    awaited = {name for service in SERVICES.values() for name in service.get("depends_on", {})}
+    assert set(ONCE) <= awaited
 
 
 def test_long_running_containers_have_a_health_check() -> None:
