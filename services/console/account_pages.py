@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, Response
 from services.cli import doctor_view
 from services.common.account_fields import Account
 from services.common.guard import Result
-from services.common.providers import profile
+from services.common.providers import GENERIC, profile
 from services.console import failures, folders_sync, forms, testing
 from services.console.adapters import Ports
 from services.console.folders_sync import Changes, FolderLine
@@ -49,7 +49,7 @@ def form(
         secret_set=bool(stored and ports_of(request).accounts.secret_infos(stored.slug)),
         attributes=forms.ATTRIBUTES,
         problems=forms.shown(problems or {}, lookup(language), language),
-        provider=known.text(known.name, language),
+        provider="" if known.id == GENERIC else known.text(known.name, language),
         secret_advice=forms.advice(known, "secret", language),
         code_advice=forms.explained(known, language),
         grants=known.secret == "oauth",  # noqa: S105 (a kind of secret)

@@ -126,7 +126,8 @@ def explained(known: Profile, lang: Language) -> str:
     """What a code or app password is and where it is made, for the form that has a field for it; else empty."""
     if known.secret not in {"code", "app_password"}:
         return ""
-    return _FIELD_IS_HERE.sub("", advice(known, "credential", lang)).strip()
+    told = _FIELD_IS_HERE.sub("", advice(known, "credential", lang)).strip()
+    return told if told.endswith((".", "。")) else told + ("。" if lang == "zh" else ".")
 
 
 def profile_of(form: Form) -> Profile:
