@@ -18,7 +18,15 @@ from tests.integration.console.seeds import seed
 ACCOUNT = f"/accounts/{OWNED}"
 PAGES = (
     *("/", f"{ACCOUNT}/progress", "/arrivals", "/quarantine", "/dead-letters", "/dead-letters/1", "/audit"),
-    *("/accounts", ACCOUNT, f"{ACCOUNT}/folders", f"{ACCOUNT}/secret", f"{ACCOUNT}/remove", "/api/imap/config"),
+    *(
+        "/accounts",
+        ACCOUNT,
+        f"{ACCOUNT}/folders",
+        f"{ACCOUNT}/settings",
+        f"{ACCOUNT}/secret",
+        f"{ACCOUNT}/remove",
+        "/api/imap/config",
+    ),
     *(f"/api/imap/config?account={OWNED}", "/api/imap/config?address=reader@qq.com", "/users", "/no-such-page"),
 )
 LOOKS = (("light", 1280, "en-GB"), ("dark", 1280, "zh-CN"), ("light", 390, "zh-CN"), ("dark", 390, "en-GB"))

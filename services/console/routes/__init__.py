@@ -1,6 +1,17 @@
 """Routes by what a person does. Each module has a ``router``; a new one is added here."""
 
-from services.console.routes import accounts, authorize, imap, overview, preferences, signin, status, users, watch
+from services.console.routes import (
+    account_settings,
+    accounts,
+    authorize,
+    imap,
+    overview,
+    preferences,
+    signin,
+    status,
+    users,
+    watch,
+)
 
 ROUTERS = (
     status.router,
@@ -9,6 +20,7 @@ ROUTERS = (
     overview.router,
     watch.router,
     accounts.router,
+    account_settings.router,
     imap.router,
     authorize.router,
     users.router,

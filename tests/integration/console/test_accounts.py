@@ -135,6 +135,25 @@ def test_another_user_needs_the_own_password_and_clears_the_secret(people: Cast)
     assert people.ports.accounts.get_secret(name) == Secret(CANARY)
 
 
+def test_settings_are_stored_or_told_with_what_was_typed(people: Cast) -> None:
+    name = added(people)
+    path = f"/accounts/{name}/settings"
+    typed = {"poll_interval": "5m", "include": "INBOX\r\n工作/*", "max_message_bytes": "8MiB", "retention_days": "30"}
+    assert people.owner.post(path, data=typed).headers["location"] == f"/accounts/{name}?done=saved"
+    settings = people.ports.accounts.get(name).settings
+    assert (settings.poll_interval, settings.include, settings.max_message_bytes, settings.retention_days) == (
+        300, ("INBOX", "工作/*"), 8 << 20, 30,
+    )  # fmt: skip
+    refused = people.owner.post(path, data={"poll_interval": "never", "retention_days": "60"})
+    assert refused.status_code == 422
+    assert 'value="never"' in refused.text
+    assert 'value="60"' in refused.text
+    assert people.ports.accounts.get(name).settings.retention_days == 30
+    chinese = people.owner.post(path, data={"poll_interval": "never"}, headers={"accept-language": "zh"})
+    assert "请填写时间" in chinese.text
+    assert "console-settings" in people.owner.get("/audit", params={"account": name}).text
+
+
 def test_removing_wants_the_name_typed(people: Cast) -> None:
     name = added(people)
     refused = people.owner.post(f"/accounts/{name}/remove", data={"confirm": "ext"})
@@ -145,7 +164,7 @@ def test_removing_wants_the_name_typed(people: Cast) -> None:
     assert people.ports.accounts.find(name) is None
 
 
-@pytest.mark.parametrize("page", ["", "/edit", "/secret", "/folders", "/remove"])
+@pytest.mark.parametrize("page", ["", "/edit", "/secret", "/folders", "/settings", "/remove"])
 def test_pages_of_an_account_are_the_owners(people: Cast, page: str) -> None:
     assert people.owner.get(f"/accounts/{OWNED}{page}").status_code == 200
     assert people.other.get(f"/accounts/{OWNED}{page}").status_code == 404

@@ -58,6 +58,8 @@ DOORS: dict[Door, str] = {
         POST /accounts/{name}/secret
         GET /accounts/{name}/folders
         POST /accounts/{name}/folders
+        GET /accounts/{name}/settings
+        POST /accounts/{name}/settings
         GET /accounts/{name}/remove
         POST /accounts/{name}/remove
         POST /accounts/{name}/pause
