@@ -10,7 +10,9 @@ from services.parser.mime.limits import Limits
 from services.parser.mime.result import Octets
 
 _EMPTY_LINE = {b"\n": re.compile(rb"\n\r*+\n"), b"\r": re.compile(rb"\r\r")}
+_FIRST = {b"\n": (b"\n", b"\r\n", b"\r\r\n"), b"\r": (b"\r",)}
 _SEPARATOR = re.compile(rb">?From (?![ \t]*:)")
+_SEPARATES = frozenset({b"F", b">"})
 _HEAD = 4096
 _SEEN: dict[tuple[bytes, str, int, int, int], tuple[Header, Content]] = {}
 _MOST_SEEN = 2048
@@ -23,16 +25,18 @@ def start_of(data: Octets, defects: list[Defect]) -> tuple[int, bytes]:
     head = data[:_HEAD]
     newline = b"\n" if b"\n" in head or data.find(b"\n", 0, len(data)) >= 0 or b"\r" not in head else b"\r"
     start = 3 if head.startswith(b"\xef\xbb\xbf") else 0
-    if _SEPARATOR.match(head, start):
+    if head[start : start + 1] in _SEPARATES and _SEPARATOR.match(head, start):
         defects.append(Defect("header.mbox-separator", None, start))
         start = data.find(newline, start, len(data)) + 1 or len(data)
     return start, newline
 
 
-def empty_line(data: Octets, start: int, stop: int, newline: bytes) -> tuple[int, int]:
-    """The length of the fields in front of the first empty line and the offset behind it, or 0 and 0."""
-    found = _EMPTY_LINE[newline].search(data[start:stop])
-    return (found.start() + 1, start + found.end()) if found else (0, 0)
+def empty_line(block: bytes, newline: bytes) -> tuple[int, int]:
+    """How many octets of fields stand in front of the first empty line, and how many up to behind it; or 0 and 0."""
+    if block.startswith(_FIRST[newline]):
+        return 0, block.index(newline) + 1
+    found = _EMPTY_LINE[newline].search(block)
+    return (found.start() + 1, found.end()) if found else (0, 0)
 
 
 def described(

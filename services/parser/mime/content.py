@@ -55,7 +55,7 @@ def parse(
     raw_disposition = first.get("content-disposition")
     if raw_type is None and raw_encoding is None and raw_disposition is None and "content-id" not in first:
         return default
-    if header.repeats:
+    if header.repeated:
         _flag_repeats(header, part, defects)
     length = len(raw_type or "") + len(raw_encoding or "") + len(raw_disposition or "")
     codec = "ascii" if header.codec == "utf-8" else header.codec
@@ -122,7 +122,7 @@ def _value(codec: tuple[str, str | None], raw: str, bounds: tuple[int, int], cod
 def _flag_repeats(header: Header, part: str | None, defects: list[Defect]) -> None:
     """The first field wins; parsers differ here, which filters are evaded with."""
     keys = ("content-type", "content-transfer-encoding", "content-disposition")
-    defects.extend(Defect(f"header.repeated-{key}", part) for key in keys if header.repeated(key))
+    defects.extend(Defect(f"header.repeated-{key}", part) for key in keys if key in header.repeated)
 
 
 def _type(main: str, default: str, codes: list[str]) -> str:

@@ -42,13 +42,9 @@ def envelope(header: Header, hint: str | None, limits: Limits, defects: list[Def
         defects.append(Defect("date.unusable"))
     received = first.get("received")
     newest = None if received is None else dates.received(received)
-    repeated = header.repeats
-    if repeated:
+    if header.repeated:
         _flag_repeats(header, defects)
-
-    listed = {
-        key: _addresses(header, key, hint, limits, defects, merge=repeated) for key in _ADDRESSES if key in first
-    }.get
+    listed = {key: _addresses(header, key, hint, limits, defects) for key in _ADDRESSES if key in first}.get
     references, in_reply_to = _thread(header, limits, defects)
     return Envelope(
         _message_id(first.get("message-id")),
@@ -69,15 +65,15 @@ def envelope(header: Header, hint: str | None, limits: Limits, defects: list[Def
 
 def _flag_repeats(header: Header, defects: list[Defect]) -> None:
     keys = ("message-id", "from", "subject", "date")
-    defects.extend(Defect(f"header.repeated-{key}") for key in keys if header.repeated(key))
+    defects.extend(Defect(f"header.repeated-{key}") for key in keys if key in header.repeated)
 
 
 def _addresses(
-    header: Header, key: str, hint: str | None, limits: Limits, defects: list[Defect], *, merge: bool
+    header: Header, key: str, hint: str | None, limits: Limits, defects: list[Defect]
 ) -> tuple[EmailAddress, ...]:
     """The list of a field; repeated recipient fields are one list, of the other fields the first counts."""
     raw = header.first[key]
-    if merge and key in _RECIPIENTS and header.repeated(key):
+    if key in header.repeated and key in _RECIPIENTS:
         raw = ",".join(header.all(key))
     if len(raw) > limits.field:
         defects.append(Defect("limit.field"))

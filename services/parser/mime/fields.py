@@ -1,6 +1,7 @@
 """Header blocks cut into fields (RFC 5322 section 2.2), damaged ones included."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
@@ -13,6 +14,11 @@ _LONGEST_NAME = 128
 _LONGEST_LINE = 998
 """Of RFC 5322 section 2.1.1: a longer name is text."""
 _LONG = 16 * 1024
+_ONCE = frozenset({"message-id", "from", "subject", "date", "to", "cc", "bcc"}) | {
+    "content-type",
+    "content-transfer-encoding",
+    "content-disposition",
+}
 _CUTS = {
     "\n": re.compile(r"\n(?![ \t])"),
     "\r\n": re.compile(r"\r\n(?![ \t])"),
@@ -31,6 +37,8 @@ class Header(Struct, frozen=True):
     codec: str
     end: int | None = None
     """Where the body starts when a line that is no field ended the block, counted from the block's first octet."""
+    repeated: frozenset[str] = frozenset()
+    """Keys of fields that may stand only once and stand more than once."""
 
     def get(self, key: str) -> str | None:
         """The raw value of the first field of that name."""
@@ -40,17 +48,8 @@ class Header(Struct, frozen=True):
         """The raw values of all fields of that name."""
         return [value for found, value in zip(self.keys, self.values, strict=True) if found == key]
 
-    def repeated(self, key: str) -> bool:
-        """True when the field stands more than once."""
-        return self.repeats and self.keys.count(key) > 1
 
-    @property
-    def repeats(self) -> bool:
-        """True when a field stands more than once that may stand only once; those of relays may (RFC 5322)."""
-        more = len(self.keys) - len(self.first)
-        return more > 0 and more >= self.keys.count("received")
-
-
+_NONE: frozenset[str] = frozenset()
 NOTHING = Header((), (), (), {}, "ascii")
 
 
@@ -79,8 +78,21 @@ def parse(block: bytes, start: int, part: str | None, defects: list[Defect], mos
 
 def _without_nul(header: Header) -> Header:
     values = [value.replace("\0", "") for value in header.values]
-    first = dict(zip(header.keys[::-1], values[::-1], strict=True))
-    return Header(header.names, header.keys, values, first, header.codec, header.end)
+    return _header(header.names, header.keys, values, header.codec, header.end)
+
+
+def _header(
+    names: Sequence[str], keys: Sequence[str | None], values: Sequence[str], codec: str, end: int | None = None
+) -> Header:
+    first = dict(zip(reversed(keys), reversed(values), strict=True))
+    more = len(keys) - len(first)
+    odd = more > 0 and more >= keys.count("received")  # relays add theirs, so most messages repeat that field
+    return Header(names, keys, values, first, codec, end, _repeated(keys) if odd else _NONE)
+
+
+def _repeated(keys: Sequence[str | None]) -> frozenset[str]:
+    counts = Counter([key for key in keys if key in _ONCE])
+    return frozenset([key for key, count in counts.items() if key and count > 1])
 
 
 def _parse(block: bytes, start: int, part: str | None, defects: list[Defect], most: int) -> Header:
@@ -89,12 +101,17 @@ def _parse(block: bytes, start: int, part: str | None, defects: list[Defect], mo
     if len(pieces) > most:
         defects.append(Defect("limit.fields", part, start))
         pieces = pieces[:most]
-    names, colons, values = zip(*[piece.partition(":") for piece in pieces], strict=True)
+    names: list[str] = []
+    values: list[str] = []
+    for piece in pieces:
+        name, colon, value = piece.partition(":")
+        if not colon:
+            return _damaged(text, pieces, codec, start, part, defects)
+        names.append(name)
+        values.append(value)
     known = list(map(_KEYS.get, names))
     keys = list(map(_key, names)) if None in known else known
-    if None in keys or "" in colons:
-        return _damaged(text, pieces, codec, start, part, defects)
-    return Header(names, keys, values, dict(zip(keys[::-1], values[::-1], strict=True)), codec)
+    return _damaged(text, pieces, codec, start, part, defects) if None in keys else _header(names, keys, values, codec)
 
 
 def _text(block: bytes) -> tuple[str, str]:
@@ -108,11 +125,12 @@ def _text(block: bytes) -> tuple[str, str]:
 
 def _pieces(text: str) -> list[str]:
     ends = _line_end(text)
-    text = text.removesuffix(ends or "\n")
-    if ends and (ends + " ") not in text and (ends + "\t") not in text:
-        return text.split(ends)
-    pieces = _CUTS[ends].split(text)
-    return pieces if ends else [piece.removesuffix("\r") for piece in pieces]
+    if not ends:
+        return [piece.removesuffix("\r") for piece in _CUTS[""].split(text.removesuffix("\n"))]
+    pieces: list[str] = _CUTS[ends].split(text)
+    if len(pieces) > 1 and not pieces[-1]:
+        pieces.pop()
+    return pieces
 
 
 def _pieces_of_long(text: str) -> list[str]:
@@ -150,9 +168,7 @@ def _damaged(text: str, pieces: list[str], codec: str, start: int, part: str | N
         if not (following and _is_field(*following[0].partition(":")[:2])):
             end = offset
             break
-    keys: list[str | None] = [name.lower() for name in names]
-    first = dict(zip(reversed(keys), reversed(values), strict=True))
-    return Header(names, keys, values, first, codec, end)
+    return _header(names, [name.lower() for name in names], values, codec, end)
 
 
 def _is_field(name: str, colon: str) -> bool:

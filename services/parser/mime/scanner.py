@@ -270,30 +270,27 @@ def _token(state: _Scan, part: Part) -> bytes:
 
 def _header_block(state: _Scan, start: int) -> tuple[bytes, int]:
     """The octets of the fields, and where the body starts: at the empty line, or at a delimiter before it."""
-    data, width = state.data, _PART_WINDOW if state.stack else _FIRST_WINDOW
-    if data[start : start + 1] == state.newline:
-        return b"", start + 1
-    for empty in (b"\r\n", b"\r\r\n"):
-        if data[start : start + len(empty)] == empty:
-            return b"", start + len(empty)
+    width = _PART_WINDOW if state.stack else _FIRST_WINDOW
     while True:
         stop = min(start + width, state.end)
-        length, body = blocks.empty_line(data, start, stop, state.newline)
-        end = start + length if body else stop
+        head = state.data[start:stop]
+        length, skipped = blocks.empty_line(head, state.newline)
+        end = start + length if skipped else stop
         hit = _next_delimiter(state, start, end) if state.stack else None
         if hit is not None:
-            return _bounded(state, start, max(hit.cut, start)), max(hit.cut, start)
-        if body:
-            return _bounded(state, start, end), body
+            cut = max(hit.cut, start)
+            return _bounded(state, start, head[: cut - start]), cut
+        if skipped:
+            return _bounded(state, start, head[:length]), start + skipped
         if stop == state.end:
-            return _bounded(state, start, stop), stop
+            return _bounded(state, start, head), stop
         width *= 4
 
 
-def _bounded(state: _Scan, start: int, end: int) -> bytes:
+def _bounded(state: _Scan, start: int, block: bytes) -> bytes:
     """The header block, cut at a line end when it is too long."""
-    if end - start <= state.limits.header_block:
-        return state.data[start:end]
+    if len(block) <= state.limits.header_block:
+        return block
     state.defects.append(Defect("limit.header-block", None, start + state.limits.header_block))
-    block = state.data[start : start + state.limits.header_block]
+    block = block[: state.limits.header_block]
     return block[: block.rfind(state.newline) + 1]

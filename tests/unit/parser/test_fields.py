@@ -30,7 +30,11 @@ def test_the_first_of_repeated_fields_counts() -> None:
     header, _ = parsed(b"A: 1\nB: 2\na: 3\n")
     assert header.get("a") == " 1"
     assert header.all("a") == [" 1", " 3"]
-    assert (header.repeated("a"), header.repeated("b")) == (True, False)
+
+
+def test_repeats_are_told_of_fields_that_may_stand_once() -> None:
+    header, _ = parsed(b"Received: 1\nSubject: 2\nReceived: 3\nsubject: 4\nX-Any: 5\nX-Any: 6\nFrom: 7\n")
+    assert header.repeated == {"subject"}
 
 
 def test_a_line_that_is_no_field_is_skipped() -> None:
