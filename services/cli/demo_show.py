@@ -1,5 +1,8 @@
 """What the demo shows at its end."""
 
+import shlex
+import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -33,10 +36,15 @@ def show(home: Path, results: Sequence[Result]) -> int:
             console.print(Text(result.failure))
     missing = sum(folder.missing for folder in folders)
     console.print(_verdict(folders, missing, sum(result.retrieved for result in results)))
-    console.print(
-        f"Look further:\n  export MAILWEIR_HOME={home}\n  mailweir status\n  mailweir search 合同\n  mailweir ledger"
-    )
+    console.print(Text(_next_steps(home)), soft_wrap=True)
     return missing
+
+
+def _next_steps(home: Path) -> str:
+    activate = [] if shutil.which("mailweir") else [f". {shlex.quote(str(Path(sys.prefix, 'bin', 'activate')))}"]
+    look = ["mailweir status", "mailweir search 合同", "mailweir ledger"]
+    lines = [*activate, f"export MAILWEIR_HOME={shlex.quote(str(home))}", *look]
+    return "\n  ".join(["Look further:", *lines])
 
 
 def _verdict(folders: Sequence[FolderStatus], missing: int, retrieved: int) -> str:

@@ -46,19 +46,22 @@ def _show(found: "list[AccountStatus]") -> None:
                 console.print(f"  {line}", markup=False, highlight=False)
         if account.folders:
             console.print(table(account.folders))
+        for folder in account.folders:
+            if folder.last_error:
+                console.print(f"  {folder.folder}: {folder.last_error}", markup=False, highlight=False)
 
 
 def table(folders: "tuple[FolderStatus, ...]") -> "object":
-    """The folders of an account as a table, with a sum."""
+    """The folders of an account as a table, with a sum; 80 columns hold every heading."""
     from rich.table import Table
     from rich.text import Text
 
     numbers = ("listed", "stored", "pending", "quarantined", "vanished", "missing")
-    shown = Table("folder", *numbers, "last error", show_footer=False)
+    shown = Table("folder")
+    for name in numbers:
+        shown.add_column(name, justify="right", no_wrap=True)
     for folder in folders:
-        values = [str(getattr(folder, name)) for name in numbers]
-        shown.add_row(Text(folder.folder), *values, Text(folder.last_error or ""))
-    sums = [str(sum(getattr(folder, name) for folder in folders)) for name in numbers]
+        shown.add_row(Text(folder.folder), *(str(getattr(folder, name)) for name in numbers))
     shown.add_section()
-    shown.add_row("all", *sums, "")
+    shown.add_row("all", *(str(sum(getattr(folder, name) for folder in folders)) for name in numbers))
     return shown

@@ -1,0 +1,33 @@
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from services.cli.demo_show import _next_steps
+from services.cli.status import table
+from services.common.completeness import FolderStatus
+
+
+def _folder(name: str, listed: int) -> FolderStatus:
+    none = dict.fromkeys(("pending", "quarantined", "vanished", "missing"), 0)
+    return FolderStatus(
+        folder=name, wire=name, uidvalidity=1, listed=listed, published=listed, stored=listed, **none,
+        last_pass=None, last_error=None, epoch=1, state="active",
+    )  # fmt: skip
+
+
+def test_80_columns_hold_every_heading_and_the_sum_stands_below() -> None:
+    out = StringIO()
+    Console(file=out, width=80).print(table((_folder("合同", 1_000_000), _folder("[x] Projects/2026", 2))))
+    text = out.getvalue()
+    for name in ("folder", "listed", "stored", "pending", "quarantined", "vanished", "missing", "合同"):
+        assert name in text
+    assert "1000002" in text.splitlines()[-2]
+
+
+def test_the_demo_tells_how_to_reach_a_command_that_is_not_on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    steps = _next_steps(Path("/a home")).splitlines()
+    assert steps[1].endswith("bin/activate")
+    assert steps[2] == "  export MAILWEIR_HOME='/a home'"
