@@ -10,7 +10,7 @@ from services.cli import doctor_view
 from services.common.account_fields import Account
 from services.common.guard import Result
 from services.common.providers import GENERIC, profile
-from services.console import failures, folders_sync, forms, testing
+from services.console import failures, folders_sync, forms, testing, watching
 from services.console.adapters import Ports
 from services.console.folders_sync import Changes, FolderLine
 from services.console.forms import Form, Invalid
@@ -104,9 +104,7 @@ def folder_lines(ports: Ports, account: Account) -> list[FolderLine]:
 
 def begun(ports: Ports, account: Account) -> bool:
     """Whether the account retrieves, or ever did: a paused one without a pass still waits for its folders. Blocks."""
-    if account.state == "active":
-        return True
-    return any(record.pass_at for record in PostgresLedger(ports.engine).folders(account.slug))
+    return account.state == "active" or watching.passed(ports.engine, account.slug)
 
 
 def folders(

@@ -39,6 +39,10 @@ LEFT JOIN budgets b ON b.account_id = a.slug
 WHERE a.slug = ANY(:slugs) ORDER BY a.slug
 """  # noqa: S608 (a constant of ours)
 )
+_PASSED = text(
+    "SELECT EXISTS (SELECT FROM folders f JOIN accounts a ON a.slug = f.account "
+    "WHERE a.slug = :slug AND f.pass_at > a.created_at)"
+)
 _PACE = text(
     "SELECT account_id, count(*) AS stored FROM email_places WHERE account_id = ANY(:slugs) "
     "AND email_id IS NOT NULL AND stored_at > :since GROUP BY account_id"
@@ -167,6 +171,12 @@ def account_lines(engine: Engine, slugs: Sequence[str], now: datetime) -> list[A
         moving = [row.account for row in rows if row.missing or row.pending]
         pace = _pace(connection, moving, now) if moving else {}
     return [_line(row, pace.get(row.account, 0)) for row in rows]
+
+
+def passed(engine: Engine, slug: str) -> bool:
+    """Whether a folder was looked at since the account was added; an account of that name before does not count."""
+    with transaction(engine) as connection:
+        return bool(connection.execute(_PASSED, {"slug": slug}).scalar())
 
 
 def _pace(connection: Any, slugs: Sequence[str], now: datetime) -> Mapping[str, int]:

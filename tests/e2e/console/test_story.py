@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -107,6 +108,57 @@ def test_the_story_of_a_new_user(desk: Desk, page: Page) -> None:
     kept = page.evaluate("() => JSON.stringify([localStorage, sessionStorage, document.cookie])")
     said = desk.log.read_text()
     assert not [secret for secret in (WRONG, desk.password) if secret in kept + said + page.content()]
+
+
+def test_the_same_story_without_scripts(desk: Desk, page: Page) -> None:
+    """Plain forms and links do all of it; what moves by itself elsewhere moves with each load."""
+    assert page.context.browser is not None
+    context = page.context.browser.new_context(java_script_enabled=False, locale="en-GB")
+    for kept in page.context.cookies():
+        context.add_cookies([{"name": kept["name"], "value": kept["value"], "url": page.url}])
+    plain = context.new_page()
+    plain.set_default_timeout(20_000)
+    plain.goto(page.url)
+    add_by_plain_forms(desk, plain)
+    choose(plain)
+    plain.get_by_role("button", name="Sync now").click()
+    plain.wait_for_url(f"**/accounts/{NAME}?done=asked")
+    plain.get_by_role("link", name="Show the figures of each folder").click()
+    end = time.monotonic() + 60
+    while not arrived(plain) and time.monotonic() < end:
+        plain.wait_for_timeout(500)
+        plain.reload()
+    assert arrived(plain)
+    plain.goto(page.url.partition("/accounts")[0] + f"/accounts/{NAME}")
+    remove(plain)
+    context.close()
+
+
+def arrived(page: Page) -> bool:
+    """Whether all messages of the chosen folders are stored."""
+    bar = page.locator("#progress progress").first
+    value = int(bar.get_attribute("value") or 0)
+    return value >= 2 * MESSAGES and bar.get_attribute("max") == str(value)
+
+
+def add_by_plain_forms(desk: Desk, page: Page) -> None:
+    """The form comes back as a page with what was typed, but never with the secret."""
+    page.get_by_role("link", name="Accounts", exact=True).first.click()
+    page.get_by_role("link", name="Add an account").click()
+    page.get_by_label("Mail address").fill(USER)
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_label("IMAP server").fill("localhost")
+    page.get_by_label("Port").fill(str(desk.port))
+    for secret, result in ((WRONG, "sign-in refused"), (desk.password, "ok")):
+        page.get_by_label("Password or authorization code").fill(secret)
+        page.get_by_role("button", name="Test the connection").click()
+        expect(page.locator(f'[data-result="{result}"]')).to_be_visible()
+        expect(page.get_by_label("IMAP server")).to_have_value("localhost")
+        expect(page.get_by_label("Port")).to_have_value(str(desk.port))
+        expect(page.get_by_label("Password or authorization code")).to_have_value("")
+    page.get_by_label("Password or authorization code").fill(desk.password)
+    page.get_by_role("button", name="Save").click()
+    page.wait_for_url(f"**/accounts/{NAME}/folders?done=added")
 
 
 def add(desk: Desk, page: Page) -> None:
