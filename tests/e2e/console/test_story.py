@@ -1,5 +1,6 @@
 """The whole story of a new user in a real browser: from the first link to the removed account, on both runtimes."""
 
+import json
 import re
 import subprocess
 import sys
@@ -7,20 +8,30 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
+from sqlalchemy import Engine, text
 
 from infra.local import dovecot
+from services.common import embedded_postgres
+from services.common.contract import encode
+from services.common.database import engine_for
 from tests.e2e.browser import chromium
 from tests.e2e.commands import Mailweir
-from tests.e2e.world import ACCOUNT, SERVICES, World, embedded, stack
+from tests.e2e.world import ACCOUNT, SERVICES, World, embedded, stack, until
+from tests.fakes.mail_events import fetched, message
 
 USER = dovecot.USERS[0]
 NAME = "reader-example.test"
 PROJECT, LEFT = "项目", "Junk"
 MESSAGES = 40
+LETTER = (
+    'INSERT INTO dead_letters (topic, "partition", "offset", service, error, reason, at, key, value, headers) '
+    "VALUES (:topic, 0, 999999, 'parser', 'bug.ValueError', 'the reader was broken', now(), :key, :value, :headers)"
+)
 WRONG = "canary-wrong-secret-7Tz"
 
 
@@ -32,6 +43,7 @@ class Desk:
     folder: Path
     port: int
     log: Path
+    engine: Engine
 
     @property
     def password(self) -> str:
@@ -57,8 +69,15 @@ def desk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         world.mailweir = Mailweir(world.mailweir.home, (*world.mailweir.environment, *more))
         if request.param == "stack":
             world.start(*SERVICES)
+        engine = engine_for(database_of(world, request.param), pool_size=1)
         with opened(world, home / "console.log") as link:
-            yield Desk(link, server.folder, port, home / "console.log")
+            yield Desk(link, server.folder, port, home / "console.log", engine)
+        engine.dispose()
+
+
+def database_of(world: World, runtime: str) -> str:
+    """The URL of the database that the console shows."""
+    return world.components.database_url if runtime == "stack" else embedded_postgres.ensure(world.mailweir.home)
 
 
 @contextmanager
@@ -132,6 +151,27 @@ def test_the_same_story_without_scripts(desk: Desk, page: Page) -> None:
     plain.goto(page.url.partition("/accounts")[0] + f"/accounts/{NAME}")
     remove(plain)
     context.close()
+
+
+def test_a_dead_letter_is_sent_again(desk: Desk, page: Page) -> None:
+    """A record that was set aside for a cause that is mended ends as mail."""
+    record = encode(fetched(message("Set aside").as_bytes()), "poller", datetime.now(UTC))
+    headers = json.dumps([(name, value.hex()) for name, value in record.headers])
+    values = {"topic": record.topic, "key": record.key, "value": record.value, "headers": headers}
+    with desk.engine.begin() as connection:
+        connection.execute(text(LETTER), values)
+    page.get_by_role("link", name="Dead letters").first.click()
+    page.get_by_role("row").filter(has_text="the reader was broken").get_by_role("link").click()
+    page.get_by_role("button", name="Send again").click()
+    expect(page.get_by_text("sent again")).to_be_visible()
+    until(lambda: mail_of(desk, "Set aside") == 1, 30, desk.log.read_text)
+
+
+def mail_of(desk: Desk, subject: str) -> int:
+    """How many stored messages have this subject."""
+    with desk.engine.begin() as connection:
+        query = text("SELECT count(*) FROM emails WHERE subject = :subject")
+        return int(connection.execute(query, {"subject": subject}).scalar_one())
 
 
 def arrived(page: Page) -> bool:
