@@ -1,6 +1,7 @@
 """The folder list of an account, from its server to our tables: what is new, renamed, or no longer there."""
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,6 +33,7 @@ from services.storer.adapters import PostgresWriter
 from services.storer.settings import StorerSettings
 
 POLLER_SECONDS = 8.0
+_ODD = re.compile(r"\\|.*[\x00-\x1f\x7f]", re.DOTALL)
 _LOOK_EVERY = 0.25
 _LISTED = text(
     "SELECT count(*) FROM audit_log WHERE account_id = :account AND action = 'list' AND service = 'poller' AND at > :at"
@@ -46,6 +48,11 @@ class FolderLine(Struct, frozen=True, kw_only=True):
     selectable: bool
     chosen: bool
     state: str
+
+    @property
+    def choosable(self) -> bool:
+        """Whether a pattern can name it: without control characters, and no backslash first (a special use)."""
+        return self.selectable and _ODD.match(self.name) is None
 
 
 class Changes(Struct, frozen=True, kw_only=True):

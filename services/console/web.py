@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from services.cli.plain import line
 from services.common.account_fields import SLUG, Account
 from services.console import sessions, users
 from services.console.adapters import Ports
@@ -20,6 +21,7 @@ from services.console.texts import Language, lookup, preferred
 from services.console.users import User
 
 PAGES = Environment(loader=PackageLoader("services.console"), autoescape=True, undefined=StrictUndefined)
+PAGES.filters["plain"] = line
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _POLL = "x-poll"
 

@@ -155,7 +155,7 @@ def choose(
 ) -> Response:
     """Take the ticked folders; ``future``: also those that appear later; ``start``: a paused account goes on."""
     lines = pages.folder_lines(ports, account)
-    names = [line.name for line in lines if line.selectable]
+    names = [line.name for line in lines if line.choosable]
     future = values.get("future") == "yes"
     if not future and not set(names) & set(taken):
         problem = forms.shown({"folder": "none"}, lookup(language_of(request)), "")["folder"]

@@ -33,7 +33,9 @@ def add(
     try:
         made = users.add(ports.engine, name, Secret(password), wanted)
     except ConfigurationError as error:
-        return _page(request, ports, 400, str(error), name)
+        language = language_of(request)
+        told = str(error) if language == "en" else lookup(language)("users.refused")
+        return _page(request, ports, 400, told, name)
     ports.audit(user, "console-user-add", detail=f"{made.name}, {wanted}")
     return RedirectResponse("/users", 303)
 

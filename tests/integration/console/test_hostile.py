@@ -22,6 +22,7 @@ from tests.integration.console.cast import Cast, cast
 
 EVIL = "<script>alert(1)</script>"
 QUOTED = '"onfocus="alert(1)" autofocus x="'
+BROKEN, TURNED = "line\r\nset-cookie: evil=1", "invoice\u202efdp.exe"
 USER = "user@example.com"
 
 
@@ -42,7 +43,8 @@ def quick(people: Cast, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def hostile() -> Script:
     """Markup wherever a server may say something."""
-    boxes = {b"INBOX": Mailbox(messages(2)), folder(EVIL): Mailbox(), folder(QUOTED): Mailbox()}
+    names = (EVIL, QUOTED, BROKEN, TURNED, "\\\\Sent", "{{7*7}}")
+    boxes = {b"INBOX": Mailbox(messages(2))} | {folder(name): Mailbox() for name in names}
     return Script(boxes, greeting=b"* OK " + EVIL.encode() + b"\r\n", id_reply=f'("name" "{EVIL}")'.encode())
 
 
@@ -73,6 +75,13 @@ async def test_names_and_greetings_of_a_server_are_text(
         listed = await asyncio.to_thread(people.owner.post, "/api/imap/sync", data={"account": "evil"}, timeout=30)
         assert "&lt;script&gt;alert(1)&lt;/script&gt;" in listed.text
         assert server.forbidden() == []
+        label = "<label[^>]*>(.*?)</label>"
+        assert not re.search("[\u202e\r\n]", "".join(re.findall(label, listed.text, re.DOTALL)))
+        everything = re.findall(r'name="folder" value="([^"]*)"[^>]*?(disabled)?>', listed.text, re.DOTALL)
+        assert sum(bool(disabled) for _, disabled in everything) == 2, "what no pattern can name cannot be chosen"
+        chosen = await asyncio.to_thread(people.owner.post, "/accounts/evil/folders", data={"folder": [EVIL, TURNED]})
+        assert chosen.headers["location"] == "/accounts/evil?done=folders"
+        assert people.ports.accounts.get("evil").settings.include == (EVIL, TURNED)
     pages = [tested.text, listed.text]
     pages += [people.owner.get(f"/accounts/evil{page}").text for page in ("", "/folders", "/edit", "/progress")]
     assert all(map(harmless, pages))
@@ -89,6 +98,40 @@ async def test_a_refusal_is_told_in_our_words(people: Cast, tmp_path: Path, monk
     assert harmless(answer.text)
     assert "evil.example" not in answer.text
     assert "canary-secret" not in answer.text
+
+
+async def test_no_referral_of_a_server_is_followed(
+    people: Cast, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serve(Script(), tmp_path) as inside:
+        url = f"imap://{USER}@localhost:{inside.port}/"
+        refers = Script(
+            greeting=f"* OK [REFERRAL {url}] go there\r\n".encode(),
+            hooks=[on("LOGIN", says(f"NO [REFERRAL {url}] try it there"))],
+        )
+        async with serve(refers, tmp_path) as server:
+            monkeypatch.setenv("SSL_CERT_FILE", str(server.ca_file))
+            allow(people, server.port)
+            form = {"user": USER, "host": "localhost", "port": str(server.port), "secret": PASSWORD}
+            answer = await asyncio.to_thread(people.owner.post, "/api/imap/test", data=form, timeout=30)
+        assert re.search(r'data-result="(sign-in refused|could not connect)"', answer.text)
+        assert "REFERRAL" not in answer.text
+        assert inside.connections == 0
+
+
+@pytest.mark.parametrize("port", ["22", "80", "25", "5432", "6379", "9092", "0", "65536", "-1", "143"])
+def test_only_ports_of_mail_are_reached(people: Cast, port: str) -> None:
+    asked: list[str] = []
+
+    async def noted(host: str, port: int) -> list[str]:
+        asked.append(host)
+        return ["8.8.8.8"]
+
+    object.__setattr__(people.ports, "resolver", noted)
+    form = {"user": USER, "host": "imap.example.org", "port": port, "tls": "implicit", "secret": "s"}
+    answer = people.owner.post("/api/imap/test", data=form)
+    assert answer.status_code == 422 or 'data-result="could not connect"' in answer.text
+    assert asked == []
 
 
 async def test_a_name_that_changes_its_address_is_looked_up_once(people: Cast, tmp_path: Path) -> None:
