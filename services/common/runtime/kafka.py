@@ -9,7 +9,7 @@ import logging
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,6 +34,7 @@ from services.common.service import Publisher, Service, Subscription
 
 log = logging.getLogger(__name__)
 _LOOK = 0.2
+_READ_AT_ONCE = 500  # records: what is read beyond a batch waits unpacked in aiokafka
 
 
 async def run(service: Service, settings: KafkaSettings, *, health: Health, stop: asyncio.Event) -> None:
@@ -86,9 +87,10 @@ class Runtime:
         work = self._work(subscription)
 
         async def agent(stream: Any) -> None:
-            async for events in stream.noack_take(subscription.batch.size, within=subscription.batch.within):
-                async with self.gate.batch():
-                    await self._guarded(work, events)
+            async for events in stream.noack_take(1, within=1):
+                for event in events:
+                    async with self.gate.batch():
+                        await self._guarded(work, event)
 
         name = f"{self.service.name}.{subscription.topic.name}"
         self.app.agent(topic, name=name, concurrency=1, supervisor_strategy=CrashingSupervisor)(agent)
@@ -107,25 +109,25 @@ class Runtime:
             waiting=self.waiting,
         )
 
-    async def _guarded(self, work: Work, events: Sequence[Any]) -> None:
+    async def _guarded(self, work: Work, event: Any) -> None:
         """Process a batch and acknowledge it; a failure ends the process and this agent takes nothing more."""
-        generation = self.app.consumer_generation_id
-        fresh = [event for event in events if event.message.generation_id == generation]
-        if not fresh:
+        if event.message.generation_id != self.app.consumer_generation_id:
             return
         try:
-            await process(work, [_record(event.message, self.settings.topic_prefix) for event in fresh])
+            await process(work, [_record(record, self.settings.topic_prefix) for record in event.message.records])
         except Exception as error:
             if not self.failed.done():
                 self.failed.set_exception(error)
             await asyncio.Event().wait()
-        for event in fresh:
-            event.ack()
+        event.ack()
 
     @asynccontextmanager
     async def started(self) -> AsyncIterator[None]:
         """Start the app; at the end let running batches finish within the stop grace, commit and stop it."""
         install(self.app)
+        prefix = self.settings.topic_prefix
+        batches = {prefix + subscription.topic.name: subscription.batch for subscription in self.service.subscriptions}
+        self.app.consumer.reads(batches, self.settings.buffer)
         self.app.consumer.before_revoke = self._before_revoke
         self.app.consumer.after_assign = self.gate.open
         try:
@@ -156,7 +158,7 @@ def _app(group: str, settings: KafkaSettings, folder: Path) -> Any:
         topic_disable_leader=True,
         topic_allow_declare=False,
         stream_wait_empty=False,
-        stream_buffer_maxsize=settings.buffer,
+        broker_max_poll_records=_READ_AT_ONCE,
         broker_commit_interval=settings.commit_interval,
         broker_session_timeout=settings.session_timeout,
         broker_heartbeat_interval=settings.session_timeout / 4,
@@ -168,10 +170,9 @@ def _app(group: str, settings: KafkaSettings, folder: Path) -> Any:
     )
 
 
-def _record(message: Any, prefix: str) -> Record:
-    headers = tuple((name, value or b"") for name, value in message.headers or ())
-    topic = message.topic.removeprefix(prefix)
-    return Record(topic, message.key or b"", message.value, headers, message.partition, message.offset)
+def _record(read: Any, prefix: str) -> Record:
+    headers = tuple((name, value or b"") for name, value in read.headers)
+    return Record(read.topic.removeprefix(prefix), read.key or b"", read.value, headers, read.partition, read.offset)
 
 
 async def _broker_is_there(probe: LagProbe, settings: KafkaSettings, health: Health, stop: asyncio.Event) -> bool:

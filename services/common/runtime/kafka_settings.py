@@ -37,7 +37,12 @@ class KafkaSettings(BaseSettings):
         default=30, ge=1, le=300, description="A delivery not confirmed for so long counts as Kafka not answering."
     )
     commit_interval: float = Field(default=1, ge=0.05, le=60, description="More only repeats more after a crash.")
-    buffer: int = Field(default=32, ge=1, le=4096, description="Records read ahead per topic; 32 of 1 MB stay small.")
+    buffer: int = Field(
+        default=2,
+        ge=1,
+        le=16,
+        description="Batches under way per topic, with the one in work; more only take memory.",
+    )
     fetch_bytes: int = Field(
         default=512 * 1024, ge=64 * 1024, description="Read ahead per partition; a larger record still comes whole."
     )

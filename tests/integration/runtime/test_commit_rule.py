@@ -33,6 +33,7 @@ async def test_the_commit_stays_below_the_lowest_open_record(
 
     app.agent(topic)(agent)
     install(app)
+    app.consumer.reads({}, COUNT)
     await send_to_one_partition(lab)
     await app.start()
     try:

@@ -1,0 +1,90 @@
+"""Records become batches: full ones at once, others by their age, never more under way than there is room for."""
+
+from aiokafka import ConsumerRecord
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.common.runtime.assembling import Assembler
+from services.common.service import Batch
+
+TEN = {"a": Batch(10, 1.0), "b": Batch(10, 1.0)}
+
+
+def records(count: int, octets: int = 1, first: int = 0) -> list[ConsumerRecord[bytes, bytes]]:
+    return [
+        ConsumerRecord("a", 0, first + number, 0, 0, b"", bytes(octets), None, 0, octets, ()) for number in range(count)
+    ]
+
+
+def taken(assembler: Assembler, now: float) -> list[tuple[str, int]]:
+    return [(topic, len(batch)) for topic, batch in assembler.take(now)]
+
+
+def test_a_full_batch_is_due_at_once_and_the_rest_when_it_is_old() -> None:
+    assembler = Assembler(TEN)
+    assembler.add("a", records(13), now=0)
+    assert taken(assembler, now=0) == [("a", 10)]
+    assert taken(assembler, now=0.9) == []
+    assert taken(assembler, now=1.0) == [("a", 3)]
+
+
+def test_nothing_more_is_taken_or_wanted_without_room() -> None:
+    assembler = Assembler(TEN, ahead=2)
+    assembler.add("a", records(35), now=0)
+    assert taken(assembler, now=0) == [("a", 10), ("a", 10)]
+    assert not assembler.wants("a")
+    assert assembler.wants("b")
+    assembler.done("a")
+    assert taken(assembler, now=0) == [("a", 10)]
+    assembler.done("a")
+    assembler.done("a")
+    assert assembler.wants("a")
+    assert taken(assembler, now=5) == [("a", 5)]
+
+
+def test_a_batch_is_full_by_octets_and_a_larger_record_goes_alone() -> None:
+    assembler = Assembler(TEN, ahead=9, octets=100)
+    assembler.add("a", records(3, octets=40), now=0)
+    assert not assembler.wants("a")
+    assembler.add("a", records(1, octets=500), now=0)
+    assert taken(assembler, now=0) == [("a", 2), ("a", 1), ("a", 1)]
+    assert assembler.wants("a")
+
+
+def test_the_rest_ends_when_the_oldest_record_has_waited_enough() -> None:
+    assembler = Assembler({"a": Batch(10, 0.5)}, ahead=1)
+    assert assembler.rest(now=0) == 1.0
+    assembler.add("a", records(1), now=0)
+    assert assembler.rest(now=0.2) == 0.3
+    assert assembler.rest(now=9) == 0.0
+    assert taken(assembler, now=9) == [("a", 1)]
+    assembler.add("a", records(1), now=9)
+    assert assembler.rest(now=9.9) == 1.0
+
+
+def test_what_is_forgotten_makes_room_once() -> None:
+    assembler = Assembler(TEN, ahead=1)
+    assembler.add("a", records(15), now=0)
+    assert taken(assembler, now=0) == [("a", 10)]
+    assembler.clear()
+    assembler.done("a")
+    assert taken(assembler, now=9) == []
+    assembler.add("a", records(25), now=9)
+    assert taken(assembler, now=9) == [("a", 10)]
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 60)), max_size=20))
+def test_every_record_comes_out_once_and_in_order(reads: list[tuple[int, int]]) -> None:
+    assembler, read, came = Assembler(TEN, octets=200), 0, list[int]()
+    for now, (count, octets) in enumerate(reads):
+        assembler.add("a", records(count, octets, read), now)
+        read += count
+        for topic, batch in assembler.take(now):
+            assert len(batch) <= TEN[topic].size
+            came += [record.offset for record in batch]
+            assembler.done(topic)
+    for _ in range(read):
+        for topic, batch in assembler.take(1e9):
+            came += [record.offset for record in batch]
+            assembler.done(topic)
+    assert came == list(range(read))
