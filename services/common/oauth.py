@@ -19,6 +19,8 @@ Kind = Literal["consent", "operator", "temporary", "throttled", "unreachable", "
 MOST_WAIT = 86_400.0
 ASSUMED_LIFE = 3600.0
 NOTABLE_SKEW = 60.0
+THROTTLED = "429"
+UNREADABLE = "without tokens or an OAuth error"
 _TOKEN = re.compile(r"^[A-Za-z0-9._~+/-]+=*$")
 _AADSTS = re.compile(r"AADSTS\d{3,8}")
 _OPERATOR = {"invalid_client", "unauthorized_client", "invalid_scope", "invalid_request", "unsupported_grant_type"}
@@ -125,16 +127,16 @@ def read(answer: Answer) -> Granted | Refused:
     wait = retry_after(answer.headers)
     found = _object(answer.body)
     if answer.status == 429:
-        return Refused("throttled", "429", wait)
+        return Refused("throttled", THROTTLED, wait)
     if answer.status >= 500:
         return Refused("temporary", str(answer.status), wait)
     code = found.get("error")
     if isinstance(code, str) and code:
         return _refused(code, str(found.get("error_description", "")), wait)
     if answer.status == 200:
-        return _granted(found) or Refused("unreadable", "200 without tokens", wait)
+        return _granted(found) or Refused("unreadable", f"200 {UNREADABLE}", wait)
     kind: Kind = "operator" if 300 <= answer.status < 400 else "unreadable"
-    return Refused(kind, f"{answer.status} without an OAuth error", wait)
+    return Refused(kind, f"{answer.status} {UNREADABLE}", wait)
 
 
 def skew(headers: Mapping[str, str], now: datetime) -> float:
@@ -170,7 +172,7 @@ def _refused(code: str, description: str, wait: float | None) -> Refused:
 
 
 def _granted(found: Mapping[str, Any]) -> Granted | None:
-    access, kind, renewed = found.get("access_token"), found.get("token_type", "bearer"), found.get("refresh_token")
+    access, kind, renewed = found.get("access_token"), found.get("token_type") or "bearer", found.get("refresh_token")
     if not isinstance(access, str) or not _TOKEN.match(access) or str(kind).lower() != "bearer":
         return None
     usable = renewed if isinstance(renewed, str) and re.fullmatch(r"[\x21-\x7e]+", renewed) else None

@@ -8,7 +8,6 @@ import asyncio
 import random
 from contextlib import ExitStack
 from datetime import datetime, timedelta
-from typing import ClassVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -18,63 +17,26 @@ from services.common.account_fields import Account
 from services.common.accounts import AccountStore
 from services.common.clock import Clock
 from services.common.database import transaction
-from services.common.errors import MailweirError
-from services.common.oauth import NOTABLE_SKEW, Client, Granted, Refused, client_of, margin, read, skew
+from services.common.oauth import (
+    NOTABLE_SKEW,
+    Client,
+    Granted,
+    Refused,
+    client_of,
+    margin,
+    read,
+    skew,
+)
 from services.common.oauth_grants import Grant, Held
 from services.common.oauth_http import Unreachable, ask
 from services.common.providers import profile
 from services.common.secret import Secret
+from services.common.token_errors import ClientRefused, ConsentNeeded, TokenDelayed, TokenError, delay, kind_of
 
 LOCK_STEP = 0.2
 LOCK_SECONDS = 90.0
 UNREADABLE_TO_OPERATOR = 3
 _random = random.SystemRandom()
-
-
-class TokenError(MailweirError):
-    """No access token. ``state`` is the word of ``mailweir status``; ``wait`` the seconds to the next try, if known."""
-
-    state: ClassVar[str] = "unknown"
-    about: ClassVar[str] = ""
-    exit_code = 4
-
-    def __init__(self, reason: str, wait: float | None = None) -> None:
-        super().__init__(reason)
-        self.wait = wait
-
-
-class ConsentNeeded(TokenError):
-    """The grant is dead or was never made: only its owner can mend that (``mailweir accounts authorize``)."""
-
-    state = "consent"
-
-
-class ClientRefused(TokenError):
-    """Client id, secret or scope are wrong: the operator's turn, the owner's grant is not touched."""
-
-    state = "configuration"
-    about = "client"
-    exit_code = 2
-
-
-class TokenDelayed(TokenError):
-    """The token endpoint gave no token this time; the grant is as it was."""
-
-    state = "temporary"
-    exit_code = 3
-
-
-class TokenUnreachable(TokenDelayed):
-    """The token endpoint is out of reach."""
-
-    state = "network"
-    exit_code = 5
-
-
-class TokenThrottled(TokenDelayed):
-    """The token endpoint asks to slow down."""
-
-    state = "throttled"
 
 
 class _Renewal(Struct, frozen=True):
@@ -194,9 +156,7 @@ def _raise_known(renewal: _Renewal, now: datetime) -> None:
     if grant.state == "operator":
         raise ClientRefused(_operator_text(name, grant.reason))
     if grant.next_try and now < grant.next_try:
-        raise TokenDelayed(
-            f"the token endpoint of {name} asked to wait ({grant.reason})", (grant.next_try - now).total_seconds()
-        )
+        raise delay(name, kind_of(grant.reason), grant.reason, (grant.next_try - now).total_seconds())
 
 
 async def _ask_and_store(renewal: _Renewal) -> Secret:
@@ -251,16 +211,12 @@ def _noted(renewal: _Renewal, refused: Refused, ahead: float) -> TokenError:
     else:
         wait = max(refused.wait or 0.0, _backoff(renewal.account, grant.failures))
         grant = replace(grant, next_try=renewal.clock.now() + timedelta(seconds=wait))
-        text = f"the token endpoint of {slug} gave no token ({refused.code}); next try in {wait:.0f} s"
-        error = _DELAYS.get(kind, TokenDelayed)(text, wait)
+        error = delay(slug, kind, refused.code, wait)
     with transaction(renewal.store.engine) as connection:
         grants.put_grant(connection, slug, grant)
         if kind == "consent":
             grants.forget_previous(connection, slug)
     return error
-
-
-_DELAYS: dict[str, type[TokenDelayed]] = {"throttled": TokenThrottled, "unreachable": TokenUnreachable}
 
 
 def _backoff(account: Account, failures: int) -> float:

@@ -5,12 +5,13 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from services.common.accounts import Account
-from services.common.oauth_tokens import ConsentNeeded
 from services.common.providers import candidates, profile
 from services.common.secret import Secret
+from services.common.token_errors import ConsentNeeded
 from services.poller import peeking
 from services.poller.imap.errors import (
     AmbiguousRefusal,
+    IdentificationWanted,
     ImapError,
     NetworkError,
     SignInImpossible,
@@ -85,13 +86,24 @@ def _limits(account: Account, spool: Path | None) -> Limits:
 async def _sign_in(work: Work, session: Session, secret_of: SecretSource) -> None:
     credentials = await _credentials(work.account, secret_of, force=False)
     try:
-        await session.sign_in(credentials)
+        await introduced(session, credentials)
     except (TokenRefused, AmbiguousRefusal):  # Microsoft refuses a token without saying why
         if not (session.alive and credentials.token):
             raise
         await _once_more(work, session, secret_of)
     work.memory.run.facts = session.facts
     await work.say(work.audit("signin", detail=session.facts.mechanism))
+
+
+async def introduced(session: Session, credentials: Credentials) -> None:
+    """Sign in; where the server wants ID first, send it and sign in again. Raises as ``Session.sign_in``."""
+    try:
+        await session.sign_in(credentials)
+    except IdentificationWanted:
+        if not (session.alive and session.has("ID")):
+            raise
+        await session.identify(ID_FIELDS)
+        await session.sign_in(credentials)
 
 
 async def _once_more(work: Work, session: Session, secret_of: SecretSource) -> None:
@@ -101,6 +113,9 @@ async def _once_more(work: Work, session: Session, secret_of: SecretSource) -> N
     except TokenRefused as error:
         name = work.account.slug
         raise ConsentNeeded(f"{error}: a renewed token, too; run mailweir accounts authorize {name}") from error
+    except AmbiguousRefusal as error:
+        error.about = "token"
+        raise
 
 
 async def _credentials(account: Account, secret_of: SecretSource, *, force: bool) -> Credentials:

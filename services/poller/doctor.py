@@ -13,15 +13,17 @@ from pathlib import Path
 import msgspec
 
 from services.common.errors import ConfigurationError, MailweirError, SignInRefused
-from services.common.oauth_tokens import ConsentNeeded
 from services.common.providers import candidates
+from services.common.token_errors import ConsentNeeded
 from services.poller import doctor_mail
+from services.poller.connect import ID_FIELDS, introduced
 from services.poller.doctor_model import NAMES, Step, Visit
 from services.poller.imap.errors import (
     AmbiguousRefusal,
     ConnectionLost,
     ImapError,
     NetworkError,
+    ProtocolViolation,
     TlsError,
     TokenRefused,
     about,
@@ -30,7 +32,6 @@ from services.poller.imap.model import Credentials, Endpoint, Folder, Limits
 from services.poller.imap.session import Session
 
 SOON_DAYS = 14
-ID_FIELDS = {"name": "Mailweir", "vendor": "Mailweir project"}
 
 
 async def examine(visit: Visit) -> AsyncIterator[Step]:
@@ -145,7 +146,10 @@ async def _reached(visit: Visit) -> list[Step]:
         visit.session = session = await _open(visit)
     except ImapError as error:
         place = _where(error)
-        return [*([] if place == "connect" else [Step("connect", "ok", port)]), failed(place, error)]
+        step = failed(place, error)
+        if isinstance(error, ProtocolViolation):  # no IMAP server there, whatever else it may be
+            step = msgspec.structs.replace(step, exit_code=5)
+        return [*([] if place == "connect" else [Step("connect", "ok", port)]), step]
     facts = session.facts
     return [
         Step("connect", "ok", {"address": facts.address, **port, "ms": visit.milliseconds(start)}),
@@ -212,7 +216,7 @@ async def _sign_in(visit: Visit) -> Step:
     if credentials is None:
         return Step("signin", "failed", {}, "credential", "no secret is stored for this account", "missing", 4)
     try:
-        await visit.connected.sign_in(credentials)
+        await introduced(visit.connected, credentials)
     except (TokenRefused, AmbiguousRefusal):  # Microsoft refuses a token without saying why
         if not credentials.token:
             raise
@@ -229,6 +233,9 @@ async def _with_fresh_token(visit: Visit) -> None:
         await _again(visit, fresh=True)
     except TokenRefused as error:
         raise ConsentNeeded(f"{error}: a renewed token, too") from error
+    except AmbiguousRefusal as error:
+        error.about = "token"
+        raise
 
 
 async def _again(visit: Visit, *, fresh: bool = False) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from services.common.clock import Clock
 from services.common.errors import ConfigurationError, MailweirError, Unavailable
-from services.common.oauth_tokens import ClientRefused, ConsentNeeded, TokenDelayed, TokenError
 from services.common.providers import profile
+from services.common.token_errors import ClientRefused, ConsentNeeded, TokenDelayed, TokenError
 from services.poller import folders, passes
 from services.poller.account import say_state
 from services.poller.connect import SecretSource, connect
@@ -20,6 +20,7 @@ from services.poller.imap.errors import (
     AmbiguousRefusal,
     CommandRejected,
     CredentialRefused,
+    IdentificationWanted,
     ImapError,
     NetworkError,
     QuotaExceeded,
@@ -34,6 +35,7 @@ from services.poller.work import Work
 
 TOKEN_LIFE = 3000.0
 INBOX = b"INBOX"
+PERSON = (SignInError, IdentificationWanted, TlsError, ConfigurationError, ConsentNeeded, ClientRefused)
 FAILURES = (ImapError, TokenError, Unavailable, ConfigurationError)
 
 
@@ -126,7 +128,7 @@ async def _pass(work: Work, session: Session, records: Sequence[FolderRecord], *
                 passes.once(work, session, now) if thorough else passes.run(work, session, now, thorough=False)
             )
         except (Refused, CommandRejected) as error:
-            if not error.usable:
+            if not error.usable or isinstance(error, IdentificationWanted):
                 raise
             unfinished = True
         else:
@@ -170,7 +172,7 @@ def kind_of(error: MailweirError) -> Kind:
         return "ambiguous"
     if isinstance(error, CredentialRefused):
         return "credential"
-    if isinstance(error, SignInError | TlsError | ConfigurationError | ConsentNeeded | ClientRefused):
+    if isinstance(error, PERSON):
         return "person"
     if isinstance(error, QuotaExceeded):
         return "quota"

@@ -15,6 +15,7 @@ from services.poller.imap.errors import (
     QuotaExceeded,
     Refused,
     ServerBye,
+    SignInBarred,
     SignInImpossible,
     StoreDamaged,
     Temporary,
@@ -50,7 +51,21 @@ _EXPUNGED = re.compile(r"no longer exist|expunged|has been deleted|no matching m
 _TRY_LATER = re.compile(r"try again later|temporar|system (is )?busy|server (is )?busy|系统繁忙|稍后", re.IGNORECASE)
 _SECRET_WORDS = re.compile(r"password|passwd|credential|密码|授权码|authorization code|account", re.IGNORECASE)
 _CODE_WRONG = re.compile(r"授权码|authorization code|app(lication)?[- ]specific password|app password", re.IGNORECASE)
+_BARRED = re.compile(
+    r"basic auth\w*( is| has been)? (disabled|blocked|off|turned off|not (allowed|enabled|supported))"
+    r"|^login( command)?( is| has been)? (disabled|not (allowed|enabled|supported|available))"
+    r"|plain ?text (auth\w*|logins?)( is| are)? (disallowed|disabled|not (allowed|permitted|supported))"
+    r"|(unsupported|unknown|unrecognized|invalid) (auth\w* )?mechanism"
+    r"|mechanism( is)? not (supported|available|allowed)",
+    re.IGNORECASE,
+)
+_SWITCHED_OFF = re.compile(
+    r"imap\S* (access |service )?(is |has been )?(currently )?(disabled|not enabled|off\b|turned off|switched off)"
+    r"|not enabled for imap|imap\S{0,2}(服务|功能)?(尚)?未(开启|启用|开通)|未(开启|启用|开通).{0,4}imap",
+    re.IGNORECASE,
+)
 _CATCH_ALL = re.compile(r"frequen|busy|limit|abnormal|频|繁忙|not open|未开", re.IGNORECASE)
+_SEVERAL = re.compile(r"incorrect|password|frequen|busy|abnormal|密码|授权码|频|繁忙", re.IGNORECASE)
 
 
 def throttle(status: Status, *, usable: bool = False) -> ImapError | None:
@@ -88,15 +103,16 @@ def _temporary(status: Status, reason: str, *, usable: bool) -> ImapError | None
 
 def sign_in_refusal(status: Status, *, token: bool = False, challenge: str | None = None) -> ImapError:
     """Meaning of NO or BAD to LOGIN or AUTHENTICATE. ``challenge``: status of the OAuth error, None without one."""
-    if status.code in CREDENTIAL_CODES:
+    if status.code in CREDENTIAL_CODES and challenge != "429":
         return _credential(status, token=token, challenge=challenge)
-    general = throttle(status) or _temporary(status, "the server cannot take the sign-in now", usable=False)
+    general = _limited(status, challenge) or _temporary(status, "the server cannot take the sign-in now", usable=False)
     if general is not None:
         return general
-    if challenge is not None and not challenge.startswith("5"):
+    by_text = _CODE_WRONG.search(status.text) and not _CATCH_ALL.search(status.text)
+    if by_text or (challenge is not None and not challenge.startswith("5")):
         return _credential(status, token=token, challenge=challenge)
-    if _CODE_WRONG.search(status.text) and not _CATCH_ALL.search(status.text):
-        return _credential(status, token=token, challenge=challenge)
+    if challenge is None and (barred := _barred(status, token=token)):
+        return barred
     kind, reason = _sign_in_kind(status, challenge)
     return kind(reason, code=status.code, detail=status.text)
 
@@ -106,6 +122,22 @@ def _credential(status: Status, *, token: bool, challenge: str | None) -> ImapEr
     if token:
         return TokenRefused(reason, status=challenge or "", code=status.code, detail=status.text)
     return CredentialRefused(reason, code=status.code, detail=status.text)
+
+
+def _limited(status: Status, challenge: str | None) -> ImapError | None:
+    if challenge == "429":
+        return Throttled("the server limits this account", wait=LIMIT_WAIT, code=status.code, detail=status.text)
+    return throttle(status)
+
+
+def _barred(status: Status, *, token: bool) -> ImapError | None:
+    """No sign-in of this kind here; not said by texts that name several causes at once."""
+    if _BARRED.search(status.text) or (token and (status.kind == "BAD" or status.code == "CANNOT")):
+        return SignInBarred("the server does not take this way of sign-in", code=status.code, detail=status.text)
+    if _SWITCHED_OFF.search(status.text) and not _SEVERAL.search(status.text):
+        reason = "IMAP is switched off for this mailbox"
+        return SignInBarred(reason, code=status.code, detail=status.text, about="switched_off")
+    return None
 
 
 def _sign_in_kind(status: Status, challenge: str | None) -> tuple[type[ImapError], str]:

@@ -121,7 +121,7 @@ async def _greeted(connection: Connection, endpoint: Endpoint) -> None:
     if greeting.kind == "BYE":
         raise going_away(greeting)
     if greeting.kind != "OK":
-        raise ProtocolViolation(f"{endpoint.host} did not greet as an IMAP server")
+        raise ProtocolViolation(f"{endpoint.host} did not greet as an IMAP server", about="port")
 
 
 async def command(connection: Connection, name: str) -> Status:

@@ -112,6 +112,12 @@ class SignInImpossible(SignInError):
     exit_code = 2
 
 
+class SignInBarred(SignInError):
+    """The server takes no sign-in of this kind: the mechanism, passwords altogether, or IMAP itself is off there."""
+
+    state = "configuration"
+
+
 class Temporary(ImapError):
     """UNAVAILABLE, INUSE, SERVERBUG, CONTACTADMIN: the server's trouble, try later."""
 
@@ -164,6 +170,7 @@ class IdentificationWanted(Refused):
     """A Coremail server says "Unsafe Login": it wants ID before EXAMINE, or the owner has to allow the client."""
 
     state = "configuration"
+    exit_code = 4
     about = "identify"
 
 

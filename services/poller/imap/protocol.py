@@ -224,7 +224,7 @@ class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
         if self.failure is not None:
             discard(parts)
         elif self.greeting is None and (line[:2] != b"* " or status(line[2:]) is None):
-            raise ProtocolViolation("the server did not greet as an IMAP server; check host and port")
+            raise ProtocolViolation("the server did not greet as an IMAP server; check host and port", about="port")
         elif line[:2] == b"* ":
             self._untagged(line, parts, size)
         elif line[:1] == b"+":

@@ -36,11 +36,12 @@ async def sign_in(
 
 def _mechanisms(credentials: Credentials, capabilities: frozenset[str]) -> list[str]:
     """What to try, in order: a second one only follows when the first was refused as a mechanism."""
+    offered = [name for name in ("OAUTHBEARER", "XOAUTH2") if f"AUTH={name}" in capabilities]
     if credentials.auth in {"oauthbearer", "xoauth2"}:
-        return [credentials.auth.upper()]
+        chosen = credentials.auth.upper()
+        return [chosen, *(name for name in offered if chosen not in offered)]
     if credentials.token:
-        offered = [name for name in ("OAUTHBEARER", "XOAUTH2") if f"AUTH={name}" in capabilities]
-        return offered[:1] or ["XOAUTH2"]
+        return offered or ["XOAUTH2"]
     plain = ["PLAIN"] if "AUTH=PLAIN" in capabilities and not _prefers_login(credentials) else []
     login = [] if "LOGINDISABLED" in capabilities else ["LOGIN"]
     if not plain and not login:

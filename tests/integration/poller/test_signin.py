@@ -91,8 +91,18 @@ async def test_unsafe_login_for_ever_is_explained(play):
     script.hooks.append(on("EXAMINE", says("NO EXAMINE Unsafe Login. Please contact kefu@188.com for help")))
     async with play(script) as p:
         result = await p.sync()
-        assert result.exit_code in (3, 4)
+        assert (result.exit_code, p.signin()) == (4, "configuration")
         assert result.advice
+
+
+async def test_a_server_that_wants_id_before_the_sign_in_gets_it(play):
+    script = three(capabilities=("IMAP4rev1", "ID"))
+    script.hooks.append(on("LOGIN", says("NO LOGIN Unsafe Login. Please contact kefu@188.com"), times=1))
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 0
+        first, second = (index for index, line in enumerate(p.server.commands()) if line.startswith("LOGIN"))
+        assert any(line.startswith("ID ") for line in p.server.commands()[first:second])
+        assert p.server.connections == 1
 
 
 @pytest.mark.parametrize("action", [says("BAD what"), says("NO no"), says("OK", "* ID NIL"), says("OK")])

@@ -113,6 +113,14 @@ async def test_a_lost_connection_is_replaced(play):
         await until(lambda: len(p.stored) == 6)
 
 
+async def test_a_refusal_of_every_folder_for_want_of_id_is_told(play):
+    script = Script({b"INBOX": Mailbox(messages(1))}, capabilities=("IMAP4rev1", "ID"))
+    script.hooks.append(on("EXAMINE", says("NO EXAMINE Unsafe Login. Please contact kefu@188.com for help")))
+    async with play(script) as p, watched(p):
+        await until(lambda: len(p.recorder.of(AccountReported)) > 0)
+        assert p.signin() == "configuration"
+
+
 async def test_new_folder_is_found(play):
     script = Script({b"INBOX": Mailbox(messages(1))})
     async with play(script, poll_interval=0.1, list_interval=0.1) as p, watched(p):

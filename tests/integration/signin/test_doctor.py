@@ -10,9 +10,9 @@ from services.cli import doctor_view as view
 from services.common.account_fields import Account
 from services.common.account_settings import AccountSettings, SettingErrors
 from services.common.clock import SystemClock
-from services.common.oauth_tokens import ConsentNeeded
 from services.common.providers import profile
 from services.common.secret import Secret
+from services.common.token_errors import ConsentNeeded
 from services.poller.doctor import examine, folders_of
 from services.poller.doctor_model import NAMES, CredentialSource, Step, Visit
 from services.poller.imap.errors import SignInError

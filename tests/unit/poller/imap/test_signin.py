@@ -9,6 +9,7 @@ from services.poller.imap.errors import (
     CredentialRefused,
     IdentificationWanted,
     OperationTimeout,
+    SignInBarred,
     SignInImpossible,
     Temporary,
     Throttled,
@@ -89,6 +90,14 @@ async def test_login_disabled_is_configuration(play):
         ("NO User is authenticated but not connected.", TooManyConnections),
         ("NO [PRIVACYREQUIRED] no", SignInImpossible),
         ("NO LOGIN Unsafe Login. Please contact", IdentificationWanted),
+        ("NO LOGIN failed. Basic authentication is disabled.", SignInBarred),
+        ("NO AUTHENTICATE failed: basic auth has been blocked", SignInBarred),
+        ("NO LOGIN is disabled", SignInBarred),
+        ("NO [ALERT] Plaintext authentication disallowed", SignInBarred),
+        ("NO IMAP access is disabled for your domain", SignInBarred),
+        ("NO Your account is not enabled for IMAP use.", SignInBarred),
+        ("NO 您的邮箱未开启IMAP服务", SignInBarred),
+        ("NO IMAP service is not open, or the password is incorrect", AmbiguousRefusal),
         ("BAD Request is throttled. Suggested Backoff Time: 300 milliseconds", Throttled),
     ],
 )  # fmt: skip
@@ -102,6 +111,26 @@ async def test_refusals_by_meaning(play, answer, error):
 async def test_refusal_text_in_gbk_is_readable(play):
     with pytest.raises(AmbiguousRefusal, match="登录失败"):
         await sign_in(play, Script(hooks=[on("LOGIN", says("NO 登录失败".encode("gbk")))]))
+
+
+@pytest.mark.parametrize("answer", ["BAD unknown", "NO [CANNOT] no", "NO unsupported authentication mechanism"])
+@pytest.mark.parametrize("mechanism", ["xoauth2", "oauthbearer"])
+async def test_a_mechanism_that_is_not_there_is_no_question_of_the_token(play, mechanism, answer):
+    script = Script(hooks=[on("AUTHENTICATE", says(answer))], tokens={OAUTH.user: TOKEN})
+    with pytest.raises(SignInBarred):
+        await sign_in(play, script, Credentials(OAUTH.user, TOKEN, mechanism, token=True))
+
+
+async def test_the_offered_mechanism_follows_one_that_is_refused_as_such(play):
+    refused = on("AUTHENTICATE", says("BAD no such mechanism"), has="XOAUTH2")
+    script = Script(capabilities=("IMAP4rev1", "AUTH=OAUTHBEARER"), tokens={OAUTH.user: TOKEN}, hooks=[refused])
+    assert (await sign_in(play, script, Credentials(OAUTH.user, TOKEN, "xoauth2", token=True)))[0] == "OAUTHBEARER"
+
+
+async def test_a_limit_told_in_the_challenge_is_no_refusal_of_the_token(play):
+    script = Script(capabilities=("IMAP4rev1", "AUTH=XOAUTH2"), challenge=b"eyJzdGF0dXMiOiI0MjkifQ==")
+    with pytest.raises(Throttled):
+        await sign_in(play, script, OAUTH)
 
 
 async def test_wrong_code_is_tried_once(play):
