@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 from services.common.place import Place
 
 
-class EmailAddress(Struct, frozen=True, omit_defaults=True):
+class EmailAddress(Struct, frozen=True, omit_defaults=True, gc=False):
     """One mailbox (RFC 8621 section 4.1.2.3); ``group`` and ``unicode`` are ours, and absent when they say nothing."""
 
     name: Annotated[str | None, Meta(description="Display name, decoded; null when absent.")]
@@ -21,14 +21,14 @@ class EmailAddress(Struct, frozen=True, omit_defaults=True):
     unicode: Annotated[str | None, Meta(description="The address with its domain in Unicode (RFC 5891).")] = None
 
 
-class EmailHeader(Struct, frozen=True):
+class EmailHeader(Struct, frozen=True, gc=False):
     """One header field in order of appearance (RFC 8621 section 4.1.3)."""
 
     name: Annotated[str, Meta(description="Field name as sent.")]
     value: Annotated[str, Meta(description="Raw value, undecodable octets replaced; exact octets by offset.")]
 
 
-class EmailBodyPart(Struct, frozen=True, kw_only=True, rename="camel"):
+class EmailBodyPart(Struct, frozen=True, kw_only=True, rename="camel", gc=False):
     """One part of the body (RFC 8621 section 4.1.4)."""
 
     part_id: Annotated[str | None, Meta(description="Path of the part such as 1.2; null for a multipart.")]
@@ -44,7 +44,7 @@ class EmailBodyPart(Struct, frozen=True, kw_only=True, rename="camel"):
     sub_parts: Annotated["tuple[EmailBodyPart, ...] | None", Meta(description="Children of a multipart.")] = None
 
 
-class EmailBodyValue(Struct, frozen=True, kw_only=True, rename="camel"):
+class EmailBodyValue(Struct, frozen=True, kw_only=True, rename="camel", gc=False):
     """Decoded text of a part (RFC 8621 section 4.1.4)."""
 
     value: Annotated[str, Meta(description="Text without NUL, CRLF as LF.")]
@@ -52,7 +52,7 @@ class EmailBodyValue(Struct, frozen=True, kw_only=True, rename="camel"):
     is_truncated: Annotated[bool, Meta(description="Cut to a limit.")] = False
 
 
-class Defect(Struct, frozen=True):
+class Defect(Struct, frozen=True, gc=False):
     """One repair or oddity: what (``code``), where (part and offset into the raw message)."""
 
     code: Annotated[str, Meta(description="Stable code such as charset.label-lies.")]
@@ -60,7 +60,7 @@ class Defect(Struct, frozen=True):
     offset: Annotated[int | None, Meta(description="Octet offset into the raw message.")] = None
 
 
-class PartFacts(Struct, frozen=True, kw_only=True, rename="camel"):
+class PartFacts(Struct, frozen=True, kw_only=True, rename="camel", gc=False):
     """What RFC 8621 does not say of a part; ``offset`` and ``length`` delimit its encoded octets in the raw message."""
 
     offset: Annotated[int, Meta(description="First octet of the encoded content in the raw message.")]

@@ -13,6 +13,7 @@ _AFTER_PADDING = b"= \t\r\n"
 
 FOREIGN = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
 """Octets that are no part of base64."""
+_ODD = re.compile(rb"=(?:[ \t=]|\r(?!\n))")
 _SOFT_BREAK = re.compile(rb"=[ \t]*+(?:\r\n|\n|\r)")
 
 
@@ -76,8 +77,7 @@ def quoted_printable(data: bytes) -> tuple[bytes, str | None]:
     """RFC 2045 section 6.7. Soft breaks may carry trailing blanks; what is no escape stays as it is."""
     if b"=" not in data:
         return data, None
-    odd = b"= " in data or b"=\t" in data or b"==" in data or data.count(b"=\r") != data.count(b"=\r\n")
-    if not odd:
+    if _ODD.search(data) is None:
         return binascii.a2b_qp(data), None
     kept = _SOFT_BREAK.sub(b"", data)
     doubled = b"==" in kept

@@ -1,6 +1,6 @@
 """The Email object put together: nothing is decided here that a module of its own can decide."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 
 from services.common.email import Defect, Email, EmailBodyPart, EmailHeader, MailweirFacts, PartFacts, SecuredPart
@@ -12,7 +12,7 @@ from services.parser.mime.limits import Limits
 from services.parser.mime.parts import Leaves, Texts, Told
 from services.parser.mime.references import referenced
 from services.parser.mime.result import File, Octets, Parsed
-from services.parser.mime.tree import Part, Tree
+from services.parser.mime.tree import Tree
 from services.parser.mime.version import VERSION
 
 _BLOCK = 1 << 20
@@ -82,7 +82,7 @@ def message(
             defects=_ordered(defects, tree, limits) if defects else (),
         ),
     )
-    return Parsed(email, (*_files(chosen, leaves, shown_texts, keep=keep), *[file for _, _, file in derived]))
+    return Parsed(email, (*_files(chosen, leaves, shown_texts, told, keep=keep), *[file for _, _, file in derived]))
 
 
 def _charset_hint(tree: Tree) -> str | None:
@@ -133,8 +133,12 @@ def _identified(
     if head.message_id:
         return head.message_id, ()
     said = [header.first.get(key, "") for key in ("from", "date", "subject", "to", "cc")]
-    blocks = (data[at : at + _BLOCK] for at in range(start, len(data), _BLOCK))
-    return (msgids.synthetic(said, blocks),), ("messageId",)
+    return (msgids.synthetic(said, _blocks(data, start)),), ("messageId",)
+
+
+def _blocks(data: Octets, start: int) -> Iterator[bytes]:
+    for at in range(start, len(data), _BLOCK):
+        yield data[at : at + _BLOCK]
 
 
 Derived = list[tuple[EmailBodyPart, PartFacts, File]]
@@ -176,9 +180,9 @@ def _ordered(defects: list[Defect], tree: Tree, limits: Limits) -> tuple[Defect,
     return tuple(ordered)
 
 
-def _files(chosen: Choice, leaves: Leaves, read: Texts, *, keep: bool) -> Iterable[File]:
+def _files(chosen: Choice, leaves: Leaves, read: Texts, told: Told, *, keep: bool) -> Iterable[File]:
     """The attachments, then media that stand in the body without being in that list."""
     if not chosen.attachments and len(read) == len(leaves):
         return ()
-    found: dict[str, Part] = {part.path: part for part in [*chosen.attachments, *chosen.html, *chosen.text]}
-    return [parts.file(part, leaves[path], keep=keep) for path, part in found.items() if path not in read]
+    found = dict.fromkeys([part.path for part in [*chosen.attachments, *chosen.html, *chosen.text]])
+    return [parts.file(leaves[path], told.facts[path].safe_name or "", keep=keep) for path in found if path not in read]

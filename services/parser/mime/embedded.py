@@ -13,6 +13,7 @@ from services.parser.mime.derived import Derived
 TYPES = frozenset({"application/mac-binhex40", "application/mac-binhex"})
 """Parts that are nothing but such a file."""
 
+_BEGIN = re.compile(rb"begin[ -]")
 _UU = re.compile(rb"begin(-base64)? [0-7]{3,6} ([^\r\n]{1,1000}?)[ \t]*\r?\n")
 _UU_END = re.compile(rb"\n(?:end|====)[ \t]*(?=\r?\n|\Z)")
 _YENC = re.compile(rb"=ybegin ([^\r\n]{1,2000})\r?\n(?:=ypart [^\r\n]*\r?\n)?")
@@ -52,7 +53,7 @@ _NOTHING = Embedded()
 def extract(data: bytes) -> Embedded:
     """The files in the decoded octets of a text part, at most 100. Never raises; linear; cheap where there is none."""
     found: list[Found] = []
-    if b"begin" in data:
+    if _BEGIN.search(data):
         found += _all(data, b"begin", _uuencoded, _MOST)
         found += _all(data, b"=ybegin ", _yencoded, _MOST - len(found))
     if _BINHEX_MARK in data:

@@ -75,8 +75,9 @@ def _facts(leaf: Leaf, text: BodyText | None, *, referenced: bool) -> PartFacts:
     )
 
 
-def file(part: Part, leaf: Leaf, *, keep: bool) -> File:
+def file(leaf: Leaf, safe_name: str, *, keep: bool) -> File:
     """A leaf as a file; ``keep`` says whether its octets lie in memory anyway."""
+    part = leaf.part
     content = part.content
     return File(
         part.path,
@@ -84,7 +85,7 @@ def file(part: Part, leaf: Leaf, *, keep: bool) -> File:
         leaf.size,
         content.type,
         content.name,
-        names.safe(content.name, part.path, content.type),
+        safe_name,
         content.disposition,
         leaf.data if keep else None,
         part.body,
