@@ -20,6 +20,7 @@ from services.console.web import is_htmx, language_of, page, ports_of, wants_jso
 from services.poller.adapters import PostgresLedger
 
 NO_CHANGES = Changes()
+FIELDS = ("user", "host", "port", "tls", "auth", "secret", "code_expires")
 _RESULTS = {
     "ok": "test.ok",
     "could not connect": "test.unreachable",
@@ -68,13 +69,23 @@ def invalid(request: Request, typed: Form, stored: Account | None, error: Invali
     if is_htmx(request) and request.headers.get("hx-target") == "test-result":
         language = language_of(request)
         told = forms.shown(error.problems, lookup(language), language)
-        return page(request, "account_test.html", problems=told, **_test_values(request, None))
+        return page(request, "account_test.html", problems=told, fields=_fields(stored), **_test_values(request, None))
     return form(request, typed, stored, problems=error.problems, status=422, prove=prove)
 
 
 def tested(request: Request, test: Test) -> Response:
     """The part that shows a test; while it runs, it asks for itself again."""
-    return page(request, "account_test.html", problems={}, **_test_values(request, test))
+    return page(request, "account_test.html", problems={}, fields=(), **_test_values(request, test))
+
+
+def begun_test(request: Request, test: Test, stored: Account | None) -> Response:
+    """The same as the answer to the form: it also takes back what was told beside the fields before."""
+    return page(request, "account_test.html", problems={}, fields=_fields(stored), **_test_values(request, test))
+
+
+def _fields(stored: Account | None) -> Sequence[str]:
+    """The fields that the form has, each with a place for its problem."""
+    return FIELDS if stored else (*FIELDS, "name")
 
 
 def flood(request: Request) -> Response:

@@ -10,6 +10,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request
 from infra import assets
 
 _RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+_STILL = """() => document.getAnimations().every((each) =>
+    each.timeline !== document.timeline || each.playState !== "running"
+    || each.effect.getComputedTiming().iterations === Infinity)"""
 
 
 @dataclass
@@ -54,7 +57,8 @@ def _note(shown: Window, request: Request) -> None:
 
 
 def violations(page: Page) -> list[str]:
-    """What axe-core finds wrong: rule, help text, and the first element."""
+    """What axe-core finds wrong once nothing fades in any more: rule, help text, and the first element."""
+    page.wait_for_function(_STILL)
     page.evaluate((assets.modules() / "axe-core" / "axe.min.js").read_text("utf-8"))
     found: dict[str, Any] = page.evaluate("rules => axe.run(document, rules)", _RULES)
     return [f"{each['id']}: {each['help']}: {each['nodes'][0]['html'][:200]}" for each in found["violations"]]

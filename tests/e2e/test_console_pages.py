@@ -5,7 +5,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 from sqlalchemy import Engine, text
 
 from infra import assets
@@ -73,6 +73,40 @@ def test_pages_are_accessible_and_stay_at_home(
             assert covered(page) == [], path
     assert shown.strayed == []
     assert [said for said in shown.complaints if "404" not in said] == []
+
+
+@pytest.mark.parametrize(("theme", "width", "lang"), LOOKS[::3])
+def test_the_dialog_tells_a_problem_beside_its_field(
+    browser: Browser, people: Cast, theme: str, width: int, lang: str
+) -> None:
+    with window(browser, people.address, dict(people.owner.cookies), width, theme, lang) as shown:
+        page = shown.open("/accounts")
+        page.locator("main a.btn-primary").click()
+        assert violations(page) == []
+        page.locator("#address").fill("reader@qq.com")
+        page.keyboard.press("Enter")
+        host, problem = page.locator("#field-host"), page.locator("#problem-host")
+        expect(host).to_have_value("imap.qq.com")
+        assert violations(page) == []
+        host.fill("not a host")
+        page.locator("#field-secret").fill("half filled")
+        page.locator("button[hx-post]").click()
+        expect(problem).to_be_visible()
+        expect(host).to_be_focused()
+        expect(host).to_have_attribute("aria-invalid", "true")
+        expect(page.locator("#field-secret")).to_have_value("half filled")
+        assert violations(page) == []
+        assert not overflows(page)
+        host.fill("127.0.0.1")
+        page.locator("button[hx-post]").click()
+        expect(problem).to_be_hidden()
+        expect(host).not_to_have_attribute("aria-invalid", "true")
+        expect(page.locator("[data-result]")).to_be_visible()
+        assert violations(page) == []
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        expect(page.locator("main a.btn-primary")).to_be_focused()
+    assert shown.strayed == []
 
 
 def test_the_sign_in_page_is_accessible(browser: Browser, people: Cast) -> None:

@@ -5,7 +5,7 @@ let opener = null;
 
 function opened(dialog) {
   if (dialog.open) return;
-  opener = document.activeElement;
+  if (!opener || !opener.isConnected) opener = document.activeElement;
   dialog.showModal();
   const first = dialog.querySelector("[aria-invalid=true], [autofocus], input:not([type=hidden]), select, button");
   if (first) first.focus();
@@ -17,7 +17,17 @@ function closed(dialog) {
   opener = null;
 }
 
-document.addEventListener("htmx:afterSettle", () => {
+// A field is wrong while a problem is told beside it.
+function marked(form) {
+  for (const told of form.querySelectorAll(".problem[id]")) {
+    const field = document.getElementById(told.id.replace("problem-", "field-"));
+    if (!field) continue;
+    if (told.hidden) field.removeAttribute("aria-invalid");
+    else field.setAttribute("aria-invalid", "true");
+  }
+}
+
+document.addEventListener("htmx:afterSettle", (event) => {
   for (const dialog of document.querySelectorAll("dialog[data-modal]")) {
     if (!dialog.dataset.ready) {
       dialog.dataset.ready = "yes";
@@ -25,7 +35,10 @@ document.addEventListener("htmx:afterSettle", () => {
     }
     opened(dialog);
   }
-  const wrong = document.querySelector("[aria-invalid=true]");
+  if (event.detail.target.id !== "test-result") return;
+  const form = event.detail.target.closest("form");
+  marked(form);
+  const wrong = form.querySelector("[aria-invalid=true]");
   if (wrong) wrong.focus();
 });
 

@@ -150,7 +150,7 @@ async def test(request: Request, ports: Asking, user: CurrentUser, values: Value
     found = ports.memory.begin(user.id, account)
     found.task = asyncio.create_task(_tried(ports, found, user, credentials))
     if is_htmx(request):
-        return pages.tested(request, found)
+        return pages.begun_test(request, found, stored)
     await found.task
     if wants_json(request):
         return _told(request, found)

@@ -26,7 +26,7 @@ from tests.fakes.mail_events import fetched, message
 
 USER = dovecot.USERS[0]
 NAME = "reader-example.test"
-PROJECT, LEFT = "项目", "Junk"
+PROJECT, RENAMED, LEFT = "项目", "发票二零二七", "Junk"
 MESSAGES = 40
 LETTER = (
     'INSERT INTO dead_letters (topic, "partition", "offset", service, error, reason, at, key, value, headers) '
@@ -120,6 +120,7 @@ def test_the_story_of_a_new_user(desk: Desk, page: Page) -> None:
     add(desk, page)
     choose(page)
     watch(page)
+    rename(desk, page)
     remove(page)
     assert elsewhere == []
     assert faults == []
@@ -244,6 +245,20 @@ def watch(page: Page) -> None:
         arg=2 * MESSAGES,
         timeout=60_000,
     )
+
+
+def rename(desk: Desk, page: Page) -> None:
+    """What another mail program renames is renamed here, with its mail."""
+    old = dovecot.maildir(desk.folder, USER, PROJECT)
+    old.rename(old.with_name(old.name.replace(PROJECT, RENAMED)))
+    page.get_by_role("link", name="Choose folders").click()
+    page.get_by_role("button", name="Fetch the folder list").click()
+    expect(page.get_by_text(f"Renamed: {PROJECT} → {RENAMED}")).to_be_visible(timeout=30_000)
+    expect(page.get_by_label(RENAMED)).to_be_checked()
+    page.get_by_role("heading").get_by_role("link", name=NAME).click()
+    row = page.locator("#progress tr", has_text=RENAMED)
+    expect(row.locator("td").nth(1)).to_have_text(str(MESSAGES), timeout=30_000)
+    dovecot.maildir(desk.folder, USER, RENAMED).rename(old)
 
 
 def remove(page: Page) -> None:
