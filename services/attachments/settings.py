@@ -10,4 +10,6 @@ class AttachmentsSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="MAILWEIR_ATTACHMENTS_", frozen=True)
 
     batch: int = Field(64, ge=1, le=1000, description="Files a handler takes at once; 64 of 900 KiB stay below 64 MB.")
-    within: float = Field(0.05, gt=0, le=5, description="Seconds it waits for them; longer only adds delay.")
+    within: float = Field(
+        0.25, gt=0, le=5, description="Seconds it waits for them: longer takes less CPU, and adds delay."
+    )

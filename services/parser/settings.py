@@ -12,7 +12,9 @@ class ParserSettings(BaseSettings):
     batch: int = Field(
         64, ge=1, le=1000, description="Messages a handler takes at once; 64 of 900 KiB stay below 64 MB."
     )
-    within: float = Field(0.05, gt=0, le=5, description="Seconds it waits for them; longer only adds delay.")
+    within: float = Field(
+        0.25, gt=0, le=5, description="Seconds it waits for them: longer takes less CPU, and adds delay."
+    )
     inline_limit: int = Field(
         900 * 1024,
         ge=1024,

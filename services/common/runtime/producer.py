@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -77,21 +78,23 @@ class KafkaPublisher:
             return
         producer = await self._ready()
         deliveries: list[asyncio.Future[Any]] = []
-        octets: list[tuple[str, int]] = []
+        records: Counter[str] = Counter()
+        octets: Counter[str] = Counter()
         try:
             for event in events:
                 record = encode(event, self._service, self._now())
                 check_size(record)
                 deliveries.append(await self._send(producer, record))
-                octets.append((record.topic, len(record.value or b"") + len(record.key)))
+                records[record.topic] += 1
+                octets[record.topic] += len(record.value or b"") + len(record.key)
         finally:
             failures = await self._settle(deliveries)
             self._judge(producer, failures)
         for failure in failures:
             raise translated(failure)
-        for topic, size in octets:
-            metrics.PUBLISHED.labels(self._service, topic).inc()
-            metrics.PUBLISHED_OCTETS.labels(self._service, topic).inc(size)
+        for topic, count in records.items():
+            metrics.PUBLISHED.labels(self._service, topic).inc(count)
+            metrics.PUBLISHED_OCTETS.labels(self._service, topic).inc(octets[topic])
         self._failed = 0
 
     async def _send(self, producer: AIOKafkaProducer, record: Record) -> "asyncio.Future[Any]":
