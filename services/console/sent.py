@@ -1,4 +1,4 @@
-"""What a request carries: fields of a form, or a JSON object of a program; texts only."""
+"""What a request carries: fields of a form, or a JSON object of a program; texts only, a file is refused."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,12 +12,12 @@ async def values(request: Request) -> Mapping[str, str]:
     """Each field once. Raises RequestValidationError for JSON of another shape."""
     if "json" in request.headers.get("content-type", ""):
         return _of_json(await request.body())
-    return {name: text for name, text in (await request.form()).items() if isinstance(text, str)}
+    return {name: text for name, text in (await request.form(max_files=0)).items() if isinstance(text, str)}
 
 
 async def boxes(request: Request) -> Sequence[str]:
     """The ticked boxes called ``folder``."""
-    return [text for text in (await request.form()).getlist("folder") if isinstance(text, str)]
+    return [text for text in (await request.form(max_files=0)).getlist("folder") if isinstance(text, str)]
 
 
 def _of_json(body: bytes) -> Mapping[str, str]:

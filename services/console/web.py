@@ -137,7 +137,7 @@ async def unforged(request: Request) -> None:
 async def _form_field(request: Request) -> str:
     if not request.headers.get("content-type", "").startswith(("application/x-www-form", "multipart/form-data")):
         return ""
-    sent = (await request.form()).get("csrf")
+    sent = (await request.form(max_files=0)).get("csrf")
     return sent if isinstance(sent, str) else ""
 
 
