@@ -101,9 +101,11 @@ def _body(model: type[BaseModel]) -> dict[str, Any]:
 _FAULTS: dict[int | str, dict[str, Any]] = {
     code: {"description": text}
     for code, text in (
+        (400, "The request holds a NUL character or a file"),
         (401, "Nobody is signed in"),
         (403, "The token of the page is missing"),
         (404, "There is no such account, or it is somebody else's"),
+        (413, "The request is larger than any form"),
         (422, "Fields cannot be used; each is named"),
         (429, "Too many connections in ten minutes"),
     )
