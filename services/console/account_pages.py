@@ -24,7 +24,7 @@ FIELDS = ("user", "host", "port", "tls", "auth", "secret", "code_expires")
 _RESULTS = {
     "ok": "test.ok",
     "could not connect": "test.unreachable",
-    "TLS problem": "test.tls",
+    "TLS problem": "test.unsafe",
     "sign-in refused": "test.refused",
 }
 

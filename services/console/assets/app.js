@@ -35,11 +35,13 @@ document.addEventListener("htmx:afterSettle", (event) => {
     }
     opened(dialog);
   }
-  if (event.detail.target.id !== "test-result") return;
-  const form = event.detail.target.closest("form");
+  const place = document.getElementById("test-result");
+  if (!place || !["test-result", "test"].includes(event.detail.target.id)) return;
+  const form = place.closest("form");
   marked(form);
   const wrong = form.querySelector("[aria-invalid=true]");
   if (wrong) wrong.focus();
+  else if (place.querySelector("[data-result]") || event.detail.target === place) place.scrollIntoView({ block: "nearest" });
 });
 
 document.addEventListener("click", (event) => {

@@ -146,6 +146,13 @@ def test_a_page_with_scripts_follows_the_test(people: Cast, server: Dovecot) -> 
         assert people.other.get(path[1]).status_code == 404
         time.sleep(0.2)
     assert 'data-result="ok"' in seen[-1]
+    stages = re.findall(r'data-stage="(\w+)" data-state="ok">.*?</span> (.*?)</li>', seen[-1])
+    assert stages == [
+        ("reach", "Server: ok"),
+        ("tls", "TLS: ok"),
+        ("signin", "Sign-in: ok"),
+        ("mailbox", "Mailbox: ok"),
+    ]
     assert PASSWORD not in "".join(seen)
 
 
