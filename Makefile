@@ -8,12 +8,12 @@ PYTEST = root=$$(mktemp -d -t mw-XXXXXX) && PYTEST_DEBUG_TEMPROOT=$$root $(BIN)/
 TIDY = && rm -rf $$root
 CODE := services infra tests benchmarks
 .DEFAULT_GOAL := help
-.PHONY: help setup demo assets test unit contract integration e2e lint format schemas pins fuzz bench chaos up down
+.PHONY: help setup demo assets compiled test unit contract integration e2e lint format schemas pins fuzz bench chaos up down
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(STAMP) assets  ## environment in .venv, the console's files, and generated .env and secrets for docker compose
+setup: $(STAMP) assets compiled  ## environment in .venv, the console's files, the parser compiled, .env and secrets for docker compose
 	@$(BIN)/python -m infra.setup
 
 $(STAMP): requirements/dev.txt pyproject.toml
@@ -29,15 +29,19 @@ demo: $(STAMP)  ## a real IMAP server with sample mail, retrieved and shown; nee
 assets: $(STAMP)  ## the console's style sheet and scripts, from pinned npm packages
 	@$(BIN)/python -m infra.assets
 
+compiled: $(STAMP)  ## the parser as machine code, where a C compiler is (one minute); else it runs interpreted
+	-@$(BIN)/python -m infra.compiled
+
 test: unit contract integration e2e  ## all four levels; sets up the real components it needs
 
-unit: $(STAMP)  ## no network, no sleeping
+unit: $(STAMP) compiled  ## no network, no sleeping; the parser in both forms
 	$(PYTEST) tests/unit -n 2 --dist loadfile -q $(TIDY)
+	export MAILWEIR_INTERPRETED=1 && $(PYTEST) tests/unit/parser -n 2 --dist loadfile -q $(TIDY)
 
 contract: $(STAMP)  ## schemas, examples, asyncapi, ports on fakes and real
 	$(PYTEST) tests/contract -q $(TIDY)
 
-components: $(STAMP) assets
+components: $(STAMP) assets compiled
 	$(BIN)/python -m infra.local install
 
 integration: components  ## real Kafka, Postgres, MinIO, Dovecot
@@ -64,7 +68,7 @@ pins: $(STAMP)  ## resolve requirements/*.in to exact pins with hashes (needs uv
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements/base.in -o requirements/base.txt
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements/dev.in -o requirements/dev.txt
 
-fuzz: $(STAMP)  ## 100,000 damaged messages through the parser (two minutes)
+fuzz: $(STAMP) compiled  ## 100,000 damaged messages through the parser (two minutes)
 	$(BIN)/python -m benchmarks.fuzz_parser
 
 bench: components  ## the figures of the design, as ratios taken in one run

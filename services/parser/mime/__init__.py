@@ -1,5 +1,9 @@
 """MIME to the Email object of RFC 8621. Never raises on any octets, never loses one, says what it repaired."""
 
+from services.parser import compiled
+
+__path__ = compiled.search_path(__path__)
+
 from services.common.email import Email
 from services.parser.mime import assemble
 from services.parser.mime.leaves import Streamed

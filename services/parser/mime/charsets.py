@@ -27,7 +27,7 @@ _ISO_2022 = (
 _CHINESE = {"iso-2022-cn": chinese.iso_2022, "hz": chinese.hz}
 _NON_ASCII = bytes(range(128, 256))
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 class Text(Struct, frozen=True):

@@ -6,6 +6,7 @@ it consumes the rest, so that this one is linear.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import unescape
 
@@ -30,8 +31,8 @@ _FOLDED = re.compile(r"max-height\s*+:\s*+0(?:px)?(?![.\d])", re.IGNORECASE)
 _OVERFLOW = re.compile(r"overflow\s*+:\s*+hidden", re.IGNORECASE)
 _MANY_LINES = re.compile(r"\n{3,}")
 _UNSEEN = dict.fromkeys(map(ord, "\0\x11\x12\x1d\x1e\x1f\u00ad\u034f\u200b\ufeff"))
-_UNSEEN_BUT_LINKS = re.compile("[\0\x1d\x1e\x1f\u00ad\u034f\u200b\ufeff]")
-_UNSEEN_RAW = re.compile("[\0\x11\x12\x1d\x1e\x1f\u00ad\u034f\u200b\ufeff]")
+_UNSEEN_BUT_LINKS = "\0\x1d\x1e\x1f\u00ad\u034f\u200b\ufeff"
+_UNSEEN_RAW = _UNSEEN_BUT_LINKS + "\x11\x12"
 
 _LINE_TAGS = (
     "address|article|aside|body|br|caption|center|dd|details|div|dl|dt|fieldset|figure|footer|form|header|hr|html|legend"
@@ -81,9 +82,7 @@ def text_of(html: str, *, limit: int = 5 << 20) -> HtmlText:
     Scripts, styles, title, comments and hidden elements are dropped, blocks end lines, table cells are parted by tabs,
     the target of a link follows its label in angle brackets. Never raises; linear.
     """
-    read = html[:limit]
-    if _UNSEEN_RAW.search(read):
-        read = _UNSEEN_RAW.sub("", read)
+    read = _without(html[:limit], _UNSEEN_RAW)
     reader = _Reader(hides=_may_hide(read))
     pieces = _TOKEN.split(read)
     reader.read(pieces)
@@ -108,15 +107,15 @@ class _Reader:
         self._target = ""
         self._label = 0
 
-    def read(self, pieces: list[str]) -> None:
+    def read(self, pieces: Sequence[str | None]) -> None:
         """Pieces as ``_TOKEN.split`` gives them: text, raw element, tag name, attributes, text, ..."""
         stride = _GROUPS + 1
         append = self.out.append
-        ends = pieces[_GROUPS::stride]
-        for text, name, attrs in zip(pieces[::stride], [*pieces[2::stride], None], [*ends, ""], strict=True):
+        names, ends = [*pieces[2::stride], None], [*pieces[_GROUPS::stride], None]
+        for text, name, attrs in zip(pieces[::stride], names, ends, strict=True):
             if text and not self._hidden:
                 append(self._preformatted(text) if self._pre else text)
-            mark = _MARKS.get(name)
+            mark = _MARKS.get(name) if name else None
             if mark is None or self._hidden or (self._hides and attrs):
                 self._tag((name or "").lower(), attrs or "")
             elif mark:
@@ -183,14 +182,21 @@ def _laid_out(text: str) -> str:
         text = text.replace(f" {mark}", mark).replace(f"{mark} ", mark)
     text = _lines(text).replace(f"{_CELL}\n", "\n").replace(_CELL, "\t")
     if "&" in text:
-        text = unescape(text)
-        text = _UNSEEN_BUT_LINKS.sub("", text)
+        text = _without(unescape(text), _UNSEEN_BUT_LINKS)
     text = text.replace(_OPEN, "<").replace(_CLOSE, ">")
     if "\xa0" in text or "\r" in text:
         text = "\n".join([line.rstrip() for line in text.replace("\xa0", " ").splitlines()])
     if "\n\n\n" in text:
         text = _MANY_LINES.sub("\n\n", text)
     return text.strip("\n").rstrip()
+
+
+def _without(text: str, unseen: str) -> str:
+    """``text`` without characters that hardly ever occur: each is searched for at the speed of memory."""
+    for character in unseen:
+        if character in text:
+            text = text.replace(character, "")
+    return text
 
 
 def _lines(text: str) -> str:

@@ -42,7 +42,7 @@ def parse(value: str, limit: int = _MAX) -> Value:
 def _parse(value: str, limit: int) -> Value:
     usual = _USUAL.fullmatch(value)
     if usual:
-        pairs = _PAIR.findall(value, usual.end(1))
+        pairs: list[tuple[str, str, str]] = _PAIR.findall(value, usual.end(1))
         if len(pairs) <= limit and "=?" not in value:
             named = {name.lower(): words.unfold(quoted or bare) for name, quoted, bare in reversed(pairs)}
             defects = () if len(named) == len(pairs) else ("params.repeated",)
