@@ -23,6 +23,7 @@ _STOP_SECONDS = 60.0  # a busy disk needs a while for the last checkpoint
 _ATTEMPTS = 3
 _START_SECONDS = 60
 _LOCALE = "C.UTF-8"
+_OURS = "MAILWEIR_"
 _PLAIN = re.compile(r"[A-Za-z0-9_./-]{1,90}")
 _CONFIGURATION = "jit = off\nmax_connections = 50\nmax_wal_size = 512MB\n"
 
@@ -105,14 +106,15 @@ def _start(home: Path) -> str:
     _forget_the_dead(home)
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            with _known_locale():
+            with _environment():
                 _start_once(home)
             break
         except Exception as error:
             if attempt == _ATTEMPTS:
                 raise Unavailable(f"the embedded Postgres does not start; see {home / _FOLDER / 'log'}") from error
             time.sleep(0.3)
-    _stop_when_idle(home)
+    with _environment():
+        _stop_when_idle(home)
     return _running(home) or ""
 
 
@@ -141,17 +143,21 @@ def _works_in(process: Path, folder: Path) -> bool:
 
 
 @contextmanager
-def _known_locale() -> Iterator[None]:
-    """The locale of whoever starts it may be missing on this machine, or not be UTF-8; then initdb refuses."""
-    before = os.environ.get("LC_ALL")
+def _environment() -> Iterator[None]:
+    """What the server is started with: it outlives the command, so that no secret of ours may be in there.
+
+    The locale of whoever starts it may be missing on this machine, or not be UTF-8; then initdb refuses.
+    """
+    before = dict(os.environ)
+    for name in before:
+        if name.startswith(_OURS):
+            del os.environ[name]
     os.environ["LC_ALL"] = _LOCALE
     try:
         yield
     finally:
-        if before is None:
-            del os.environ["LC_ALL"]
-        else:
-            os.environ["LC_ALL"] = before
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _start_once(home: Path) -> None:

@@ -41,6 +41,21 @@ def test_a_locale_that_this_machine_lacks_is_no_trouble(home: Path, locale: str)
         connection.engine.dispose()
 
 
+def test_no_variable_of_ours_is_left_to_what_outlives_the_command(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAILWEIR_MASTER_KEY", "canary-of-the-environment")
+    embedded_postgres.ensure(home)
+    assert os.environ["MAILWEIR_MASTER_KEY"] == "canary-of-the-environment"
+    arguments, environments = str(home).encode(), b""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if arguments in (process / "cmdline").read_bytes():
+                environments += (process / "environ").read_bytes()
+        except OSError:
+            continue
+    assert b"LC_ALL" in environments
+    assert b"canary-of-the-environment" not in environments
+
+
 def test_it_is_durable_survives_kill_and_stops_only_when_idle(home: Path) -> None:
     url = embedded_postgres.ensure(home)
     engine = engine_for(url)
