@@ -13,10 +13,11 @@ from html import unescape
 _LINE, _PARAGRAPH, _CELL = "\x1e", "\x1d", "\x1f"
 _OPEN, _CLOSE = "\x11", "\x12"
 _TOKEN = re.compile(
-    r"<(?:!--(?s:.*?)(?:--!?>|\Z)"
-    r"|(?P<raw>script|style|title|template|noembed|noframes|iframe)(?=[\s/>])[^<>]*+>"
+    r"<(?:(?=[stni][cteiof])(?P<raw>script|style|title|template|noembed|noframes|iframe)(?=[\s/>])[^<>]*+>"
     r"(?s:.*?)(?:</(?P=raw)(?=[\s/>])[^<>]*+>?|\Z)"
-    r"|(?P<name>/?[a-z][^\s/<>]*+)(?P<attrs>(?:[^<>=]++|=\s*+(?:\"[^\"<]*+\"|'[^'<]*+')?+)*+)>?"
+    r"|(?P<name>/?[a-z][^\s/<>]*+)"
+    r"(?:>|(?P<attrs>(?:[^<>=]++|=\s*+(?:\"[^\"<]*+\"|'[^'<]*+')?+)*+)>?)"
+    r"|!--(?s:.*?)(?:--!?>|\Z)"
     r"|[!?/][^<>]*+>?)",
     re.IGNORECASE,
 )

@@ -60,3 +60,8 @@ def test_any_text_gives_clean_text(html: str) -> None:
 @given(st.lists(st.sampled_from(TAGS), max_size=40))
 def test_any_order_of_tags_gives_clean_text(pieces: list[str]) -> None:
     assert not set(text_of("".join(pieces)).text) & set("\0\x11\x12\x1d\x1e\x1f\r")
+
+
+@pytest.mark.parametrize("character", "\0\x11\x12\x1d\x1e\x1f\u00ad\u034f\u200b\ufeff")
+def test_unseen_characters_go(character: str) -> None:
+    assert text_of(f"a{character}b &amp; {character}{character}c").text == "ab & c"
