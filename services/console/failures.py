@@ -1,5 +1,7 @@
 """What an error looks like to a browser, to htmx and to a program: one line, no inner detail, never a secret."""
 
+import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -18,6 +20,7 @@ from services.console.web import (
     is_htmx,
     language_of,
     page,
+    session_of,
     wants_json,
 )
 
@@ -73,6 +76,8 @@ def _always(status: int) -> Callable[[Request, Exception], Awaitable[Response]]:
 
 async def _http(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
+    with contextlib.suppress(Unavailable):
+        request.state.session = await asyncio.to_thread(session_of, request)
     headers = error.headers if isinstance(error, HTTPException) else None
     response = failed(request, status, lookup(language_of(request))(_TEXTS.get(status, "error.invalid")))
     response.headers.update(headers or {})

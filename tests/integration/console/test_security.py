@@ -59,6 +59,13 @@ def test_a_nul_is_refused_before_it_reaches_the_database(people: Cast, sent: dic
     assert people.owner.post("/api/imap/test", **sent).status_code == 400
 
 
+def test_a_page_that_is_not_there_keeps_the_menu_of_who_is_signed_in(people: Cast) -> None:
+    assert 'href="/accounts"' in people.owner.get("/no-such-page").text
+    lost = people.nobody.get("/no-such-page")
+    assert lost.status_code == 404
+    assert 'href="/accounts"' not in lost.text
+
+
 def test_a_page_for_nobody_leads_to_the_sign_in(people: Cast) -> None:
     answer = people.nobody.get("/openapi.json")
     assert (answer.status_code, answer.headers["location"]) == (303, "/signin")
