@@ -18,7 +18,8 @@ def messages(lines: Iterable[bytes]) -> Iterator[bytes]:
 
     A separator stands at the start or after an empty line and carries a date, so that a sentence that begins with
     "From" is text. The empty line before a separator belongs to the mbox. One level of ``>`` before ``From`` is taken
-    away, which is right for mboxrd and the best guess for mboxo. Memory: one message.
+    away, which is right for mboxrd and the best guess for mboxo. The Content-Length of mboxcl is a field like others: a
+    wrong one would cost the messages behind it. Memory: one message.
     """
     current: list[bytes] = []
     previous = b""

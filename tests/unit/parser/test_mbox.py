@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +22,12 @@ def test_a_sentence_is_no_separator() -> None:
 
 def test_one_level_of_quoting_goes() -> None:
     assert split(LINE + b"A: 1\n\n>From a\n>>From b\n> From c\n") == [b"A: 1\n\nFrom a\n>From b\n> From c\n"]
+
+
+@pytest.mark.parametrize("length", [b"2", b"0", b"999999", b"x"])
+def test_a_content_length_says_nothing(length: bytes) -> None:
+    first = b"Content-Length: " + length + b"\n\nx\n"
+    assert split(LINE + first + b"\n" + LINE + b"A: 2\n\ny\n") == [first, b"A: 2\n\ny\n"]
 
 
 def test_line_ends_stay_as_they_are() -> None:
