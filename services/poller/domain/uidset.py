@@ -1,33 +1,51 @@
-"""A set of UIDs as sorted, disjoint, non-adjacent ranges: ten million UIDs cost what their ranges cost."""
+"""A set of UIDs as sorted, disjoint, non-adjacent ranges: ten million UIDs cost what their ranges cost.
 
-from bisect import bisect_right
+A range costs eight octets: a server that gives every seventh UID has as many ranges as messages.
+"""
+
+import re
+from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
+from heapq import merge
 
 Range = tuple[int, int]
 MAX_UID = 2**32 - 1
+_BOUNDS = re.compile(r"\[(\d+),(\d+)\)")
 
 
 class UidSet:
     """Immutable set of UIDs, 1 to 4294967295 (RFC 3501 section 2.3.1.1). Text form: IMAP sequence-set, low to high."""
 
-    __slots__ = ("_size", "ranges")
-    ranges: tuple[Range, ...]
+    __slots__ = ("_highs", "_lows", "_size")
 
-    def __init__(self, ranges: tuple[Range, ...] = ()) -> None:
+    def __init__(self, ranges: Iterable[Range] = ()) -> None:
         """Take ranges that are already sorted, disjoint and not adjacent; ``from_ranges`` takes any."""
-        self.ranges = ranges
+        self._lows, self._highs = array("I"), array("I")
+        low_end, high_end = self._lows.append, self._highs.append
+        for low, high in ranges:
+            low_end(low)
+            high_end(high)
         self._size = -1
+
+    @classmethod
+    def _of_ends(cls, lows: "array[int]", highs: "array[int]") -> "UidSet":
+        made = cls()
+        made._lows, made._highs = lows, highs
+        return made
 
     @classmethod
     def from_ranges(cls, ranges: Iterable[Range]) -> "UidSet":
         """Union of any inclusive ranges, in any order; a range may be given high to low."""
-        ordered = sorted((low, high) if low <= high else (high, low) for low, high in ranges)
-        return cls(tuple(_merged(ordered)))
+        gathering = Gathering()
+        for low, high in ranges:
+            gathering.add_range(min(low, high), max(low, high))
+        return gathering.result()
 
     @classmethod
     def of(cls, uids: Iterable[int]) -> "UidSet":
         """The set of these UIDs, in any order, repeats allowed."""
-        return cls(tuple(_merged((uid, uid) for uid in sorted(uids))))
+        return cls(_merged((uid, uid) for uid in sorted(uids)))
 
     @classmethod
     def range(cls, low: int, high: int) -> "UidSet":
@@ -41,29 +59,42 @@ class UidSet:
         Raises:
             ValueError: anything else than numbers from 1 to 4294967295, ``:`` and ``,``.
         """
-        return cls.from_ranges(_parse_range(part) for part in text.split(",")) if text else cls()
+        return cls.from_ranges(_parse_range(part) for part in _pieces(text)) if text else cls()
 
     @classmethod
     def from_multirange(cls, text: str) -> "UidSet":
         """Read Postgres' ``{[1,4),[7,8)}``. Raises ValueError for another form."""
         if not (text.startswith("{") and text.endswith("}")):
             raise ValueError("not a multirange")
-        bounds = text[1:-1].replace("[", "").replace(")", "").split(",") if text != "{}" else []
-        return cls.from_ranges((int(low), int(high) - 1) for low, high in zip(bounds[::2], bounds[1::2], strict=True))
+        return cls.from_ranges((int(found[1]), int(found[2]) - 1) for found in _BOUNDS.finditer(text))
+
+    @property
+    def ranges(self) -> tuple[Range, ...]:
+        """All ranges at once: for sets that are known to be small."""
+        return tuple(self.spans())
+
+    def spans(self) -> Iterator[Range]:
+        """One range after the other, low to high."""
+        return zip(self._lows, self._highs, strict=True)
+
+    @property
+    def parts(self) -> int:
+        """How many ranges there are."""
+        return len(self._lows)
 
     def text(self) -> str:
         """The sequence-set form, low to high: some servers refuse ranges written the other way."""
-        return ",".join(str(low) if low == high else f"{low}:{high}" for low, high in self.ranges)
+        return ",".join(str(low) if low == high else f"{low}:{high}" for low, high in self.spans())
 
     def multirange(self) -> str:
         """The form of Postgres' ``int8multirange``."""
-        return "{" + ",".join(f"[{low},{high + 1})" for low, high in self.ranges) + "}"
+        return "{" + ",".join(f"[{low},{high + 1})" for low, high in self.spans()) + "}"
 
     def chunks(self, size: int) -> Iterator["UidSet"]:
         """Disjoint sets of at most ``size`` UIDs, lowest first."""
         taken: list[Range] = []
         room = size
-        for low, high in self.ranges:
+        for low, high in self.spans():
             while low <= high:
                 end = min(high, low + room - 1)
                 taken.append((low, end))
@@ -78,7 +109,7 @@ class UidSet:
     def newest(self, count: int) -> "UidSet":
         """The highest ``count`` UIDs."""
         taken: list[Range] = []
-        for low, high in reversed(self.ranges):
+        for low, high in zip(reversed(self._lows), reversed(self._highs), strict=True):
             if count <= 0:
                 break
             start = max(low, high - count + 1)
@@ -89,47 +120,57 @@ class UidSet:
     @property
     def lowest(self) -> int:
         """The lowest UID. Raises IndexError when empty."""
-        return self.ranges[0][0]
+        return self._lows[0]
 
     @property
     def highest(self) -> int:
         """The highest UID. Raises IndexError when empty."""
-        return self.ranges[-1][1]
+        return self._highs[-1]
 
     def __or__(self, other: "UidSet") -> "UidSet":
-        if not self.ranges or not other.ranges:
-            return self if self.ranges else other
-        return UidSet(tuple(_merged(sorted((*self.ranges, *other.ranges)))))
+        if not self or not other or self == other:
+            return self or other
+        return UidSet(_merged(_in_order(self, other)))
 
     def __and__(self, other: "UidSet") -> "UidSet":
-        return UidSet(tuple(_intersection(self.ranges, other.ranges)))
+        if self.parts > 1 and other.parts > 1:
+            return self if self == other else UidSet(_intersection(self, other))
+        few, many = sorted((self, other), key=lambda uids: uids.parts)
+        return many._between(few.lowest, few.highest) if few else EMPTY
 
     def __sub__(self, other: "UidSet") -> "UidSet":
-        if not self.ranges or not other.ranges:
+        if not self or not other:
             return self
-        return UidSet(tuple(_difference(self.ranges, other.ranges)))
+        return EMPTY if self == other else UidSet(_difference(self, other))
+
+    def _between(self, low: int, high: int) -> "UidSet":
+        first, end = bisect_left(self._highs, low), bisect_right(self._lows, high)
+        cut = UidSet._of_ends(self._lows[first:end], self._highs[first:end])
+        if cut:
+            cut._lows[0], cut._highs[-1] = max(low, cut._lows[0]), min(high, cut._highs[-1])
+        return cut
 
     def __contains__(self, uid: int) -> bool:
-        place = bisect_right(self.ranges, (uid, MAX_UID * 2)) - 1
-        return place >= 0 and self.ranges[place][1] >= uid
+        place = bisect_right(self._lows, uid) - 1
+        return place >= 0 and self._highs[place] >= uid
 
     def __iter__(self) -> Iterator[int]:
-        for low, high in self.ranges:
+        for low, high in self.spans():
             yield from range(low, high + 1)
 
     def __len__(self) -> int:
         if self._size < 0:
-            self._size = sum(high - low + 1 for low, high in self.ranges)
+            self._size = sum(self._highs) - sum(self._lows) + len(self._lows)
         return self._size
 
     def __bool__(self) -> bool:
-        return bool(self.ranges)
+        return bool(self._lows)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, UidSet) and self.ranges == other.ranges
+        return isinstance(other, UidSet) and self._lows == other._lows and self._highs == other._highs
 
     def __hash__(self) -> int:
-        return hash(self.ranges)
+        return hash((self._lows.tobytes(), self._highs.tobytes()))
 
     def __repr__(self) -> str:
         text = self.text()
@@ -142,25 +183,55 @@ EMPTY = UidSet()
 class Gathering:
     """Collects UIDs one by one, in any order; a million in a row cost what one range costs."""
 
-    __slots__ = ("_done", "_high", "_low")
+    __slots__ = ("_high", "_highs", "_low", "_lows", "_sorted")
 
     def __init__(self) -> None:
-        self._done: list[Range] = []
+        self._lows, self._highs = array("I"), array("I")
         self._low, self._high = 0, 0
+        self._sorted = True
 
     def add(self, uid: int) -> None:
         """Take one UID."""
         if uid == self._high + 1 and self._high:
             self._high = uid
+        else:
+            self.add_range(uid, uid)
+
+    def add_range(self, low: int, high: int) -> None:
+        """Take all UIDs from ``low`` to ``high``."""
+        if self._high and self._low <= low <= self._high + 1:
+            self._high = max(self._high, high)
             return
+        self._sorted = self._sorted and low > self._high
+        self._close()
+        self._low, self._high = low, high
+
+    def _close(self) -> None:
         if self._high:
-            self._done.append((self._low, self._high))
-        self._low = self._high = uid
+            self._lows.append(self._low)
+            self._highs.append(self._high)
 
     def result(self) -> UidSet:
-        """All of them as a set."""
-        last = [(self._low, self._high)] if self._high else []
-        return UidSet.from_ranges([*self._done, *last])
+        """All of them as a set; nothing more is taken."""
+        self._close()
+        self._low = self._high = 0
+        if self._sorted:
+            return UidSet._of_ends(self._lows, self._highs)
+        return UidSet(_merged(sorted(zip(self._lows, self._highs, strict=True))))
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """``text.split(",")`` without holding all of it."""
+    start = 0
+    while (end := text.find(",", start)) >= 0:
+        yield text[start:end]
+        start = end + 1
+    yield text[start:]
+
+
+def _in_order(left: UidSet, right: UidSet) -> Iterator[Range]:
+    """The ranges of both, lowest first."""
+    return merge(left.spans(), right.spans())
 
 
 def _parse_range(part: str) -> Range:
@@ -188,28 +259,30 @@ def _merged(ordered: Iterable[Range]) -> Iterator[Range]:
         yield start, end
 
 
-def _intersection(left: tuple[Range, ...], right: tuple[Range, ...]) -> Iterator[Range]:
-    i = j = 0
-    while i < len(left) and j < len(right):
-        low, high = max(left[i][0], right[j][0]), min(left[i][1], right[j][1])
+def _intersection(left: UidSet, right: UidSet) -> Iterator[Range]:
+    ours, theirs = left.spans(), right.spans()
+    mine, other = next(ours, None), next(theirs, None)
+    while mine is not None and other is not None:
+        low, high = max(mine[0], other[0]), min(mine[1], other[1])
         if low <= high:
             yield low, high
-        if left[i][1] < right[j][1]:
-            i += 1
+        if mine[1] < other[1]:
+            mine = next(ours, None)
         else:
-            j += 1
+            other = next(theirs, None)
 
 
-def _difference(left: tuple[Range, ...], right: tuple[Range, ...]) -> Iterator[Range]:
-    j = 0
-    for low, high in left:
-        while j < len(right) and right[j][1] < low:
-            j += 1
-        k = j
-        while k < len(right) and right[k][0] <= high:
-            if right[k][0] > low:
-                yield low, right[k][0] - 1
-            low = right[k][1] + 1
-            k += 1
-        if low <= high:
-            yield low, high
+def _difference(left: UidSet, right: UidSet) -> Iterator[Range]:
+    theirs = right.spans()
+    other = next(theirs, None)
+    for low, high in left.spans():
+        start = low
+        while other is not None and other[0] <= high:
+            if other[0] > start:
+                yield start, other[0] - 1
+            start = max(start, other[1] + 1)
+            if other[1] > high:
+                break
+            other = next(theirs, None)
+        if start <= high:
+            yield start, high

@@ -69,7 +69,7 @@ def sequence_sets(uids: UidSet, size: int = SET_BYTES) -> Iterator[tuple[bytes, 
     """The set as sequence-sets of at most ``size`` bytes, always low:high (QQ refuses high:low), with their UIDs."""
     chosen: list[tuple[int, int]] = []
     used = 0
-    for low, high in uids.ranges:
+    for low, high in uids.spans():
         text = len(str(low)) + (len(str(high)) + 1 if high != low else 0) + 1
         if chosen and used + text > size:
             yield _sequence(chosen)
@@ -87,5 +87,5 @@ def _sequence(ranges: list[tuple[int, int]]) -> tuple[bytes, UidSet]:
 
 def sequence_text(uids: UidSet) -> bytes:
     """The set as one sequence-set; a range up to the largest UID ends in ``*``, which every server understands."""
-    pieces = (str(low) if low == high else f"{low}:{high if high < MAX_UID else '*'}" for low, high in uids.ranges)
+    pieces = (str(low) if low == high else f"{low}:{high if high < MAX_UID else '*'}" for low, high in uids.spans())
     return ",".join(pieces).encode("ascii")

@@ -140,7 +140,7 @@ def resync_argument(resync: Resync) -> bytes:
     """``(QRESYNC (...))``; the known UIDs are cut to one line, they are only a hint (RFC 7162 section 3.2.5.1)."""
     known = next((text for text, _ in sequence_sets(resync.known)), None)
     values = [number(resync.uidvalidity), number(resync.modseq)]
-    if known is not None and len(resync.known.ranges) <= 50:
+    if known is not None and resync.known.parts <= 50:
         values.append(known)
     return b"(QRESYNC (" + b" ".join(values) + b"))"
 

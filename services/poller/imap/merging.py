@@ -74,7 +74,7 @@ class Merger:
         self._seen: dict[int, object] = {}
         self._kept = 0
         self._lowest, self._highest = MAX_UID + 1, 0
-        self._solid, (self._first, self._last) = len(part.ranges) == 1, part.ranges[0]
+        self._solid, (self._first, self._last) = part.parts == 1, (part.lowest, part.highest)
 
     def take(self, frames: Sequence[list[Part]]) -> Iterator[Found]:
         """What is complete now; left early, the files of the rest are removed."""
