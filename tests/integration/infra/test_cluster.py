@@ -1,14 +1,17 @@
 import socket
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
+import yaml
 from aiokafka.admin import AIOKafkaAdminClient
 from minio import Minio
 from sqlalchemy import text
 
 from infra.local import cluster, postgres, processes, program
 from infra.local.cluster import Cluster
+from infra.setup import ROOT
 from services.common.database import engine_for
 from services.common.errors import ConfigurationError, Unavailable
 
@@ -28,6 +31,20 @@ async def test_kafka_is_one_broker_of_its_own_address(components: Cluster) -> No
     found = await admin.describe_cluster()
     await admin.close()
     assert [f"{broker['host']}:{broker['port']}" for broker in found["brokers"]] == [components.kafka]
+
+
+def test_the_check_of_the_kafka_container_wants_an_answer(components: Cluster) -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    *shell, check = services["kafka"]["healthcheck"]["test"][1:]
+    port = components.kafka.rpartition(":")[2]
+    here = check.replace("$$", "$").replace("localhost/9092", f"127.0.0.1/{port}")
+    assert here != check
+    assert subprocess.run([*shell, here], check=False).returncode == 0
+    components.pause("kafka")
+    try:
+        assert subprocess.run([*shell, here], check=False).returncode != 0
+    finally:
+        components.resume("kafka")
 
 
 def test_minio_keeps_objects_behind_generated_keys(components: Cluster) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 import yaml
 
+from infra.local import kafka, minio, postgres
 from infra.setup import ROOT
 
 FILE = ROOT / "docker-compose.yml"
@@ -80,3 +81,11 @@ def test_metrics_are_collected_where_the_services_show_them() -> None:
     (found,) = next(job["dns_sd_configs"] for job in jobs if job["job_name"] == "mailweir")
     assert found["names"] == list(PIPELINE)
     assert {SERVICES[name]["environment"]["MAILWEIR_METRICS_PORT"] for name in PIPELINE} == {str(found["port"])}
+
+
+def test_components_are_tuned_as_the_local_ones() -> None:
+    broker, store, database = (SERVICES[name] for name in ("kafka", "minio", "postgres"))
+    assert broker["environment"]["KAFKA_HEAP_OPTS"].split() == list(kafka.HEAP)
+    assert set(kafka.JVM) < set(broker["environment"]["KAFKA_JVM_PERFORMANCE_OPTS"].split())
+    assert minio.TUNING.items() < store["environment"].items()
+    assert database["command"] == ["postgres", *(f"-c{option}" for option in postgres.TUNING)]
