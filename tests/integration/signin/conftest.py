@@ -15,7 +15,7 @@ from services.common.database import engine_for
 from tests.fakes.clock import FakeClock
 from tests.integration.signin.commands import Done, Run
 
-TABLES = "accounts, account_keys, account_secrets, account_grants"
+TABLES = "accounts, account_keys, account_secrets, account_grants, folders, account_status"
 
 
 @pytest.fixture(scope="session")
