@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ORDER = ("parser", "imap", "imap_scale", "kafka", "storer", "attachments", "console", "end_to_end")
+ORDER = ("parser", "imap", "imap_scale", "imap_kills", "kafka", "storer", "attachments", "console", "end_to_end")
 
 
 def main() -> int:

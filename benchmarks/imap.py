@@ -20,6 +20,7 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks.bars import Bar, held
 from services.common.testca import write_certificates
 from services.poller.domain.uidset import UidSet
 from services.poller.imap.model import Credentials, Endpoint, Limits, Spooled
@@ -27,7 +28,7 @@ from services.poller.imap.session import Session
 
 BATCH, SIZE, BATCHES, ROUNDS = 100, 10_240, 30, 9
 BIG = 60 << 20
-RATIO, GROWTH = 0.8, 32 << 20
+BARS = {"ratio": Bar(0.8, at_least=True), "big_message_growth_mb": Bar(32)}
 _HEAD = b'* %d FETCH (UID %d FLAGS (\\Seen) INTERNALDATE "01-Nov-2026 10:00:00 +0800" RFC822.SIZE %d BODY[] {%d}\r\n'
 
 
@@ -144,4 +145,4 @@ def run() -> dict[str, float]:
 if __name__ == "__main__":
     result = run()
     print(json.dumps(result))
-    sys.exit(0 if result["ratio"] >= RATIO and result["big_message_growth_mb"] < GROWTH >> 20 else 1)
+    sys.exit(0 if held(result, BARS) else 1)

@@ -12,10 +12,18 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.bars import Bar, held
 from services.common import embedded_postgres
 from tests.fakes.imap_model import PASSWORD, Mailbox, Script, messages, on
 
 COUNT, KILLS, SEED = 5_000, 50, 7
+BARS = {
+    "exit": Bar(0),
+    "places": Bar(COUNT, at_least=True),
+    "places_too_many": Bar(0),
+    "missing": Bar(0),
+    "repeated": Bar(0),
+}
 
 
 def many() -> Script:
@@ -45,7 +53,7 @@ def _killed(home: Path, seconds: float) -> bool:
     return alive
 
 
-def _run(home: Path, info: dict[str, str]) -> dict[str, object]:
+def _run(home: Path, info: dict[str, str]) -> dict[str, float]:
     where = ["--host", "localhost", "--port", str(info["port"]), "--ca-file", info["ca"]]
     settings = ["--set", "login_min_interval=0", "--set", "batch_messages=20"]
     _mailweir(home, "accounts", "add", "t", "--user", "user@example.com", *where, *settings, "-", stdin=PASSWORD)
@@ -55,10 +63,11 @@ def _run(home: Path, info: dict[str, str]) -> dict[str, object]:
     lines = [json.loads(line) for line in _mailweir(home, "ledger", "t", "--json").stdout.splitlines()]
     stored = [line["uid"] for line in lines if line["state"] == "stored"]
     missing, repeated = COUNT - len(set(stored)), len(stored) - len(set(stored))
-    return {"killed_at_work": hit, "exit": final, "places": len(lines), "missing": missing, "repeated": repeated}
+    counts = {"places": len(lines), "places_too_many": max(0, len(lines) - COUNT), "repeated": repeated}
+    return {"killed_at_work": hit, "exit": final, "missing": missing, **counts}
 
 
-def run() -> dict[str, object]:
+def run() -> dict[str, float]:
     """How many syncs were killed at work, and what the ledger says in the end."""
     with tempfile.TemporaryDirectory() as folder:
         program = [sys.executable, "-m", "tests.fakes.imap_server", "--script", "benchmarks.imap_kills:many"]
@@ -80,4 +89,4 @@ def run() -> dict[str, object]:
 if __name__ == "__main__":
     result = run()
     print(json.dumps(result))
-    sys.exit(0 if (result["exit"], result["places"], result["missing"], result["repeated"]) == (0, COUNT, 0, 0) else 1)
+    sys.exit(0 if held(result, BARS) else 1)
