@@ -20,7 +20,6 @@ def held(figures: Mapping[str, float], bars: Mapping[str, Bar]) -> bool:
 
 def _held(name: str, figure: float, bar: Bar) -> bool:
     met = figure >= bar.bound if bar.at_least else figure <= bar.bound
-    print(
-        f"{'met   ' if met else 'MISSED'} {name}: {figure:g} (bar: at {'least' if bar.at_least else 'most'} {bar.bound:g})"
-    )
+    bound = f"at {'least' if bar.at_least else 'most'} {bar.bound:g}"
+    print(f"{'met   ' if met else 'MISSED'} {name}: {figure:g} (bar: {bound})")
     return met
