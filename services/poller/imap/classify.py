@@ -81,8 +81,8 @@ def throttle(status: Status, *, usable: bool = False) -> ImapError | None:
                 "the server limits this account", wait=wait, code=status.code, detail=status.text, usable=usable
             )
     if status.code in {"LIMIT", "THROTTLED", "OVERQUOTA"}:
-        kind, wait = (QuotaExceeded, BANDWIDTH_WAIT) if status.code == "OVERQUOTA" else (Throttled, LIMIT_WAIT)
-        return kind("the server limits this account", wait=wait, code=status.code, detail=status.text, usable=usable)
+        reason = "the server limits this account"
+        return Throttled(reason, wait=LIMIT_WAIT, code=status.code, detail=status.text, usable=usable)
     return None
 
 

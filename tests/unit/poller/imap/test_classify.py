@@ -29,6 +29,7 @@ def said(line: str) -> Status:
         ("NO Request is throttled. Suggested Backoff Time: 12000 milliseconds", Throttled, 12.0),
         ("BAD Request is throttled. Suggested Backoff Time: 999999999 milliseconds", Throttled, 300.0),
         ("NO [OVERQUOTA] Account exceeded command or bandwidth limits.", QuotaExceeded, 3600.0),
+        ("NO [OVERQUOTA] not now", Throttled, 60.0),
         ("NO [ALERT] Too many simultaneous connections. (Failure)", TooManyConnections, 600.0),
         ("NO User is authenticated but not connected.", TooManyConnections, 300.0),
         ("NO [LIMIT] Rate limit hit.", Throttled, 60.0),
