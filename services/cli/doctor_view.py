@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from services.cli.doctor_reasons import in_chinese
 from services.cli.doctor_texts import LABELS, OUTCOMES, TEXTS
 from services.common.account_fields import Account
 from services.common.providers import Profile
@@ -35,10 +36,16 @@ def hide(text: str, account: Account) -> str:
 def line(step: Step, account: Account, lang: str, *, full: bool) -> str:
     """One step as a line: mark, name, what was seen."""
     seen = _seen(step, account, full=full)
-    said = step.reason if full else hide(step.reason, account)
+    reason = said(step.reason, lang)
+    reason = reason if full else hide(reason, account)
     text = _described(step.name, seen, lang) if step.outcome in {"ok", "warning"} and seen else ""
-    words = "; ".join(filter(None, (text, said)))
+    words = "; ".join(filter(None, (text, reason)))
     return f"{MARKS[step.outcome]} {_padded(LABELS[lang][step.name])} {words}".rstrip()
+
+
+def said(reason: str, lang: str) -> str:
+    """A step's reason in that language; what a server said itself stays as it is."""
+    return in_chinese(reason) if lang == "zh" else reason
 
 
 def advice(step: Step, account: Account, profile: Profile, lang: str, *, full: bool = True) -> str:
@@ -79,7 +86,7 @@ def as_json(steps: Sequence[Step], account: Account, profile: Profile, lang: str
         "provider": profile.id,
         "ok": bad is None,
         "state": bad.state if bad else "ok",
-        "detail": show(bad.reason) if bad else "",
+        "detail": show(said(bad.reason, lang)) if bad else "",
         "advice": advice(bad, account, profile, lang, full=full) if bad else "",
         "exit_code": exit_code(steps),
         "steps": [
@@ -87,7 +94,7 @@ def as_json(steps: Sequence[Step], account: Account, profile: Profile, lang: str
                 "step": step.name,
                 "outcome": step.outcome,
                 "seen": _seen(step, account, full=full),
-                "reason": show(step.reason),
+                "reason": show(said(step.reason, lang)),
                 "advice": advice(step, account, profile, lang, full=full),
             }
             for step in steps

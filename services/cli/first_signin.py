@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from services.cli.account_audit import noted
-from services.cli.doctor_view import advice
+from services.cli.doctor_view import advice, said
 from services.cli.language import language
 from services.common.account_fields import Account
 from services.common.accounts import AccountStore
@@ -28,7 +28,7 @@ def settle(
         if step.outcome != "failed":
             say("sign-in works; next: mailweir sync")
             return 0
-        say(f"{step.reason}\n→ {advice(step, account, profile(account.provider), language())}")
+        say(f"{said(step.reason, language())}\n→ {advice(step, account, profile(account.provider), language())}")
         if step.state not in _ASK_AGAIN or answer == ANSWERS:
             break
         another = ask()
