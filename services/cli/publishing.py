@@ -10,12 +10,22 @@ from services.common.service import Publisher
 
 
 @asynccontextmanager
-async def publishing(context: Context) -> AsyncIterator[Publisher]:
-    """A publisher while the block runs. Raises ``Unavailable`` when Kafka does not answer at the start."""
+async def publishing(context: Context, *, cores: int = 1) -> AsyncIterator[Publisher]:
+    """A publisher while the block runs; embedded with a second process for much mail when there are more ``cores``.
+
+    Raises ``Unavailable`` when Kafka does not answer at the start.
+    """
     if context.embedded:
         from services.cli.embedded import publisher
+        from services.cli.helper import COMMAND
+        from services.common.runtime.helper import helped
 
-        yield publisher(context)
+        own = publisher(context)
+        if cores == 1:
+            yield own
+            return
+        async with helped(own, COMMAND) as shared:
+            yield shared
         return
     from services.common.runtime.kafka_settings import KafkaSettings
     from services.common.runtime.producer import KafkaPublisher

@@ -1,6 +1,7 @@
 """Running retrievals from a command: embedded stores or the stack, one task per account, a progress bar."""
 
 import asyncio
+import os
 import random
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -34,7 +35,7 @@ async def _all(
 ) -> list[Result]:
     from services.cli.publishing import publishing
 
-    async with publishing(context) as publisher:
+    async with publishing(context, cores=len(os.sched_getaffinity(0))) as publisher:
         return await asyncio.gather(*(_one(context, name, publisher, timeout, watcher) for name in names))
 
 

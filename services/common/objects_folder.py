@@ -19,7 +19,7 @@ T = TypeVar("T")
 _BLOCK = 1 << 20
 _WORK = ".incoming"
 _ATTRIBUTE = "user.mailweir"
-_SYNCS_AT_ONCE = 16  # measured: 256 files of 28 kB in 0.14-0.37 s, one by one in 1.1-1.7 s
+_SYNCS_AT_ONCE = 4  # measured with writing begun before: as fast as 16 without, with a third less CPU
 _OPEN_AT_ONCE = 128  # files; a process may often open 1,024
 
 
@@ -128,6 +128,9 @@ class FolderStore:
                 file.write(new.data)
                 file.flush()
                 _describe(file, new.content_type, new.metadata)
+                os.posix_fadvise(
+                    file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED
+                )  # the disk begins now, the sync only waits
                 yield file
         except BaseException:
             path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""A short queue between the IMAP connection and the way out: the next batch is fetched while one is delivered."""
+"""Between the IMAP connection and the way out: the next batch is fetched while others are delivered."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -8,39 +8,41 @@ from services.poller.imap.model import Fetched
 
 Group = list[Fetched]
 Put = Callable[[Group], Awaitable[None]]
+AT_ONCE = 3  # while one group waits for the disk, another is parsed
 
 
 @asynccontextmanager
 async def delivering(deliver: Callable[[Group], Awaitable[None]]) -> AsyncIterator[Put]:
-    """Run ``deliver`` on each group, in order, beside the block; at most one group waits.
+    """Run ``deliver`` on each group beside the block, at most ``AT_ONCE`` of them; a put waits until one may begin.
 
-    On leaving the block all groups that were put are delivered, also when the block failed: what was downloaded is not
-    thrown away. A failure of ``deliver`` is raised by the next put, or at the end.
+    Groups begin in order and may end in any: each is confirmed by itself. On leaving the block all groups that were
+    put are delivered, also when the block failed: what was downloaded is not thrown away. A failure of ``deliver`` is
+    raised by the next put, or at the end.
     """
-    queue: asyncio.Queue[Group | None] = asyncio.Queue(maxsize=1)
+    free = asyncio.Semaphore(AT_ONCE)
+    running: list[asyncio.Task[None]] = []
 
-    async def run() -> None:
-        while (group := await queue.get()) is not None:
-            await deliver(group)
-
-    task = asyncio.create_task(run())
-
-    async def put(group: Group | None) -> None:
-        putting = asyncio.ensure_future(queue.put(group))
+    async def run(group: Group) -> None:
         try:
-            await asyncio.wait({putting, task}, return_when=asyncio.FIRST_COMPLETED)
+            await deliver(group)
         finally:
-            putting.cancel()
-        if task.done():
+            free.release()
+
+    async def put(group: Group) -> None:
+        await free.acquire()
+        for task in filter(asyncio.Task.done, running):
             task.result()
+        running[:] = [task for task in running if not task.done()]
+        running.append(asyncio.create_task(run(group)))
 
     try:
         yield put
     except asyncio.CancelledError:
-        task.cancel()
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
         raise
     finally:
-        if not task.done():
-            await put(None)
-        if not task.cancelled():
-            await task
+        for result in await asyncio.gather(*running, return_exceptions=True):
+            if isinstance(result, Exception):
+                raise result

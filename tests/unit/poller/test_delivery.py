@@ -1,0 +1,95 @@
+"""Groups on their way out beside the download."""
+
+import asyncio
+
+import pytest
+
+from services.poller.delivery import AT_ONCE, Group, delivering
+
+
+def _groups(count: int) -> list[Group]:
+    return [[] for _ in range(count)]
+
+
+def test_groups_are_delivered_side_by_side_and_no_more_than_allowed() -> None:
+    running, most = 0, 0
+
+    async def deliver(_group: Group) -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0)
+        running -= 1
+
+    async def run() -> None:
+        async with delivering(deliver) as put:
+            for group in _groups(10):
+                await put(group)
+
+    asyncio.run(run())
+    assert (most, running) == (AT_ONCE, 0)
+
+
+def test_a_failed_block_still_delivers_what_was_put() -> None:
+    delivered: list[Group] = []
+
+    async def deliver(group: Group) -> None:
+        await asyncio.sleep(0)
+        delivered.append(group)
+
+    async def run() -> None:
+        async with delivering(deliver) as put:
+            await put([])
+            raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        asyncio.run(run())
+    assert len(delivered) == 1
+
+
+def test_a_failed_delivery_stops_the_next_put_and_ends_the_others_first() -> None:
+    ended: list[int] = []
+
+    async def deliver(_group: Group) -> None:
+        if not ended:
+            ended.append(0)
+            raise ConnectionResetError
+        await asyncio.sleep(0)
+        ended.append(1)
+
+    async def run() -> None:
+        async with delivering(deliver) as put:
+            for group in _groups(50):
+                await put(group)
+
+    with pytest.raises(ConnectionResetError):
+        asyncio.run(run())
+    assert len(ended) <= AT_ONCE
+
+
+def test_cancelling_ends_all_deliveries() -> None:
+    cancelled = 0
+
+    async def deliver(_group: Group) -> None:
+        nonlocal cancelled
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled += 1
+            raise
+
+    async def run() -> None:
+        async with delivering(deliver) as put:
+            for group in _groups(AT_ONCE + 1):
+                await put(group)
+
+    async def cancel() -> None:
+        task = asyncio.create_task(run())
+        for _ in range(10):
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancel())
+    assert cancelled == AT_ONCE
