@@ -4,8 +4,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from msgspec import Struct
-
 from services.common.email import Defect
 from services.parser.mime import charsets, words
 
@@ -27,18 +25,28 @@ _CUTS = {
 }
 
 
-class Header(Struct, frozen=True):
+class Header:
     """The fields of one block in order: names as sent, keys in lower case, raw values as text of ``codec``."""
 
-    names: Sequence[str]
-    keys: Sequence[str | None]
-    values: Sequence[str]
-    first: Mapping[str | None, str]
-    codec: str
-    end: int | None = None
-    """Where the body starts when a line that is no field ended the block, counted from the block's first octet."""
-    repeated: frozenset[str] = frozenset()
-    """Keys of fields that may stand only once and stand more than once."""
+    def __init__(
+        self,
+        names: Sequence[str],
+        keys: Sequence[str | None],
+        values: Sequence[str],
+        first: Mapping[str | None, str],
+        codec: str,
+        end: int | None = None,
+        repeated: frozenset[str] = frozenset(),
+    ) -> None:
+        self.names = names
+        self.keys = keys
+        self.values = values
+        self.first = first
+        self.codec = codec
+        self.end = end
+        """Where the body starts when a line that is no field ended the block, counted from the block's first octet."""
+        self.repeated = repeated
+        """Keys of fields that may stand only once and stand more than once."""
 
     def get(self, key: str) -> str | None:
         """The raw value of the first field of that name."""
@@ -91,8 +99,10 @@ def _header(
 
 
 def _repeated(keys: Sequence[str | None]) -> frozenset[str]:
-    counts = Counter([key for key in keys if key in _ONCE])
-    return frozenset([key for key, count in counts.items() if key and count > 1])
+    single = [key for key in keys if key in _ONCE]
+    if len(single) == len(set(single)):
+        return _NONE
+    return frozenset([key for key, count in Counter(single).items() if key and count > 1])
 
 
 def _parse(block: bytes, start: int, part: str | None, defects: list[Defect], most: int) -> Header:
