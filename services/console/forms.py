@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 
 from services.cli.account_input import Typed, changed_account, new_account
+from services.cli.plain import line
 from services.common.account_fields import PORTS, SLUG, Account, slug_of
 from services.common.account_settings import SettingErrors
 from services.common.errors import MailweirError
-from services.common.providers import Profile, profile, profile_for
+from services.common.providers import GENERIC, Profile, profile, profile_for
 from services.common.secret import Secret, is_one_line
 from services.console.texts import Language, lookup
 
@@ -120,6 +121,14 @@ def advice(known: Profile, about: str, lang: Language) -> str:
         return f"{verb}{found[3]}“{t(_BUTTONS[found[4]])}”"
 
     return _COMMAND.sub(button, known.advise(about, lang)).strip()
+
+
+def retold(provider: str, told: str, account: str, lang: Language) -> str:
+    """Advice that the poller wrote for a terminal, for a page in its language; another text as it is."""
+    known = profile(provider)
+    names = {*known.advice, *profile(GENERIC).advice}
+    found = next((name for name in sorted(names) if line(known.advise(name, account=account)) == told), "")
+    return advice(known, found, lang) if found else told
 
 
 def explained(known: Profile, lang: Language) -> str:

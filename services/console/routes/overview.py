@@ -10,8 +10,8 @@ from fastapi.responses import Response
 
 from services.cli.plain import line
 from services.common import completeness
-from services.console import figures, users, watching
-from services.console.texts import Lookup, lookup
+from services.console import figures, forms, users, watching
+from services.console.texts import Language, Lookup, lookup
 from services.console.watching import AccountLine
 from services.console.web import Asking, CurrentUser, OwnAccount, language_of, page
 
@@ -22,8 +22,10 @@ _PER_PAGE = 20
 
 def shown(request: Request, now: datetime) -> dict[str, Any]:
     """How every watching page writes figures and times."""
-    t = lookup(language_of(request))
+    language = language_of(request)
+    t = lookup(language)
     return {
+        "advice": partial(advice, language=language),
         "number": figures.number,
         "octets": figures.octets,
         "ago": partial(figures.ago, now=now, t=t),
@@ -38,6 +40,11 @@ def remaining(account: AccountLine, t: Lookup) -> str:
     if seconds is not None:
         return t("watch.remaining", time=figures.lasting(seconds, t))
     return t("watch.waiting") if account.left else ""
+
+
+def advice(account: AccountLine, language: Language) -> str:
+    """What to do about an account, with the names of buttons in place of commands."""
+    return forms.retold(account.provider, account.advice, account.account, language)
 
 
 @router.get("/")

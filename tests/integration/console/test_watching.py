@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from services.common.database import transaction
+from services.common.providers import profile
 from services.console import users
 from tests.integration.console.cast import OWNED, Cast
 from tests.integration.console.seeds import seed
@@ -79,6 +80,21 @@ def test_the_overview_says_what_the_view_says(people: Cast, database: Engine) ->
     cells = [int(cell) for cell in re.findall(r'class="number[^"]*" data-label="[^"]*">(\d+)<', row)][:4]
     assert cells == [listed, pending, missing, barred]
     assert 'value="80" max="83"' in row
+
+
+def test_advice_is_told_in_the_language_and_with_the_buttons_of_the_page(people: Cast, database: Engine) -> None:
+    told = profile("generic").advise("credential", account=OWNED)
+    assert f"mailweir accounts secret {OWNED}" in told
+    statement = text("UPDATE account_status SET advice = :told WHERE account_id = :account RETURNING account_id")
+    with transaction(database) as connection:
+        assert connection.execute(statement, {"told": told, "account": OWNED}).scalar() == OWNED
+    for path in ("/", f"/accounts/{OWNED}/progress"):
+        assert "“Replace the secret”" in people.owner.get(path).text
+        chinese = people.owner.get(path, headers={"accept-language": "zh"}).text
+        assert "服务器拒绝了用户名或密码" in chinese
+        assert "mailweir accounts" not in chinese
+    with transaction(database) as connection:
+        connection.execute(statement, {"told": HOSTILE, "account": OWNED})
 
 
 def test_a_page_that_is_open_asks_for_its_part_only(people: Cast) -> None:

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.cli.plain import line
 from services.common.account_fields import Account
 from services.common.providers import profile, profiles
 from services.console import forms
@@ -109,3 +110,15 @@ def test_any_text_gives_an_account_or_problems(values: dict[str, str]) -> None:
     with contextlib.suppress(Invalid):
         assert forms.account_of(form).host.isascii()
     assert all(map(str.isprintable, (forms.printable(form).user, forms.printable(form).host)))
+
+
+@pytest.mark.parametrize("provider", sorted(profiles()))
+def test_what_the_poller_advises_is_retold_for_a_page(provider: str) -> None:
+    known = profile(provider)
+    for about in known.advice:
+        told = line(known.advise(about, account="work"))
+        for language in LANGUAGES:
+            shown = forms.retold(provider, told, "work", language)
+            assert shown == forms.advice(known, about, language)
+            assert "mailweir accounts secret" not in shown
+    assert forms.retold(provider, "some other words", "work", "zh") == "some other words"
