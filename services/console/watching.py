@@ -30,7 +30,8 @@ WITH {PRESENT_SETS}, sums AS (
 )
 SELECT a.slug AS account, a.provider, a.state AS chosen, coalesce(t.signin, 'unknown') AS signin,
        coalesce(t.detail, '') AS detail, coalesce(t.advice, '') AS advice, t.next_try, t.expires_at, b.budget_left,
-       s.last_pass, coalesce(t.state, 'new') AS told, coalesce(s.folders, 0) AS folders, coalesce(s.listed, 0)::bigint AS listed,
+       s.last_pass, coalesce(t.state, 'new') AS told, coalesce(s.folders, 0) AS folders,
+       coalesce(s.listed, 0)::bigint AS listed,
        coalesce(s.stored, 0)::bigint AS stored, coalesce(s.pending, 0)::bigint AS pending,
        coalesce(s.quarantined, 0)::bigint AS quarantined, coalesce(s.vanished, 0)::bigint AS vanished,
        coalesce(s.missing, 0)::bigint AS missing, coalesce(s.troubled, 0) AS troubled
