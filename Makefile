@@ -8,7 +8,7 @@ PYTEST = root=$$(mktemp -d -t mw-XXXXXX) && PYTEST_DEBUG_TEMPROOT=$$root $(BIN)/
 TIDY = && rm -rf $$root
 CODE := services infra tests benchmarks
 .DEFAULT_GOAL := help
-.PHONY: help setup demo assets compiled test unit contract integration e2e lint format schemas pins fuzz bench chaos up down
+.PHONY: help setup demo assets compiled test unit contract integration e2e lint format schemas pins fuzz bench scenarios chaos up down
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ schemas: $(STAMP)  ## write schemas/ from the Structs
 pins: $(STAMP)  ## resolve requirements/*.in to exact pins with hashes (needs uv)
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements/base.in -o requirements/base.txt
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements/dev.in -o requirements/dev.txt
+
+scenarios: $(STAMP)  ## every scripted IMAP server through the real commands (ten minutes)
+	$(BIN)/python -m tests.integration.poller.command_plays
 
 fuzz: $(STAMP) compiled  ## 100,000 damaged messages through the parser (two minutes)
 	$(BIN)/python -m benchmarks.fuzz_parser

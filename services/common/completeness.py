@@ -1,5 +1,6 @@
 """What the database says about completeness (requirement B1): the view ``completeness``, status and ledger."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -50,7 +51,7 @@ FROM sets ORDER BY account, folder
 )
 _STATUS = text("SELECT account_id, state, signin, detail, advice, next_try, expires_at FROM account_status")
 _SETS = text(
-    "SELECT folder_id, epoch, account, folder, wire, coalesce(uidvalidity, 0) AS uidvalidity, listed_set::text, "
+    "SELECT folder_id, epoch, account, folder, wire, coalesce(uidvalidity, 0) AS uidvalidity, state, listed_set::text, "
     "stored_set::text, pending_set::text, quarantined_set::text, vanished_set::text, missing_set::text "
     "FROM completeness WHERE (CAST(:account AS text) IS NULL OR account = :account) ORDER BY account, folder, epoch"
 )
@@ -160,11 +161,26 @@ def _folder(row: Any) -> FolderStatus:
 
 
 def ledger(engine: Engine, only: str | None = None) -> Iterator[LedgerLine]:
-    """Every known place, folder by folder: stored, pending, quarantined, vanished or missing."""
+    """Every known place once, folder by folder: stored, pending, quarantined, vanished or missing.
+
+    A folder that was made anew under its old name and UIDVALIDITY gives known places to other mail: what they are now
+    is said, not what they were.
+    """
     with transaction(engine) as connection:
         rows = connection.execute(_SETS, {"account": only}).all()
-    for row in rows:
-        yield from _lines(engine, row)
+    shared = {key for key, count in Counter(map(_address, rows)).items() if count > 1}
+    told: set[tuple[object, ...]] = set()
+    for row in sorted(rows, key=lambda row: bool(row.state == "gone")):
+        for line in _lines(engine, row):
+            place = (*_address(row), line.uid)
+            if place not in told:
+                yield line
+            if _address(row) in shared:
+                told.add(place)
+
+
+def _address(row: Any) -> tuple[object, ...]:
+    return row.account, bytes(row.wire), row.uidvalidity
 
 
 def _lines(engine: Engine, row: Any) -> Iterator[LedgerLine]:

@@ -48,7 +48,7 @@ class Scenario:
     exits: tuple[int, ...] = (0,)
     state: tuple[str, ...] = ("ok",)
     options: tuple[str, ...] = ()
-    between: Callable[[Script], None] | None = None
+    between: Callable[[Script], object] | None = None
 
     def expected(self) -> set[Place]:
         """Places that have to be stored."""
