@@ -6,6 +6,7 @@ object. ``ce_id`` follows from the event type and what the event is about, so a 
 
 import hashlib
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -64,6 +65,7 @@ SPECS = (
     EventSpec("access-audited", ev.AccessAudited, topics.MAIL_AUDIT, "json"),
 )
 SPEC_BY_EVENT: dict[type[Any], EventSpec] = {spec.event: spec for spec in SPECS}
+TYPE_BY_EVENT: dict[type[Any], str] = {spec.event: spec.type for spec in SPECS}
 SPEC_BY_TYPE = {spec.type: spec for spec in SPECS}
 _ENCODER = msgspec.json.Encoder()
 _JSON_DECODERS = {spec.type: msgspec.json.Decoder(spec.event) for spec in SPECS if spec.value == "json"}
@@ -90,9 +92,13 @@ def subject_of(event: ev.Event) -> str:
 
 def event_id(event: ev.Event) -> str:
     """Deterministic ``ce_id``: the same thing said about the same place has the same id."""
+    return _id_of(event, TYPE_BY_EVENT[type(event)], subject_of(event))
+
+
+def _id_of(event: ev.Event, kind: str, subject: str) -> str:
     if isinstance(event, ev.AccessAudited):
         return event.id
-    said = "/".join((SPEC_BY_EVENT[type(event)].type, subject_of(event), *_distinction(event)))
+    said = "/".join((kind, subject, *_distinction(event)))
     return hashlib.sha256(said.encode()).hexdigest()[:32]
 
 
@@ -113,24 +119,29 @@ def encode(event: ev.Event, service: str, now: datetime) -> Record:
     if isinstance(event, ev.DeadLetter):
         return _encode_dead_letter(event)
     spec = SPEC_BY_EVENT[type(event)]
+    subject = subject_of(event)
     value, attributes, content_type = _encode_value(spec, event)
-    attributes = _envelope(spec, event, service, now) | attributes
-    headers = [(f"ce_{name}", text.encode()) for name, text in attributes.items()]
-    return Record(
-        spec.topic.name, subject_of(event).encode(), value, (*headers, ("content-type", content_type.encode()))
-    )
+    attributes = _envelope(event, subject, service, now) | attributes
+    headers = [("ce_" + name, text.encode()) for name, text in attributes.items()]
+    return Record(spec.topic.name, subject.encode(), value, (*headers, ("content-type", content_type.encode())))
 
 
-def _envelope(spec: EventSpec, event: ev.Event, service: str, now: datetime) -> dict[str, str]:
-    account = subject_of(event).partition("/")[0]
+def _envelope(event: ev.Event, subject: str, service: str, now: datetime) -> dict[str, str]:
+    kind = TYPE_BY_EVENT[type(event)]
     return {
         "specversion": "1.0",
-        "id": event_id(event),
-        "source": f"/mailweir/{service}/{account}",
-        "type": spec.type,
-        "subject": subject_of(event),
-        "time": now.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "id": _id_of(event, kind, subject),
+        "source": f"/mailweir/{service}/{subject.partition('/')[0]}",
+        "type": kind,
+        "subject": subject,
+        "time": _instant(now),
     }
+
+
+@lru_cache(maxsize=8)
+def _instant(now: datetime) -> str:
+    """The same for all events of a batch."""
+    return now.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _encode_value(spec: EventSpec, event: ev.Event) -> tuple[bytes, dict[str, str], str]:

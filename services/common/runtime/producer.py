@@ -76,13 +76,13 @@ class KafkaPublisher:
         """
         if not events:
             return
-        producer = await self._ready()
+        producer, now = await self._ready(), self._now()
         deliveries: list[asyncio.Future[Any]] = []
         records: Counter[str] = Counter()
         octets: Counter[str] = Counter()
         try:
             for event in events:
-                record = encode(event, self._service, self._now())
+                record = encode(event, self._service, now)
                 check_size(record)
                 deliveries.append(await self._send(producer, record))
                 records[record.topic] += 1
