@@ -7,12 +7,13 @@ from services.parser.mime.tree import Part
 _MEDIA = ("image/", "audio/", "video/")
 
 
-class Choice(Struct, frozen=True):
+class Choice:
     """Leaves of the text body, of the HTML body, and all others."""
 
-    text: list[Part]
-    html: list[Part]
-    attachments: list[Part]
+    def __init__(self, text: list[Part], html: list[Part], attachments: list[Part]) -> None:
+        self.text = text
+        self.html = html
+        self.attachments = attachments
 
 
 class _Level(Struct):

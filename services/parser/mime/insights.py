@@ -4,8 +4,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 
-from msgspec import Struct
-
 from services.common.email import CalendarDigest, ChildMessage, Defect, DeliveryReport, Email, FeedbackReport
 from services.parser.mime import calendars, charsets, embedded, htmltext, pkcs7, reports, tnef, words
 from services.parser.mime.derived import Derived
@@ -31,22 +29,23 @@ _MOST_TEXT = 2 << 20
 Nested = Callable[[bytes, Limits], Email]
 
 
-class Insights(Struct):
+class Insights:
     """Everything found, in order of the parts."""
 
-    files: list[tuple[str, Part, Derived, str]] = []
-    invitations: list[calendars.Calendar] = []
-    delivery: list[DeliveryReport] = []
-    feedback: list[FeedbackReport] = []
-    children: list[ChildMessage] = []
-    nested: int = 0
-    """Octets of the children, which share one bound for the HTML that text is derived from."""
-    text: str | None = None
-    """Text from TNEF or from signed data."""
-    signed: list[str] = []
-    """Paths of the parts that hold signed data in one piece with its signature."""
-    returned: reports.Returned | None = None
-    """The message that the reports are about, once it was looked for."""
+    def __init__(self) -> None:
+        self.files: list[tuple[str, Part, Derived, str]] = []
+        self.invitations: list[calendars.Calendar] = []
+        self.delivery: list[DeliveryReport] = []
+        self.feedback: list[FeedbackReport] = []
+        self.children: list[ChildMessage] = []
+        self.nested = 0
+        """Octets of the children, which share one bound for the HTML that text is derived from."""
+        self.text: str | None = None
+        """Text from TNEF or from signed data."""
+        self.signed: list[str] = []
+        """Paths of the parts that hold signed data in one piece with its signature."""
+        self.returned: reports.Returned | None = None
+        """The message that the reports are about, once it was looked for."""
 
     def digests(self) -> tuple[CalendarDigest, ...]:
         """Invitations, one per UID."""

@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from hashlib import sha256
 from typing import Protocol
 
-from msgspec import Struct
-
 from services.common import transfer
 from services.common.email import Defect
 from services.common.incremental import decoder
@@ -17,14 +15,15 @@ _AFTER_PADDING = b"= \t\r\n"
 _BLANKS_AT_END = 4096
 
 
-class Leaf(Struct, frozen=True):
+class Leaf:
     """What a leaf decodes to. ``head`` are its first octets, as many as were asked for; ``data`` all of them."""
 
-    part: Part
-    size: int
-    sha256: str
-    head: bytes
-    data: bytes | None
+    def __init__(self, part: Part, size: int, sha256: str, head: bytes, data: bytes | None) -> None:
+        self.part = part
+        self.size = size
+        self.sha256 = sha256
+        self.head = head
+        self.data = data
 
 
 class Load(Protocol):

@@ -2,8 +2,6 @@
 
 from collections.abc import Collection, Iterable
 
-from msgspec import Struct
-
 from services.common.email import EmailBodyPart, PartFacts
 from services.parser.mime import names
 from services.parser.mime.derived import Derived
@@ -16,12 +14,13 @@ Leaves = dict[str, Leaf]
 Texts = dict[str, BodyText]
 
 
-class Told(Struct, frozen=True):
+class Told:
     """The root, the leaves by path, and the facts of each."""
 
-    structure: EmailBodyPart
-    leaves: dict[str, EmailBodyPart]
-    facts: dict[str, PartFacts]
+    def __init__(self, structure: EmailBodyPart, leaves: dict[str, EmailBodyPart], facts: dict[str, PartFacts]) -> None:
+        self.structure = structure
+        self.leaves = leaves
+        self.facts = facts
 
 
 def tell(tree: Tree, leaves: Leaves, texts: Texts, shown: Collection[str]) -> Told:

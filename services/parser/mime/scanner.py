@@ -4,7 +4,6 @@ Each line that starts with two hyphens is looked up among the open boundaries: i
 not, the exact token decides. So the cost depends on neither depth nor the number of open multiparts.
 """
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from services.common.email import Defect
@@ -12,6 +11,7 @@ from services.parser.mime import blocks, content, fields
 from services.parser.mime.content import Content
 from services.parser.mime.limits import Limits
 from services.parser.mime.result import Octets
+from services.parser.mime.scanning import Frame, Hit, Scan
 from services.parser.mime.tree import Part, Tree
 
 _FIRST_WINDOW = 4096
@@ -22,46 +22,10 @@ _GUESS_WINDOW = 65_536
 _BEHIND_TOKEN = frozenset({b"", b"-", b" ", b"\t", b"\r", b"\n"})
 
 
-class _Frame(Struct):
-    """An open multipart: its token, what the token meant before, and the part that its children go to."""
-
-    part: Part
-    token: bytes
-    covered: "_Frame | None"
-    needle: bytes
-    prefix: bytes
-    adopter: Part
-    child: Content
-    current: Part | None = None
-
-
-class _Scan(Struct):
-    data: Octets
-    end: int
-    newline: bytes
-    limits: Limits
-    defects: list[Defect]
-    parts: list[Part] = []
-    stack: list[_Frame] = []
-    tokens: dict[bytes, _Frame] = {}
-    longest: int = 0
-    charset: str | None = None
-    """That of the first text, in which raw octets of later fields probably are."""
-
-
-class _Hit(Struct, frozen=True):
-    """A delimiter line: where the content before it ends, where the line ends, whose it is, whether it closes."""
-
-    cut: int
-    after: int
-    frame: _Frame
-    closing: bool
-
-
 def scan(data: Octets, limits: Limits, defects: list[Defect]) -> Tree:
     """All parts of the message ``data``. Nothing raises; what is wrong is told in ``defects``."""
     start, newline = blocks.start_of(data, defects)
-    state = _Scan(data, len(data), newline, limits, defects)
+    state = Scan(data, len(data), newline, limits, defects)
     root = _open_part(state, start, "", content.PLAIN)
     position: int | None = root.body
     while position is not None and state.stack:
@@ -72,7 +36,7 @@ def scan(data: Octets, limits: Limits, defects: list[Defect]) -> Tree:
     return Tree(root, state.parts)
 
 
-def _step(state: _Scan, position: int) -> int | None:
+def _step(state: Scan, position: int) -> int | None:
     """Go to the next delimiter line and do what it says; None at the end."""
     hit = _next_delimiter(state, _skipped(state, position), state.end)
     if hit is None:
@@ -96,14 +60,14 @@ def _step(state: _Scan, position: int) -> int | None:
     return frame.current.body
 
 
-def _end_here(state: _Scan, part: Part, cut: int) -> None:
+def _end_here(state: Scan, part: Part, cut: int) -> None:
     """What stands behind the end of a multipart without parts is no part of its text."""
     part.end = max(cut, part.body)
     if state.stack:
         state.stack[-1].current = None
 
 
-def _skipped(state: _Scan, position: int) -> int:
+def _skipped(state: Scan, position: int) -> int:
     """Past what cannot hold a delimiter: base64 has no hyphen, and one octet is found much faster than a line."""
     current = state.stack[-1].current
     if current is None or current.content.encoding != "base64":
@@ -112,7 +76,7 @@ def _skipped(state: _Scan, position: int) -> int:
     return state.end if hyphen < 0 else max(position, hyphen - 1)
 
 
-def _last_part(state: _Scan, frame: _Frame, start: int) -> Part:
+def _last_part(state: Scan, frame: Frame, start: int) -> Part:
     """Everything behind the last part that is counted, as it is."""
     kept = content.Content("application/octet-stream", None, content.PLAIN.params, "identity", None, None)
     part = Part(
@@ -127,14 +91,14 @@ def _last_part(state: _Scan, frame: _Frame, start: int) -> Part:
     return part
 
 
-def _adopt(state: _Scan, adopter: Part, part: Part) -> None:
+def _adopt(state: Scan, adopter: Part, part: Part) -> None:
     state.parts.append(part)
     if adopter.children is None:
         adopter.children = []
     adopter.children.append(part)
 
 
-def _next_delimiter(state: _Scan, position: int, end: int) -> _Hit | None:
+def _next_delimiter(state: Scan, position: int, end: int) -> Hit | None:
     data, newline, tokens = state.data, state.newline, state.tokens
     needle = state.stack[-1].needle
     width = state.longest + _PADDING
@@ -154,12 +118,12 @@ def _next_delimiter(state: _Scan, position: int, end: int) -> _Hit | None:
                 frame = tokens.get(token[:-2])
             if frame is not None:
                 after = at + 4 + length if length >= 0 else state.end
-                return _Hit(_cut(state, at, line[:length]), after, frame, closing)
+                return Hit(_cut(state, at, line[:length]), after, frame, closing)
         at = data.find(needle, at + 1, end)
     return None
 
 
-def _cut(state: _Scan, at: int, line: bytes) -> int:
+def _cut(state: Scan, at: int, line: bytes) -> int:
     """Where the line end before a delimiter starts: CR CR LF is one where the delimiter has it too."""
     before = state.data[max(at - 2, 0) : at] if state.newline == b"\n" else b""
     if before == b"\r\r" and line.endswith(b"\r\r"):
@@ -167,7 +131,7 @@ def _cut(state: _Scan, at: int, line: bytes) -> int:
     return at - 1 if before.endswith(b"\r") else at
 
 
-def _close_above(state: _Scan, hit: _Hit) -> None:
+def _close_above(state: Scan, hit: Hit) -> None:
     """Multiparts inside the one that goes on have no end of their own."""
     while state.stack[-1] is not hit.frame:
         frame = state.stack[-1]
@@ -178,13 +142,13 @@ def _close_above(state: _Scan, hit: _Hit) -> None:
         _pop(state)
 
 
-def _close_all(state: _Scan) -> None:
+def _close_all(state: Scan) -> None:
     while state.stack:
         state.defects.append(Defect("multipart.no-end", state.stack[-1].part.path or None, state.end))
         _pop(state)
 
 
-def _pop(state: _Scan) -> None:
+def _pop(state: Scan) -> None:
     frame = state.stack.pop()
     if frame.covered is None:
         del state.tokens[frame.token]
@@ -194,13 +158,13 @@ def _pop(state: _Scan) -> None:
         _demote(state, frame.part, "multipart.no-parts")
 
 
-def _demote(state: _Scan, part: Part, code: str) -> None:
+def _demote(state: Scan, part: Part, code: str) -> None:
     """A multipart without parts is the text that stands in it."""
     state.defects.append(Defect(code, part.path or None, part.body))
     part.content = replace(part.content, type="text/plain")
 
 
-def _open_part(state: _Scan, start: int, path: str, default: Content, frame: _Frame | None = None) -> Part:
+def _open_part(state: Scan, start: int, path: str, default: Content, frame: Frame | None = None) -> Part:
     block, body = _header_block(state, start)
     header, described = blocks.described(
         block, start, path or None, default, state.limits, state.defects, state.charset
@@ -221,14 +185,14 @@ def _open_part(state: _Scan, start: int, path: str, default: Content, frame: _Fr
     return part
 
 
-def _place(state: _Scan, part: Part, frame: _Frame | None) -> None:
+def _place(state: Scan, part: Part, frame: Frame | None) -> None:
     if frame is None:
         state.parts.append(part)
     else:
         _adopt(state, frame.adopter, part)
 
 
-def _push(state: _Scan, part: Part, token: bytes, frame: _Frame | None) -> None:
+def _push(state: Scan, part: Part, token: bytes, frame: Frame | None) -> None:
     """Open a multipart; beyond the depth limit its children go to the last level that is told."""
     flat = frame is not None and len(state.stack) >= state.limits.depth
     if flat and frame is not None:
@@ -240,7 +204,7 @@ def _push(state: _Scan, part: Part, token: bytes, frame: _Frame | None) -> None:
         adopter = part
     prefix = _common(state.stack[-1].prefix, token) if state.stack else token
     child = content.MESSAGE if part.content.type == "multipart/digest" else content.PLAIN
-    opened = _Frame(part, token, state.tokens.get(token), state.newline + b"--" + prefix, prefix, adopter, child)
+    opened = Frame(part, token, state.tokens.get(token), state.newline + b"--" + prefix, prefix, adopter, child)
     state.stack.append(opened)
     state.tokens[token] = opened
     state.longest = max(state.longest, len(token))
@@ -252,7 +216,7 @@ def _common(one: bytes, other: bytes) -> bytes:
     return one[:same]
 
 
-def _token(state: _Scan, part: Part) -> bytes:
+def _token(state: Scan, part: Part) -> bytes:
     """The boundary as octets; without the parameter, the first line that looks like a delimiter."""
     boundary = part.content.params.params.get("boundary")
     if boundary is not None:
@@ -268,7 +232,7 @@ def _token(state: _Scan, part: Part) -> bytes:
     return b""
 
 
-def _header_block(state: _Scan, start: int) -> tuple[bytes, int]:
+def _header_block(state: Scan, start: int) -> tuple[bytes, int]:
     """The octets of the fields, and where the body starts: at the empty line, or at a delimiter before it."""
     width = _PART_WINDOW if state.stack else _FIRST_WINDOW
     while True:
@@ -287,7 +251,7 @@ def _header_block(state: _Scan, start: int) -> tuple[bytes, int]:
         width *= 4
 
 
-def _bounded(state: _Scan, start: int, block: bytes) -> bytes:
+def _bounded(state: Scan, start: int, block: bytes) -> bytes:
     """The header block, cut at a line end when it is too long."""
     if len(block) <= state.limits.header_block:
         return block
