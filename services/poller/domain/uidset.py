@@ -8,6 +8,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from heapq import merge
+from itertools import islice
 
 Range = tuple[int, int]
 MAX_UID = 2**32 - 1
@@ -84,11 +85,11 @@ class UidSet:
 
     def text(self) -> str:
         """The sequence-set form, low to high: some servers refuse ranges written the other way."""
-        return ",".join(str(low) if low == high else f"{low}:{high}" for low, high in self.spans())
+        return _joined(str(low) if low == high else f"{low}:{high}" for low, high in self.spans())
 
     def multirange(self) -> str:
         """The form of Postgres' ``int8multirange``."""
-        return "{" + ",".join(f"[{low},{high + 1})" for low, high in self.spans()) + "}"
+        return "{" + _joined(f"[{low},{high + 1})" for low, high in self.spans()) + "}"
 
     def chunks(self, size: int) -> Iterator["UidSet"]:
         """Disjoint sets of at most ``size`` UIDs, lowest first."""
@@ -218,6 +219,14 @@ class Gathering:
         if self._sorted:
             return UidSet._of_ends(self._lows, self._highs)
         return UidSet(_merged(sorted(zip(self._lows, self._highs, strict=True))))
+
+
+def _joined(pieces: Iterator[str]) -> str:
+    """``",".join(pieces)`` without holding all of them."""
+    groups = []
+    while group := list(islice(pieces, 4096)):
+        groups.append(",".join(group))
+    return ",".join(groups)
 
 
 def _pieces(text: str) -> Iterator[str]:
