@@ -59,7 +59,7 @@ class Publisher(Protocol):
         """Publish all, in order; return only when each is confirmed."""
 
 
-def one_by_one(handle: Callable[[Event], Sequence[Event]], batch: Sequence[Event]) -> list[Outcome]:
+def one_by_one(handle: Callable[[Event], Sequence[Outcome]], batch: Sequence[Event]) -> list[Outcome]:
     """Run a pure function over a batch; an exception rejects that event only, its neighbours go on.
 
     ``Unavailable`` passes: a dependency that does not answer is nobody's dead letter (design section 11).
@@ -67,7 +67,7 @@ def one_by_one(handle: Callable[[Event], Sequence[Event]], batch: Sequence[Event
     return [outcome for event in batch for outcome in _guarded(handle, event)]
 
 
-def _guarded(handle: Callable[[Event], Sequence[Event]], event: Event) -> Sequence[Outcome]:
+def _guarded(handle: Callable[[Event], Sequence[Outcome]], event: Event) -> Sequence[Outcome]:
     try:
         return handle(event)
     except Unavailable:

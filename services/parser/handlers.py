@@ -7,7 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from services.common.events import AttachmentExtracted, DataRef, EmailParsed, Event, MessageFetched
-from services.common.service import Outcome, one_by_one
+from services.common.service import Outcome, Rejected, one_by_one
 from services.parser.fit import fit
 from services.parser.mime import File, Limits, Parsed, Source, parse_message, parse_source
 
@@ -20,12 +20,16 @@ async def parse(
     """Every message of the batch as ``EmailParsed`` plus one ``AttachmentExtracted`` per file.
 
     Runs in a thread, so that the loop keeps its heartbeat. ``open_source`` opens the raw message behind a claim check;
-    it raises ``Unavailable`` when the store does not answer, which is nobody's dead letter.
+    it raises ``Unavailable`` when the store does not answer, which is nobody's dead letter. A message whose bytes do
+    not have the stated hash is rejected: its rows would be filed under the content of another.
     """
 
-    def events_of(event: Event) -> Sequence[Event]:
+    def events_of(event: Event) -> Sequence[Outcome]:
         assert isinstance(event, MessageFetched)
-        return _events(event, _parsed(event, open_source, limits), inline_limit)
+        parsed = _parsed(event, open_source, limits)
+        if parsed.email.id != event.contentsha256:
+            return [Rejected(event, "refused.hash", "the bytes do not have the stated SHA-256")]
+        return _events(event, parsed, inline_limit)
 
     return await asyncio.to_thread(one_by_one, events_of, batch)
 

@@ -86,7 +86,8 @@ def _addresses(email: Email) -> dict[str, object]:
 
 def _repairs(email: Email, *texts: str | None) -> list[str]:
     """What a row cannot hold as sent: a text column has no NUL, an index no Message-ID of kilobytes."""
-    codes = ["store.nul-removed"] if any(text and "\x00" in text for text in (email.subject, *texts)) else []
+    written = (email.subject, *texts, *(part.name for part in email.attachments))
+    codes = ["store.nul-removed"] if any(text and "\x00" in text for text in written) else []
     own = (email.message_id or ("",))[0]
     return [*codes, "store.message-id-cut"] if cut_id(own) != own else codes
 

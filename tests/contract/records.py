@@ -1,10 +1,12 @@
 """Example files as records: ``key``, ``headers``, and ``value`` (JSON) or ``valueFile`` (bytes beside it)."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
-from services.common.contract import Record
+from services.common.contract import SPECS, Record
+from services.common.runtime.producer import MAX_RECORD
 
 EXAMPLES = Path(__file__).parents[2] / "schemas" / "examples"
 
@@ -36,3 +38,21 @@ def dump(event_record: Record, file_name: str | None = None) -> str:
     else:
         body |= {"value": json.loads(event_record.value) if event_record.value else None}
     return json.dumps(body, ensure_ascii=False, indent=2) + "\n"
+
+
+def unusable(topic: str) -> list[Record]:
+    """Records that nobody can use: no headers, an unknown major, a broken value or attribute, 10 MB, the largest."""
+    event = next(spec for spec in SPECS if spec.topic.name == topic)
+    example = record(min((EXAMPLES / event.name / "v1").glob("*.json")), topic)
+    plain = dict(example.headers)
+    newer = plain | {"ce_type": plain["ce_type"].replace(b".v1", b".v9")}
+    broken = [(plain, b"not json"), (plain, b'{"a": 1}')]
+    if event.value == "bytes":
+        less = {name: value for name, value in plain.items() if name != "ce_contentsha256"}
+        broken = [(plain | {"ce_uid": b"many"}, b"x"), (less, b"x")]
+    unnamed: dict[str, bytes] = {}
+    noise = [(unnamed, b"no headers"), (unnamed, bytes(10_000_000)), (unnamed, os.urandom(MAX_RECORD - 200))]
+    return [
+        Record(topic, b"bad", value, tuple(headers.items()))
+        for headers, value in [(newer, example.value), *broken, *noise]
+    ]

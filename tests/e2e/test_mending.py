@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections import Counter
 from collections.abc import Iterator
 from email.message import EmailMessage
@@ -11,8 +10,6 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from benchmarks.mail import messages
-from services.common.contract import SPECS, Record
-from services.common.runtime.producer import MAX_RECORD
 from services.common.topics import BY_NAME, MAIN_TOPICS
 from tests.contract import records
 from tests.e2e.chaos import COMPONENTS, hold, in_the_middle, tend
@@ -82,32 +79,14 @@ def test_names_of_strangers_are_stored_safely_and_shown_as_sent(world: World) ->
     assert {name.replace("\0", "") for name in HOSTILE if name} <= {str(name) for name in shown}
 
 
-def bad(topic: str) -> list[Record]:
-    """Records that nobody can use: no headers, an unknown major, a broken value or attribute, 10 MB, the largest."""
-    event = next(spec for spec in SPECS if spec.topic.name == topic)
-    example = records.record(min((records.EXAMPLES / event.name / "v1").glob("*.json")), topic)
-    plain = dict(example.headers)
-    newer = plain | {"ce_type": plain["ce_type"].replace(b".v1", b".v9")}
-    broken = [(plain, b"not json"), (plain, b'{"a": 1}')]
-    if event.value == "bytes":
-        less = {name: value for name, value in plain.items() if name != "ce_contentsha256"}
-        broken = [(plain | {"ce_uid": b"many"}, b"x"), (less, b"x")]
-    unnamed: dict[str, bytes] = {}
-    noise = [(unnamed, b"no headers"), (unnamed, bytes(10_000_000)), (unnamed, os.urandom(MAX_RECORD - 200))]
-    return [
-        Record(topic, b"bad", value, tuple(headers.items()))
-        for headers, value in [(newer, example.value), *broken, *noise]
-    ]
-
-
 async def test_bad_records_on_every_topic_are_dead_letters_and_the_rest_goes_on(world: World) -> None:
-    sent = [record for topic in READERS for record in bad(topic)]
+    sent = [record for topic in READERS for record in records.unusable(topic)]
     brokers = world.components.kafka
     async with AIOKafkaProducer(bootstrap_servers=brokers, max_request_size=2**26, compression_type="zstd") as producer:
         for record in sent:
             await producer.send_and_wait(record.topic, record.value, record.key, headers=list(record.headers))
     world.deliver(list(messages(COUNT + 5))[COUNT:])
-    expected = Counter({topic: readers * len(bad(topic)) for topic, readers in READERS.items()})
+    expected = Counter({topic: readers * len(records.unusable(topic)) for topic, readers in READERS.items()})
     until(lambda: letters(world) == expected, 60, lambda: f"{letters(world)}\n{logs(world)}")
     until(lambda: complete(world), 60, lambda: logs(world))
     assert tend(world) == []

@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from services.common import topics
-from services.common.email import EmailHeader
+from services.common.email import EmailBodyPart, EmailHeader
 from services.common.events import Event, PlaceRelinked
 from services.common.service import Rejected
 from tests.fakes.mail_events import message, parsed, place, with_file
@@ -80,6 +80,14 @@ async def test_what_a_row_cannot_hold_is_said(storer: Storer) -> None:
     )
     assert (subject, stored, octets) == ("ab", "ab\\u0000c", 999)
     assert {"store.nul-removed", "store.message-id-cut"} <= set(defects)
+
+
+async def test_a_nul_in_the_name_of_an_attachment_is_said(storer: Storer) -> None:
+    mail, _ = await parsed(message().as_bytes())
+    file = EmailBodyPart(part_id="9", blob_id="0" * 64, size=1, name="a\x00b.pdf", type="application/pdf")
+    named = replace(mail, email=replace(mail.email, attachments=(file,)))
+    assert await storer.take(topics.MAIL_PARSED, [named]) == []
+    assert storer.rows("SELECT name, defects FROM attachments, emails") == [("ab.pdf", ["store.nul-removed"])]
 
 
 async def test_hostile_text_survives_copy(storer: Storer) -> None:

@@ -93,6 +93,14 @@ async def test_an_absent_object_rejects_one_message_and_a_dead_store_none() -> N
     raise AssertionError("a store that does not answer must not become a dead letter")
 
 
+async def test_bytes_that_are_not_what_their_hash_says_are_rejected_alone() -> None:
+    other = msgspec.structs.replace(fetched(RAWS[0]), contentsha256="0" * 64)
+    outcomes = await run(other, fetched(RAWS[1], 2))
+    assert isinstance(outcomes[0], Rejected)
+    assert (outcomes[0].event, outcomes[0].error) == (other, "refused.hash")
+    assert any(isinstance(each, EmailParsed) for each in outcomes)
+
+
 def size(email: object) -> int:
     return len(msgspec.json.encode(email))
 

@@ -1,0 +1,47 @@
+"""Dead letters of every topic, replayed on real embedded stores."""
+
+from datetime import UTC, datetime
+
+import pytest
+from msgspec.structs import replace
+
+from services.cli.embedded import publisher
+from services.common.contract import SPECS, Record
+from services.common.dead_letters import dead_letter
+from services.common.errors import ContractViolated
+from services.common.events import DeadLetter
+from services.common.topics import MAIN_TOPICS
+from tests.contract import records
+from tests.fakes.mail_events import fetched
+from tests.integration.look.conftest import MAIL, Home
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+TOPICS = [topic.name for topic in MAIN_TOPICS]
+
+
+def letter(record: Record, offset: int) -> DeadLetter:
+    return dead_letter(replace(record, partition=0, offset=offset), "storer", "contract.schema", "-", NOW)
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+async def test_bad_records_stay_dead_letters_and_the_rest_is_stored(home: Home, topic: str) -> None:
+    bad = records.unusable(topic)
+    await publisher(home.context).publish([*(letter(record, n) for n, record in enumerate(bad)), fetched(MAIL[0])])
+    listed = home.lines("dlq", "list", "--json")
+    assert [each["topic"] for each in listed] == [topic] * len(bad)
+    for each in listed:
+        with pytest.raises(ContractViolated, match="can only be dropped"):
+            home.run("dlq", "replay", str(each["id"]))
+    assert home.value("SELECT count(*) FROM dead_letters WHERE state = 'open'") == len(bad)
+    assert home.value("SELECT count(*) FROM emails") == 1
+    assert home.run("dlq", "drop", "--all").exit_code == 0
+    assert home.lines("dlq", "list", "--json") == []
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+async def test_a_good_record_is_settled_by_a_replay(home: Home, topic: str) -> None:
+    event = next(spec for spec in SPECS if spec.topic.name == topic)
+    good = records.record(min((records.EXAMPLES / event.name / "v1").glob("*.json")), topic)
+    await publisher(home.context).publish([letter(good, 3)])
+    home.run("dlq", "replay", "--all")
+    assert home.value("SELECT state FROM dead_letters WHERE service = 'storer'") == "replayed"
