@@ -35,6 +35,18 @@ class AuthorizationFailed(SignInRefused):
     """The owner did not grant access, or the call-back is not the one that was asked for."""
 
 
+class AuthorizationDelayed(AuthorizationFailed):
+    """The endpoint gave nothing this time; starting again may do."""
+
+    exit_code = 3
+
+
+class ClientNotTaken(AuthorizationFailed):
+    """The endpoint does not know this client, or its settings are wrong: the operator's turn."""
+
+    exit_code = 2
+
+
 class Pending(Struct, frozen=True):
     """An authorization under way. ``session`` binds it to whoever started it."""
 
@@ -80,7 +92,10 @@ class Pendings:
 def start(account: Account, client: Client, redirect_uri: str, *, session: str, now: datetime) -> tuple[str, Pending]:
     """The address that the owner opens, and what to remember. Raises AuthorizationFailed without an address."""
     if client.authorize_url is None:
-        raise AuthorizationFailed(f"account {account.slug} has no oauth_authorize_url")
+        raise AuthorizationFailed(
+            f"account {account.slug} has no oauth_authorize_url: set it with mailweir accounts set {account.slug}"
+            " oauth_authorize_url=..., or use --device"
+        )
     state, verifier = generate_token(32), generate_token(_PKCE_LENGTH)
     url: str = prepare_grant_uri(
         client.authorize_url,
@@ -104,7 +119,7 @@ def code_of(pending: Pending, client: Client, found: Mapping[str, str]) -> Secre
         raise AuthorizationFailed("the call-back comes from another issuer than was asked: nothing was stored")
     check_granted(found)
     if not found.get("code"):
-        raise AuthorizationFailed("the call-back carries no code")
+        raise AuthorizationFailed("the call-back carries no code: nothing was stored, start again")
     return Secret(found["code"])
 
 
@@ -119,17 +134,33 @@ def check_granted(found: Mapping[str, str]) -> None:
 
 
 async def exchange(pending: Pending, client: Client, code: Secret, secret: Secret | None) -> Granted:
-    """Tokens for a code. Raises AuthorizationFailed or Unreachable."""
+    """Tokens for a code. Raises AuthorizationFailed and its kinds, or Unreachable."""
     form = {
         "grant_type": "authorization_code",
         "code": code.reveal(),
         "redirect_uri": pending.redirect_uri,
         "code_verifier": pending.verifier.reveal(),
     }
-    result = read(await ask(client, client.token_url, form, secret))
+    try:
+        result = read(await ask(client, client.token_url, form, secret))
+    except Unreachable as error:
+        raise Unreachable(f"{error}; nothing was stored: start again") from None
     if isinstance(result, Refused):
-        raise AuthorizationFailed(f"the token endpoint did not take the code ({result.code})")
+        raise _refusal(result, "the token endpoint did not take the code")
     return result
+
+
+def _refusal(refused: Refused, said: str) -> AuthorizationFailed:
+    """What an answer without tokens means, and what to do."""
+    if refused.kind == "consent":
+        return AuthorizationFailed(f"{said} ({refused.code}): start again")
+    if refused.kind == "operator":
+        settings = "oauth_client_id, client_secret, oauth_scope and the oauth addresses of the account"
+        return ClientNotTaken(f"{said} ({refused.code}): check {settings}")
+    if refused.kind == "unreadable":
+        return AuthorizationDelayed(f"{said} ({refused.code}): start again; if it stays, check the oauth addresses")
+    wait = f" in {refused.wait:.0f} s" if refused.wait else ""
+    return AuthorizationDelayed(f"{said} ({refused.code}): start again{wait}")
 
 
 async def start_device(client: Client, secret: Secret | None) -> Device:
@@ -140,15 +171,19 @@ async def start_device(client: Client, secret: Secret | None) -> Device:
     found = _fields(answer)
     code, user_code = found.get("device_code"), found.get("user_code")
     uri = found.get("verification_uri") or found.get("verification_url")
-    if not (isinstance(code, str) and isinstance(user_code, str) and isinstance(uri, str) and is_safe(uri)):
+    if not (isinstance(code, str) and isinstance(user_code, str) and user_code.isprintable() and _is_shown(uri)):
         reason = read(answer)
-        raise AuthorizationFailed(
-            f"no device code was given ({reason.code if isinstance(reason, Refused) else 'unreadable'})"
-        )
+        refused = reason if isinstance(reason, Refused) else Refused("unreadable", "unreadable")
+        raise _refusal(refused, "no device code was given")
     complete = found.get("verification_uri_complete")
-    shown = complete if isinstance(complete, str) and is_safe(complete) else None
+    shown = str(complete) if _is_shown(complete) else None
     return Device(
-        user_code, uri, shown, Secret(code), _number(found.get("interval"), 5), _number(found.get("expires_in"), 900)
+        user_code,
+        str(uri),
+        shown,
+        Secret(code),
+        _number(found.get("interval"), 5),
+        _number(found.get("expires_in"), 900),
     )
 
 
@@ -167,7 +202,7 @@ async def await_device(client: Client, device: Device, secret: Secret | None, cl
         if isinstance(result, Granted):
             return result
         if result.kind in {"consent", "operator", "unreadable"}:
-            raise AuthorizationFailed(f"access was not granted ({result.code})")
+            raise _refusal(result, "access was not granted")
         if result.code == "slow_down":
             interval += SLOWER
         interval = max(interval, retry_after(answer.headers) or 0.0)
@@ -198,6 +233,11 @@ def keep(
     dies = granted.refresh_life or (client.dies_after_days or 0) * 86400
     grant = Grant(renewed_at=now, dies_at=now + timedelta(seconds=dies) if dies else None)
     grants.store_granted(store.engine, store.keys, account.slug, granted, now, grant, used=granted.refresh_token)
+
+
+def _is_shown(uri: object) -> bool:
+    """Whether an address may be put before a person."""
+    return isinstance(uri, str) and uri.isprintable() and is_safe(uri)
 
 
 def _fields(answer: Answer) -> Mapping[str, object]:

@@ -15,6 +15,7 @@ from services.cli.loopback import listening
 from services.common.account_fields import Account
 from services.common.account_settings import parse_pairs, settings_of
 from services.common.accounts import AccountStore
+from services.common.errors import MailweirError
 from services.common.oauth import Client, client_of
 from services.common.oauth_flow import (
     AuthorizationFailed,
@@ -155,6 +156,35 @@ async def test_a_refused_code_says_so_without_showing_it(store: AccountStore, cl
         with pytest.raises(AuthorizationFailed, match="invalid_grant") as caught:
             await exchange(pending, client, Secret("c0de-canary"), None)
     assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("reply", "code", "next_step"),
+    [
+        (error("invalid_grant"), 4, "start again"),
+        (error("invalid_client", status=401), 2, "check oauth_client_id"),
+        (error("slow", status=429, headers={"Retry-After": "30"}), 3, "start again in 30 s"),
+        (Reply(500, b"oops"), 3, "start again"),
+        (Reply(200, b"<html>Wi-Fi</html>"), 3, "check the oauth addresses"),
+        (Reply(lost=True), 5, "start again"),
+    ],
+)
+async def test_each_answer_to_a_code_has_its_exit_code_and_next_step(
+    clock: FakeClock, reply: Reply, code: int, next_step: str
+) -> None:
+    with running(reply) as endpoint:
+        client = replace_client(token_url=endpoint.url)
+        _, pending = start(WORK, client, REDIRECT, session="s", now=clock.now())
+        with pytest.raises(MailweirError, match=next_step) as caught:
+            await exchange(pending, client, Secret("c0de"), None)
+    assert caught.value.exit_code == code
+
+
+@pytest.mark.parametrize("shown", [{"user_code": "A\x1b[2J"}, {"verification_uri": "https://x.org/\n"}])
+async def test_what_would_write_over_the_terminal_is_not_shown(shown: dict[str, str]) -> None:
+    answer = Reply(body=json.dumps(json.loads(_device_answer().body) | shown).encode())
+    with running(answer) as endpoint, pytest.raises(AuthorizationFailed, match="no device code"):
+        await start_device(replace_client(token_url=endpoint.url, device_url=endpoint.url), None)
 
 
 async def test_the_device_flow_waits_slows_down_and_ends(clock: FakeClock) -> None:
