@@ -67,6 +67,7 @@ schemas: $(STAMP)  ## write schemas/ from the Structs
 pins: $(STAMP)  ## resolve requirements/*.in to exact pins with hashes (needs uv)
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements/base.in -o requirements/base.txt
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements/dev.in -o requirements/dev.txt
+	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements/compiled.in -o requirements/compiled.txt
 
 scenarios: $(STAMP)  ## every scripted IMAP server through the real commands (ten minutes)
 	$(BIN)/python -m tests.integration.poller.command_plays
