@@ -65,6 +65,7 @@ def _two(*hooks: Hook, **values: object) -> Script:
     return Script(boxes, hooks=list(hooks), **values)  # type: ignore[arg-type]
 
 
+TWELVE = {(b"INBOX", n) for n in range(1, 13)}
 FOUR = {(b"INBOX", n) for n in range(1, 5)}
 for name, text in {"no": "NO broken", "noperm": "NO [NOPERM] not yours", "nonexistent": "NO [NONEXISTENT] gone",
                    "bad": "BAD no", "unavailable": "NO [UNAVAILABLE] later"}.items():  # fmt: skip
@@ -175,7 +176,7 @@ def _flapping() -> Scenario:
 SCENARIOS["uidvalidity_flaps"] = _flapping
 _later("expunged_later", inbox, lambda s: _box(s).expunge(3, 4))
 _later("expunged_later_qresync", _capable, lambda s: _box(s).expunge(3, 4))
-_later("all_expunged_later", inbox, lambda s: _box(s).expunge(*range(1, 13)), stored=NOTHING, exits=(0, 3))
+_later("all_expunged_later", inbox, lambda s: _box(s).expunge(*range(1, 13)), stored=TWELVE, exits=(0, 3))
 _later("modseq_falls", _capable, _grow_and(highestmodseq=1))
 _later("nomodseq_later", _capable, _grow_and(nomodseq=True))
 _later("uidvalidity_smaller", lambda: inbox(4), _replace(uidvalidity=5), exits=(0,))

@@ -44,12 +44,13 @@ class Done:
 
 @dataclass(frozen=True)
 class Played:
-    """A scenario with what its last sync said and what the server saw."""
+    """A scenario with what its last sync said, what the server saw, and the SHA-256 of all mail it ever had."""
 
     name: str
     scenario: Scenario
     server: Server
     sync: Done
+    contents: frozenset[str]
 
 
 async def command(home: Path, *arguments: str, stdin: str = "") -> Done:
@@ -111,10 +112,11 @@ async def _play(home: Path, folder: Path, name: str) -> Played:
         added = await command(home, "accounts", "add", slug(name), *where, *more, *settings, stdin=PASSWORD)
         assert added.code == 0, f"{name}: {added.err}"
         sync = await command(home, "sync", slug(name))
+        contents = _contents(scenario.script)
         if scenario.between is not None:
             scenario.between(scenario.script)
             sync = await command(home, "sync", slug(name))
-        return Played(name, scenario, server, sync)
+        return Played(name, scenario, server, sync, contents | _contents(scenario.script))
 
 
 def wrong(played: Played, status: Line, lines: Sequence[Line]) -> list[str]:
@@ -159,8 +161,9 @@ def _places(played: Played, lines: Sequence[Line]) -> list[str]:
         found.append(f"in quarantine {sorted(barred)[:5]}, expected {sorted(wanted)[:5]}")
     if any(line["state"] == "quarantined" and not line["reason"] for line in lines):
         found.append("quarantine without a reason")
-    contents = _contents(played.scenario.script)
-    strange = [line["uid"] for line in lines if line["state"] == "stored" and line["contentsha256"] not in contents]
+    strange = [
+        line["uid"] for line in lines if line["state"] == "stored" and line["contentsha256"] not in played.contents
+    ]
     return [*found, *([f"stored octets that the server never had: {strange[:5]}"] if strange else [])]
 
 
@@ -168,8 +171,8 @@ def _texts(places: set[tuple[bytes, int]]) -> set[tuple[str, int]]:
     return {(wire_text(wire), uid) for wire, uid in places}
 
 
-def _contents(script: Script) -> set[str]:
-    return {hashlib.sha256(m.raw).hexdigest() for box in script.mailboxes.values() for m in box.messages}
+def _contents(script: Script) -> frozenset[str]:
+    return frozenset(hashlib.sha256(m.raw).hexdigest() for box in script.mailboxes.values() for m in box.messages)
 
 
 def _manners(played: Played, lines: Sequence[Line]) -> list[str]:
