@@ -18,12 +18,7 @@ PORTS = ("postgres",)
 DATABASE = "mailweir"
 _USER = "mailweir"
 _SERVER_USER = "nobody"  # the server refuses to run as root; its folder belongs to this user then
-# Staging tables stay in memory, and checkpoints come by time more than by volume: each one writes pages whole again.
-# Every commit is on disk when it is confirmed, as by default.
-TUNING = (
-    "shared_buffers=256MB", "temp_buffers=32MB", "max_wal_size=2GB", "checkpoint_timeout=15min", "jit=off"
-)  # fmt: skip
-_OPTIONS = ("listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=100", *TUNING)
+_OPTIONS = ("listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=100", "shared_buffers=128MB")
 
 
 def install() -> Path:
