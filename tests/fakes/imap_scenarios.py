@@ -40,7 +40,10 @@ QRESYNC = (
 
 @dataclass
 class Scenario:
-    """``stored``: None means all that the script holds. ``exits``: accepted exit codes. ``state``: of the sign-in."""
+    """``stored``: None means all that the script holds. ``exits``: accepted exit codes. ``state``: of the sign-in.
+
+    ``between`` changes the server before a second run, ``then`` before a third one.
+    """
 
     script: Script
     stored: set[Place] | None = None
@@ -49,6 +52,7 @@ class Scenario:
     state: tuple[str, ...] = ("ok",)
     options: tuple[str, ...] = ()
     between: Callable[[Script], object] | None = None
+    then: Callable[[Script], object] | None = None
 
     def expected(self) -> set[Place]:
         """Places that have to be stored."""

@@ -202,3 +202,29 @@ _later("recreated_with_the_same_mail", lambda: inbox(4), _recreated(same=True))
 _later(
     "uids_given_to_other_mail", lambda: inbox(4), _replace(messages=[Message(n, b"other %d" % n) for n in range(1, 6)])
 )
+
+
+def _empty_inbox(script: Script) -> None:
+    script.mailboxes[b"INBOX"] = Mailbox(uidnext=13)
+
+
+def _fill_inbox(script: Script) -> None:
+    script.mailboxes[b"INBOX"] = Mailbox(messages(13))
+
+
+def _restore(script: Script) -> None:
+    script.mailboxes[b"Shared"] = Mailbox([*messages(3), Message(4, b"while away")])
+
+
+_later("uidvalidity_returns", lambda: inbox(4), _replace(uidvalidity=1_800_000_000),
+       then=_grow_and(uidvalidity=1_700_000_000))  # fmt: skip
+_later("uidvalidity_grows_twice", lambda: inbox(4), _replace(uidvalidity=1_800_000_000),
+       then=_grow_and(uidvalidity=1_900_000_000))  # fmt: skip
+_later("all_gone_and_back", inbox, _empty_inbox, then=_fill_inbox)
+_later("half_gone_and_back", lambda: inbox(120), lambda s: _box(s).expunge(*range(1, 90)), stored=None,
+       then=_replace(messages=messages(121)))  # fmt: skip
+_later("folder_gone_and_back", _two, _remove, then=_restore)
+_later("folder_gone_for_good", _two, _remove, then=_grow_and(), stored=FOUR | {(b"INBOX", 5)}, exits=(0, 3))
+_later("emptied_and_told_again", inbox, lambda s: _box(s).expunge(*range(1, 12)), then=_grow_and())
+_later("qresync_history_lost", _capable, lambda s: _box(s).expunge(2, 3),
+       then=lambda s: s.hooks.append(on("EXAMINE", adds("* VANISHED (EARLIER) 1:4294967295"))))  # fmt: skip

@@ -113,10 +113,11 @@ async def _play(home: Path, folder: Path, name: str) -> Played:
         assert added.code == 0, f"{name}: {added.err}"
         sync = await command(home, "sync", slug(name))
         contents = _contents(scenario.script)
-        if scenario.between is not None:
-            scenario.between(scenario.script)
+        for change in filter(None, (scenario.between, scenario.then)):
+            change(scenario.script)
+            contents |= _contents(scenario.script)
             sync = await command(home, "sync", slug(name))
-        return Played(name, scenario, server, sync, contents | _contents(scenario.script))
+        return Played(name, scenario, server, sync, contents)
 
 
 def wrong(played: Played, status: Line, lines: Sequence[Line]) -> list[str]:
