@@ -34,6 +34,7 @@ from services.poller.imap.errors import (
     Temporary,
     Throttled,
     TlsError,
+    TooManyConnections,
     about,
 )
 from services.poller.imap.session import Session
@@ -43,6 +44,7 @@ from services.poller.work import Work, next_sequence
 LONGEST_WAIT = 120.0
 LONG_ENOUGH_TO_TELL = 5.0
 FIRST_TRIES = 2
+TRIES_WHEN_FULL = 3
 ABOUT_FOLDERS = (Refused, CommandRejected)
 HOPELESS = (SignInError, TlsError, ConfigurationError, ConsentNeeded, ClientRefused, QuotaExceeded, MarksRead)
 
@@ -131,8 +133,13 @@ def _unfinished(outcomes: list[Outcome]) -> bool:
 
 
 def _most_tries(work: Work, failure: MailweirError | None) -> int:
-    """A server that nobody has reached yet and that is not there is most likely a slip in the host or port."""
+    """A server that nobody has reached yet and that is not there is most likely a slip in the host or port.
+
+    Connections that others hold are waited for long each time, so not often.
+    """
     attempts = work.account.settings.attempts
+    if isinstance(failure, TooManyConnections):
+        return min(attempts, TRIES_WHEN_FULL)
     absent = isinstance(failure, NetworkError) and isinstance(
         failure.__cause__, socket.gaierror | ConnectionRefusedError
     )

@@ -119,6 +119,8 @@ _sign_in(
     "app_password", says("NO [ALERT] Application-specific password required"), ("credential", "configuration"), (2, 4)
 )
 _sign_in("limit", says("NO [LIMIT] too many logins"), ("throttled",), (3, 4, 5))
+FULL = says("NO [ALERT] Too many simultaneous connections. (Failure)")
+add("too_many_twice", lambda: inbox(3, on("LOGIN", FULL, times=2)))
 _sign_in("bad", says("BAD syntax"), ("credential", "configuration", "ambiguous", "network", "unknown"), (2, 4, 5))
 _sign_in("bye", closes("* BYE too many failures"), ("network", "throttled", "temporary"), (3, 4, 5))
 _sign_in("hang_up", closes(), ("network", "ambiguous"), (4, 5))
