@@ -106,8 +106,9 @@ async def _ask(errand: Errand, chunk: UidSet) -> None:
             if len(rest) > 1:
                 waiting += list(rest.chunks((len(rest) + 1) // 2))
             elif rest:
-                rejected = isinstance(error, CommandRejected)  # the same bytes are never sent again after a BAD
-                await suspect(errand.work, errand.record, rest.lowest, "refused", str(error), final=rejected)
+                again = (*errand.key, rest.lowest) in errand.work.memory.suspects
+                final = again and isinstance(error, CommandRejected)  # after a BAD once more, on a new connection
+                await suspect(errand.work, errand.record, rest.lowest, "refused", str(error), final=final)
         else:
             waiting += await _left_out(errand, part)
 

@@ -153,3 +153,32 @@ hooked("sizes_are_refused", on("UID FETCH", says("NO no sizes"), has="RFC822.SIZ
 hooked("flags_are_half", on("UID FETCH", changes(lambda c: c if b"UID 7" not in c else b""), has="(UID FLAGS", times=1))
 hooked("listing_without_uid", on("UID FETCH", adds("* 1 FETCH (FLAGS (\\Seen))", first=False), has="(UID FLAGS"))
 hooked("listing_hangs_up_once", on("UID FETCH", reply_with(cut=100), has="(UID FLAGS", times=1))
+
+
+def _all_after(chunk: bytes) -> bytes:
+    """Items behind the body instead of before it."""
+    head, _, rest = chunk.partition(b"UID ")
+    uid, _, items = rest.partition(b" ")
+    return head + items.removesuffix(b")\r\n") + b" UID " + uid + b")\r\n"
+
+
+_bodies("uid_behind_the_body", changes(_all_after))
+_bodies("body_from_zero", changes(lambda c: c.replace(b"BODY[] {", b"BODY[]<0> {")), exits=(0, 3), state=("ok",))
+_bodies("nul_in_line_once", adds("* OK \0\0 zero"), times=1)
+_bodies("bye_and_goes_on", adds("* BYE soon"), times=1)
+_bodies("tagged_twice_once", lambda c, reply: setattr(reply, "after", c.tag + b" OK again\r\n"), times=1)
+_bodies("bad_once", says("BAD internal error"), times=1)
+_bodies("no_for_groups", lambda c, reply: Reply(tagged=b"NO one at a time") if len(reply.untagged) > 1 else reply)
+_bodies("half_of_each_group", lambda _c, r: setattr(r, "untagged", r.untagged[: (len(r.untagged) + 1) // 2]))
+_bodies("flags_of_others_inside", changes(lambda c: b"* 2 FETCH (FLAGS (\\Seen) UID 2)\r\n" + c))
+_bodies("recent_and_search_inside", adds("* 4 RECENT", "* SEARCH 1 2 3", "* STATUS x (MESSAGES 3)", "* FLAGS (\\Seen)"))
+hooked("examine_without_exists", on("EXAMINE", changes(lambda c: b"" if b"EXISTS" in c else c)))
+hooked("login_is_slow", on("LOGIN", reply_with(stall=1.5)))
+hooked("listing_in_two_lines", on("UID FETCH", changes(lambda c: c + c), has="(UID FLAGS"))
+hooked(
+    "sizes_are_wild",
+    on("UID FETCH", changes(lambda c: c.replace(b"RFC822.SIZE ", b"RFC822.SIZE 99")), has="RFC822.SIZE"),
+)
+hooked(
+    "sizes_are_negative", on("UID FETCH", changes(lambda c: c.replace(b"RFC822.SIZE ", b"RFC822.SIZE -")), has="RFC822")
+)

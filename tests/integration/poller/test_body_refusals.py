@@ -166,3 +166,12 @@ async def test_body_slower_than_the_least_rate_is_given_up(play):
     async with play(script, command_timeout=1, min_rate=1000) as p:
         assert (await p.sync()).exit_code == 0
         assert p.complete()
+
+
+async def test_one_bad_is_not_held_against_a_message(play):
+    script = ten()
+    script.hooks.append(on("UID FETCH", says("BAD internal error"), has="BODY.PEEK[]", times=1))
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+        assert p.quarantined() == {}
