@@ -30,7 +30,8 @@ async def compare(work: Work, session: Session, record: FolderRecord, ledger: Le
     after = flagging.merged(ledger.flags, listed.flags, listed.flagged)
     different = flagging.changed(ledger.flags, after, ledger.published & listed.uids)
     current = replace(current, flags=after)
-    await asyncio.to_thread(work.ledger.save_ledger, record.id, record.epoch, current)
+    if current != ledger or not current.listed:  # an empty folder has its row, too
+        await asyncio.to_thread(work.ledger.save_ledger, record.id, record.epoch, current)
     fields = _fields(work, record)
     said = [MessagesVanished(**fields, uids=vanished.text())] if vanished else []
     doubted = [MessagesVanished(**fields, uids=hidden.text(), confirmed=False)] if hidden else []
