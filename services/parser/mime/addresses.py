@@ -52,7 +52,7 @@ def _single(value: str) -> EmailAddress | None:
     match = _NAMED.fullmatch(value)
     if match:
         quoted, bare, local, domain = match.groups()
-        return _address(quoted or bare, f"{local}@{domain.lower()}", domain, None)
+        return _address(quoted or bare or "", f"{local}@{domain.lower()}", domain, None)
     match = _PLAIN.fullmatch(value)
     if match:
         at = value.rfind("@")

@@ -61,3 +61,7 @@ def test_anything_gives_clean_text(value: str) -> None:
     for found in addresses.parse(value):
         assert found.email or found.name
         assert "\n" not in found.email
+
+
+def test_an_empty_quoted_name_is_none() -> None:
+    assert [(found.name, found.email) for found in addresses.parse('"" <ann@example.org>')] == [(None, "ann@example.org")]
