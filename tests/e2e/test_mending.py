@@ -120,6 +120,37 @@ def test_dead_letters_are_shown_replayed_and_dropped(world: World) -> None:
     query_all(world, "TRUNCATE dead_letters")
 
 
+def test_reparse_by_folder_date_and_account_goes_through_the_topics(world: World) -> None:
+    query_all(world, "UPDATE emails SET subject = 'old', parser_version = '0.0.1'")
+    total = query(world, "SELECT count(*) FROM emails")[0][0]
+    chosen = query(world, "SELECT count(DISTINCT email_id) FROM email_places WHERE folder = 'Sent'")[0][0]
+    assert 0 < chosen < total
+    assert f"{chosen} messages compared, {chosen} would change" in reparsed(world, "--compare", "--folder", "Sent")
+    assert renewed(world) == 0
+    for side, among in (("--before", 0), ("--since", total)):
+        assert f"{among} messages compared" in reparsed(world, "--compare", side, "2000-01-01")
+    assert f"{chosen} messages sent" in reparsed(world, "--folder", "Sent")
+    until(lambda: renewed(world) == chosen, 60, lambda: logs(world))
+    assert query(
+        world, "SELECT count(*) FROM emails e JOIN email_places p ON p.email_id = e.id "
+        "WHERE p.folder = 'Sent' AND e.subject = 'old'"
+    ) == [(0,)]  # fmt: skip
+    assert f"{total} messages sent" in reparsed(world, "--account", ACCOUNT)
+    until(lambda: renewed(world) == total, 60, lambda: logs(world))
+    assert complete(world)
+
+
+def reparsed(world: World, *words: str) -> str:
+    done = world.mailweir("reparse", *words)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def renewed(world: World) -> int:
+    count: int = query(world, "SELECT count(*) FROM emails WHERE parser_version <> '0.0.1'")[0][0]
+    return count
+
+
 def query_all(world: World, sql: str) -> None:
     from sqlalchemy import text
 
