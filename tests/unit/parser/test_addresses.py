@@ -64,4 +64,5 @@ def test_anything_gives_clean_text(value: str) -> None:
 
 
 def test_an_empty_quoted_name_is_none() -> None:
-    assert [(found.name, found.email) for found in addresses.parse('"" <ann@example.org>')] == [(None, "ann@example.org")]
+    (found,) = addresses.parse('"" <ann@example.org>')
+    assert (found.name, found.email) == (None, "ann@example.org")
