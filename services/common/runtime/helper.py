@@ -20,7 +20,7 @@ from services.common.errors import Unavailable
 from services.common.events import Event
 from services.common.service import Publisher
 
-START_AFTER = 150  # events; starting costs half a second of a core, which a few messages do not repay
+START_AFTER = 150  # events; a few messages do not repay the start of an interpreter
 _GROUPS = 2  # that it has at once: one waits for the disk while another is parsed
 _LENGTH = 4  # octets of the length before a frame
 _BUFFER = 4 << 20
