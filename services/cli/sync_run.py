@@ -35,7 +35,7 @@ async def _all(
 ) -> list[Result]:
     from services.cli.publishing import publishing
 
-    async with publishing(context, cores=len(os.sched_getaffinity(0))) as publisher:
+    async with publishing(context, cores=os.cpu_count() or 1) as publisher:
         return await asyncio.gather(*(_one(context, name, publisher, timeout, watcher) for name in names))
 
 

@@ -8,6 +8,7 @@ import pybase64
 from services.common import transfer
 
 _AFTER_PADDING = b"= \t\r\n"
+_BEFORE_BREAK = b"= \t"  # an escape is judged by what follows it
 _LONGEST_LINE = 4 << 20
 
 
@@ -80,8 +81,7 @@ class QuotedPrintable:
         data = self._rest + block
         cut = data.rfind(b"\n") + 1
         if not cut and len(data) > _LONGEST_LINE:
-            cut = data.rfind(b"=")
-        cut = max(cut, 0)
+            cut = len(data[: max(data.rfind(b"="), 0)].rstrip(_BEFORE_BREAK))
         self._rest = data[cut:]
         return self._decode(data[:cut])
 

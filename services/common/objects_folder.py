@@ -128,9 +128,7 @@ class FolderStore:
                 file.write(new.data)
                 file.flush()
                 _describe(file, new.content_type, new.metadata)
-                os.posix_fadvise(
-                    file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED
-                )  # the disk begins now, the sync only waits
+                _begin(file)
                 yield file
         except BaseException:
             path.unlink(missing_ok=True)
@@ -172,16 +170,22 @@ def _world() -> Iterator[None]:
 def _describe(file: IO[bytes], content_type: str, metadata: Mapping[str, str]) -> None:
     """An attribute costs microseconds where a second file would cost a sync; file systems without them go without."""
     described = json.dumps([content_type, dict(metadata)], ensure_ascii=False).encode(errors="replace")
-    with suppress(OSError):
+    with suppress(AttributeError, OSError):
         os.setxattr(file.fileno(), _ATTRIBUTE, described)
 
 
 def _metadata(path: Path) -> tuple[str, dict[str, str]]:
     try:
         content_type, metadata = json.loads(os.getxattr(path, _ATTRIBUTE))
-    except (OSError, ValueError):
+    except (AttributeError, OSError, ValueError):
         return ObjectInfo("", 0).content_type, {}
     return str(content_type), {str(name): str(text) for name, text in metadata.items()}
+
+
+def _begin(file: IO[bytes]) -> None:
+    """The disk begins to write now, so that the sync only waits; where the advice is unknown, the sync does both."""
+    with suppress(AttributeError, OSError):
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def _sync(file: IO[bytes]) -> None:

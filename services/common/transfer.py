@@ -14,7 +14,8 @@ _AFTER_PADDING = b"= \t\r\n"
 FOREIGN = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
 """Octets that are no part of base64."""
 _ODD = re.compile(rb"=(?:[ \t=]|\r(?!\n))")
-_SOFT_BREAK = re.compile(rb"=[ \t]*+(?:\r\n|\n|\r)")
+_SOFT_BREAK = re.compile(rb"=[ \t]*+(?:\r\n|\n|\r|\Z)")
+_NO_ESCAPE = re.compile(rb"=(?![0-9A-Fa-f]{2}|[ \t]*+(?:[\r\n]|\Z))")
 
 
 def canonical(value: str | None) -> tuple[str, bool]:
@@ -79,10 +80,7 @@ def quoted_printable(data: bytes) -> tuple[bytes, str | None]:
         return data, None
     if _ODD.search(data) is None:
         return binascii.a2b_qp(data), None
-    kept = _SOFT_BREAK.sub(b"", data)
-    doubled = b"==" in kept
-    if doubled:  # a2b_qp makes one sign of two
-        kept = kept.replace(b"==", b"=3D=").replace(b"==", b"=3D=")
+    kept = _SOFT_BREAK.sub(b"", _NO_ESCAPE.sub(b"=3D", data))
     return binascii.a2b_qp(kept), "transfer.quoted-printable-damaged"
 
 

@@ -6,13 +6,15 @@ from hypothesis import strategies as st
 from services.common import transfer
 from services.common.incremental import decoder
 
-LETTERS = st.sampled_from([b"Q", b"U", b"JD", b"=", b"\n", b"\r\n", b" ", b"=3D", b"!", b"begin 644 x\n", b"#0V%T\n"])
+LETTERS = st.sampled_from([b"Q", b"U", b"JD", b"=", b"\n", b"\r\n", b" ", b"=3D", b"=4", b"1", b"\t", b"!", b"begin 644 x\n", b"#0V%T\n"])
 BLOCKS = st.lists(st.lists(LETTERS, max_size=12).map(b"".join), max_size=6)
 
 
 @given(BLOCKS, st.sampled_from(["identity", "base64", "quoted-printable", "uuencode"]))
 @example([b"QUJD\nQQ", b"==\n"], "base64")
 @example([b"QQ==", b"QUJD"], "base64")
+@example([b"==\n", b"Q"], "quoted-printable")
+@example([b"=4=\n", b"1= \nQ=", b" \t"], "quoted-printable")
 def test_blocks_give_what_the_whole_gives(blocks: Sequence[bytes], encoding: str) -> None:
     decoding = decoder(encoding)
     octets = b"".join([*[decoding.feed(block) for block in blocks], decoding.finish()])
