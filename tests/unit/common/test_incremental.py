@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 from services.common import transfer
 from services.common.incremental import decoder
 
-LETTERS = st.sampled_from([b"Q", b"U", b"JD", b"=", b"\n", b"\r\n", b" ", b"=3D", b"=4", b"1", b"\t", b"!", b"begin 644 x\n", b"#0V%T\n"])
+LETTERS = st.sampled_from(
+    [b"Q", b"U", b"JD", b"=", b"\n", b"\r\n", b" ", b"=3D", b"=4", b"1", b"\t", b"!", b"begin 644 x\n", b"#0V%T\n"]
+)
 BLOCKS = st.lists(st.lists(LETTERS, max_size=12).map(b"".join), max_size=6)
 
 
