@@ -14,6 +14,7 @@ from services.common.objects import NewObject, ObjectStore, attachment_key, key_
 from services.common.service import Outcome, Rejected
 
 MESSAGE_TYPE = "message/rfc822"
+_STREAMED_AT_ONCE = 3  # each waits for the store's disk most of its time, and holds about two parts of 8 MiB
 
 
 async def file_messages(batch: Sequence[Event], *, store: ObjectStore) -> Sequence[Outcome]:
@@ -22,8 +23,24 @@ async def file_messages(batch: Sequence[Event], *, store: ObjectStore) -> Sequen
 
 
 async def file_attachments(batch: Sequence[Event], *, store: ObjectStore) -> Sequence[Outcome]:
-    """Store attachments; large ones are streamed out of their raw message with constant memory."""
-    return await asyncio.to_thread(_file_attachments, batch, store)
+    """Store attachments; large ones are streamed out of their raw message, a few at once, beside the small ones."""
+    events = [event for event in batch if isinstance(event, AttachmentExtracted)]
+    at_once = asyncio.Semaphore(_STREAMED_AT_ONCE)
+
+    async def streamed(event: AttachmentExtracted) -> list[Outcome]:
+        async with at_once:
+            return [await asyncio.to_thread(_attachment_by_reference, event, store)]
+
+    small = asyncio.to_thread(_file_attachments, [event for event in events if isinstance(event.body, bytes)], store)
+    large = [streamed(event) for event in events if isinstance(event.body, DataRef)]
+    results = await asyncio.gather(small, *large, return_exceptions=True)
+    return [outcome for result in results for outcome in _or_raise(result)]
+
+
+def _or_raise(result: list[Outcome] | BaseException) -> list[Outcome]:
+    if isinstance(result, BaseException):
+        raise result
+    return result
 
 
 def _file_messages(batch: Sequence[Event], store: ObjectStore) -> list[Outcome]:
@@ -72,14 +89,12 @@ def _filed_message(event: MessageFetched, store: ObjectStore, key: str) -> Objec
     )
 
 
-def _file_attachments(batch: Sequence[Event], store: ObjectStore) -> list[Outcome]:
+def _file_attachments(events: Sequence[AttachmentExtracted], store: ObjectStore) -> list[Outcome]:
     outcomes: list[Outcome] = []
     news: dict[str, NewObject] = {}
-    for event in batch:
-        assert isinstance(event, AttachmentExtracted)
-        if isinstance(event.body, DataRef):
-            outcomes.append(_attachment_by_reference(event, store))
-        elif not _has_hash(event.body, event.partsha256):
+    for event in events:
+        assert isinstance(event.body, bytes)
+        if not _has_hash(event.body, event.partsha256):
             outcomes.append(_wrong_hash(event))
         else:
             new = NewObject(_key(event), event.body, event.contenttype, _metadata(event))

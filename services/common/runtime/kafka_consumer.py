@@ -11,8 +11,9 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import ConsumerStoppedError
-from faust.transport.drivers.aiokafka import Consumer, Transport
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types import TP, AppT, ConsumerMessage, Message
 
 from services.common.runtime.assembling import Assembler, Records
@@ -20,6 +21,7 @@ from services.common.runtime.offsets import CommitPosition
 from services.common.service import Batch
 
 _LOOK = 0.05  # seconds: while one topic has no room, others are asked in short turns
+_FETCH_WAIT_MS = 100  # aiokafka asks a broker once at a time: partitions without news keep the others waiting so long
 
 
 class BatchMessage(ConsumerMessage):
@@ -27,6 +29,15 @@ class BatchMessage(ConsumerMessage):
 
     __slots__ = ("records",)
     records: Records
+
+
+class PromptThread(AIOKafkaConsumerThread):
+    """Faust's reader of the broker, whose wait for news has no setting (measured: 1.5 s cost a fifth of the time)."""
+
+    def _create_consumer(self, loop: asyncio.AbstractEventLoop) -> AIOKafkaConsumer:
+        consumer = super()._create_consumer(loop)
+        consumer._fetch_max_wait_ms = _FETCH_WAIT_MS
+        return consumer
 
 
 class OrderedConsumer(Consumer):
@@ -41,6 +52,9 @@ class OrderedConsumer(Consumer):
         self._room = asyncio.Event()
         self.before_revoke: Callable[[], Awaitable[None]] | None = None
         self.after_assign: Callable[[], None] | None = None
+
+    def _new_consumer_thread(self) -> PromptThread:
+        return PromptThread(self, loop=self.loop, beacon=self.beacon)
 
     def reads(self, batches: Mapping[str, Batch], ahead: int) -> None:
         """Read these topics in batches; others record by record. ``ahead``: batches under way per topic."""
