@@ -146,7 +146,7 @@ def _cid(raw: str | None) -> str | None:
     text = words.text(raw)
     start, end = text.find("<"), text.rfind(">")
     text = text[start + 1 : end] if 0 <= start < end else text.strip("<>")
-    return unquote(text.strip()) or None
+    return unquote(text.strip()).replace("\x00", "") or None
 
 
 def _location(raw: str | None) -> str | None:

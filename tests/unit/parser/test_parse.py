@@ -205,3 +205,9 @@ def test_every_invariant_on_anything(pieces: list[bytes]) -> None:
 @given(st.binary(max_size=200))
 def test_any_octets(raw: bytes) -> None:
     assert msgspec.json.encode(checked(raw).email)
+
+
+def test_a_content_id_that_escapes_a_nul_has_none() -> None:
+    part = b"Content-Type: image/png\nContent-ID: <comp%00any@x>\nContent-Disposition: attachment\n\npng"
+    (found,) = parse_message(part).email.attachments
+    assert found.cid == "company@x"
