@@ -31,6 +31,7 @@ REASONS = (
     (r"the server does not take this way of sign-in", "服务器不接受此登录方式"),
     (r"the server wants another kind of connection", "服务器要求其他连接方式"),
     (r"IMAP is switched off for this mailbox", "此邮箱未开启 IMAP"),
+    (r"the provider wants a sign-in with a web browser first", "服务商要求先用浏览器登录"),
     (r"the server takes no password here \(LOGINDISABLED\); it wants OAuth \(xoauth2\) or another port",
      "服务器在此不接受密码（LOGINDISABLED）；需要 OAuth（xoauth2）或其他端口"),
     (r"no secret is stored for this account", "此账户尚未保存密码或授权码"),

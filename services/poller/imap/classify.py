@@ -137,6 +137,9 @@ def _barred(status: Status, *, token: bool) -> ImapError | None:
     if _SWITCHED_OFF.search(status.text) and not _SEVERAL.search(status.text):
         reason = "IMAP is switched off for this mailbox"
         return SignInBarred(reason, code=status.code, detail=status.text, about="switched_off")
+    if status.code == "WEBALERT":  # Gmail's; its argument is an address made for this person, so it is not shown
+        reason = "the provider wants a sign-in with a web browser first"
+        return SignInBarred(reason, code=status.code, detail=status.text, about="web")
     return None
 
 

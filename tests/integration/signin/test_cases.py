@@ -41,6 +41,7 @@ REFUSED = [
     (_mail(), 0, "ok", ""),
     (_login("NO LOGIN failed. Basic authentication is disabled."), 4, "configuration", "accounts authorize work"),
     (_login("NO IMAP access is disabled for your domain"), 4, "configuration", "switched off"),
+    (_login("NO [WEBALERT https://example.org/x] Web login required"), 4, "configuration", "web browser"),
     (_login("NO LOGIN failed"), 4, "ambiguous", "too many sign-ins"),
     (_mail(greeting=b"* BYE [LIMIT] too many connections\r\n"), 3, "throttled", "slower"),
     (_mail(greeting=b"220 smtp.example.org ESMTP\r\n"), 5, "unknown", "--port 993"),
