@@ -13,13 +13,16 @@ from sqlalchemy import text
 from services.common import embedded_postgres
 from services.common.database import engine_for
 from tests.e2e.poller.test_kill import mailweir, published
-from tests.fakes.imap_model import PASSWORD, Mailbox, Script, messages
+from tests.fakes.imap_model import PASSWORD, Mailbox, Script, messages, on
+from tests.fakes.imap_variants import reply_with
 
 COUNT = 1500
 
 
 def many() -> Script:
-    return Script({b"INBOX": Mailbox(messages(COUNT, size=1500))})
+    """The ninth request for bodies, of about sixty, is answered late: time to pause the sync in the middle of it."""
+    slow = on("UID FETCH", reply_with(stall=12.0), has="BODY.PEEK[]", skip=8, times=1)
+    return Script({b"INBOX": Mailbox(messages(COUNT, size=1500))}, hooks=[slow])
 
 
 def paused(home: Path) -> subprocess.Popen[str]:
