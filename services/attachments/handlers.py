@@ -11,7 +11,7 @@ from services.common.events import AttachmentExtracted, DataRef, Event, MailEven
 from services.common.message_day import HEAD_OCTETS as DAY_OCTETS
 from services.common.message_day import message_day
 from services.common.objects import NewObject, ObjectStore, attachment_key, key_of, message_key
-from services.common.service import Outcome, Rejected
+from services.common.service import Outcome, Rejected, side_by_side, wrong_hash
 
 MESSAGE_TYPE = "message/rfc822"
 _STREAMED_AT_ONCE = 3  # each waits for the store's disk most of its time, and holds about two parts of 8 MiB
@@ -24,23 +24,18 @@ async def file_messages(batch: Sequence[Event], *, store: ObjectStore) -> Sequen
 
 async def file_attachments(batch: Sequence[Event], *, store: ObjectStore) -> Sequence[Outcome]:
     """Store attachments; large ones are streamed out of their raw message, a few at once, beside the small ones."""
-    events = [event for event in batch if isinstance(event, AttachmentExtracted)]
     at_once = asyncio.Semaphore(_STREAMED_AT_ONCE)
+    small: list[AttachmentExtracted] = []
+    large: list[AttachmentExtracted] = []
+    for event in batch:
+        assert isinstance(event, AttachmentExtracted)
+        (large if isinstance(event.body, DataRef) else small).append(event)
 
     async def streamed(event: AttachmentExtracted) -> list[Outcome]:
         async with at_once:
             return [await asyncio.to_thread(_attachment_by_reference, event, store)]
 
-    small = asyncio.to_thread(_file_attachments, [event for event in events if isinstance(event.body, bytes)], store)
-    large = [streamed(event) for event in events if isinstance(event.body, DataRef)]
-    results = await asyncio.gather(small, *large, return_exceptions=True)
-    return [outcome for result in results for outcome in _or_raise(result)]
-
-
-def _or_raise(result: list[Outcome] | BaseException) -> list[Outcome]:
-    if isinstance(result, BaseException):
-        raise result
-    return result
+    return await side_by_side([asyncio.to_thread(_file_attachments, small, store), *map(streamed, large)])
 
 
 def _file_messages(batch: Sequence[Event], store: ObjectStore) -> list[Outcome]:
@@ -51,7 +46,7 @@ def _file_messages(batch: Sequence[Event], store: ObjectStore) -> list[Outcome]:
         if isinstance(event.body, DataRef):
             outcomes.append(_raw_by_reference(event, event.body, store))
         elif not _has_hash(event.body, event.contentsha256):
-            outcomes.append(_wrong_hash(event))
+            outcomes.append(wrong_hash(event))
         else:
             new = _raw_object(event, event.body)
             news[new.key] = new
@@ -95,7 +90,7 @@ def _file_attachments(events: Sequence[AttachmentExtracted], store: ObjectStore)
     for event in events:
         assert isinstance(event.body, bytes)
         if not _has_hash(event.body, event.partsha256):
-            outcomes.append(_wrong_hash(event))
+            outcomes.append(wrong_hash(event))
         else:
             new = NewObject(_key(event), event.body, event.contenttype, _metadata(event))
             news[new.key] = new
@@ -108,7 +103,7 @@ def _attachment_by_reference(event: AttachmentExtracted, store: ObjectStore) -> 
     try:
         head = file_by_reference(event, store, _key(event), _metadata(event))
     except HashMismatch:
-        return _wrong_hash(event)
+        return wrong_hash(event)
     except KeyError:
         return Rejected(event, "refused.object", "the object of the claim check is absent")
     return _filed_attachment(event, store, head)
@@ -149,7 +144,3 @@ def where(event: MailEvent) -> dict[str, str]:
 
 def _has_hash(data: bytes, sha256: str) -> bool:
     return hashlib.sha256(data).hexdigest() == sha256
-
-
-def _wrong_hash(event: Event) -> Rejected:
-    return Rejected(event, "refused.hash", "the bytes do not have the stated SHA-256")

@@ -15,7 +15,7 @@ _FOLDERS = text(
     "published, stored, pending, quarantined, vanished, missing, last_pass, last_error FROM completeness "
     "WHERE (CAST(:account AS text) IS NULL OR account = :account) ORDER BY account, folder, epoch"
 )
-PRESENT_SETS = """
+COUNTED = """
 incomplete AS (
     SELECT DISTINCT a.email_id FROM attachments a
     LEFT JOIN objects o ON (o.account_id, o.kind, o.sha256) = (a.account_id, 'attachment', a.sha256)
@@ -33,22 +33,19 @@ incomplete AS (
     LEFT JOIN held h ON h.folder_id = f.id AND h.uidvalidity = l.uidvalidity
     LEFT JOIN barred_places b ON b.folder_id = f.id AND b.epoch = l.epoch
     WHERE f.state <> 'gone' AND f.account = ANY(:slugs)
+), counted AS (
+    SELECT account, folder, wire, coalesce(uidvalidity, 0) AS uidvalidity, epoch, state, last_pass, last_error,
+           multirange_count(listed) AS listed, multirange_count(published) AS published,
+           multirange_count(stored) AS stored, multirange_count(vanished) AS vanished,
+           multirange_count(published - stored - barred - vanished) AS pending,
+           multirange_count(barred - stored) AS quarantined,
+           multirange_count(listed - published - barred - vanished) AS missing FROM sets
 )"""
-"""The sets of the view ``completeness`` for the accounts ``:slugs`` alone, present folders and epochs only.
+"""The counts of the view ``completeness`` for the accounts ``:slugs`` alone, present folders and epochs only.
 
 The view itself would count the mail of all accounts first. To be put after WITH.
 """
-_FOLDERS_OF_SOME = text(
-    f"""
-WITH {PRESENT_SETS}
-SELECT account, folder, wire, coalesce(uidvalidity, 0) AS uidvalidity, epoch, state, last_pass, last_error,
-       multirange_count(listed) AS listed, multirange_count(published) AS published, multirange_count(stored) AS stored,
-       multirange_count(published - stored - barred - vanished) AS pending,
-       multirange_count(barred - stored) AS quarantined, multirange_count(vanished) AS vanished,
-       multirange_count(listed - published - barred - vanished) AS missing
-FROM sets ORDER BY account, folder
-"""  # noqa: S608 (a constant of ours)
-)
+_FOLDERS_OF_SOME = text(f"WITH {COUNTED} SELECT * FROM counted ORDER BY account, folder")  # noqa: S608 (a constant of ours)
 _STATUS = text("SELECT account_id, state, signin, detail, advice, next_try, expires_at FROM account_status")
 _SETS = text(
     "SELECT folder_id, epoch, account, folder, wire, coalesce(uidvalidity, 0) AS uidvalidity, state, listed_set::text, "

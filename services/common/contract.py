@@ -65,7 +65,6 @@ SPECS = (
     EventSpec("access-audited", ev.AccessAudited, topics.MAIL_AUDIT, "json"),
 )
 SPEC_BY_EVENT: dict[type[Any], EventSpec] = {spec.event: spec for spec in SPECS}
-TYPE_BY_EVENT: dict[type[Any], str] = {spec.event: spec.type for spec in SPECS}
 SPEC_BY_TYPE = {spec.type: spec for spec in SPECS}
 _ENCODER = msgspec.json.Encoder()
 _JSON_DECODERS = {spec.type: msgspec.json.Decoder(spec.event) for spec in SPECS if spec.value == "json"}
@@ -92,7 +91,7 @@ def subject_of(event: ev.Event) -> str:
 
 def event_id(event: ev.Event) -> str:
     """Deterministic ``ce_id``: the same thing said about the same place has the same id."""
-    return _id_of(event, TYPE_BY_EVENT[type(event)], subject_of(event))
+    return _id_of(event, SPEC_BY_EVENT[type(event)].type, subject_of(event))
 
 
 def _id_of(event: ev.Event, kind: str, subject: str) -> str:
@@ -121,13 +120,12 @@ def encode(event: ev.Event, service: str, now: datetime) -> Record:
     spec = SPEC_BY_EVENT[type(event)]
     subject = subject_of(event)
     value, attributes, content_type = _encode_value(spec, event)
-    attributes = _envelope(event, subject, service, now) | attributes
+    attributes = _envelope(event, spec.type, subject, service, now) | attributes
     headers = [("ce_" + name, text.encode()) for name, text in attributes.items()]
     return Record(spec.topic.name, subject.encode(), value, (*headers, ("content-type", content_type.encode())))
 
 
-def _envelope(event: ev.Event, subject: str, service: str, now: datetime) -> dict[str, str]:
-    kind = TYPE_BY_EVENT[type(event)]
+def _envelope(event: ev.Event, kind: str, subject: str, service: str, now: datetime) -> dict[str, str]:
     return {
         "specversion": "1.0",
         "id": _id_of(event, kind, subject),

@@ -133,10 +133,9 @@ def read(answer: Answer) -> Granted | Refused:
     code = found.get("error")
     if isinstance(code, str) and code:
         return _refused(code, str(found.get("error_description", "")), wait)
-    if answer.status == 200:
-        return _granted(found) or Refused("unreadable", f"200 {UNREADABLE}", wait)
     kind: Kind = "operator" if 300 <= answer.status < 400 else "unreadable"
-    return Refused(kind, f"{answer.status} {UNREADABLE}", wait)
+    granted = _granted(found) if answer.status == 200 else None
+    return granted or Refused(kind, f"{answer.status} {UNREADABLE}", wait)
 
 
 def skew(headers: Mapping[str, str], now: datetime) -> float:

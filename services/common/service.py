@@ -1,8 +1,9 @@
 """What a service is: subscriptions, each a topic, a handler and a batch size. Runtimes live in ``runtime/``."""
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from services.common.errors import Unavailable
 from services.common.events import Event
@@ -57,6 +58,21 @@ class Publisher(Protocol):
 
     async def publish(self, events: Sequence[Event]) -> None:
         """Publish all, in order; return only when each is confirmed."""
+
+
+def wrong_hash(event: Event) -> Rejected:
+    """The dead letter of an event whose bytes are not those it names: its rows would go to another content."""
+    return Rejected(event, "refused.hash", "the bytes do not have the stated SHA-256")
+
+
+async def side_by_side(jobs: Iterable[Coroutine[Any, Any, list[Outcome]]]) -> list[Outcome]:
+    """The outcomes of all jobs, in their order. Each runs to its end before the first failure is raised."""
+    outcomes: list[Outcome] = []
+    for result in await asyncio.gather(*jobs, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result
+        outcomes += result
+    return outcomes
 
 
 def one_by_one(handle: Callable[[Event], Sequence[Outcome]], batch: Sequence[Event]) -> list[Outcome]:

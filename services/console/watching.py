@@ -11,19 +11,17 @@ from msgspec import Struct
 from sqlalchemy import Engine, text
 
 from services.cli.plain import line
-from services.common.completeness import PRESENT_SETS
+from services.common.completeness import COUNTED
 from services.common.database import transaction
 
 PACE_SECONDS = 60
 _LINES = text(
     f"""
-WITH {PRESENT_SETS}, sums AS (
+WITH {COUNTED}, sums AS (
     SELECT account, count(*) AS folders, max(last_pass) AS last_pass, count(last_error) AS troubled,
-           sum(multirange_count(listed)) AS listed, sum(multirange_count(stored)) AS stored,
-           sum(multirange_count(published - stored - barred - vanished)) AS pending,
-           sum(multirange_count(barred - stored)) AS quarantined, sum(multirange_count(vanished)) AS vanished,
-           sum(multirange_count(listed - published - barred - vanished)) AS missing
-    FROM sets GROUP BY account
+           sum(listed) AS listed, sum(stored) AS stored, sum(pending) AS pending, sum(quarantined) AS quarantined,
+           sum(vanished) AS vanished, sum(missing) AS missing
+    FROM counted GROUP BY account
 ), budgets AS (
     SELECT account_id, min(budget_left) AS budget_left FROM email_sync_status
     WHERE account_id = ANY(:slugs) GROUP BY account_id

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from services.common.events import AttachmentExtracted, DataRef, EmailParsed, Event, MessageFetched
-from services.common.service import Outcome, Rejected, one_by_one
+from services.common.service import Outcome, one_by_one, wrong_hash
 from services.parser.fit import fit
 from services.parser.mime import File, Limits, Parsed, Source, parse_message, parse_source
 
@@ -28,7 +28,7 @@ async def parse(
         assert isinstance(event, MessageFetched)
         parsed = _parsed(event, open_source, limits)
         if parsed.email.id != event.contentsha256:
-            return [Rejected(event, "refused.hash", "the bytes do not have the stated SHA-256")]
+            return [wrong_hash(event)]
         return _events(event, parsed, inline_limit)
 
     return await asyncio.to_thread(one_by_one, events_of, batch)

@@ -1,7 +1,8 @@
 """From an account to a session that is signed in: hosts in order, verified TLS, sign-in once, ID where wanted."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from services.common.accounts import Account
@@ -90,7 +91,8 @@ async def _sign_in(work: Work, session: Session, secret_of: SecretSource) -> Non
     except (TokenRefused, AmbiguousRefusal):  # Microsoft refuses a token without saying why
         if not (session.alive and credentials.token):
             raise
-        await _once_more(work, session, secret_of)
+        with for_a_renewed_token():
+            await session.sign_in(await _credentials(work.account, secret_of, force=True))
     work.memory.run.facts = session.facts
     await work.say(work.audit("signin", detail=session.facts.mechanism))
 
@@ -106,13 +108,13 @@ async def introduced(session: Session, credentials: Credentials) -> None:
         await session.sign_in(credentials)
 
 
-async def _once_more(work: Work, session: Session, secret_of: SecretSource) -> None:
-    """With a renewed token; refused again, the grant itself is at fault."""
+@contextmanager
+def for_a_renewed_token() -> Iterator[None]:
+    """Around a second sign-in: where that is refused, too, the grant itself is at fault."""
     try:
-        await session.sign_in(await _credentials(work.account, secret_of, force=True))
+        yield
     except TokenRefused as error:
-        name = work.account.slug
-        raise ConsentNeeded(f"{error}: a renewed token, too; run mailweir accounts authorize {name}") from error
+        raise ConsentNeeded(f"{error}: a renewed token, too") from error
     except AmbiguousRefusal as error:
         error.about = "token"
         raise

@@ -14,9 +14,8 @@ import msgspec
 
 from services.common.errors import ConfigurationError, MailweirError, SignInRefused
 from services.common.providers import candidates
-from services.common.token_errors import ConsentNeeded
 from services.poller import doctor_mail
-from services.poller.connect import ID_FIELDS, introduced
+from services.poller.connect import ID_FIELDS, for_a_renewed_token, introduced
 from services.poller.doctor_model import NAMES, Step, Visit
 from services.poller.imap.errors import (
     AmbiguousRefusal,
@@ -220,22 +219,13 @@ async def _sign_in(visit: Visit) -> Step:
     except (TokenRefused, AmbiguousRefusal):  # Microsoft refuses a token without saying why
         if not credentials.token:
             raise
-        await _with_fresh_token(visit)
+        with for_a_renewed_token():
+            await _again(visit, fresh=True)
         renewed = True
     seen = {"mechanism": visit.connected.facts.mechanism, "token_renewed": renewed, "ms": visit.milliseconds(start)}
     skew = await asyncio.to_thread(visit.skew) if credentials.token else 0
     clock = f"this machine's clock is {skew:+d} s off the token endpoint's: set it" if skew else ""
     return Step("signin", "warning" if skew else "ok", seen, reason=clock)
-
-
-async def _with_fresh_token(visit: Visit) -> None:
-    try:
-        await _again(visit, fresh=True)
-    except TokenRefused as error:
-        raise ConsentNeeded(f"{error}: a renewed token, too") from error
-    except AmbiguousRefusal as error:
-        error.about = "token"
-        raise
 
 
 async def _again(visit: Visit, *, fresh: bool = False) -> None:

@@ -1,13 +1,12 @@
 """One batch of the storer: events in, rows written (requirement S6). Repeats are absorbed by identity."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol
 
 from services.common.database import Refused
 from services.common.events import Event
-from services.common.service import Handler, Outcome, Rejected
+from services.common.service import Handler, Outcome, Rejected, side_by_side
 
 
 class Write(Protocol):
@@ -37,16 +36,9 @@ def storing(write: Write, writer: Writer, *, part: int = 0) -> Handler:
     async def store(batch: Sequence[Event]) -> Sequence[Outcome]:
         size = part or len(batch) or 1
         parts = [batch[start : start + size] for start in range(0, len(batch), size)]
-        results = await asyncio.gather(*(_store(write, writer, each) for each in parts), return_exceptions=True)
-        return [outcome for result in results for outcome in _or_raise(result)]
+        return await side_by_side(_store(write, writer, each) for each in parts)
 
     return store
-
-
-def _or_raise(result: list[Outcome] | BaseException) -> list[Outcome]:
-    if isinstance(result, BaseException):
-        raise result
-    return result
 
 
 async def _store(write: Write, writer: Writer, batch: Sequence[Event]) -> list[Outcome]:

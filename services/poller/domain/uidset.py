@@ -131,7 +131,7 @@ class UidSet:
     def __or__(self, other: "UidSet") -> "UidSet":
         if not self or not other or self == other:
             return self or other
-        return UidSet(_merged(_in_order(self, other)))
+        return UidSet(_merged(merge(self.spans(), other.spans())))
 
     def __and__(self, other: "UidSet") -> "UidSet":
         if self.parts > 1 and other.parts > 1:
@@ -236,11 +236,6 @@ def _pieces(text: str) -> Iterator[str]:
         yield text[start:end]
         start = end + 1
     yield text[start:]
-
-
-def _in_order(left: UidSet, right: UidSet) -> Iterator[Range]:
-    """The ranges of both, lowest first."""
-    return merge(left.spans(), right.spans())
 
 
 def _parse_range(part: str) -> Range:
