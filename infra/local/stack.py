@@ -71,8 +71,8 @@ def set_up(stack: Stack) -> dict[str, str]:
     components, done = stack.cluster, {}
     folders.secret(folder_of(stack.home) / master_key.FILE_NAME, master_key_text())
     if "kafka" in components.programs:
-        created = asyncio.run(topics_admin.create(components.kafka))
-        done["topics"] = f"created {len(created)}" if created else "all there"
+        changes = asyncio.run(topics_admin.create(components.kafka))
+        done["topics"] = f"created {len(changes.created)}" if changes.created else str(changes)
     if "postgres" in components.programs:
         done["tables"] = "brought up to date" if migrations.upgrade(components.database_url) else "up to date"
     if "minio" in components.programs:

@@ -15,12 +15,11 @@ def migrate() -> None:
 
 @click.command()
 def topics() -> None:
-    """Create the topics of schemas/asyncapi.yaml that the broker (MAILWEIR_KAFKA) lacks."""
+    """Create the topics of schemas/asyncapi.yaml that the broker (MAILWEIR_KAFKA) lacks, raise low limits."""
     import asyncio
 
     from services.common.settings import load
     from services.common.topics_admin import create
 
     bootstrap = load().require_kafka()
-    created = asyncio.run(create(bootstrap))
-    click.echo(f"created {', '.join(created)}" if created else "all topics are there")
+    click.echo(str(asyncio.run(create(bootstrap))))

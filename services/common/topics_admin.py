@@ -1,23 +1,42 @@
 """Create the topics of ``schemas/asyncapi.yaml`` on a broker; only this job does, never a service.
 
-``python -m services.common.topics_admin HOST:PORT`` or ``mailweir topics``. Existing topics are left as they are.
+``python -m services.common.topics_admin HOST:PORT`` or ``mailweir topics``. Existing topics are left as they are, but
+one that takes only smaller records than the document says is let take them (dead letters need more than their records).
 """
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from msgspec import Struct
 
 from services.common.errors import Incomplete, MailweirError, Unavailable
 
 ASYNCAPI = Path(__file__).parents[2] / "schemas" / "asyncapi.yaml"
 _LEADERS_WITHIN = 30.0
 _LOOK = 0.2
+_LARGEST = "max.message.bytes"
+_ON_TOPIC = 1  # config_source of DescribeConfigs (KIP-226): said for this topic, not a default
+
+
+class Changes(Struct, frozen=True):
+    """Names of the topics that were made, and of those that take larger records now."""
+
+    created: tuple[str, ...]
+    raised: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """In words, for people."""
+        said = [f"created {', '.join(self.created)}"] if self.created else []
+        said += [f"larger records allowed on {', '.join(self.raised)}"] if self.raised else []
+        return "; ".join(said) or "all topics are there"
 
 
 def wanted(document: Path = ASYNCAPI, prefix: str = "") -> list[NewTopic]:
@@ -36,14 +55,12 @@ def _text(value: object) -> str:
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-async def create(
-    bootstrap: str, topics: Sequence[NewTopic] | None = None, within: float = _LEADERS_WITHIN
-) -> list[str]:
-    """Create the topics that the broker lacks and wait until each has leaders; the names of the new ones.
+async def create(bootstrap: str, topics: Sequence[NewTopic] | None = None, within: float = _LEADERS_WITHIN) -> Changes:
+    """Create the topics that the broker lacks, raise the limits of the others, wait until each has leaders.
 
     Raises:
         Unavailable: the broker does not answer.
-        Incomplete: a topic could not be made, or had no leader in time.
+        Incomplete: a topic could not be made or changed, or had no leader in time.
 
     """
     asked = list(wanted() if topics is None else topics)
@@ -54,12 +71,13 @@ async def create(
         lacking = [topic for topic in asked if topic.name not in there]
         if lacking:
             _check(await admin.create_topics(lacking))
-        await _leaders(admin, [topic.name for topic in asked], within)
+        await _none(partial(_leaderless, admin, [topic.name for topic in asked]), within, "no leader")
+        raised = await _raise_limits(admin, [topic for topic in asked if topic.name in there], within)
     except (KafkaError, OSError) as error:
         raise Unavailable(f"Kafka at {bootstrap} does not answer: {type(error).__name__}") from error
     finally:
         await admin.close()
-    return [topic.name for topic in lacking]
+    return Changes(tuple(topic.name for topic in lacking), tuple(raised))
 
 
 def _check(response: Any) -> None:
@@ -68,12 +86,59 @@ def _check(response: Any) -> None:
             raise Incomplete(f"topic {topic} could not be created: {for_code(code).__name__}")
 
 
-async def _leaders(admin: AIOKafkaAdminClient, names: list[str], within: float) -> None:
+async def _raise_limits(admin: AIOKafkaAdminClient, topics: Sequence[NewTopic], within: float) -> list[str]:
+    """Let each topic take records as large as asked; the names of those that took only smaller ones."""
+    asked = {topic.name: int(topic.topic_configs[_LARGEST]) for topic in topics if _LARGEST in topic.topic_configs}
+    small = await _small(admin, asked)
+    if small:
+        _resources(await admin.alter_configs([_resource(name, settings) for name, settings in small.items()]))
+        await _none(partial(_small, admin, asked), within, f"still a lower {_LARGEST}")
+    return list(small)
+
+
+async def _small(admin: AIOKafkaAdminClient, asked: Mapping[str, int]) -> dict[str, dict[str, str]]:
+    """The topics whose records must be smaller than asked, with the settings that they should have.
+
+    aiokafka knows only the call that replaces all settings of a topic, so what somebody set is among them.
+    """
+    found = _resources(await admin.describe_configs([_resource(name) for name in asked])) if asked else []
+    settings = {topic["resource_name"]: topic["config_entries"] for topic in found}
+    return {
+        name: _own(entries) | {_LARGEST: str(asked[name])}
+        for name, entries in settings.items()
+        if any(entry["config_names"] == _LARGEST and int(entry["config_value"]) < asked[name] for entry in entries)
+    }
+
+
+def _own(entries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    return {entry["config_names"]: entry["config_value"] for entry in entries if entry["config_source"] == _ON_TOPIC}
+
+
+def _resource(name: str, settings: dict[str, str] | None = None) -> ConfigResource:
+    return ConfigResource(ConfigResourceType.TOPIC, name, settings)
+
+
+def _resources(answers: Sequence[Any]) -> list[dict[str, Any]]:
+    """What a broker says of each topic. Raises Incomplete when it refuses."""
+    found: list[dict[str, Any]] = [each for answer in answers for each in answer.to_object()["resources"]]
+    for each in found:
+        if each["error_code"]:
+            why = for_code(each["error_code"]).__name__
+            raise Incomplete(f"{_LARGEST} of topic {each['resource_name']} could not be looked at or raised: {why}")
+    return found
+
+
+async def _leaderless(admin: AIOKafkaAdminClient, names: list[str]) -> list[str]:
+    return [found["topic"] for found in await admin.describe_topics(names) if not _led(found)]
+
+
+async def _none(look: Callable[[], Awaitable[Collection[str]]], within: float, what: str) -> None:
+    """Look until nothing is found. Raises Incomplete when something still is after so many seconds."""
     loop = asyncio.get_running_loop()
     end = loop.time() + within
-    while waiting := [found["topic"] for found in await admin.describe_topics(names) if not _led(found)]:
+    while waiting := await look():
         if loop.time() > end:
-            raise Incomplete(f"no leader after {within:.0f} s for {', '.join(waiting)}")
+            raise Incomplete(f"{what} after {within:.0f} s for {', '.join(waiting)}")
         await asyncio.sleep(_LOOK)
 
 
@@ -88,11 +153,11 @@ def main(arguments: Sequence[str]) -> int:
         print("usage: python -m services.common.topics_admin HOST:PORT[,HOST:PORT...]", file=sys.stderr)
         return 2
     try:
-        created = asyncio.run(create(arguments[0]))
+        changes = asyncio.run(create(arguments[0]))
     except MailweirError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    print(f"created {', '.join(created)}" if created else "all topics are there")
+    print(changes)
     return 0
 
 
