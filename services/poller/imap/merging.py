@@ -20,6 +20,8 @@ BODY = "BODY[]"
 _HELD = 10_000
 _KEEP = 2 << 20
 _MODSEQ = (1 << 63) - 1
+_SECTION = re.compile(r"\[([A-Z]*\]?)")
+_NONE = "no section"
 _ABSENT = rb"(\0)?"
 _QUICK = {
     "FLAGS": rb' FLAGS \(([^()"{}\r]*)\)',
@@ -62,6 +64,12 @@ def _flag_words(text: bytes) -> tuple[str, ...]:
     return tuple(text.decode("latin-1").split())
 
 
+def _section(items: tuple[str, ...]) -> str:
+    """How the section of the message that is asked for begins in an answer, for example BODY[] or BODY[HEADER."""
+    found = next(filter(None, map(_SECTION.search, items)), None)
+    return _NONE if found is None else "BODY[" + found[1]
+
+
 class Merger:
     """Takes the responses of one UID FETCH and gives each message once all its items are there, or at the end."""
 
@@ -69,7 +77,8 @@ class Merger:
         self._pattern = quick_pattern(items)
         self._part = part
         self._events = events
-        self._required = frozenset(item.split("[")[0].removesuffix(".PEEK") for item in items)
+        self._required = frozenset(item for item in items if "[" not in item)
+        self._section = _section(items)
         self._held: dict[int, Items] = {}
         self._seen: dict[int, object] = {}
         self._kept = 0
@@ -134,15 +143,22 @@ class Merger:
         if items is None or uid is None or uid not in self._part:
             self._unasked(frame, uid, items)
             return None
+        items = self._asked(items)
         if uid in self._held:
             items = merge(self._held.pop(uid), items)
-        if self._required <= {key.split("[")[0] for key in items}:
+        if self._required <= items.keys() and (self._section is _NONE or body_of(items)):
             return _found(uid, items)
         self._held[uid] = items
         if len(self._held) > _HELD:
             first = next(iter(self._held))
             return _found(first, self._held.pop(first))
         return None
+
+    def _asked(self, items: Items) -> Items:
+        """Without sections of the message that were not asked for."""
+        foreign = {key for key in items if key.startswith("BODY[") and not key.startswith(self._section)}
+        discard([value for key in foreign if isinstance(value := items[key], Spooled)])
+        return {key: value for key, value in items.items() if key not in foreign} if foreign else items
 
     def _unasked(self, frame: list[Part], uid: int | None, items: Items | None) -> None:
         if items is not None and uid is not None and not any(key.startswith("BODY[") for key in items):
@@ -205,9 +221,14 @@ def merge(old: Items, new: Items) -> Items:
 
 
 def _found(uid: int, items: Items) -> Found:
-    key = next((key for key in items if key.startswith("BODY[")), None)
+    key = body_of(items)
     body = None if key is None else _plain(items[key])
     return Found(_listing(uid, items), body, key is not None, "CONFLICT" in items, key == BODY)
+
+
+def body_of(items: Items) -> str | None:
+    """Name of the item that holds the message or the section asked for; the whole message rather than a piece."""
+    return BODY if BODY in items else next((key for key in items if key.startswith("BODY[")), None)
 
 
 def _listing(uid: int, found: Items) -> Listing:

@@ -84,6 +84,21 @@ async def test_server_with_its_own_order_of_items(play):
         assert (found.listing, found.body) == (Listing(1, (), "1-Nov-2026 10:00:00 +0800", 5), b"hello")
 
 
+@pytest.mark.parametrize("where", ["BODY[]", ")"])
+@pytest.mark.parametrize(
+    "unasked", ["BODY[HEADER] {4}\r\nA: b ", "BODY[TEXT] {1}\r\nx ", "BODY (NIL) ", "BODY[1] NIL "]
+)
+async def test_sections_that_were_not_asked_for_are_no_bodies(play, where, unasked):
+    def more(chunk: bytes) -> bytes:
+        start, _, end = chunk.rpartition(where.encode())
+        return start + b" " + unasked.rstrip(" ").encode() + b" " * (where != ")") + where.encode() + end
+
+    apart = adds(f"* 1 FETCH (UID 1 FLAGS () INTERNALDATE NIL RFC822.SIZE 3 {unasked.rstrip(' ')})")
+    for hook in (changes(more), apart):
+        async with play(script(on("UID FETCH", hook))) as (session, _):
+            assert await bodies(session) == WHOLE
+
+
 async def test_second_body_of_a_uid(play):
     line = '* 1 FETCH (UID 1 FLAGS () INTERNALDATE "x" RFC822.SIZE 5 BODY[] {5}\r\n%s)'
     same = on("UID FETCH", says("OK done", line % "hello", line % "hello"))
