@@ -30,7 +30,7 @@ async def deliver(work: Work, record: FolderRecord, checkpoint: Checkpoint, grou
     await work.publisher.publish([*events, work.audit("fetch", record=record, uids=uids.text(), octets=octets)])
     await checkpoint.add({event.place.uid: _mark(event) for event in events}, octets)
     work.memory.published += len(events)
-    work.memory.share({event.emailid: (event.contentsha256, event.size) for event in events if event.emailid})
+    work.memory.share({event.emailid: (_mark(event), event.size) for event in events if event.emailid})
     work.memory.steps = 0
     work.memory.octets += octets
 

@@ -1,19 +1,19 @@
 """One message under several labels or folders is fetched once: EMAILID or X-GM-MSGID name its content (RFC 8474).
 
-Only contents that this process published are shared: what an earlier one published may be lost and under repair.
+Only contents that this process published are shared: what an earlier one published may be lost and under repair. And
+only when size and header agree: some servers give one id to several messages.
 """
 
 from services.poller.checkpoint import Checkpoint
 from services.poller.domain.dates import parse_internaldate
+from services.poller.domain.samples import content_hash, same_header
 from services.poller.domain.state import FolderRecord
 from services.poller.domain.uidset import EMPTY, UidSet
 from services.poller.imap.errors import CommandRejected, Refused
-from services.poller.imap.model import Listing
+from services.poller.imap.model import Header
 from services.poller.imap.session import Session
 from services.poller.relinking import CHUNK, Link, publish
 from services.poller.work import Work
-
-IDS = ("EMAILID", "X-GM-MSGID")
 
 
 async def share(work: Work, session: Session, record: FolderRecord, wanted: UidSet, checkpoint: Checkpoint) -> UidSet:
@@ -24,17 +24,18 @@ async def share(work: Work, session: Session, record: FolderRecord, wanted: UidS
     links: list[Link] = []
     try:
         for chunk in wanted.chunks(CHUNK):
-            async for listing in session.fetch_listing(chunk, ("FLAGS", "INTERNALDATE", *IDS)):
-                links += _links(work, listing)
+            async for header in session.fetch_headers(chunk):
+                links += _links(work, header)
     except (Refused, CommandRejected):
         return EMPTY
     await publish(work, record, links, checkpoint)
     return UidSet.of(link.uid for link in links)
 
 
-def _links(work: Work, listing: Listing) -> list[Link]:
-    known = work.memory.contents.get(listing.content_id or "")
-    if known is None or listing.flags is None:
+def _links(work: Work, header: Header) -> list[Link]:
+    listing = header.listing
+    mark, size = work.memory.contents.get(listing.content_id or "", ("", -1))
+    agrees = listing.size == size and ("." not in mark or same_header(mark, header.header))  # a large one has no header
+    if listing.flags is None or not agrees:
         return []
-    sha256, size = known
-    return [Link(listing.uid, sha256, size, parse_internaldate(listing.internaldate), listing.flags)]
+    return [Link(listing.uid, content_hash(mark), size, parse_internaldate(listing.internaldate), listing.flags)]

@@ -52,7 +52,8 @@ class Memory:
     ``moved``: what was said of a new epoch, to be completed by what its first pass linked and fetched.
     ``doubtful``: groups of UIDs that were asked for when a connection went; they are asked for apart from the others.
     ``habits``: what the server is known to do, from the ledger. ``marked``: looks in a row that marked mail as read.
-    ``contents``: SHA-256 and size by the server's name for them. ``unlisted``: what was wrong with the folder list.
+    ``contents``: mark (see ``samples``) and size by the server's name for them.
+    ``unlisted``: what was wrong with the folder list.
     ``published`` counts messages and ``steps`` what was found out since, to tell progress from running in circles.
     """
 

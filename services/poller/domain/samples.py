@@ -24,9 +24,14 @@ def same_header(known: str, header: bytes) -> bool:
     return known.partition(".")[2] == header_hash(header)
 
 
+def content_hash(known: str) -> str:
+    """SHA-256 of the remembered message."""
+    return known.partition(".")[0]
+
+
 def same_content(known: str, sha256: str) -> bool:
     """Whether the bytes are those of the remembered message."""
-    return known.partition(".")[0] == sha256
+    return content_hash(known) == sha256
 
 
 def keep(known: Mapping[str, str], new: Mapping[int, str]) -> dict[str, str]:

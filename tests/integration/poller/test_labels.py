@@ -1,5 +1,7 @@
 """Scenario 17: labels as folders. A message is fetched once, has all its places, and its labels are followed."""
 
+import pytest
+
 from services.common.events import FlagsChanged, MessageFetched
 from tests.fakes.imap_model import Mailbox, Message, Script, on, sample, says
 from tests.integration.poller.conftest import Play, inbox
@@ -64,8 +66,18 @@ async def test_labels_are_told_at_first_and_when_they_change(play):
 
 async def test_ids_that_are_refused_cost_a_second_download_only(play):
     script = labelled()
-    script.hooks.append(on("UID FETCH", says("NO not now"), has="INTERNALDATE X-GM-MSGID)"))
+    script.hooks.append(on("UID FETCH", says("NO not now"), has="BODY.PEEK[HEADER]"))
     async with play(script) as p:
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+
+
+@pytest.mark.parametrize("name", [lambda n: "SAME", lambda n: f"E{n}"])
+async def test_an_id_that_several_messages_have_is_not_believed(play, name):
+    def box(first: int) -> Mailbox:
+        return Mailbox([Message(n, sample(first + n), emailid=name(n)) for n in range(1, 5)])
+
+    async with play(Script({b"INBOX": box(10), b"Work": box(20)}, capabilities=("IMAP4rev1", "OBJECTID"))) as p:
         assert (await p.sync()).exit_code == 0
         assert p.complete()
 
