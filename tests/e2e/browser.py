@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from infra.local import browser
+
+PATIENCE = 60_000  # milliseconds; what a page waits for comes at once on a quiet machine
+expect.set_options(timeout=PATIENCE)
 
 
 @contextmanager

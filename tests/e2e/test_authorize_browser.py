@@ -24,7 +24,7 @@ from services.common.clock import SystemClock
 from services.common.database import engine_for
 from services.common.oauth_tokens import access_token
 from services.common.secret import Secret
-from tests.e2e.browser import chromium
+from tests.e2e.browser import PATIENCE, chromium
 from tests.e2e.commands import Mailweir
 from tests.e2e.world import until
 
@@ -69,7 +69,7 @@ def openid_provider(home: Path) -> Iterator[str]:
     with (home / "provider.log").open("wb") as log:
         words = [sys.executable, "-m", "oidc_provider_mock", "--port", str(port)]
         with subprocess.Popen(words, stdout=log, stderr=log) as process:
-            until(lambda: answers(port), 30, (home / "provider.log").read_text)
+            until(lambda: answers(port), 120, (home / "provider.log").read_text)
             yield f"http://localhost:{port}"
             process.terminate()
 
@@ -84,7 +84,7 @@ def authorizing(desk: Desk) -> "Iterator[tuple[subprocess.Popen[str], str]]":
     """``mailweir accounts authorize`` that waits for its call-back, and the address that it printed."""
     words = [sys.executable, "-m", "services.cli.main", "accounts", "authorize", "work", "--no-browser"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen([*words, "--timeout", "60"], env=desk.mailweir.env(), **pipes) as process:  # type: ignore[call-overload]
+    with subprocess.Popen([*words, "--timeout", "240"], env=desk.mailweir.env(), **pipes) as process:  # type: ignore[call-overload]
         try:
             yield process, address_in(process.stdout)
         finally:
@@ -103,6 +103,7 @@ def address_in(output: IO[str]) -> str:
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context()
+    context.set_default_timeout(PATIENCE)
     yield context.new_page()
     context.close()
 
@@ -118,7 +119,7 @@ def test_the_owner_who_refuses_gets_one_clear_line_and_nothing_is_stored(desk: D
         page.goto(address)
         page.get_by_role("button", name="Deny").click()
         page.get_by_text("close this window").wait_for()
-        _, told = command.communicate(timeout=30)
+        _, told = command.communicate(timeout=120)
     assert command.returncode == 4, told
     assert told.strip().count("\n") == 0
     assert "Traceback" not in told
@@ -131,7 +132,7 @@ def test_the_owner_who_grants_has_an_account_that_renews_itself(desk: Desk, page
         page.get_by_placeholder("sub").fill(USER)
         page.get_by_role("button", name="Authorize").click()
         page.get_by_text("close this window").wait_for()
-        said, told = command.communicate(timeout=30)
+        said, told = command.communicate(timeout=120)
     assert command.returncode == 0, told
     assert "granted and stored, encrypted" in said
     assert "refresh_token" in secrets_of(desk)
@@ -157,6 +158,6 @@ def test_a_call_back_of_an_earlier_request_is_not_taken(desk: Desk, page: Page) 
     with authorizing(desk) as (command, address):
         stranger = parse_qs(urlsplit(address).query)["redirect_uri"][0]
         page.goto(f"{stranger}?code=stolen&state=of-somebody-else")
-        _, told = command.communicate(timeout=30)
+        _, told = command.communicate(timeout=120)
     assert command.returncode == 4, told
     assert "start again" in told
