@@ -173,7 +173,7 @@ def _opened(connection: Connection, wire: bytes, frames: list[list[Part]], answe
         uidnext=nz_number(codes.get("UIDNEXT")),
         highestmodseq=(natural(codes.get("HIGHESTMODSEQ"), _MODSEQ) or None) if condstore else None,
         nomodseq="NOMODSEQ" in codes,
-        mailboxid=codes["MAILBOXID"].strip("()") if "MAILBOXID" in codes else None,
+        mailboxid=codes["MAILBOXID"].strip("()").replace("\0", "") if "MAILBOXID" in codes else None,
         vanished=connection.events.take_vanished(),
         changed=tuple(changed),
     )

@@ -61,7 +61,7 @@ def quick_pattern(items: tuple[str, ...]) -> re.Pattern[bytes] | None:
 
 @lru_cache(maxsize=4096)
 def _flag_words(text: bytes) -> tuple[str, ...]:
-    return tuple(text.decode("latin-1").split())
+    return tuple(text.replace(b"\0", b"").decode("latin-1").split())
 
 
 def _section(items: tuple[str, ...]) -> str:
@@ -235,7 +235,7 @@ def _listing(uid: int, found: Items) -> Listing:
     flags, labels = found.get("FLAGS"), found.get("X-GM-LABELS")
     return Listing(
         uid=uid,
-        flags=tuple(f for f in flags if isinstance(f, str)) if isinstance(flags, list) else None,
+        flags=tuple(f.replace("\0", "") for f in flags if isinstance(f, str)) if isinstance(flags, list) else None,
         internaldate=text_of(found.get("INTERNALDATE")),
         size=natural(found.get("RFC822.SIZE"), _MODSEQ),
         modseq=natural(_first(found.get("MODSEQ")), _MODSEQ),

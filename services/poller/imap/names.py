@@ -24,7 +24,7 @@ def display_name(wire: bytes) -> str:
 def decode_utf7(text: str) -> str:
     """Modified UTF-7 to text. Raises ValueError when it is not well-formed or not what an encoder would write."""
     decoded = _SHIFTED.sub(lambda match: _unshift(match[1]), text)
-    if "&" in _SHIFTED.sub("", text) or encode_utf7(decoded) != text:
+    if "&" in _SHIFTED.sub("", text) or "\0" in decoded or encode_utf7(decoded) != text:
         raise ValueError("not modified UTF-7")
     return decoded
 

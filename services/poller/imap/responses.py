@@ -95,8 +95,8 @@ def list_entry(parts: Sequence[Part], start: int) -> Folder:
     if len(values) < 3 or not isinstance(values[0], list):
         raise Unparsable("LIST entry without attributes, delimiter and name")
     wire = b"NIL" if values[2] is None else raw_bytes(values[2])
-    if wire is None:
-        raise Unparsable("LIST entry without a name")
+    if wire is None or b"\0" in wire:  # NUL can neither be sent back nor be kept as text
+        raise Unparsable("LIST entry without a name that can be used")
     delimiter = raw_bytes(values[1])
     attributes = frozenset(a.lower() for a in values[0] if isinstance(a, str))
     name = display_name(wire)

@@ -257,3 +257,10 @@ async def test_message_limit_is_only_partly_done(play, newest):
     ):
         assert sorted(x.uid for x in await listed(session, UidSet.range(1, 4294967295))) == list(range(1, 11))
         assert set(await bodies(session, UidSet.range(1, 10))) == set(range(1, 11))
+
+
+@pytest.mark.parametrize("form", [b"FLAGS (a\0b)", b'FLAGS (a\0b) X "slow"'])
+async def test_nul_in_a_flag_is_left_out(play, form):
+    strange = changes(lambda chunk: chunk.replace(b"FLAGS ()", form))
+    async with play(script(on("UID FETCH", strange), number=1)) as (session, _):
+        assert [x.flags for x in await listed(session, ALL)] == [("ab",)]

@@ -111,7 +111,7 @@ def test_quick_pattern_only_for_the_common_items():
     assert quick_pattern(("UID", "BODY.PEEK[HEADER]")) is None
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=40))
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40))
 def test_modified_utf7_round_trip(text):
     wire = encode_utf7(text)
     assert re.fullmatch(r"[\x20-\x7e]*", wire)
@@ -120,7 +120,13 @@ def test_modified_utf7_round_trip(text):
 
 @given(st.binary(max_size=60))
 def test_display_names_never_fail(wire):
-    assert isinstance(display_name(wire), str)
+    assert "\0" not in display_name(wire.replace(b"\0", b""))
+
+
+def test_a_folder_name_with_nul_cannot_be_used():
+    for parts in ([b'() "/" "a\0b"'], [b'() "/" {3}', b"a\0b", b""]):
+        with pytest.raises(Unparsable, match="name"):
+            list_entry(parts, 0)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +136,7 @@ def test_modified_utf7_example_of_rfc_3501(wire, name):
     assert (decode_utf7(wire), encode_utf7(name)) == (name, wire)
 
 
-@pytest.mark.parametrize("text", ["&", "&AGE-", "&U,BTFw", "&!!-", "&U,BTFw-&ZeVnLIqe-x&", "&2Hz-"])
+@pytest.mark.parametrize("text", ["&", "&AGE-", "&U,BTFw", "&!!-", "&U,BTFw-&ZeVnLIqe-x&", "&2Hz-", "&AAA-"])
 def test_ill_formed_utf7_is_refused(text):
     with pytest.raises(ValueError, match="UTF-7"):
         decode_utf7(text)
