@@ -12,6 +12,8 @@ from services.cli.authorize import authorize
 from services.cli.language import language
 from services.cli.secret_input import secret_options
 
+_FOLDER_HELP = "Only such folders; may repeat. =NAME is a name as it is, \\Sent a special use."
+
 
 def server_options(command: Callable[..., object]) -> Callable[..., object]:
     """The options that ``add`` and ``set`` share."""
@@ -22,7 +24,7 @@ def server_options(command: Callable[..., object]) -> Callable[..., object]:
         click.option("--user", help="Login name, mostly the whole address."),
         click.option("--auth", metavar="auto|password|xoauth2|oauthbearer", help="How to sign in."),
         click.option("--ca-file", metavar="F", help="Certificate authority of a private server (PEM)."),
-        click.option("--folder", "folders", metavar="GLOB", multiple=True, help="Only such folders; may repeat."),
+        click.option("--folder", "folders", metavar="GLOB", multiple=True, help=_FOLDER_HELP),
         click.option("--set", "pairs", metavar="KEY=VALUE", multiple=True, help="A setting; an empty value resets it."),
     )
     for option in reversed(options):

@@ -23,7 +23,7 @@ Longer = Annotated[float, Meta(ge=0.01, le=31_536_000, description="seconds, 0.0
 Count = Annotated[int, Meta(ge=1, le=100_000, description="a whole number, 1 to 100000")]
 Octets = Annotated[int, Meta(ge=1, le=1 << 40, description="octets, 1 to 1 TiB (also as 8MiB)")]
 Rate = Annotated[int, Meta(ge=0, le=1 << 30, description="octets per second, 0 (never) to 1 GiB")]
-Globs = Annotated[tuple[str, ...], Meta(description="a folder glob or a special use such as \\Sent")]
+Globs = Annotated[tuple[str, ...], Meta(description="a folder glob, =NAME, or a special use such as \\Sent")]
 Url = Annotated[str, Meta(pattern=r"^https?://[^\s]+$", description="an https:// address")]
 Text = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=2000, description="one line of text")]
 YesNo = Annotated[bool, Meta(description="true or false")]

@@ -33,7 +33,7 @@ from services.storer.adapters import PostgresWriter
 from services.storer.settings import StorerSettings
 
 POLLER_SECONDS = 8.0
-_ODD = re.compile(r"\\|.*[\x00-\x1f\x7f]", re.DOTALL)
+_ODD = re.compile(r"[\x00-\x1f\x7f]")
 _LOOK_EVERY = 0.25
 _LISTED = text(
     "SELECT count(*) FROM audit_log WHERE account_id = :account AND action = 'list' AND service = 'poller' AND at > :at"
@@ -51,8 +51,8 @@ class FolderLine(Struct, frozen=True, kw_only=True):
 
     @property
     def choosable(self) -> bool:
-        """Whether a pattern can name it: without control characters, and no backslash first (a special use)."""
-        return self.selectable and _ODD.match(self.name) is None
+        """Whether a pattern can name it: without control characters."""
+        return self.selectable and _ODD.search(self.name) is None
 
 
 class Changes(Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from services.common.errors import MailweirError
 from services.common.providers import GENERIC, Profile, profile, profile_for
 from services.common.secret import Secret, is_one_line
 from services.console.texts import Language, lookup
+from services.poller.domain.choose import exactly
 
 SECRETS = ("password", "refresh_token", "client_secret")
 ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
@@ -152,10 +153,10 @@ def wants_grant(account: Account) -> bool:
 
 def chosen_patterns(names: list[str], taken: set[str], *, future: bool) -> dict[str, tuple[str, ...]]:
     """``include`` and ``exclude`` for a choice among ``names``. ``future``: also what appears later."""
-    left = tuple(name for name in names if name not in taken)
+    left = tuple(exactly(name) for name in names if name not in taken)
     if future:
         return {"include": (), "exclude": left}
-    return {"include": tuple(name for name in names if name in taken), "exclude": ()}
+    return {"include": tuple(exactly(name) for name in names if name in taken), "exclude": ()}
 
 
 def shown(problems: Mapping[str, str], t: Callable[..., str], lang: str) -> dict[str, str]:

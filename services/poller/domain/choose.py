@@ -33,13 +33,21 @@ def chosen(folder: Named, include: Sequence[str], exclude: Sequence[str]) -> boo
 def fits(pattern: str, folder: Named) -> bool:
     r"""Whether a glob fits the decoded name, or a special use such as ``\\Sent`` is the folder's; INBOX in any case.
 
-    ``*`` and ``?`` are wild; brackets are not, because folders are really called ``[Gmail]/...``.
+    ``*`` and ``?`` are wild; brackets are not, because folders are really called ``[Gmail]/...``. After ``=`` comes a
+    whole name, in which nothing is wild.
     """
+    if pattern.startswith("="):
+        return folder.name == pattern[1:]
     if pattern.startswith("\\"):
         return (folder.special_use or "").lower() == pattern.lower()
     if pattern.upper() == "INBOX":
         return folder.name.upper() == "INBOX"
     return fnmatchcase(folder.name, pattern.replace("[", "[[]"))
+
+
+def exactly(name: str) -> str:
+    """The pattern that fits the folder of this name and no other."""
+    return f"={name}" if name.startswith(("=", "\\")) or "*" in name or "?" in name else name
 
 
 def unmatched(include: Sequence[str], folders: Iterable[Named]) -> list[str]:

@@ -10,6 +10,8 @@ from services.common.providers import profile, profiles
 from services.console import forms
 from services.console.forms import Form, Invalid
 from services.console.texts import LANGUAGES, Language, lookup
+from services.poller.domain.choose import chosen
+from services.poller.imap.model import Folder
 
 STORED = Account(slug="work", host="imap.example.org", user="me@example.org", given={"daily_bytes": 1000})
 
@@ -102,6 +104,15 @@ def test_a_choice_of_folders_says_what_becomes_of_later_ones() -> None:
         "exclude": (),
     }
     assert forms.chosen_patterns(names, {"INBOX", "项目"}, future=True) == {"include": (), "exclude": ("Junk",)}
+
+
+def test_a_choice_of_folders_means_their_names_as_they_are() -> None:
+    names = ["a*", "ab", "\\Sent"]
+    listing = [Folder(name.encode(), name, None, frozenset()) for name in names]
+    for future in (False, True):
+        patterns = forms.chosen_patterns(names, {"a*", "\\Sent"}, future=future)
+        taken = [folder.name for folder in listing if chosen(folder, patterns["include"], patterns["exclude"])]
+        assert taken == ["a*", "\\Sent"]
 
 
 @given(st.dictionaries(st.sampled_from(["name", "user", "host", "port", "tls", "auth", "code_expires"]), st.text()))

@@ -1,8 +1,10 @@
 from dataclasses import dataclass
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from services.poller.domain.choose import chosen, fits, unmatched
+from services.poller.domain.choose import chosen, exactly, fits, unmatched
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,11 @@ class Named:
         ("工作?", Named("工作1"), True),
         ("\\sent", Named("已发送", "\\Sent"), True),
         ("\\Sent", Named("Sent"), False),
+        ("=a*", Named("a*"), True),
+        ("=a*", Named("ab"), False),
+        ("=\\Sent", Named("\\Sent"), True),
+        ("=\\Sent", Named("Sent", "\\Sent"), False),
+        ("==x", Named("=x"), True),
     ],
 )
 def test_a_pattern_fits_names_and_special_uses(pattern: str, folder: Named, good: bool) -> None:
@@ -35,3 +42,10 @@ def test_what_is_chosen_is_included_selectable_and_not_excluded() -> None:
     assert [folder.name for folder in folders if chosen(folder, (), ("\\Junk",))] == ["INBOX", "Lists/x"]
     assert [folder.name for folder in folders if chosen(folder, ("Lists/*", "[Gmail]"), ())] == ["Lists/x"]
     assert unmatched(("INBOX", "Nothing*", "[Gmail]"), folders) == ["Nothing*", "[Gmail]"]
+
+
+@given(st.sampled_from(["INBOX", "a*", "a?", "ab", "=a*", "[a]", "\\Sent", "=", "合同", ""]) | st.text())
+def test_an_exact_pattern_fits_its_folder_and_no_other(name: str) -> None:
+    assert fits(exactly(name), Named(name, "\\Sent"))
+    others = [other for other in ("a*", "a?", "ab", "=a*", "[a]", "\\Sent", "合同", "Sent") if other != name]
+    assert not [other for other in others if fits(exactly(name), Named(other, "\\Sent"))]
