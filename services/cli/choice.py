@@ -3,13 +3,29 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from msgspec.structs import replace
+
+from services.cli.context import Context
+from services.common import lookup
+from services.common.errors import ConfigurationError
 from services.common.lookup import Choice
 
 
-def choice_of(words: str | None = None, **sides: Any) -> Choice:
-    """A choice from the values of click options; days are days in UTC."""
+def choice_of(context: Context, words: str | None = None, **sides: Any) -> Choice:
+    """A choice from the values of click options; an account by name or address, days in UTC.
+
+    Raises:
+        ConfigurationError: no mail of that account or folder is stored, and none is expected.
+    """
     aware: dict[str, Any] = {name: _utc(side) if isinstance(side, datetime) else side for name, side in sides.items()}
-    return Choice(words=words, **aware)
+    choice = Choice(words=words, **aware)
+    found = context.accounts.find(choice.account) if choice.account else None
+    choice = replace(choice, account=found.slug if found else choice.account)
+    if choice.account and found is None and not lookup.is_known(context.engine, replace(choice, folder=None)):
+        raise ConfigurationError(f"there is no account {choice.account!r}; `mailweir accounts list` shows them")
+    if choice.folder and not lookup.is_known(context.engine, choice):
+        raise ConfigurationError(f"no folder is called {choice.folder!r}; `mailweir status` shows them")
+    return choice
 
 
 def _utc(moment: datetime) -> datetime:

@@ -30,7 +30,7 @@ def export(form: str, to: Path, words: str | None, **sides: object) -> None:
     from services.common import lookup
 
     with open_context() as context:
-        chosen = lookup.ids(context.engine, choice_of(words, **sides))
+        chosen = lookup.ids(context.engine, choice_of(context, words, **sides))
         with _target(form, to) as stream, _progress(len(chosen)) as advance:
             written, absent = _export(context, chosen, _writer(form, to, stream, context), advance)
     click.echo(

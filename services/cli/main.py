@@ -65,7 +65,10 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command; a failure becomes one line on stderr and the exit code of its class."""
+    """Run the command; a failure becomes one line on stderr and the exit code of its class.
+
+    A path that cannot be used is the caller's to change (2); of other failures of the system nothing is known (1).
+    """
     from services.common.errors import MailweirError
 
     try:
@@ -73,6 +76,9 @@ def main() -> None:
     except MailweirError as error:
         click.echo(f"mailweir: {error}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        click.echo(f"mailweir: {f'{error.filename}: ' if error.filename else ''}{error.strerror or error}", err=True)
+        sys.exit(2 if error.filename else 1)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
-"""A progress bar on stderr, so that stdout stays for the result."""
+"""A progress bar on stderr when that is a terminal, so that stdout stays for the result."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -7,6 +8,9 @@ from contextlib import contextmanager
 @contextmanager
 def bar(text: str, total: int) -> Iterator[Callable[[], None]]:
     """Show ``text`` with a bar of ``total`` steps while the block runs; call what is given for each step done."""
+    if not sys.stderr.isatty():
+        yield lambda: None
+        return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

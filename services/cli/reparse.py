@@ -33,7 +33,7 @@ def reparse(*, compare: bool, as_json: bool, **sides: Any) -> None:
     from services.common import lookup
 
     with open_context() as context:
-        chosen = lookup.ids(context.engine, choice_of(**sides))
+        chosen = lookup.ids(context.engine, choice_of(context, **sides))
         absent: list[int] = []
         events = _events(context, chosen, absent)
         if compare:

@@ -31,7 +31,7 @@ def search(words: tuple[str, ...], limit: int, *, as_json: bool, **sides: object
     from services.common import lookup
 
     with open_context() as context:
-        found = lookup.search(context.engine, choice_of(" ".join(words), **sides), limit)
+        found = lookup.search(context.engine, choice_of(context, " ".join(words), **sides), limit)
     if as_json:
         for each in found:
             click.echo(msgspec.json.encode(each))

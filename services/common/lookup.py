@@ -41,6 +41,11 @@ _EXPORTED = text(
     "LEFT JOIN objects o ON (o.account_id, o.kind, o.sha256) = (e.account_id, 'message', e.content_sha256) "
     "WHERE e.id IN :ids"
 ).bindparams(bindparam("ids", expanding=True))
+_IS_KNOWN = text(
+    "SELECT EXISTS (SELECT FROM folders WHERE account = coalesce(:account, account) AND name = :folder) OR "
+    "EXISTS (SELECT FROM email_places WHERE account_id = coalesce(:account, account_id) "
+    "AND folder = coalesce(:folder, folder))"
+)
 _BLOCK = 500
 
 
@@ -87,6 +92,12 @@ def ids(engine: Engine, choice: Choice) -> list[int]:
         return []
     with transaction(engine) as connection:
         return list(connection.execute(text(f"SELECT e.id {clause} ORDER BY e.received_at, e.id"), values).scalars())
+
+
+def is_known(engine: Engine, choice: Choice) -> bool:
+    """Whether the folder is followed, or mail of that account and folder was ever seen."""
+    with transaction(engine) as connection:
+        return bool(connection.scalar(_IS_KNOWN, {"account": choice.account, "folder": choice.folder}))
 
 
 def _where(choice: Choice) -> tuple[str | None, dict[str, Any]]:

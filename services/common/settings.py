@@ -3,12 +3,14 @@
 Variables have the prefix ``MAILWEIR_``. A secret may also come from a file named by ``<variable>_FILE``.
 """
 
+import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from services.common.errors import ConfigurationError
@@ -23,6 +25,18 @@ def _secret(value: object) -> object:
 
 
 SecretText = Annotated[Secret, BeforeValidator(_secret), PlainSerializer(lambda _: MASK)]
+
+
+def _database_url(value: Secret) -> Secret:
+    """Refuse what is no address of Postgres, in words that do not repeat it."""
+    with contextlib.suppress(ValueError):
+        parts = urlsplit(value.reveal())
+        if parts.scheme.partition("+")[0] in {"postgresql", "postgres"} and (parts.port is None or parts.port > 0):
+            return value
+    raise ValueError("write it as postgresql://USER:PASSWORD@HOST:PORT/NAME")
+
+
+DatabaseUrl = Annotated[SecretText, AfterValidator(_database_url)]
 
 
 class SecretFiles(PydanticBaseSettingsSource):
@@ -65,7 +79,7 @@ class Settings(BaseSettings):
     )
 
     home: Path = Field(Path("~/.mailweir"), description="Folder of the embedded stores and of local state.")
-    database_url: SecretText | None = Field(None, description="SQLAlchemy URL of Postgres; none: embedded Postgres.")
+    database_url: DatabaseUrl | None = Field(None, description="SQLAlchemy URL of Postgres; none: embedded Postgres.")
     kafka: str | None = Field(None, description="Bootstrap servers host:port[,host:port...]; none: embedded runtime.")
     s3_endpoint: str | None = Field(None, description="http(s)://host:port of the object store; none: a folder.")
     s3_bucket: str = Field("mailweir", min_length=3, max_length=63, description="Bucket of mail; S3 allows 3 to 63.")

@@ -1,6 +1,9 @@
 """Stored mail in an embedded home, and the command on it."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -46,6 +49,12 @@ class Home:
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result
+
+    def process(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """The command as a process of its own, with what a failure becomes."""
+        command = [sys.executable, "-m", "services.cli.main", *words]
+        environment = {"PATH": os.environ["PATH"], **self.environment}
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
     def lines(self, *words: str) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.run(*words).stdout.splitlines()]

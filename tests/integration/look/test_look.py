@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from services.common.accounts import Account
+from services.common.errors import ConfigurationError
 from tests.integration.look.conftest import MAIL, Home
 
 
@@ -31,9 +33,26 @@ async def test_search_finds_words_and_their_beginnings(stored: Home, words: str,
 
 async def test_search_by_account_folder_and_day(stored: Home) -> None:
     assert len(stored.lines("search", "ada", "--account", "work", "--folder", "INBOX", "--json")) == 4
-    assert stored.lines("search", "ada", "--account", "other", "--json") == []
     assert stored.lines("search", "ada", "--since", "2026-11-21", "--json") == []
     assert len(stored.lines("search", "ada", "--since", "2026-11-20", "--before", "2026-11-21", "--json")) == 4
+
+
+@pytest.mark.parametrize("command", [("search", "ada"), ("export", "--to", "-", "--format", "mbox"), ("reparse",)])
+@pytest.mark.parametrize("side", [("--account", "other"), ("--folder", "Inbxo")])
+async def test_an_account_or_folder_that_is_not_there_is_told(
+    stored: Home, command: tuple[str, ...], side: tuple[str, str]
+) -> None:
+    with pytest.raises(ConfigurationError, match=f"{side[1]}.*shows them"):
+        stored.run(*command, *side)
+
+
+async def test_the_account_of_a_search_may_be_named_by_its_address(stored: Home) -> None:
+    account = Account(slug="work", host="h.example.org", user="ada@example.org")
+    stored.context.accounts.add(account)
+    try:
+        assert len(stored.lines("search", "ada", "--account", "Ada@example.org", "--json")) == 4
+    finally:
+        stored.context.accounts.remove("work")
 
 
 async def test_nothing_of_a_stranger_moves_the_cursor(stored: Home) -> None:
@@ -54,8 +73,6 @@ async def test_show_gives_the_exact_bytes_and_the_parsed_object(stored: Home) ->
 
 
 async def test_an_unknown_id_is_one_line(stored: Home) -> None:
-    from services.common.errors import ConfigurationError
-
     with pytest.raises(ConfigurationError, match="no message with this id"):
         stored.run("show", "ffffffffff")
 
@@ -70,6 +87,14 @@ async def test_export_in_three_forms(stored: Home, tmp_path: Path) -> None:
     assert b"\n>From here it works\n>>From there too" in (tmp_path / "all.mbox").read_bytes()
     lines = stored.lines("export", "--format", "jsonl", "--to", "-", "--query", "合同")
     assert {line["subject"] for line in lines} == {"Re: 合同", "第三季度合同"}
+
+
+def test_a_path_that_cannot_be_used_is_one_line(stored: Home, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for form in ("eml", "mbox"):
+        done = stored.process("export", "--format", form, "--to", str(tmp_path / "file" / "below"))
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr == f"mailweir: {tmp_path}/file/below: Not a directory\n"
 
 
 async def test_a_conversation_is_one_thread(stored: Home) -> None:

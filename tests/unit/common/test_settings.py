@@ -49,6 +49,16 @@ def test_a_variable_and_its_file_exclude_each_other(monkeypatch: pytest.MonkeyPa
         load()
 
 
+@pytest.mark.parametrize(
+    "url", ["canary", "mysql://u:canary@h/d", "postgresql://u:canary", "postgresql://u@h:canary/d"]
+)
+def test_what_is_no_address_of_postgres_is_refused_unrepeated(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("MAILWEIR_DATABASE_URL", url)
+    with pytest.raises(ConfigurationError, match=r"MAILWEIR_DATABASE_URL: .*postgresql://USER:PASSWORD@HOST") as caught:
+        load()
+    assert "canary" not in str(caught.value)
+
+
 def test_all_faults_come_in_one_message_without_values(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAILWEIR_LOG", "loud-canary")
     monkeypatch.setenv("MAILWEIR_S3_BUCKET", "x")
