@@ -45,6 +45,7 @@ async def run(service: Service, settings: KafkaSettings, *, health: Health, stop
     Raises:
         DeadLetterLimit: too many records could not be used.
         Stalled: records wait and nothing moves.
+        TopicLost: a topic was deleted or made anew.
         Exception: an error of an adapter or of Kafka that nobody can handle. The process must exit with a failure.
 
     """
@@ -201,7 +202,7 @@ async def _consume(runtime: Runtime, probe: LagProbe, stop: asyncio.Event) -> No
         tasks: list[asyncio.Future[Any]] = [
             asyncio.create_task(stop.wait()),
             asyncio.create_task(_watch(runtime, probe)),
-            asyncio.create_task(_faust_gives_up(runtime.app)),
+            asyncio.create_task(_nothing_can_be_done(runtime.app)),
         ]
         try:
             await asyncio.wait([runtime.failed, *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -226,6 +227,7 @@ async def _watch(runtime: Runtime, probe: LagProbe) -> None:
             runtime.health.red("kafka", str(failure))
             continue
         runtime.health.green("kafka")
+        runtime.app.consumer.same.measured(lag)
         _count_lag(runtime.service.name, lag)
         watched = runtime.app.consumer.assignment() or set(lag.ends)
         stalls.look(time.monotonic(), lag, {(tp.topic, tp.partition) for tp in watched}, bool(runtime.waiting))
@@ -239,9 +241,10 @@ def _count_lag(service: str, lag: Lag) -> None:
         metrics.LAG.labels(service, topic).set(records)
 
 
-async def _faust_gives_up(app: Any) -> None:
-    """Return never; raise when Faust itself crashed (it tells nobody, so this looks)."""
+async def _nothing_can_be_done(app: Any) -> None:
+    """Return never; raise when a topic was lost, or when Faust itself crashed (it tells nobody, so this looks)."""
     while True:
+        app.consumer.same.check()
         if app.crashed or app.should_stop:
             raise RuntimeError(f"Faust stopped by itself: {type(app.crash_reason).__name__}")
         await asyncio.sleep(_LOOK)

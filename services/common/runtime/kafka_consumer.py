@@ -12,12 +12,14 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.cluster import ClusterMetadata
 from aiokafka.errors import ConsumerStoppedError
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types import TP, AppT, ConsumerMessage, Message
 
 from services.common.runtime.assembling import Assembler, Records
 from services.common.runtime.offsets import CommitPosition
+from services.common.runtime.same_topics import SameTopics
 from services.common.service import Batch
 
 _LOOK = 0.05  # seconds: while one topic has no room, others are asked in short turns
@@ -37,7 +39,12 @@ class PromptThread(AIOKafkaConsumerThread):
     def _create_consumer(self, loop: asyncio.AbstractEventLoop) -> AIOKafkaConsumer:
         consumer = super()._create_consumer(loop)
         consumer._fetch_max_wait_ms = _FETCH_WAIT_MS
+        consumer._client.cluster.add_listener(self._listed)
         return consumer
+
+    def _listed(self, cluster: ClusterMetadata) -> None:
+        assert isinstance(self.consumer, OrderedConsumer)
+        self.consumer.same.listed(cluster.topics())
 
 
 class OrderedConsumer(Consumer):
@@ -50,6 +57,7 @@ class OrderedConsumer(Consumer):
         self._positions: defaultdict[TP, CommitPosition] = defaultdict(CommitPosition)
         self._assembler = Assembler({})
         self._room = asyncio.Event()
+        self.same = SameTopics()
         self.before_revoke: Callable[[], Awaitable[None]] | None = None
         self.after_assign: Callable[[], None] | None = None
 
@@ -59,6 +67,7 @@ class OrderedConsumer(Consumer):
     def reads(self, batches: Mapping[str, Batch], ahead: int) -> None:
         """Read these topics in batches; others record by record. ``ahead``: batches under way per topic."""
         self._assembler = Assembler(batches, ahead)
+        self.same = SameTopics(batches)
 
     def ack(self, message: Message) -> bool:
         """Acknowledge a batch; one from before a rebalance is void, its records come again."""
@@ -77,7 +86,7 @@ class OrderedConsumer(Consumer):
         self._acked[tp].clear()
         self._acked_index[tp].clear()
         position = self._positions.get(tp)
-        return position.position if position is not None else None
+        return position.position if position is not None and self.same.lost is None else None
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Only whether aiokafka fetches: Faust's books know one partition of a batch; our watchdog sees the rest."""

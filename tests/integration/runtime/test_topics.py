@@ -5,6 +5,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from infra.local.cluster import Cluster
 from services.common.topics_admin import Changes, create, wanted
+from tests.integration.runtime.lab import READ, Lab
 
 
 async def settings_of(bootstrap: str, topic: str) -> dict[str, str]:
@@ -35,3 +36,43 @@ async def test_topics_of_an_older_version_take_as_large_records_as_new_ones(comp
     assert await settings_of(components.kafka, larger) == older[larger]
     again = await create(components.kafka, asked)
     assert (again, str(again)) == (Changes((), ()), "all topics are there")
+
+
+async def test_a_topic_made_anew_under_a_busy_worker_ends_it_and_a_fresh_one_reads_all_of_it(lab: Lab) -> None:
+    new = range(1001, 1401)
+    lab.switch("slow", "0.3")
+    await lab.publish(range(1, 201))
+    worker = lab.worker()
+    await lab.until("it works", lambda: len(lab.seen()) >= 100)
+    await deleted(lab, READ.name)
+    await lab.make_topics()
+    await lab.publish(new)
+    assert await lab.ended(worker) == 1
+    assert f"TopicLost: topic {lab.prefix}{READ.name} was deleted or made anew" in lab.logs()
+    lab.release("slow")
+    worker = lab.worker()
+    await lab.until("all of the new topic at the sink", lambda: set(lab.seen()) >= set(new))
+    await lab.stopped(worker)
+
+
+async def test_a_topic_that_is_deleted_ends_its_worker_and_a_fresh_one_waits_for_it(lab: Lab) -> None:
+    await lab.publish(range(1, 201))
+    worker = lab.worker()
+    await lab.until("it works", lambda: len(lab.seen()) == 200)
+    await deleted(lab, READ.name)
+    assert await lab.ended(worker) == 1
+    worker = lab.worker()
+    await lab.until("health is red", lambda: "topics are missing" in (lab.health().get("reason") or ""))
+    await lab.make_topics()
+    await lab.publish(range(1001, 1101))
+    await lab.until("all of the new topic at the sink", lambda: set(lab.seen()) >= set(range(1001, 1101)))
+    await lab.stopped(worker)
+
+
+async def deleted(lab: Lab, topic: str) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=lab.bootstrap)
+    await admin.start()
+    try:
+        assert [code for _, code in (await admin.delete_topics([lab.prefix + topic])).topic_error_codes] == [0]
+    finally:
+        await admin.close()
