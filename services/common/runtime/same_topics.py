@@ -33,7 +33,7 @@ class SameTopics:
         self._listed |= now
 
     def measured(self, lag: Lag) -> None:
-        """Offsets now: the end of a topic never goes back; a commit seems to while a broker starts, so it says nothing."""
+        """Offsets now: the end of a topic never goes back; a commit seems to while a broker starts."""
         self._lose({partition.topic for partition, end in self._ends.items() if lag.ends.get(partition, 0) < end})
         self._ends = lag.ends
 
