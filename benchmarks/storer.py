@@ -30,9 +30,9 @@ from services.common.events import EmailParsed, MessageFetched
 from services.common.lookup import Choice, search
 from services.common.place import Place
 from services.parser.handlers import parse
-from services.storer import merging, rows
-from services.storer.adapters import PostgresWriter, write_parsed
-from services.storer.handlers import storing
+from services.storer import app, merging, rows
+from services.storer.adapters import PostgresWriter
+from services.storer.settings import StorerSettings
 from services.storer.threads import refs
 
 RATIO, P95_MS = 0.7, 50.0
@@ -124,7 +124,7 @@ async def _bare_rate(writer: PostgresWriter, batches: Sequence[Sequence[EmailPar
 
 
 async def _storer_rate(writer: PostgresWriter, batches: Sequence[Sequence[EmailParsed]]) -> float:
-    store = storing(write_parsed, writer, part=125)
+    store = app.service(StorerSettings(), app.Ports(writer)).subscriptions[0].handler
     start = time.perf_counter()
     for batch in batches:
         assert not await store(batch)

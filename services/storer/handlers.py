@@ -8,6 +8,8 @@ from services.common.database import Refused
 from services.common.events import Event
 from services.common.service import Handler, Outcome, Rejected, side_by_side
 
+Parts = Callable[[Sequence[Any]], Sequence[Sequence[Any]]]
+
 
 class Write(Protocol):
     """Writes the rows of some events on a cursor."""
@@ -26,17 +28,16 @@ class Writer(Protocol):
         """Run ``write`` on a cursor; all or nothing."""
 
 
-def storing(write: Write, writer: Writer, *, part: int = 0) -> Handler:
+def storing(write: Write, writer: Writer, parts: Parts | None = None) -> Handler:
     """A handler that writes each batch; a batch that is refused is halved until the bad event stands alone.
 
-    With ``part`` a larger batch is written in transactions of so many events, side by side as far as the writer has
-    threads: rows are made while the database works. Not for events whose order matters.
+    ``parts`` cuts a batch into transactions, which are written side by side as far as the writer has threads: rows are
+    made while the database works. Not for events whose order matters.
     """
 
     async def store(batch: Sequence[Event]) -> Sequence[Outcome]:
-        size = part or len(batch) or 1
-        parts = [batch[start : start + size] for start in range(0, len(batch), size)]
-        return await side_by_side(_store(write, writer, each) for each in parts)
+        whole = parts(batch) if parts else [batch]
+        return await side_by_side(_store(write, writer, each) for each in whole)
 
     return store
 

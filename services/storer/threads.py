@@ -5,13 +5,15 @@ of two threads makes them one. So replies find each other before their parent ar
 joins what it started.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from services.common.events import EmailParsed
 
 ID_OCTETS = 1_000  # B-tree entries are limited to 2,704 octets; a longer Message-ID is noise
 Ref = tuple[str, str]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Threads:
 
 def cut_id(message_id: str) -> str:
     """A Message-ID as it is stored and indexed."""
-    return message_id.encode()[:ID_OCTETS].decode(errors="ignore").replace("\x00", "")
+    return message_id.encode(errors="ignore")[:ID_OCTETS].decode(errors="ignore").replace("\x00", "")
 
 
 def refs(event: EmailParsed) -> list[Ref]:
@@ -55,17 +57,42 @@ def join(mails: Iterable[list[Ref]], known: Mapping[Ref, int], new_ids: Iterable
     return Threads(of, merged, tuple(ref for ref in of if ref not in known))
 
 
+def parts(events: Sequence[EmailParsed], size: int) -> list[list[EmailParsed]]:
+    """Events in parts of about ``size``, to be written side by side; those that share an id are in the same part.
+
+    Two writers that name the same id wait for each other, and then merge the threads that both began. Measured on a
+    synthetic mailbox cut by position: more than every second part waited and merged.
+    """
+    mails = [refs(event) for event in events]
+    group_of = {ref: number for number, group in enumerate(_groups(mails)) for ref in group}
+    together: dict[object, list[EmailParsed]] = {}
+    for event, mail in zip(events, mails, strict=True):
+        together.setdefault(group_of[mail[0]] if mail else event.contentsha256, []).append(event)
+    filled: list[list[EmailParsed]] = []
+    for group in together.values():
+        if not filled or len(filled[-1]) >= size:
+            filled.append([])
+        filled[-1] += group
+    return filled
+
+
 def _groups(mails: Iterable[list[Ref]]) -> list[list[Ref]]:
     """Ids that mails name together, joined over common ids."""
-    group_of: dict[Ref, list[Ref]] = {}
+    parents: dict[Ref, Ref] = {}
     for mail in mails:
-        joined = {id(group): group for group in (group_of[ref] for ref in mail if ref in group_of)}.values()
-        whole = list(dict.fromkeys([*mail, *(ref for group in joined for ref in group)]))
-        group_of |= dict.fromkeys(whole, whole)
-    return list({id(group): group for group in group_of.values()}.values())
+        tops = [_top(parents, parents.setdefault(ref, ref)) for ref in mail]
+        for top in tops:
+            parents[top] = tops[0]
+    groups: dict[Ref, list[Ref]] = {}
+    for ref in parents:
+        groups.setdefault(_top(parents, ref), []).append(ref)
+    return list(groups.values())
 
 
-def _top(parents: Mapping[int, int], thread: int) -> int:
-    while parents.get(thread, thread) != thread:
-        thread = parents[thread]
-    return thread
+def _top(parents: dict[T, T], each: T) -> T:
+    """The end of the way up; the way is shortened for the next one."""
+    while parents[each] != each:
+        above = parents[parents[each]]
+        parents[each] = above
+        each = above
+    return each

@@ -8,8 +8,13 @@ import pytest
 from services.common.database import Refused
 from services.common.errors import Unavailable
 from services.common.service import Rejected
-from services.storer.handlers import storing
+from services.storer.handlers import Parts, storing
 from tests.fakes.mail_events import fetched
+
+
+def parts_of(size: int) -> Parts:
+    return lambda events: [events[start : start + size] for start in range(0, len(events), size)]
+
 
 EVENTS = [fetched(b"%d" % uid, uid) for uid in range(1, 31)]
 
@@ -42,10 +47,10 @@ def write(cursor: FakeWriter, events: Sequence[Any]) -> None:
 
 
 @pytest.mark.parametrize("bad", [set(), {1}, {30}, {3, 4, 17}, set(range(1, 31))])
-@pytest.mark.parametrize("part", [0, 7])
-async def test_exactly_the_bad_ones_are_rejected(bad: set[int], part: int) -> None:
+@pytest.mark.parametrize("parts", [None, parts_of(7)])
+async def test_exactly_the_bad_ones_are_rejected(bad: set[int], parts: Parts | None) -> None:
     writer = FakeWriter(bad)
-    outcomes = await storing(write, writer, part=part)(EVENTS)
+    outcomes = await storing(write, writer, parts)(EVENTS)
     rejected = [outcome for outcome in outcomes if isinstance(outcome, Rejected)]
     assert {each.event.place.uid for each in rejected} == bad  # type: ignore[union-attr]
     assert sorted(writer.written) == [uid for uid in range(1, 31) if uid not in bad]
@@ -53,12 +58,12 @@ async def test_exactly_the_bad_ones_are_rejected(bad: set[int], part: int) -> No
 
 async def test_an_outage_is_nobodys_dead_letter() -> None:
     with pytest.raises(Unavailable):
-        await storing(write, FakeWriter(set(), Unavailable("down")), part=7)(EVENTS)
+        await storing(write, FakeWriter(set(), Unavailable("down")), parts_of(7))(EVENTS)
 
 
 async def test_a_batch_is_one_transaction_unless_parts_are_asked_for() -> None:
     whole, parts = FakeWriter(set()), FakeWriter(set())
     assert await storing(write, whole)(EVENTS) == []
-    assert await storing(write, parts, part=10)(EVENTS) == []
+    assert await storing(write, parts, parts_of(10))(EVENTS) == []
     assert (whole.batches, parts.batches) == ([30], [10, 10, 10])
     assert await storing(write, whole)([]) == []

@@ -1,8 +1,13 @@
 """Threads: pure decisions."""
 
+import random
 from itertools import count, permutations
 
-from services.storer.threads import Ref, cut_id, join
+from msgspec.structs import replace
+
+from services.common.events import EmailParsed
+from services.storer.threads import Ref, cut_id, join, parts, refs
+from tests.fakes.mail_events import message, parsed
 
 
 def ids(*names: str) -> list[Ref]:
@@ -36,3 +41,34 @@ def test_any_order_in_one_batch_gives_one_thread() -> None:
 def test_an_id_is_cut_at_a_whole_character() -> None:
     assert len(cut_id("合" * 3000).encode()) == 999
     assert cut_id("a@b") == "a@b"
+    assert cut_id("a\ud800@b") == "a@b"
+
+
+async def replying(answers: dict[str, str]) -> list[EmailParsed]:
+    """Mail by Message-ID, each with the id that it answers, in a random order."""
+    template, _ = await parsed(message(Message_ID="<a@x>").as_bytes())
+    made = [
+        replace(
+            template,
+            email=replace(template.email, message_id=(own,) if own else None, references=(to,) if to else None),
+            contentsha256=f"{own}{number}",
+        )
+        for number, (own, to) in enumerate(answers.items())
+    ]
+    random.Random(7).shuffle(made)
+    return made
+
+
+async def test_no_two_parts_share_an_id() -> None:
+    events = await replying({f"m{number}": f"m{number - number % 4}" for number in range(200)} | {"": ""})
+    cut = parts(events, 50)
+    assert [len(part) for part in cut] == [52, 52, 52, 45]
+    assert sorted(event.contentsha256 for part in cut for event in part) == sorted(e.contentsha256 for e in events)
+    named = [{ref for event in part for ref in refs(event)} for part in cut]
+    assert sum(map(len, named)) == len(set.union(*named)) == 200
+
+
+async def test_one_conversation_is_one_part_however_long() -> None:
+    events = await replying({f"m{number}": f"m{number - 1}" for number in range(300)})
+    assert [len(part) for part in parts(events, 50)] == [300]
+    assert parts([], 50) == []
