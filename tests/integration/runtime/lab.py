@@ -86,7 +86,9 @@ class Lab:
             worker.wait()
 
     def switch(self, name: str, text: str = "") -> None:
-        (self.folder / name).write_text(text)
+        fresh = self.folder / f"{name}.new"
+        fresh.write_text(text)
+        fresh.rename(self.folder / name)  # a worker that looks meanwhile must not find half of it
 
     def release(self, name: str) -> None:
         (self.folder / name).unlink()
@@ -136,7 +138,7 @@ class Lab:
         finally:
             await consumer.stop()
 
-    async def until(self, what: str, condition: Callable[[], Any], within: float = 45) -> None:
+    async def until(self, what: str, condition: Callable[[], Any], within: float = 120) -> None:
         """Poll until the condition (plain or async) holds."""
         end = asyncio.get_running_loop().time() + within
         while True:
@@ -146,7 +148,7 @@ class Lab:
             assert asyncio.get_running_loop().time() < end, f"{what}: not within {within} s\n{self.logs()}"
             await asyncio.sleep(0.1)
 
-    async def ended(self, worker: "subprocess.Popen[bytes]", within: float = 45) -> int:
+    async def ended(self, worker: "subprocess.Popen[bytes]", within: float = 120) -> int:
         await self.until("the worker ends", lambda: worker.poll() is not None, within)
         return worker.wait()
 

@@ -1,6 +1,7 @@
 """Dependencies and brokers that go away and come back, and workers that share the work."""
 
 import asyncio
+import subprocess
 from pathlib import Path
 
 from infra.local.cluster import Cluster
@@ -25,13 +26,20 @@ async def test_a_dependency_that_is_down_turns_health_red_and_loses_nothing(lab:
     await lab.stopped(worker)
 
 
-async def test_of_two_workers_one_is_killed_and_the_other_takes_over(lab: Lab) -> None:
-    await lab.publish(MANY)
-    lab.switch("slow", "0.1")
+async def two_workers(lab: Lab) -> "tuple[subprocess.Popen[bytes], subprocess.Popen[bytes]]":
+    """Two that share the work, so slowly until then that the first cannot be through before the second begins."""
+    lab.switch("slow", "1")
     first = lab.worker()
     await lab.until("the first works", lambda: lab.seen_by(first) > 0)
     second = lab.worker()
     await lab.until("the second works", lambda: lab.seen_by(second) > 0)
+    lab.switch("slow", "0.1")
+    return first, second
+
+
+async def test_of_two_workers_one_is_killed_and_the_other_takes_over(lab: Lab) -> None:
+    await lab.publish(MANY)
+    first, second = await two_workers(lab)
     second.kill()
     await lab.until("the first still works", lambda: lab.seen_by(first) > 100)
     lab.release("slow")
@@ -42,11 +50,7 @@ async def test_of_two_workers_one_is_killed_and_the_other_takes_over(lab: Lab) -
 
 async def test_a_rebalance_without_a_death_repeats_nothing(lab: Lab) -> None:
     await lab.publish(MANY)
-    lab.switch("slow", "0.1")
-    first = lab.worker()
-    await lab.until("the first works", lambda: lab.seen_by(first) > 0)
-    second = lab.worker()
-    await lab.until("the second works", lambda: lab.seen_by(second) > 0)
+    first, second = await two_workers(lab)
     await lab.stopped(second)
     lab.release("slow")
     await lab.complete(MANY)

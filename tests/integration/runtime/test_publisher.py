@@ -33,13 +33,13 @@ async def test_what_is_confirmed_is_there_whoever_publishes_beside_it(lab: Lab) 
 async def test_an_outage_is_unavailable_and_the_same_publisher_goes_on_after_it(lab: Lab, components: Cluster) -> None:
     publisher = KafkaPublisher(lab.settings.model_copy(update=IMPATIENT), "poller")
     try:
-        await publisher.publish([fetched(1)])
+        await again(publisher, 1)
         components.kill("kafka")
         for _ in range(2):
             with pytest.raises(Unavailable, match="are the brokers up"):
                 await publisher.publish([fetched(2)])
         components.start("kafka")
-        await again(publisher)
+        await again(publisher, 3)
         assert {record.key for record in await lab.records(READ.name)} >= {
             fetched(uid).place.subject.encode() for uid in (1, 3)
         }
@@ -47,12 +47,12 @@ async def test_an_outage_is_unavailable_and_the_same_publisher_goes_on_after_it(
         await publisher.stop()
 
 
-async def again(publisher: KafkaPublisher, within: float = 30) -> None:
+async def again(publisher: KafkaPublisher, uid: int, within: float = 120) -> None:
     """What the poller does: try until Kafka answers."""
     end = asyncio.get_running_loop().time() + within
     while True:
         try:
-            return await publisher.publish([fetched(3)])
+            return await publisher.publish([fetched(uid)])
         except Unavailable:
             assert asyncio.get_running_loop().time() < end
 

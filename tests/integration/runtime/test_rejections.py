@@ -41,7 +41,7 @@ async def test_a_poison_record_becomes_a_dead_letter_and_its_neighbours_pass(lab
     assert odd.value == POISON
     assert list(odd.headers[:3]) == HEADERS
     added = dict(odd.headers[3:])
-    assert added["dlq_error"] == b"contract.headers" or added["dlq_error"] == b"contract.type"
+    assert added["dlq_error"] == b"contract.type"
     assert (added["dlq_topic"], added["dlq_partition"], added["dlq_service"]) == (READ.name.encode(), b"0", b"sink")
     assert by_key[b"tombstone"].value is None
     assert dict(by_key[refused].headers)["dlq_error"] == b"refused.test"
@@ -77,6 +77,6 @@ async def test_too_many_dead_letters_stop_the_service_and_stay_where_they_are(la
     assert await lab.ended(lab.worker(dead_letter_run=30)) == 1
     assert "DeadLetterLimit" in lab.logs()
     kept = len(await lab.records(READ.dead_letters))
-    assert kept <= 30
+    assert 0 < kept <= 30
     assert await lab.committed() == kept, "what became a dead letter is done, the rest waits"
     assert await lab.records(WRITTEN.name) == []

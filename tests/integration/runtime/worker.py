@@ -2,7 +2,8 @@
 
 ``python -m tests.integration.runtime.worker FOLDER``: the sink is FOLDER/sink; files in FOLDER steer the handler:
 ``down`` (a dependency does not answer), ``raise`` (its text: a UID that makes the handler raise), ``hang``, ``slow``
-(seconds per batch). FOLDER/started appears with the first batch. A message whose body is ``refuse`` is rejected.
+(seconds per batch), ``most`` (lines of the sink from which on every batch waits until the file is gone).
+FOLDER/started appears with the first batch. A message whose body is ``refuse`` is rejected.
 """
 
 import asyncio
@@ -43,14 +44,28 @@ async def handle(batch: Sequence[Event], folder: Path) -> Sequence[Outcome]:
         raise Unavailable("the sink does not answer")
     if (folder / "hang").exists():
         await asyncio.sleep(3600)
-    if (slow := folder / "slow").exists():
-        await asyncio.sleep(float(slow.read_text()))
-    if (wrong := folder / "raise").exists() and any(str(event.place.uid) == wrong.read_text() for event in messages):
+    await asyncio.sleep(float(told(folder / "slow") or 0))
+    while full(folder):  # noqa: ASYNC110 -- another process changes the folder
+        await asyncio.sleep(0.05)
+    if told(folder / "raise") in {str(event.place.uid) for event in messages}:
         raise RuntimeError("a bug on this message")
     append(folder / "sink", [event.place.uid for event in messages if event.body != b"refuse"])
     return [
         Rejected(event, "refused.test", "not wanted") if event.body == b"refuse" else filed(event) for event in messages
     ]
+
+
+def told(switch: Path) -> str:
+    """The text of a switch; empty when it is not there, which may be so between any two looks."""
+    try:
+        return switch.read_text()
+    except FileNotFoundError:
+        return ""
+
+
+def full(folder: Path) -> bool:
+    most = told(folder / "most")
+    return bool(most) and told(folder / "sink").count("\n") >= int(most)
 
 
 def append(sink: Path, uids: Sequence[int]) -> None:
