@@ -190,10 +190,10 @@ async def _left_out(errand: Errand, part: UidSet) -> list[UidSet]:
     rest = errand.rest(part)
     if not rest:
         return []
-    await errand.session.noop()
     try:
+        await errand.session.noop()
         listed = UidSet.of([listing.uid async for listing in errand.session.fetch_listing(rest, ("FLAGS",))])
-    except Refused:
+    except (Refused, CommandRejected):
         listed = rest
     if len(part) == 1:
         for uid in listed:

@@ -11,6 +11,8 @@ from services.poller.imap.model import Opened
 from services.poller.imap.session import Session
 
 EVERYTHING = UidSet.range(1, MAX_UID)
+MOST_REFUSALS = 64
+MOST_HOLES = 200
 
 
 class Listed(Struct, frozen=True):
@@ -40,55 +42,97 @@ class Done(Struct, frozen=True):
         return self.modseq if opened.highestmodseq >= self.modseq else None
 
 
+class Collected:
+    """What one or more commands listed of the open folder. A refusal keeps what came before it."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.flags = Flags()
+        self.uids = EMPTY
+
+    async def ask(self, wanted: UidSet) -> UidSet:
+        """List these; the UIDs that were not there before. Raises ImapError."""
+        known, new = self.uids, Gathering()
+        try:
+            async for listing in self._session.fetch_listing(wanted, ("FLAGS", "X-GM-LABELS")):
+                if not known or listing.uid not in known:
+                    new.add(listing.uid)
+                    self.flags.add(listing.uid, listing.flags or (), listing.labels or ())
+        finally:
+            came = new.result()
+            self.uids = known | came
+        return came
+
+    async def try_(self, wanted: UidSet) -> UidSet:
+        """As ``ask``; a refusal counts as an answer without any more."""
+        before = self.uids
+        if wanted:
+            with contextlib.suppress(CommandRejected, Refused):
+                await self.ask(wanted)
+        return self.uids - before
+
+
 async def enumerate_all(session: Session, exists: int, known: UidSet) -> Listed:
-    """Ask for all; while fewer come than exist, ask again, then for the known ones, then by SEARCH."""
-    if exists == 0:
-        return await _nevertheless(session)
-    flags, uids = await _ask(session, EVERYTHING)
-    if len(uids) < exists:
-        uids = await _ask_again(session, exists, known, uids, flags)
-    events_exist = session.opened.exists if session.opened else exists
-    return Listed(uids, flags.sets(), complete=len(uids) >= min(exists, events_exist), flagged=uids)
-
-
-async def _nevertheless(session: Session) -> Listed:
-    """A folder that is said to be empty, though it has given out UIDs, is asked all the same."""
-    flags, uids = _nothing()
-    if session.opened is None or session.opened.uidnext != 1:
-        with contextlib.suppress(CommandRejected, Refused):
-            flags, uids = await _ask(session, EVERYTHING)
-    return Listed(uids, flags.sets(), complete=True, flagged=uids)
-
-
-async def _ask(session: Session, wanted: UidSet, flags: Flags | None = None) -> tuple[Flags, UidSet]:
-    collected = flags or Flags()
-    uids = Gathering()
-    async for listing in session.fetch_listing(wanted, ("FLAGS", "X-GM-LABELS")):
-        uids.add(listing.uid)
-        collected.add(listing.uid, listing.flags or (), listing.labels or ())
-    return collected, uids.result()
-
-
-async def _ask_again(session: Session, exists: int, known: UidSet, uids: UidSet, flags: Flags) -> UidSet:
-    """Second opinions, cheapest first; each only adds."""
-    doubtful = known - uids
-    if doubtful:
-        uids = uids | (await _ask(session, doubtful, flags))[1]
-    if len(uids) < exists:
-        more = (await _ask(session, EVERYTHING))[1] - uids
-        uids = uids | ((await _ask(session, more, flags))[1] if more else EMPTY)
-    if len(uids) < exists:
-        uids = uids | await _searched(session, uids, flags)
-    return uids
-
-
-async def _searched(session: Session, uids: UidSet, flags: Flags) -> UidSet:
-    """SEARCH lies on some servers (sequence numbers instead of UIDs): what it adds must be fetchable."""
+    """Ask for all, also where there is said to be nothing; while fewer come than exist, ask in other ways, too."""
+    found = Collected(session)
     try:
-        found = await session.search_all() - uids
+        await found.ask(EVERYTHING)
+    except (CommandRejected, Refused) as refusal:
+        if exists:
+            await _in_parts(session, found)
+            if not found.uids:
+                raise refusal
+    if len(found.uids) < exists:
+        await _ask_again(session, exists, known, found)
+    events_exist = session.opened.exists if session.opened else exists
+    complete = len(found.uids) >= min(exists, events_exist)
+    return Listed(found.uids, found.flags.sets(), complete=complete, flagged=found.uids)
+
+
+async def _in_parts(session: Session, found: Collected) -> None:
+    """Some servers refuse a range over everything, or one with ``*``: halve it as often as it is refused."""
+    uidnext = session.opened.uidnext if session.opened else None
+    top = min(max(uidnext or 0, 2), MAX_UID) - 1
+    waiting, refusals = [UidSet.range(1, top)], 0
+    while waiting and refusals < MOST_REFUSALS:
+        part = waiting.pop() - found.uids
+        try:
+            await found.ask(part)
+        except (CommandRejected, Refused):
+            refusals += 1
+            if part.highest > part.lowest:
+                middle = (part.lowest + part.highest) // 2
+                waiting += [part & UidSet.range(1, middle), part & UidSet.range(middle + 1, MAX_UID)]
+    await found.try_(UidSet.range(top + 1, MAX_UID) - found.uids)
+
+
+async def _ask_again(session: Session, exists: int, known: UidSet, found: Collected) -> None:
+    """Second opinions, cheapest first; each only adds."""
+    await found.try_(known - found.uids)
+    for where in (_outside, _inside):  # answers that were cut short or have holes
+        while len(found.uids) < exists and await found.try_(where(found.uids)):
+            pass
+    if len(found.uids) < exists:
+        await found.try_(EVERYTHING)
+    if len(found.uids) < exists:
+        await found.try_(await _searched(session) - found.uids)
+
+
+def _outside(uids: UidSet) -> UidSet:
+    return EVERYTHING - UidSet.range(uids.lowest, uids.highest) if uids else EMPTY
+
+
+def _inside(uids: UidSet) -> UidSet:
+    """Holes, unless the UIDs are so sparse that naming them takes too many commands."""
+    return UidSet.range(uids.lowest, uids.highest) - uids if uids and uids.parts <= MOST_HOLES else EMPTY
+
+
+async def _searched(session: Session) -> UidSet:
+    """SEARCH lies on some servers (sequence numbers instead of UIDs): what it says must be fetchable."""
+    try:
+        return await session.search_all()
     except (CommandRejected, Refused):
         return EMPTY
-    return (await _ask(session, found, flags))[1] if found else EMPTY
 
 
 async def enumerate_changes(session: Session, opened: Opened, visible: UidSet, done: Done) -> Listed | None:
@@ -99,31 +143,27 @@ async def enumerate_changes(session: Session, opened: Opened, visible: UidSet, d
     """
     if opened.uidnext is None or opened.uidnext < done.uidnext or (done.since_modseq(opened) is None and done.thorough):
         return None
-    flags, new = (
-        await _ask(session, UidSet.range(done.uidnext, MAX_UID)) if opened.uidnext > done.uidnext else _nothing()
-    )
-    new = new & UidSet.range(done.uidnext, MAX_UID)
-    changed, gone = await _changed(session, visible, done.since_modseq(opened), flags)
+    found = Collected(session)
+    if opened.uidnext > done.uidnext:
+        await found.ask(UidSet.range(done.uidnext, MAX_UID))
+    new = found.uids
+    changed, gone = await _changed(session, visible, done.since_modseq(opened), found.flags)
     uids = (visible | new) - gone
-    if len(uids) != opened.exists:
+    if len(uids) != opened.exists or changed - visible - new:
         return None
-    return Listed(uids, flags.sets(), complete=True, flagged=(new | changed) & uids, whole=False)
-
-
-def _nothing() -> tuple[Flags, UidSet]:
-    """No flags, no UIDs."""
-    return Flags(), EMPTY
+    return Listed(uids, found.flags.sets(), complete=True, flagged=(new | changed) & uids, whole=False)
 
 
 async def _changed(session: Session, visible: UidSet, modseq: int | None, flags: Flags) -> tuple[UidSet, UidSet]:
-    """UIDs with changed flags, which are added to ``flags``, and those that vanished."""
+    """UIDs that changed, unknown ones too, and those that vanished; flags of visible ones are added to ``flags``."""
     if modseq is None or not visible:
         return EMPTY, EMPTY
     uids: list[int] = []
     try:
-        async for listing in session.fetch_changed(UidSet.range(1, visible.highest), modseq, vanished=True):
-            if listing.uid in visible and listing.flags is not None:
+        async for listing in session.fetch_changed(EVERYTHING, modseq, vanished=True):
+            if listing.flags is not None or listing.uid not in visible:
                 uids.append(listing.uid)
+            if listing.flags is not None and listing.uid in visible:
                 flags.add(listing.uid, listing.flags, listing.labels or ())
     except (CommandRejected, Refused):
         return EMPTY, visible

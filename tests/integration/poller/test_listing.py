@@ -1,0 +1,76 @@
+"""Servers that list badly: refused ranges, answers cut short, counters that lie. The sets decide all the same."""
+
+import pytest
+
+from tests.fakes.imap_model import Action, Command, Mailbox, Message, Reply, Script, changes, messages, on, sample, says
+from tests.integration.poller.conftest import inbox
+
+LISTING = "(UID FLAGS)"
+
+
+def refused(tagged: bytes, which: str) -> Action:
+    return lambda command, reply: Reply(tagged=tagged) if which in command.text.split(" ")[0] else reply
+
+
+def first(count: int) -> Action:
+    return lambda _command, reply: setattr(reply, "untagged", reply.untagged[:count])
+
+
+def last(count: int) -> Action:
+    return lambda _command, reply: setattr(reply, "untagged", reply.untagged[-count:])
+
+
+def without_five_in_groups(_command: Command, reply: Reply) -> None:
+    if len(reply.untagged) > 1:
+        reply.untagged = [chunk for chunk in reply.untagged if b"UID 5 " not in chunk]
+
+
+def limited(_command: Command, reply: Reply) -> None:
+    if len(reply.untagged) > 5:
+        reply.untagged, reply.tagged = reply.untagged[:5], b"NO [MESSAGELIMIT 5] too many"
+
+
+def said_to_be_empty(chunk: bytes) -> bytes:
+    if b"EXISTS" in chunk:
+        return b"* 0 EXISTS\r\n"
+    return b"* OK [UIDNEXT 1] next\r\n" if b"UIDNEXT" in chunk else chunk
+
+
+@pytest.mark.parametrize(
+    "action",
+    [refused(b"BAD range too large", "1:*"), refused(b"NO too many", "*"), first(7), last(7), limited,
+     without_five_in_groups],
+    ids=["everything-is-bad", "star-is-refused", "first-seven", "last-seven", "limited", "hole"],
+)  # fmt: skip
+@pytest.mark.parametrize("step", [1, 90_000_000])
+async def test_a_server_that_lists_in_parts_only(play, action, step):
+    hooks = [on("UID FETCH", action, has=LISTING), on("UID SEARCH", says("BAD no"))]
+    async with play(Script({b"INBOX": Mailbox(messages(40, step=step))}, hooks=hooks)) as p:
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+
+
+async def test_a_listing_that_is_refused_in_every_form_is_told(play):
+    hooks = [on("UID FETCH", says("NO never"), has=LISTING), on("UID SEARCH", says("NO never"))]
+    async with play(Script({b"INBOX": Mailbox(messages(3))}, hooks=hooks), attempts=2) as p:
+        result = await p.sync()
+        assert (result.exit_code, "never" in result.failure) == (3, True)
+
+
+async def test_a_folder_said_never_to_have_had_mail_is_asked_all_the_same(play):
+    script = Script({b"INBOX": Mailbox(messages(4))}, hooks=[on("EXAMINE", changes(said_to_be_empty))])
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+
+
+@pytest.mark.parametrize("capabilities", [("IMAP4rev1",), ("IMAP4rev1", "CONDSTORE")])
+async def test_one_gone_and_one_new_behind_a_uidnext_that_stands_still(play, capabilities):
+    async with play(Script({b"INBOX": Mailbox(messages(12))}, capabilities=capabilities)) as p:
+        await p.sync()
+        box = inbox(p.server.script)
+        box.uidnext = 13
+        box.expunge(3)
+        box.messages.append(Message(13, sample(13), modseq=box.modseq() + 1))
+        assert (await p.sync()).exit_code == 0
+        assert ("INBOX", 1_700_000_000, 13) in p.stored
