@@ -6,13 +6,11 @@ order is always: decode, handle, publish, await every delivery, acknowledge. doc
 
 import asyncio
 import logging
-import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import faust
@@ -72,8 +70,7 @@ class Runtime:
         self.gate = Gate()
         self.waiting: set[str] = set()
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.folder = tempfile.TemporaryDirectory(prefix="mailweir-faust-")
-        self.app = _app(settings.topic_prefix + service.name, settings, Path(self.folder.name))
+        self.app = _app(settings.topic_prefix + service.name, settings)
         for subscription in service.subscriptions:
             self._add_agent(subscription)
 
@@ -142,18 +139,23 @@ class Runtime:
                 async with asyncio.timeout(self.settings.stop_grace):
                     await self.app.consumer.commit_and_end_transactions()
                     await self.app.stop()
-            self.folder.cleanup()
 
     async def _before_revoke(self) -> None:
         if not await self.gate.close(self.settings.rebalance_timeout / 2):
             log.warning("partitions move while a batch runs; it will be done again by their next owner")
 
 
-def _app(group: str, settings: KafkaSettings, folder: Path) -> Any:
-    return faust.App(
+class _App(faust.App):
+    """Faust without its folder, which is for tables: we have none, and after a kill it would stay behind."""
+
+    def _create_directories(self) -> None:
+        pass
+
+
+def _app(group: str, settings: KafkaSettings) -> Any:
+    return _App(
         group,
         broker=[f"kafka://{server}" for server in settings.bootstrap.split(",")],
-        datadir=folder,
         autodiscover=False,
         web_enabled=False,
         topic_disable_leader=True,

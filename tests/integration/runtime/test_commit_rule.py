@@ -1,6 +1,7 @@
 """Our consumer on a real broker: whatever is acknowledged in whatever order, the commit never steps over a hole."""
 
 import asyncio
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,12 @@ COUNT = 20
     ("never", "committed"),
     [(set(), 20), ({0}, None), ({3}, 3), ({5}, 5), ({10, 12}, 10), ({19}, 19)],
 )
-async def test_the_commit_stays_below_the_lowest_open_record(
-    lab: Lab, tmp_path: Path, never: set[int], committed: int | None
+async def test_the_commit_stays_below_the_lowest_open_record_and_no_folder_is_left(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, never: set[int], committed: int | None
 ) -> None:
-    app = _app(f"{lab.prefix}sink", lab.settings.model_copy(update={"commit_interval": 0.2}), tmp_path / "faust")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    app = _app(f"{lab.prefix}sink", lab.settings.model_copy(update={"commit_interval": 0.2}))
     topic = app.topic(f"{lab.prefix}{READ.name}", value_type=bytes, value_serializer="raw", key_serializer="raw")
     seen: list[int] = []
 
@@ -39,9 +42,14 @@ async def test_the_commit_stays_below_the_lowest_open_record(
     try:
         await lab.until("all seen", lambda: len(seen) == COUNT)
         await asyncio.sleep(0.6)
+        assert left_in(tmp_path) == []
     finally:
         await app.stop()
     assert (await lab.committed() or None) == committed
+
+
+def left_in(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
 
 
 async def send_to_one_partition(lab: Lab) -> None:
