@@ -19,7 +19,7 @@ def folders(name: str, *, as_json: bool) -> None:
 
     with opened() as store:
         account = store.get(name)
-        found = asyncio.run(_listed(store, account))
+        found = _found(store, account)
     rows = [_row(account, folder) for folder in found]
     if as_json:
         import msgspec
@@ -30,6 +30,20 @@ def folders(name: str, *, as_json: bool) -> None:
             mark = "✓" if row["chosen"] else "·" if row["selectable"] else " "
             click.echo(f"{mark} {row['folder']}{'  ' + row['special_use'] if row['special_use'] else ''}")
     _complain(account, found)
+
+
+def _found(store: "AccountStore", account: "Account") -> "tuple[Folder, ...]":
+    """The server's list; without one the reason and what to do about it, as an exit code."""
+    from services.cli.language import language
+    from services.common.providers import profile
+    from services.poller.imap.errors import ImapError, about
+
+    try:
+        return asyncio.run(_listed(store, account))
+    except ImapError as error:
+        click.echo(f"mailweir: {error}", err=True)
+        click.echo(profile(account.provider).advise(about(error), language(), account.slug), err=True)
+        raise SystemExit(error.exit_code) from None
 
 
 async def _listed(store: "AccountStore", account: "Account") -> "tuple[Folder, ...]":

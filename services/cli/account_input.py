@@ -14,6 +14,7 @@ from services.common.errors import ConfigurationError, ConnectionFailed
 from services.common.providers import GENERIC, Profile, profile, profile_for
 
 PROBE_SECONDS = 6.0
+_OPTIONS = ("host", "port", "tls", "user", "auth", "ca_file", "folder")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def changed_account(before: Account, typed: Typed) -> Account:
     typed_given, ca_file = _options(typed)
     given = {**before.given, **typed_given}
     given = {key: value for key, value in given.items() if value not in (None, ())}
-    host, user = typed.host or before.host, typed.user or before.user
+    host, user = _given(typed.host, before.host), _given(typed.user, before.user)
     moved = (host, user) != (before.host, before.user)
     known = profile_for(user, host) if moved else profile(before.provider)
     other_tls = typed.tls is not None and typed.tls != before.tls
@@ -87,9 +88,9 @@ def changed_account(before: Account, typed: Typed) -> Account:
             before,
             host=host,
             port=_port(typed, PORTS.get(typed.tls or "", 993) if other_tls else before.port),
-            tls=typed.tls or before.tls,
+            tls=_given(typed.tls, before.tls),
             user=user,
-            auth=typed.auth or before.auth,
+            auth=_given(typed.auth, before.auth),
             ca_file=ca_file if typed.ca_file is not None else before.ca_file,
             provider=known.id,
             given=given,
@@ -98,17 +99,25 @@ def changed_account(before: Account, typed: Typed) -> Account:
     )
 
 
+def _given(text: str | None, otherwise: str) -> str:
+    return otherwise if text is None else text
+
+
 def _port(typed: Typed, otherwise: int) -> int:
     return otherwise if typed.port is None else typed.port
 
 
 def _options(typed: Typed) -> tuple[dict[str, Value], str | None]:
     """Settings and CA file; the bad fields of both, and of what can be checked alone, in one SettingErrors."""
-    lines: list[str] = []
+    misplaced = [pair for pair in typed.pairs if pair.partition("=")[0] in _OPTIONS]
+    pairs = [pair for pair in typed.pairs if pair not in misplaced]
+    lines = [_as_option(pair) for pair in misplaced]
     given: dict[str, Value] = {}
     ca_file = None
     try:
-        given = parse_pairs([*typed.pairs, *(f"include={glob}" for glob in typed.folders)])
+        given = parse_pairs(
+            [*(pair for pair in typed.pairs if pair not in misplaced), *(f"include={glob}" for glob in typed.folders)]
+        )
     except SettingErrors as errors:
         lines += errors.lines
     try:
@@ -118,6 +127,11 @@ def _options(typed: Typed) -> tuple[dict[str, Value], str | None]:
     if lines:
         raise SettingErrors([*lines, *_field_lines(typed)])
     return given, ca_file
+
+
+def _as_option(pair: str) -> str:
+    key, _, value = pair.partition("=")
+    return f"{key}: it is an option: --{key.replace('_', '-')} {value}"
 
 
 def _field_lines(typed: Typed) -> tuple[str, ...]:

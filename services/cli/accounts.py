@@ -110,8 +110,11 @@ def change(name: str, more: tuple[str, ...], **typed: Any) -> None:
     """Change an account. A running poller takes it over within 2 s. A new host or user clears the stored secrets."""
     from services.cli.account_audit import changes, noted
     from services.cli.account_input import Typed, changed_account
+    from services.common.errors import ConfigurationError
 
     typed["pairs"] = (*typed["pairs"], *more)
+    if not any(value not in (None, ()) for value in typed.values()):
+        raise ConfigurationError("nothing to change: give an option or KEY=VALUE; mailweir accounts set --help")
     with opened() as store:
         before = store.get(name)
         account, cleared = store.update(changed_account(before, Typed(**typed)))

@@ -29,14 +29,19 @@ def as_dict(result: Result) -> dict[str, object]:
 
 
 def _tell(result: Result) -> None:
-    listed = sum(outcome.listed for outcome in result.outcomes)
-    missing = sum(outcome.missing for outcome in result.outcomes)
-    quarantined = sum(outcome.quarantined for outcome in result.outcomes)
-    click.echo(
-        f"{result.account}: {len(result.outcomes)} folders, {listed} messages listed, "
-        f"{missing} missing, {quarantined} in quarantine"
-    )
+    if result.outcomes or not result.failure:
+        click.echo(_summary(result))
     if result.failure:
         click.echo(f"{result.account}: {result.failure}", err=True)
     if result.advice:
         click.echo(f"{result.account}: {result.advice}", err=True)
+
+
+def _summary(result: Result) -> str:
+    listed = sum(outcome.listed for outcome in result.outcomes)
+    missing = sum(outcome.missing for outcome in result.outcomes)
+    quarantined = sum(outcome.quarantined for outcome in result.outcomes)
+    return (
+        f"{result.account}: {len(result.outcomes)} folders, {listed} messages listed, "
+        f"{missing} missing, {quarantined} in quarantine"
+    )

@@ -123,7 +123,7 @@ def for_a_renewed_token() -> Iterator[None]:
 async def _credentials(account: Account, secret_of: SecretSource, *, force: bool) -> Credentials:
     secret, is_token = await secret_of(force)
     if secret is None:
-        raise SignInImpossible(f"account {account.slug} has no secret; set it: mailweir accounts secret {account.slug}")
+        raise SignInImpossible("no secret is stored for this account", about="missing")
     forced = profile(account.provider).force_login
     return Credentials(account.user, secret.reveal(), account.auth, token=is_token, force_login=forced)
 

@@ -29,8 +29,8 @@ class ImapError(MailweirError):
 
 
 def about(error: Exception) -> str:
-    """Name of the advice that fits a failure of sign-in or retrieval."""
-    return str(getattr(error, "about", "") or getattr(error, "state", "unknown"))
+    """Name of the advice that fits a failure of sign-in or retrieval; "" when no server is at fault."""
+    return str(getattr(error, "about", "") or getattr(error, "state", ""))
 
 
 class NetworkError(ImapError):

@@ -57,6 +57,40 @@ def test_every_bad_field_is_one_line_and_exit_2(run: Run) -> None:
     ]
 
 
+def test_a_change_says_what_it_cannot_use(run: Run) -> None:
+    assert run("accounts", "add", "work", "--host", "h.example.org", "--user", USER).code == 0
+    for words, told in {
+        (): "nothing to change",
+        ("port=143",): "port: it is an option: --port 143",
+        ("ca_file=x", "attempts=9"): "ca_file: it is an option: --ca-file x",
+        ("attempts",): "attempts: write it as attempts=VALUE",
+        ("--host", ""): 'host: ""',
+        ("--user", ""): "user: it must be one line",
+        ("--tls", ""): 'tls: "" is not one of',
+    }.items():
+        done = run("accounts", "set", "work", *words)
+        assert (done.code, done.out) == (2, "")
+        assert done.err.startswith(f"mailweir: {told}")
+    assert json.loads(run("accounts", "show", "work", "--json").out)["given"] == []
+
+
+def test_a_sync_that_reached_nothing_counts_nothing_and_says_what_to_do(
+    run: Run, server: dict[str, Any], tmp_path: Path
+) -> None:
+    add(run, server, tmp_path, PASSWORD, "--folder", "nothing*")
+    done = run("sync", "work")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("work: folder pattern 'nothing*' of account work matches nothing; the server has ")
+    assert len(done.err.splitlines()) == 1
+    assert run("accounts", "secret", "work", "--clear").code == 0
+    done = run("sync", "work")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.splitlines() == [
+        "work: no secret is stored for this account",
+        "work: Store the secret first: mailweir accounts secret work",
+    ]
+
+
 def test_a_secret_as_an_argument_is_refused_and_not_repeated(run: Run) -> None:
     for words in (("accounts", "add", "w", CANARY, "--host", "h", "--user", USER), ("accounts", "secret", "w", CANARY)):
         done = run(*words)
@@ -126,7 +160,9 @@ def test_check_of_a_wrong_secret_and_of_an_untrusted_certificate(
     done = run("check", "work", "--lang", "zh")
     assert done.code == 4
     assert "授权码" in done.out
-    assert run("accounts", "folders", "work").code == 4
+    refused = run("accounts", "folders", "work")
+    assert (refused.code, refused.out) == (4, "")
+    assert "mailweir accounts secret work" in refused.err.splitlines()[1]
     run("accounts", "set", "work", "--ca-file", "")
     done = run("check", "work", "--json")
     assert (done.code, json.loads(done.out)["state"]) == (5, "tls")
