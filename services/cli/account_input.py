@@ -115,9 +115,7 @@ def _options(typed: Typed) -> tuple[dict[str, Value], str | None]:
     given: dict[str, Value] = {}
     ca_file = None
     try:
-        given = parse_pairs(
-            [*(pair for pair in typed.pairs if pair not in misplaced), *(f"include={glob}" for glob in typed.folders)]
-        )
+        given = parse_pairs([*pairs, *(f"include={glob}" for glob in typed.folders)])
     except SettingErrors as errors:
         lines += errors.lines
     try:
