@@ -11,7 +11,11 @@ from services.common.email import CalendarDigest
 TYPES = frozenset({"text/calendar", "application/ics", "text/x-vcalendar", "text/vcalendar"})
 _START = re.compile(r"(?im)^BEGIN:VCALENDAR[ \t]*\r?$")
 _END = re.compile(r"(?im)^END:VCALENDAR[ \t]*\r?$")
-_BULK = re.compile(r"(?im)^(?:ATTACH|X-ALT-DESC|X-MS-OLK-[A-Z-]+)[;:].*+(?:\r?\n[ \t].*+)*+\r?\n?")
+_READ = (
+    "BEGIN|END|METHOD|UID|SUMMARY|LOCATION|DESCRIPTION|DTSTART|DTEND|DUE|ORGANIZER|ATTENDEE|SEQUENCE|STATUS"
+    "|TZID|TZNAME|TZOFFSETFROM|TZOFFSETTO|RRULE|RDATE"
+)
+_UNREAD = re.compile(rf"(?im)^(?!(?:{_READ})[;:])[^\s].*+(?:\r?\n[ \t].*+)*+\r?\n?")
 _KINDS = ("VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY")
 _LIMIT = 64 * 1024
 _MOST = 100
@@ -76,7 +80,7 @@ def _object(text: str) -> tuple[Any, list[str]]:
     if start is None:
         return None, []
     end = _END.search(text, start.end())
-    body = _BULK.sub("", text[start.start() : end.end() if end else start.start() + 64 * _LIMIT])
+    body = _UNREAD.sub("", text[start.start() : end.end() if end else start.start() + 64 * _LIMIT])
     defects = [] if end else ["calendar.unfinished"]
     if len(body) > _LIMIT:
         body, defects = body[: body.rfind("\nBEGIN:", 0, _LIMIT) + 1], [*defects, "limit.calendar"]

@@ -53,8 +53,12 @@ def _found(value: str) -> Found | None:
     if match:
         day, name, year, clock, hours, minutes = match.groups()
         month = _MONTH_TEXT.get(name)
-        return None if month is None else _checked(f"{year}-{month}-{day:0>2}T{clock}{hours}:{minutes}")
+        return None if month is None else _checked(f"{year}-{month}-{_two(day)}T{clock}{hours}:{minutes}")
     return _lenient(_uncommented(value[:_LONG]) if "(" in value else value[:_LONG])
+
+
+def _two(digits: str) -> str:
+    return digits if len(digits) > 1 else f"0{digits}"
 
 
 def _checked(text: str) -> Found | None:

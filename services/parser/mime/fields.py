@@ -189,7 +189,7 @@ def _placed(text: str, pieces: list[str], codec: str) -> Iterator[tuple[int, str
     """Every piece with its offset in octets."""
     position = offset = 0
     for piece in pieces:
-        found = text.find(piece, position)
+        found = position if text.startswith(piece, position) else text.find(piece, position)
         offset += len(text[position:found].encode(codec))
         yield offset, piece
         position = found + len(piece)

@@ -51,6 +51,7 @@ def synthetic(fields: Iterable[str], body: Iterable[bytes]) -> str:
     for block in body:
         data = held + block
         held = data[-1:] if data.endswith(b"\r") else b""
-        digest.update(data[: len(data) - len(held)].replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
+        whole = data[: len(data) - len(held)]
+        digest.update(whole.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in whole else whole)
     digest.update(held and b"\n")
     return f"{digest.hexdigest()}@{SYNTHETIC_DOMAIN}"

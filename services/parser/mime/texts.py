@@ -62,9 +62,10 @@ def _page_charset(data: bytes) -> str | None:
 def _lines(value: str) -> str:
     if "\r" not in value:
         return value
-    if "\r\r\n" in value:
-        value = value.replace("\r\r\n", "\n")
-    return value.replace("\r\n", "\n") if "\n" in value else value.replace("\r", "\n")
+    if "\n" not in value:
+        return value.replace("\r", "\n")
+    lines = value.replace("\r\n", "\n")
+    return value.replace("\r\r\n", "\n").replace("\r\n", "\n") if "\r\n" in lines else lines
 
 
 def _cut(data: bytes, limit: int) -> bytes:

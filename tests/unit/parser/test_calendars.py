@@ -87,6 +87,12 @@ def test_attached_files_do_not_count_against_the_limit() -> None:
     assert (calendar.digests[0].status, calendar.defects) == ("CONFIRMED", ())
 
 
+def test_damage_in_lines_that_nobody_reads_costs_nothing() -> None:
+    damaged = 'DTSTAMP;=:x\nX-ODD;a="b:c\n d\nno property at all\n'
+    (digest,) = read(WHOLE.replace("DTSTAMP:20261101T080000Z\n", damaged), "1").digests
+    assert (digest.summary, digest.start) == ("Plan, part one", "2026-11-05T10:00:00+08:00")
+
+
 def test_one_digest_per_uid() -> None:
     twice = [read(WHOLE, "1"), read(WHOLE, "2")]
     assert [digest.part for digest in merged(twice)] == ["1"]
