@@ -2,7 +2,6 @@
 
 import json
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
@@ -53,16 +52,11 @@ class FolderStore:
         """Copy a file block by block; durable on return. Raises ``Unavailable`` when it is shorter than ``size``."""
         with _world():
             target = self._target(key)
-            with tempfile.NamedTemporaryFile(dir=self._work, delete=False) as file:
-                copied = 0
-                while block := source.read(min(_BLOCK, size - copied)):
-                    file.write(block)
-                    copied += len(block)
+            with self._incoming() as file:
+                if _copy(source, file, size) != size:
+                    raise Unavailable(f"the source of {key} ended early; it is tried again")
                 _describe(file, content_type, metadata)
                 _sync(file)
-            if copied != size:
-                Path(file.name).unlink()
-                raise Unavailable(f"the source of {key} ended early; it is tried again")
             Path(file.name).replace(target)
             sync_folder(target.parent)
 
@@ -121,14 +115,19 @@ class FolderStore:
 
     @contextmanager
     def _written(self, new: NewObject) -> Iterator[IO[bytes]]:
+        with self._incoming() as file:
+            file.write(new.data)
+            file.flush()
+            _describe(file, new.content_type, new.metadata)
+            _begin(file)
+            yield file
+
+    @contextmanager
+    def _incoming(self) -> Iterator[IO[bytes]]:
         """A new file that goes away when the block fails: a full disk must not be filled further."""
         path = self._work / f"{self._name}-{next(self._numbers)}"
         try:
             with path.open("xb") as file:
-                file.write(new.data)
-                file.flush()
-                _describe(file, new.content_type, new.metadata)
-                _begin(file)
                 yield file
         except BaseException:
             path.unlink(missing_ok=True)
@@ -165,6 +164,14 @@ def _world() -> Iterator[None]:
         raise Unavailable(
             f"the object folder cannot be used: {error.strerror}; free space or mend its rights"
         ) from error
+
+
+def _copy(source: BinaryIO, target: IO[bytes], size: int) -> int:
+    """Copy at most ``size`` octets, block by block; how many there were."""
+    copied = 0
+    while block := source.read(min(_BLOCK, size - copied)):
+        copied += target.write(block)
+    return copied
 
 
 def _describe(file: IO[bytes], content_type: str, metadata: Mapping[str, str]) -> None:

@@ -3,6 +3,7 @@
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -31,3 +32,19 @@ def test_a_group_that_fails_leaves_nothing_and_comes_whole_later(tmp_path: Path)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
     store.put_many(news)
     assert list(store.keys("work/")) == ["work/1", "work/2", "work/3"]
+
+
+def test_a_large_file_that_does_not_fit_leaves_nothing_and_comes_whole_later(tmp_path: Path) -> None:
+    store, data = FolderStore(tmp_path), b"x" * 3_000_000
+    with no_file_larger_than(2_000_000), pytest.raises(Unavailable, match="object folder"):
+        store.put_file("work/1", BytesIO(data), len(data), "text/plain", {})
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    store.put_file("work/1", BytesIO(data), len(data), "text/plain", {})
+    assert store.read("work/1") == data
+
+
+def test_a_source_that_ends_early_is_not_stored(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    with pytest.raises(Unavailable, match="ended early"):
+        store.put_file("work/1", BytesIO(b"x"), 2, "text/plain", {})
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
