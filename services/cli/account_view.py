@@ -3,12 +3,28 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+from msgspec import Struct
+
 from services.common.account_fields import Account
 from services.common.accounts import AccountStore, SecretInfo
+from services.common.completeness import SignInStatus, signins
 
 
-def as_json(account: Account, secrets: Sequence[SecretInfo]) -> dict[str, Any]:
-    """One account for programs. ``settings`` holds all that count, ``given`` the names that the owner set."""
+class View(Struct, frozen=True):
+    """What is shown of an account."""
+
+    account: Account
+    secrets: Sequence[SecretInfo]
+    signin: SignInStatus
+
+
+def as_json(view: View) -> dict[str, Any]:
+    """One account for programs. ``settings`` holds all that count, ``given`` the names that the owner set.
+
+    ``signin`` is the same as in ``mailweir status --json``.
+    """
+    account = view.account
     settings = {name: getattr(account.settings, name) for name in account.settings.__struct_fields__}
     return {
         "account": account.slug,
@@ -20,24 +36,26 @@ def as_json(account: Account, secrets: Sequence[SecretInfo]) -> dict[str, Any]:
         "ca_file": account.ca_file,
         "provider": account.provider,
         "state": account.state,
+        "signin": msgspec.to_builtins(view.signin),
         "changed_at": account.changed_at and account.changed_at.isoformat(),
         "settings": settings,
         "given": sorted(account.given),
-        "secrets": {info.field: _secret_json(info) for info in secrets},
+        "secrets": {info.field: _secret_json(info) for info in view.secrets},
     }
 
 
-def lines(account: Account, secrets: Sequence[SecretInfo]) -> list[str]:
+def lines(view: View) -> list[str]:
     """One account for people: what is set, then every setting, marked where the owner gave it."""
+    account, signin = view.account, view.signin
     head = {
         "account": account.slug,
         "server": f"{account.host}:{account.port} ({'TLS' if account.tls == 'implicit' else 'STARTTLS'})",
         "user": account.user,
         "sign-in": account.auth,
         "provider": account.provider,
-        "state": account.state,
+        "state": f"{account.state}, last sign-in: {': '.join(filter(None, (signin.state, signin.detail)))}",
         "CA file": account.ca_file or "system",
-        "secrets": ", ".join(map(_secret_text, secrets)) or f"none; run: mailweir accounts secret {account.slug}",
+        "secrets": ", ".join(map(_secret_text, view.secrets)) or f"none; run: mailweir accounts secret {account.slug}",
     }
     fields = account.settings.__struct_fields__
     values = [
@@ -47,16 +65,20 @@ def lines(account: Account, secrets: Sequence[SecretInfo]) -> list[str]:
     return [f"{name:9} {value}" for name, value in head.items()] + ["settings  (* given by you)"] + values
 
 
-def row(account: Account, secrets: Sequence[SecretInfo]) -> tuple[str, ...]:
+def row(view: View) -> tuple[str, ...]:
     """One line of the list: name, server, user, sign-in, state, secret."""
-    shown = {info.field for info in secrets} & {"password", "refresh_token"}
+    account = view.account
+    shown = {info.field for info in view.secrets} & {"password", "refresh_token"}
     server = f"{account.host}:{account.port}"
     return account.slug, server, account.user, account.auth, account.state, "set" if shown else "none"
 
 
-def all_with_secrets(store: AccountStore) -> list[tuple[Account, Sequence[SecretInfo]]]:
-    """Every account with what is known of its secrets."""
-    return [(account, store.secret_infos(account.slug)) for account in store.list()]
+def views(store: AccountStore, accounts: Sequence[Account]) -> list[View]:
+    """The accounts with what is known of their secrets and their last sign-in."""
+    known = signins(store.engine)
+    return [
+        View(account, store.secret_infos(account.slug), known.get(account.slug, SignInStatus())) for account in accounts
+    ]
 
 
 def _secret_json(info: SecretInfo) -> dict[str, Any]:
@@ -71,4 +93,6 @@ def _secret_text(info: SecretInfo) -> str:
 def _value(value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(value) or "-"
+    if isinstance(value, bool):
+        return str(value).lower()
     return "-" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

@@ -77,11 +77,11 @@ def list_accounts(as_json: bool) -> None:
     from services.cli import account_view as view
 
     with opened() as store:
-        found = view.all_with_secrets(store)
+        found = view.views(store, store.list())
     if as_json:
-        _print_json([view.as_json(account, secrets) for account, secrets in found])
+        _print_json([view.as_json(each) for each in found])
     elif found:
-        _print_table([view.row(account, secrets) for account, secrets in found])
+        _print_table([view.row(each) for each in found])
     else:
         click.echo("no accounts yet; add one with: mailweir accounts add ADDRESS")
 
@@ -94,12 +94,11 @@ def show(name: str, as_json: bool) -> None:
     from services.cli import account_view as view
 
     with opened() as store:
-        account = store.get(name)
-        secrets = store.secret_infos(account.slug)
+        (found,) = view.views(store, [store.get(name)])
     if as_json:
-        _print_json(view.as_json(account, secrets))
+        _print_json(view.as_json(found))
     else:
-        click.echo("\n".join(view.lines(account, secrets)))
+        click.echo("\n".join(view.lines(found)))
 
 
 @accounts.command("set")

@@ -138,18 +138,23 @@ def folders_of(engine: Engine, slug: str) -> list[FolderStatus]:
         return [_folder(row) for row in connection.execute(_FOLDERS_OF_SOME, {"slugs": [slug]})]
 
 
+def signins(engine: Engine) -> dict[str, SignInStatus]:
+    """What the last sign-in of each account said, by slug; an account that never tried is not there."""
+    with transaction(engine) as connection:
+        return {row.account_id: _signin(row) for row in connection.execute(_STATUS)}
+
+
+def _signin(row: Any) -> SignInStatus:
+    return SignInStatus(
+        state=row.signin, detail=row.detail, advice=row.advice, next_try=row.next_try, expires_at=row.expires_at
+    )
+
+
 def _account(slug: str, state: str, signin: Any, folders: list[FolderStatus]) -> AccountStatus:
     if signin is None:
         return AccountStatus(account=slug, state=state, signin=SignInStatus(), folders=tuple(folders))
-    told = SignInStatus(
-        state=signin.signin,
-        detail=signin.detail,
-        advice=signin.advice,
-        next_try=signin.next_try,
-        expires_at=signin.expires_at,
-    )
     shown = "paused" if state == "paused" else signin.state
-    return AccountStatus(account=slug, state=shown, signin=told, folders=tuple(folders))
+    return AccountStatus(account=slug, state=shown, signin=_signin(signin), folders=tuple(folders))
 
 
 def _folder(row: Any) -> FolderStatus:

@@ -160,6 +160,12 @@ def test_check_of_a_wrong_secret_and_of_an_untrusted_certificate(
     done = run("check", "work", "--lang", "zh")
     assert done.code == 4
     assert "授权码" in done.out
+    assert json.loads(run("accounts", "show", "work", "--json").out)["signin"]["state"] == "unknown"
+    assert run("sync", "work").code == 4
+    signin = json.loads(run("accounts", "show", "work", "--json").out)["signin"]
+    assert signin == json.loads(run("status", "work", "--json").out)[0]["signin"]
+    assert signin["state"] == "credential"
+    assert f"active, last sign-in: credential: {signin['detail']}" in run("accounts", "show", "work").out
     refused = run("accounts", "folders", "work")
     assert (refused.code, refused.out) == (4, "")
     assert "mailweir accounts secret work" in refused.err.splitlines()[1]
