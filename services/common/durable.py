@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
-def sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path | str) -> None:
     """Put the names in a folder on disk: a rename is durable only then."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
