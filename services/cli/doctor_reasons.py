@@ -1,4 +1,4 @@
-r"""Reasons of the login doctor in Chinese: whole beginnings of a text; what a server said itself stays as it is.
+r"""Reasons of the login doctor and the poller in Chinese, by the beginning of a text; words of a server stay as they are.
 
 Each pair is a pattern for the beginning of a reason and its words; groups are ``\1`` to ``\3``.
 """
@@ -57,16 +57,39 @@ REASONS = (
     (r"the server gives no UIDVALIDITY", "服务器未提供 UIDVALIDITY"),
     (r"the server gave no body for the newest message", "服务器未返回最新邮件的内容"),
     (r"the message became read while it was looked at", "查看时邮件被标记为已读"),
+    (r"the server marks messages as read although they are only looked at \(BODY\.PEEK\), so no more are fetched",
+     "服务器把仅查看过（BODY.PEEK）的邮件标为已读，因此不再取信"),
+    (r"today's budget of (\d+) octets is used up; it goes on after midnight \(UTC\)",
+     r"今天的 \1 字节额度已用完；UTC 零点后继续"),
+    (r"folder pattern (.+) of account (\S+) matches nothing; the server has ",
+     r"账户 \2 的文件夹模式 \1 没有匹配任何文件夹；服务器上有 "),
+    (r"(\d+) lines of the folder list cannot be read, so folders may be missing from it",
+     r"文件夹列表中有 \1 行无法读取，可能缺少文件夹"),
+    (r"the server lists (\d+) of (\d+) messages", r"共 \2 封邮件，服务器只列出了 \1 封"),
+    (r"UIDVALIDITY changed more than five times in a day: the folder rests",
+     "UIDVALIDITY 一天内变化超过五次，暂停处理此文件夹"),
+    (r"UIDVALIDITY went down; it is read again on a new connection", "UIDVALIDITY 变小，将在新连接上重新读取"),
+    (r"the stored secrets need master key (.+), but (\S+) holds", r"已保存的密码需要主密钥 \1，而 \2 中是"),
+    (r"the server rejected ([A-Z]+(?: [A-Z]+)?)", r"服务器不接受 \1 命令"),
+    (r"the server refused ([A-Z]+(?: [A-Z]+)?)", r"服务器拒绝了 \1 命令"),
+    (r"the server cannot answer ([A-Z]+(?: [A-Z]+)?) now", r"服务器暂时无法执行 \1 命令"),
+    (r"messages went away during UID FETCH", "取信期间邮件被移走"),
+    (r"the server's store is damaged", "服务器上的邮件存储已损坏"),
 )  # fmt: skip
 _ENDINGS = (
     (re.escape(_LEGACY), "；旧服务器可能需要账户设置 legacy_tls=true（仍验证证书）"),
     (r"; this machine's clock is ([+-]\d+) s off: set it first", r"；本机时间相差 \1 秒，请先校准"),
     (r": a renewed token, too", "：刷新后的令牌同样被拒绝"),
+    (r": bring the old key back, or clear the secrets and enter them again", "：请找回原主密钥，或清除密码后重新输入"),
+    (r"\. Tell its operator; to fetch all the same: (mailweir .*)", r"。请告知服务器管理员；若仍要取信：\1"),
 )
+_STATE = re.compile(r"\A[a-z]+: (?=the |UIDVALIDITY |messages )")
+"""The word that stands before the reason in the last error of a folder."""
 
 
 def in_chinese(reason: str) -> str:
     """A reason with its known beginning and ending translated; an unknown one as it is."""
+    reason = _STATE.sub("", reason)
     for pattern, words in REASONS:
         said, found = re.subn(rf"\A(?:{pattern})", words, reason)
         if found:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 
+from services.cli import doctor_view
 from services.common.account_fields import SLUG, Account
 from services.common.errors import ConfigurationError
 from services.common.guard import Result, TooManyTests
@@ -179,7 +180,7 @@ async def sync(request: Request, ports: Asking, user: CurrentUser, values: Value
         try:
             changes = await folders_sync.synchronise(ports, account)
         except ConfigurationError as error:
-            details = str(error)
+            details = doctor_view.said(str(error), language_of(request))
 
     try:
         result = await testing.uniform_result(ports, f"sync {user.name}", follow)

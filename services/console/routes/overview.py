@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
+from services.cli import doctor_view
 from services.cli.plain import line
 from services.common import completeness
 from services.console import figures, forms, users, watching
@@ -26,6 +27,7 @@ def shown(request: Request, now: datetime) -> dict[str, Any]:
     t = lookup(language)
     return {
         "advice": partial(advice, language=language),
+        "said": partial(doctor_view.said, lang=language),
         "number": figures.number,
         "octets": figures.octets,
         "ago": partial(figures.ago, now=now, t=t),
