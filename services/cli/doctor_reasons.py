@@ -1,4 +1,4 @@
-r"""Reasons of the login doctor and the poller in Chinese, by the beginning of a text; words of a server stay as they are.
+r"""Reasons of the login doctor and the poller in Chinese, by their beginning; what a server said stays as it is.
 
 Each pair is a pattern for the beginning of a reason and its words; groups are ``\1`` to ``\3``.
 """
