@@ -4,13 +4,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine
 
 from services.common import embedded_postgres, migrations
 from services.common.database import engine_for
 
-settings.register_profile("mailweir", deadline=None)  # a busy machine is no bug
+_BUSY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no bug
+settings.register_profile("mailweir", _BUSY, derandomize=True)  # the same examples in every run
+settings.register_profile("search", _BUSY, max_examples=1_000)  # --hypothesis-profile=search: new ones
 settings.load_profile("mailweir")
 
 

@@ -9,7 +9,8 @@ from services.poller.imap.session import Session
 from tests.fakes.imap_model import PASSWORD, Script
 from tests.fakes.imap_server import Server, serve
 
-QUICK = Limits(connect_timeout=3.0, command_timeout=0.5)
+PATIENT = Limits(connect_timeout=60.0, command_timeout=60.0)
+QUICK = Limits(connect_timeout=3.0, command_timeout=1.0)  # where silence is to be noticed
 USER = Credentials("user@example.com", PASSWORD)
 
 
@@ -19,7 +20,7 @@ def play(tmp_path: Path) -> Callable[..., contextlib.AbstractAsyncContextManager
 
     @contextlib.asynccontextmanager
     async def start(
-        script: Script, *, user: Credentials | None = USER, limits: Limits = QUICK, legacy: bool = False
+        script: Script, *, user: Credentials | None = USER, limits: Limits = PATIENT, legacy: bool = False
     ) -> AsyncIterator[tuple[Session, Server]]:
         async with serve(script, tmp_path) as server:
             endpoint = Endpoint("localhost", server.port, script.tls, server.ca_file, legacy_tls=legacy)

@@ -124,7 +124,7 @@ async def test_greetings_that_say_no(play):
 
 async def test_silence_close_and_noise_before_the_sign_in(play):
     with pytest.raises(OperationTimeout):
-        await attempt(play, Script(hooks=[on("GREETING", lambda *_: Reply(silent=True))]))
+        await attempt(play, Script(hooks=[on("GREETING", lambda *_: Reply(silent=True))]), limits=QUICK)
     with pytest.raises(ConnectionLost):
         await attempt(play, Script(hooks=[on("GREETING", closes())]))
     with pytest.raises(ResponseTooLarge):
@@ -133,10 +133,10 @@ async def test_silence_close_and_noise_before_the_sign_in(play):
 
 async def test_dribbling_greeting_is_dead(play):
     async def dribble(_command, reply):
-        reply.raw, reply.pace = b"* OK " + b"x" * 500, (1, 0.05)
+        reply.raw, reply.pace = b"* OK " + b"x" * 500, (1, 0.1)
 
     with pytest.raises(OperationTimeout, match="slower"):
-        await attempt(play, Script(hooks=[on("GREETING", dribble)]))
+        await attempt(play, Script(hooks=[on("GREETING", dribble)]), limits=QUICK)
 
 
 async def test_unreachable():

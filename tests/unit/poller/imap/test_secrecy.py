@@ -19,6 +19,7 @@ from services.poller.imap.protocol import ALLOWED
 from services.poller.imap.session import Session
 from tests.fakes.imap_model import Mailbox, Reply, Script, closes, messages, on, says
 from tests.fakes.imap_server import harmless
+from tests.unit.poller.imap.conftest import QUICK
 
 CANARY = "cän/ary+Zx81=="
 FORMS = (CANARY, base64.b64encode(CANARY.encode()).decode(), quote(CANARY), f"\\0{CANARY}", "n/ary+Zx81")
@@ -42,7 +43,7 @@ async def test_no_canary_in_logs_or_errors(play, caplog, capabilities, hooks):
     caplog.set_level(logging.DEBUG)
     user = Credentials("user@example.com", CANARY)
     script = Script(capabilities=capabilities, users={user.user: CANARY}, hooks=hooks)
-    async with play(script, user=None) as (session, _):
+    async with play(script, user=None, limits=QUICK) as (session, _):
         with pytest.raises(ImapError) as caught:
             await session.sign_in(user)
         shown = "".join(traceback.format_exception(caught.value)) + repr(caught.value) + repr(vars(caught.value))

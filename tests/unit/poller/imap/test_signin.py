@@ -18,15 +18,15 @@ from services.poller.imap.errors import (
 )
 from services.poller.imap.model import Credentials
 from tests.fakes.imap_model import PASSWORD, Reply, Script, closes, on, says
-from tests.unit.poller.imap.conftest import USER
+from tests.unit.poller.imap.conftest import QUICK, USER
 
 TOKEN = "ya29.token-canary"
 OAUTH = Credentials("user@example.com", TOKEN, token=True)
 PLAIN_IR = ("IMAP4rev1", "AUTH=PLAIN", "SASL-IR")
 
 
-async def sign_in(play, script: Script, user: Credentials = USER) -> tuple[str, list[str]]:
-    async with play(script, user=user) as (session, server):
+async def sign_in(play, script: Script, user: Credentials = USER, **options: object) -> tuple[str, list[str]]:
+    async with play(script, user=user, **options) as (session, server):
         return session.facts.mechanism, server.commands()
 
 
@@ -200,7 +200,7 @@ async def test_token_with_foreign_characters_never_leaves(play):
 
 async def test_silent_server_at_sign_in(play):
     with pytest.raises(OperationTimeout):
-        await sign_in(play, Script(hooks=[on("LOGIN", lambda *_: Reply(silent=True))]))
+        await sign_in(play, Script(hooks=[on("LOGIN", lambda *_: Reply(silent=True))]), limits=QUICK)
 
 
 def test_secret_has_no_text_form():
