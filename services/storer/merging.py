@@ -8,6 +8,7 @@ from typing import Any
 from services.storer.copying import Row, text_of
 
 Cursor = Any
+_WHOLE = "toast_tuple_target = 8160"  # a row that fits a page is compressed and moved out once, in its own table
 _COPY_OCTETS = 1 << 20  # psycopg2 takes the interpreter lock for each piece; its 8 kB wait for it a hundred times
 
 
@@ -27,7 +28,8 @@ def packed(rows: Sequence[Row]) -> bytes:
 
 def load(cursor: Cursor, stage: Stage, rows: bytes) -> None:
     """Create the staging table once per connection and fill it; it is emptied at the end of the transaction."""
-    cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS {stage.name} ({stage.columns}) ON COMMIT DELETE ROWS")
+    table = f"{stage.name} ({stage.columns}) WITH ({_WHOLE})"
+    cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS {table} ON COMMIT DELETE ROWS")
     cursor.copy_expert(f"COPY {stage.name} FROM STDIN", BytesIO(rows), _COPY_OCTETS)
 
 
@@ -79,8 +81,9 @@ PLACES = Stage(
 internaldate timestamptz, flags text[]""",
     """INSERT INTO email_places
 (folder_id, uidvalidity, uid, account_id, folder, content_sha256, internaldate, flags, email_id)
-SELECT s.*, e.id FROM stage_places s LEFT JOIN emails e USING (account_id, content_sha256)
-ON CONFLICT (folder_id, uidvalidity, uid) DO UPDATE
+SELECT s.*,
+(SELECT e.id FROM emails e WHERE e.account_id = s.account_id AND e.content_sha256 = s.content_sha256)
+FROM stage_places s ON CONFLICT (folder_id, uidvalidity, uid) DO UPDATE
 SET email_id = excluded.email_id, content_sha256 = excluded.content_sha256
 WHERE email_places.email_id IS DISTINCT FROM excluded.email_id;
 UPDATE email_places p SET email_id = e.id FROM stage_places s JOIN emails e USING (account_id, content_sha256)
