@@ -10,23 +10,24 @@ _MONTHS = {
 _ZONES = {"ut": 0, "utc": 0, "gmt": 0, "z": None, "est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6}
 _ZONES |= {"pst": -8, "pdt": -7}
 _TIME = r"(\d{1,2})\s*+[:.]\s*+(\d{1,2})(?:\s*+[:.]\s*+(\d{1,2})(?:[.,]\d+)?)?"
-_ZONE = r"(?:\s*+(?:(?:UTC|GMT|UT)?\s*+([+-])\s?(\d{1,2}):?(\d{2})|([A-Za-z]{1,5})))?"
-_DAY_NAME = r"\s*+(?:[^\W\d_]{2,10}\.?\s*+,?\s*+)?,?\s*+"
+_ZONE = r"(?:\s*+(?:(?:UTC|GMT|UT)?\s*+([+-])\s?(\d[\d:]*+)|([A-Za-z]{1,5})))?"
+_DAY_NAME = r"\s*+(?:[^\s\d,;:.-]{2,20}\.?\s*+,?\s*+)?,?\s*+"
 _USUAL = re.compile(_DAY_NAME + r"(\d{1,2})[\s-]+([A-Za-z]{3,9})\.?,?[\s-]+(\d{2,4}),?\s+" + _TIME + _ZONE, re.ASCII)
 _CTIME = re.compile(
     r"\s*+(?:[A-Za-z]{3,9},?\s++)?([A-Za-z]{3,9})\s+(\d{1,2}),?\s+(?:(\d{4}),?\s+)?"
     + _TIME
     + _ZONE
-    + r"(?:\s+(\d{4}))?"
+    + rf"(?:\s+(\d{{4}}){_ZONE})?",
+    re.ASCII,
 )
-_ISO = re.compile(r"\s*+(\d{4})-(\d{1,2})-(\d{1,2})(?:[Tt]\s*|\s+)" + _TIME + _ZONE, re.ASCII)
+_ISO = re.compile(r"\s*+(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?:[Tt]\s*|\s+)" + _TIME + _ZONE, re.ASCII)
 _STRICT = re.compile(
     r"\s*+(?:[A-Z][a-z]{2}, *+)?(\d\d?) ([A-Z][a-z]{2}) (\d{4}) (\d\d:\d\d:[0-5]\d) ([+-]\d\d)([0-5]\d)"
     r"(?: \([^()]*+\))?+\s*+",
     re.ASCII,
 )
 _MONTH_TEXT = {name.title(): f"{number:02}" for name, number in _MONTHS.items()}
-_ZONE_HOURS = frozenset(f"{sign}{hours:02}" for sign in "+-" for hours in range(15))
+_MOST_ZONE = "14:00"
 _LONG = 1_000
 
 
@@ -66,7 +67,7 @@ def _checked(text: str) -> Found | None:
         instant = datetime.fromisoformat(text)
     except ValueError:
         return None
-    possible = text[-6:-3] in _ZONE_HOURS and text >= "1900"
+    possible = text[-5:] <= _MOST_ZONE and text >= "1900"
     return (text, instant) if possible else None
 
 
@@ -78,8 +79,10 @@ def _lenient(value: str) -> Found | None:
         year, number, day, *rest = match.groups()
         return _date(int(year), int(number), day, rest)
     if match := _CTIME.match(value):
-        name, day, year, *rest, late = match.groups()
-        return _date(int(year or late or 0), _MONTHS.get(name[:3].lower()), day, rest)
+        name, day, year, *rest = match.groups()
+        clock, zone, late, late_zone = rest[:3], rest[3:6], rest[6], rest[7:]
+        zone = zone if any(zone) else late_zone
+        return _date(int(year or late or 0), _MONTHS.get(name[:3].lower()), day, [*clock, *zone])
     return None
 
 
@@ -92,18 +95,20 @@ def _year(digits: str) -> int:
 
 
 def _date(year: int, month: int | None, day: str, rest: list[str | None]) -> Found | None:
-    hour, minute, second, sign, zone_hours, zone_minutes, zone_name = rest
-    zone = _zone(sign, zone_hours, zone_minutes, zone_name)
+    hour, minute, second, sign, offset, zone_name = rest
+    zone = _zone(sign, offset, zone_name)
     if month is None or zone is None:
         return None
     seconds = "59" if second == "60" else second or "00"  # a leap second has no place in ISO 8601 as libraries read it
     return _checked(f"{year:04}-{month:02}-{day:0>2}T{hour or '':0>2}:{minute or '':0>2}:{seconds:0>2}{zone}")
 
 
-def _zone(sign: str | None, hours: str | None, minutes: str | None, name: str | None) -> str | None:
-    """The text of a zone; None when there is no such zone."""
-    if sign and hours and minutes:
-        return f"{sign}{hours:0>2}:{minutes}" if minutes < "60" else None
+def _zone(sign: str | None, offset: str | None, name: str | None) -> str | None:
+    """The text of a zone; None when there is no such zone. An offset may lack its minutes (ISO 8601)."""
+    if sign and offset:
+        digits = offset.replace(":", "")
+        digits = digits if len(digits) > 2 else f"{digits}00"
+        return f"{sign}{digits[:-2]:0>2}:{digits[-2:]}" if len(digits) < 5 and digits[-2:] < "60" else None
     if name and name.lower() in {"am", "pm"}:
         return None
     known = _ZONES.get(name.lower()) if name else None
