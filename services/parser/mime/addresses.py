@@ -22,7 +22,7 @@ _BLANKS = re.compile(r"\s+")
 _SPECIAL = re.compile(r"[\"(:;\\]")
 _CACHED = 256
 _AROUND_AT = re.compile(r"\s*+@\s*+")
-_AROUND_DOT = re.compile(r"\s++\.\s*+(?=[A-Za-z0-9-]++(?:\s*+\.|\Z))")
+_AROUND_DOT = re.compile(r"\s++\.\s*+(?=[A-Za-z0-9-]++(?:\s*+[.@]|\Z))")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 

@@ -86,10 +86,17 @@ def _by_mark(data: bytes) -> Text | None:
     return None
 
 
+def _order(data: bytes) -> str:
+    """UTF-16 without a mark is little-endian (WHATWG), unless the high octets of its ASCII say otherwise."""
+    return "utf-16-be" if data[:_SAMPLE:2].count(0) > data[1:_SAMPLE:2].count(0) else "utf-16-le"
+
+
 def _by_label(data: bytes, label: str | None, named: str | None) -> Text | None:
     """What the label says, unless it says nothing (us-ascii) or lies (octets are multi-byte UTF-8)."""
     if named is None or named == "us-ascii":
         return None
+    if named == "utf-16":
+        return _strict(data, _order(data))
     if named == "utf-8" or named in MULTI_BYTE or named in STATEFUL:
         return _strict(data, named)
     if (text := _strict(data, "utf-8")) is not None and text.value.isascii() is False:

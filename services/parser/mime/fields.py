@@ -204,6 +204,9 @@ def sent(header: Header) -> Sequence[str]:
     return values
 
 
+_NO_HINT = frozenset({None, "us-ascii", "utf-8"})
+
+
 def readable(value: str, codec: str, hint: str | None) -> str:
     """``value`` with raw octets decoded: ISO-2022 by its escapes, UTF-8, else by the charset of the message or a guess.
 
@@ -212,10 +215,11 @@ def readable(value: str, codec: str, hint: str | None) -> str:
     if codec != "latin-1" or value.isascii():
         return charsets.decode(value.encode()).value if "\x1b$" in value else value
     octets = value.encode("latin-1")
-    label = hint if charsets.codec(hint) not in {None, "us-ascii", "utf-8"} else None
     try:
         return octets.decode("utf-8")
     except UnicodeDecodeError:
+        labels = (hint, words.label(value))
+        label = next((label for label in labels if charsets.codec(label) not in _NO_HINT), None)
         return charsets.decode(octets, label).value
 
 

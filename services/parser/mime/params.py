@@ -71,9 +71,9 @@ def _lenient(value: str, limit: int) -> Value:
             continue
         _keep(name.strip().lower(), _unquoted(content.strip(), defects), plain, pieces, defects)
     extended = {name: _combined(parts) for name, parts in pieces.items()}
-    decoded = {name: words.clean(words.decode(text)) for name, text in plain.items()}
+    decoded = {name: words.clean(text if name == "boundary" else words.decode(text)) for name, text in plain.items()}
     defects.extend("params.continuation-gap" for name, parts in pieces.items() if len(parts) > max(_run(parts), 1))
-    known = {name: words.clean(text) for name, text in extended.items() if text is not None}
+    known = {name: words.clean(text) for name, text in extended.items() if text}
     return Value(_main(main), decoded | known, tuple(dict.fromkeys(defects)), frozenset(known))
 
 

@@ -7,6 +7,7 @@ from urllib.parse import unquote_to_bytes
 from services.common import transfer
 from services.common.normal_form import normal
 from services.parser.mime import charsets
+from services.parser.mime.labels import STATEFUL
 
 _WORD = re.compile(r"=\?([^?\s]{1,100})\?([bBqQ])\?(.*?)\?=", re.DOTALL)
 _FOLD = re.compile(r"[\r\n]+[ \t]?")
@@ -55,10 +56,16 @@ def decode(value: str) -> str:
     if not labels:
         return value
     if len(set(labels)) == 1 and len(set(encodings)) == 1 and not "".join(pieces[4:-1:4]).strip():
-        octets = _octets_of_all(encodings[0], pieces[3::4])
-        text = charsets.decode(octets, labels[0].partition("*")[0]).value
+        label = labels[0].partition("*")[0]
+        text = charsets.decode(_octets_of_all(encodings[0], pieces[3::4], label), label).value
         return f"{pieces[0]}{text}{pieces[-1]}{value[end:]}"
     return "".join([*_decoded(pieces), pieces[-1], value[end:]])
+
+
+def label(value: str) -> str | None:
+    """The charset of the first encoded word, in which raw octets beside it probably are too."""
+    found = _WORD.search(value)
+    return found[1].partition("*")[0] if found else None
 
 
 def _decoded(pieces: list[str]) -> list[str]:
@@ -70,33 +77,38 @@ def _decoded(pieces: list[str]) -> list[str]:
         plain, label, encoding, payload = pieces[number : number + 4]
         label = label.partition("*")[0].lower()
         between = number > 0 and not plain.strip()
-        if held and not (between and label == charset):
+        if held and not (between and _same(label, charset)):
             out.append(charsets.decode(b"".join(held), charset).value)
             held.clear()
         if not between:
             out.append(plain)
         charset = label
-        held.append(_octets(encoding, payload))
+        held.append(_octets(encoding, payload, label))
     if held:
         out.append(charsets.decode(b"".join(held), charset).value)
     return out
 
 
-def _octets_of_all(encoding: str, payloads: list[str]) -> bytes:
+def _same(one: str, other: str) -> bool:
+    """True for two labels of one charset: ``gb2312`` and ``gbk``, ``utf8`` and ``utf-8``."""
+    return one == other or (charsets.codec(one) or one) == charsets.codec(other)
+
+
+def _octets_of_all(encoding: str, payloads: list[str], label: str) -> bytes:
     """The octets of words of one encoding: at once where no word can run into the next one."""
     if encoding in "bB":
         apart = any(len(payload) & 3 or " " in payload for payload in payloads)
     else:
         apart = any("=" in payload[-2:] for payload in payloads)
     return (
-        b"".join([_octets(encoding, payload) for payload in payloads])
+        b"".join([_octets(encoding, payload, label) for payload in payloads])
         if apart
-        else _octets(encoding, "".join(payloads))
+        else _octets(encoding, "".join(payloads), label)
     )
 
 
-def _octets(encoding: str, payload: str) -> bytes:
-    raw = payload.encode("utf-8", "surrogateescape")
+def _octets(encoding: str, payload: str, label: str) -> bytes:
+    raw = payload.encode() if payload.isascii() else _in_charset(payload, label)
     if encoding in "bB":
         return transfer.base64(raw)[0]
     if "=" not in payload:
@@ -104,6 +116,15 @@ def _octets(encoding: str, payload: str) -> bytes:
     return binascii.a2b_qp(raw.replace(b"==", b"=3D=").replace(b"= ", b"=3D "), header=True)
 
 
+def _in_charset(payload: str, label: str) -> bytes:
+    """What stood unencoded in a word or value, and was read since, in the charset that it names."""
+    codec = charsets.codec(label)
+    try:
+        return payload.encode(codec if codec and codec not in STATEFUL else "utf-8")
+    except (UnicodeError, LookupError):
+        return payload.encode("utf-8", "surrogateescape")
+
+
 def percent_decoded(value: str, label: str | None) -> str:
     """An RFC 2231 extended value."""
-    return charsets.decode(unquote_to_bytes(value.encode("utf-8", "surrogateescape")), label).value
+    return charsets.decode(unquote_to_bytes(_in_charset(value, label or "utf-8")), label).value
