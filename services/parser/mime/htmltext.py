@@ -30,6 +30,7 @@ _HIDDEN = re.compile(
 )
 _FOLDED = re.compile(r"max-height\s*+:\s*+0(?:px)?(?![.\d])", re.IGNORECASE)
 _OVERFLOW = re.compile(r"overflow\s*+:\s*+hidden", re.IGNORECASE)
+_LONG_NUMBER = re.compile(r"&#\d{1000,}+;?")
 _MANY_LINES = re.compile(r"\n{3,}")
 _UNSEEN = dict.fromkeys(map(ord, "\0\x11\x12\x1d\x1e\x1f\u00ad\u034f\u200b\ufeff"))
 _UNSEEN_BUT_LINKS = "\0\x1d\x1e\x1f\u00ad\u034f\u200b\ufeff"
@@ -161,7 +162,7 @@ class _Reader:
             return
         target = _value(_HREF, attrs).strip()
         if "&" in target:
-            target = unescape(target).translate(_UNSEEN)
+            target = unescaped(target).translate(_UNSEEN)
         if target[:8].lower().startswith(_SCHEMES) and len(target) <= _LONGEST_LINK:
             self.links.setdefault(target)
             self._target, self._label = target, len(self.out)
@@ -176,6 +177,14 @@ def _value(pattern: re.Pattern[str], attrs: str) -> str:
     return found[found.lastindex] if found and found.lastindex else ""
 
 
+def unescaped(text: str) -> str:
+    """Character references resolved; a number with more digits than Python converts is none."""
+    try:
+        return unescape(text)
+    except ValueError:
+        return unescape(_LONG_NUMBER.sub("\ufffd", text))
+
+
 def _laid_out(text: str) -> str:
     """Blanks as one, marks as line ends and tabs, entities resolved."""
     text = b" ".join(text.encode("utf-8", "replace").split()).decode()
@@ -183,7 +192,7 @@ def _laid_out(text: str) -> str:
         text = text.replace(f" {mark}", mark).replace(f"{mark} ", mark)
     text = _lines(text).replace(f"{_CELL}\n", "\n").replace(_CELL, "\t")
     if "&" in text:
-        text = _without(unescape(text), _UNSEEN_BUT_LINKS)
+        text = _without(unescaped(text), _UNSEEN_BUT_LINKS)
     text = text.replace(_OPEN, "<").replace(_CLOSE, ">")
     if "\xa0" in text or "\r" in text:
         text = "\n".join([line.rstrip() for line in text.replace("\xa0", " ").splitlines()])

@@ -17,6 +17,8 @@ _KANJI = frozenset({b"$@", b"$B"})
 _HIGH = bytes(octet | 0x80 for octet in range(256))
 _NO_TEXT = b"\xff"
 _MOST_ESCAPES = 100_000
+_MOST_RUNS = 50_000
+"""Of a text in EUC-JP that Python's codec refuses: one in 40 octets of 2 MiB starts another script."""
 _LOW = bytes(octet & 0x7F for octet in range(256))
 
 
@@ -39,7 +41,7 @@ def euc(data: bytes) -> str | None:
     out: list[bytes] = []
     position = 0
     for found in _EUC.finditer(data):
-        if found.start() != position:
+        if found.start() != position or len(out) > _MOST_RUNS:
             return None
         position = found.end()
         out.append(_kanji(found[2].translate(_LOW)) if found[2] else found[1] or found[3])
