@@ -16,6 +16,9 @@ _READ = (
     "|TZID|TZNAME|TZOFFSETFROM|TZOFFSETTO|RRULE|RDATE"
 )
 _UNREAD = re.compile(rf"(?im)^(?!(?:{_READ})[;:])[^\s].*+(?:\r?\n[ \t].*+)*+\r?\n?")
+_ZONE_START = re.compile(r"(?im)^BEGIN:VTIMEZONE[ \t]*\r?$")
+_ZONE_END = re.compile(r"(?im)^END:VTIMEZONE[ \t]*\r?\n")
+_FOLD = re.compile(rb"\r?\n[ \t]")
 _KINDS = ("VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY")
 _LIMIT = 64 * 1024
 _MOST = 100
@@ -30,6 +33,11 @@ class Calendar:
 
     digests: tuple[CalendarDigest, ...] = ()
     defects: tuple[str, ...] = ()
+
+
+def unfolded(data: bytes) -> bytes:
+    """Octets with folded lines joined (RFC 5545 section 3.1): a fold may stand inside a character."""
+    return data if b"\0" in data else _FOLD.sub(b"", data)
 
 
 def is_calendar(media_type: str, name: str | None) -> bool:
@@ -74,8 +82,6 @@ def as_text(digest: CalendarDigest) -> str:
 
 def _object(text: str) -> tuple[Any, list[str]]:
     """The first calendar object in the text, read by icalendar; None when it refuses."""
-    from icalendar import Calendar as Parser  # noqa: PLC0415 - 70 ms that only invitations should cost
-
     start = _START.search(text)
     if start is None:
         return None, []
@@ -86,10 +92,25 @@ def _object(text: str) -> tuple[Any, list[str]]:
         body, defects = body[: body.rfind("\nBEGIN:", 0, _LIMIT) + 1], [*defects, "limit.calendar"]
     if defects:
         body = _closed(body)
+    found = _parsed(body)
+    if found is None and (rest := _without_zones(body)) != body:
+        return _parsed(rest), [*defects, "calendar.zone-damaged"]
+    return found, defects
+
+
+def _parsed(body: str) -> Any:
+    from icalendar import Calendar as Parser  # noqa: PLC0415 - 70 ms that only invitations should cost
+
     try:
-        return Parser.from_ical(body.replace("\0", "")), defects
+        return Parser.from_ical(body.replace("\0", ""))
     except Exception:  # a library on outside octets: whatever it raises, the mail goes on
-        return None, defects
+        return None
+
+
+def _without_zones(body: str) -> str:
+    """The object without its zone rules: a damaged one should cost no invitation."""
+    first, *rest = _ZONE_START.split(body)
+    return "".join([first, *[_ZONE_END.split(piece, 1)[-1] for piece in rest]])
 
 
 def _closed(body: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pybase64
 
 from services.common import transfer
+from services.parser.mime import charsets, words
 from services.parser.mime.derived import Derived
 
 TYPES = frozenset({"application/mac-binhex40", "application/mac-binhex"})
@@ -37,6 +38,7 @@ _MOST_ESCAPES = 300_000
 """More than 16 MiB of encoded file have: one octet of 64. Later ones stay, and the size is then not the stated one."""
 
 Found = tuple[Derived, str | None]
+Read = Callable[[bytes, int, str | None], Found | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,32 +52,35 @@ class Embedded:
 _NOTHING = Embedded()
 
 
-def extract(data: bytes) -> Embedded:
-    """The files in the decoded octets of a text part, at most 100. Never raises; linear; cheap where there is none."""
+def extract(data: bytes, charset: str | None = None) -> Embedded:
+    """The files in the decoded octets of a text part, at most 100. Never raises; linear; cheap where there is none.
+
+    ``charset`` is the label of the text, which the names of the files are in too.
+    """
     found: list[Found] = []
     if _BEGIN.search(data):
-        found += _all(data, b"begin", _uuencoded, _MOST)
-        found += _all(data, b"=ybegin ", _yencoded, _MOST - len(found))
+        found += _all(data, b"begin", _uuencoded, _MOST, charset)
+        found += _all(data, b"=ybegin ", _yencoded, _MOST - len(found), charset)
     if _BINHEX_MARK in data:
-        found += _all(data, _BINHEX_MARK, _binhexed, _MOST - len(found))
+        found += _all(data, _BINHEX_MARK, _binhexed, _MOST - len(found), charset)
     if not found:
         return _NOTHING
     found.sort(key=lambda item: item[0].offset)
     return Embedded(tuple(file for file, _ in found), tuple(dict.fromkeys(code for _, code in found if code)))
 
 
-def _all(data: bytes, mark: bytes, read: Callable[[bytes, int], Found | None], most: int) -> Iterator[Found]:
+def _all(data: bytes, mark: bytes, read: Read, most: int, charset: str | None) -> Iterator[Found]:
     """Every file that starts with ``mark`` at the start of a line."""
     at = data.find(mark)
     while at >= 0 and most > 0:
-        item = read(data, at) if at == 0 or data[at - 1] in b"\r\n" else None
+        item = read(data, at, charset) if at == 0 or data[at - 1] in b"\r\n" else None
         if item is not None:
             yield item
             most -= 1
         at = data.find(mark, at + (item[0].length if item else len(mark)))
 
 
-def _uuencoded(data: bytes, at: int) -> Found | None:
+def _uuencoded(data: bytes, at: int, charset: str | None) -> Found | None:
     head = _UU.match(data, at)
     if head is None or not (head[1] or _looks_uuencoded(data, head.end())):
         return None
@@ -84,7 +89,8 @@ def _uuencoded(data: bytes, at: int) -> Found | None:
     content = data[head.end() : stop]
     decoded, defect = transfer.base64(content) if head[1] else transfer.uuencode(b"begin 644 x\n" + content)
     last = end.end() if end else len(data)
-    return _file(head[2], decoded, at, last - at), defect or (None if end else "embedded.unfinished")
+    file = Derived(_name(head[2], charset), None, decoded, at, last - at)
+    return file, defect or (None if end else "embedded.unfinished")
 
 
 def _looks_uuencoded(data: bytes, at: int) -> bool:
@@ -97,7 +103,7 @@ def _looks_uuencoded(data: bytes, at: int) -> bool:
     return len(line.rstrip()) - 1 <= letters + 2 and len(line) - 1 >= min(letters, 1)
 
 
-def _yencoded(data: bytes, at: int) -> Found | None:
+def _yencoded(data: bytes, at: int, charset: str | None) -> Found | None:
     head = _YENC.match(data, at)
     if head is None:
         return None
@@ -111,14 +117,14 @@ def _yencoded(data: bytes, at: int) -> Found | None:
     last = data.find(b"\n", stop + 1) if tail >= 0 else len(data)
     length = (last if last >= 0 else len(data)) - at
     code = "embedded.partial" if _YENC_PART.search(head[1]) else ("embedded.damaged" if short else None)
-    return _file(name[1].strip() if name else b"", decoded, at, length), code
+    return Derived(_name(name[1].strip() if name else b"", charset), None, decoded, at, length), code
 
 
 def _unescaped(found: re.Match[bytes]) -> bytes:
     return bytes([(found[1][0] - 64) & 255])
 
 
-def _binhexed(data: bytes, at: int) -> Found | None:
+def _binhexed(data: bytes, at: int, charset: str | None) -> Found | None:
     """BinHex 4.0 (RFC 1741 appendix): header, data fork and resource fork; the data fork is the file."""
     head = _BINHEX.match(data, at)
     if head is None:
@@ -134,7 +140,8 @@ def _binhexed(data: bytes, at: int) -> Found | None:
     size = int.from_bytes(content[named + 11 : named + 15], "big")
     file = content[named + 21 : named + 21 + size]
     sound = len(content) > named + 21 and len(file) == size
-    return _file(content[1:named], file, at, head.end() - at), None if sound else "embedded.damaged"
+    made = Derived(_name(content[1:named], charset), None, file, at, head.end() - at)
+    return made, None if sound else "embedded.damaged"
 
 
 def _unpacked(packed: bytes) -> bytes:
@@ -155,5 +162,5 @@ def _unpacked(packed: bytes) -> bytes:
     return bytes(out) if len(out) <= _LARGEST else b""
 
 
-def _file(name: bytes, data: bytes, at: int, length: int) -> Derived:
-    return Derived(name.decode("utf-8", "replace").replace("\0", "") or None, None, data, at, length)
+def _name(octets: bytes, charset: str | None) -> str | None:
+    return words.clean(charsets.decode(octets, charset).value) or None

@@ -13,7 +13,6 @@ from services.parser.mime.parts import Leaves, Texts
 from services.parser.mime.tree import Part
 
 _MESSAGES = frozenset({"message/rfc822", "message/global"})
-_UNTYPED = frozenset({"application/octet-stream", "application/x-octet-stream"})
 _LOOKED_INTO = (
     _MESSAGES
     | reports.DELIVERY
@@ -24,6 +23,7 @@ _LOOKED_INTO = (
     | embedded.TYPES
     | pkcs7.TYPES
 )
+_MEDIA = frozenset({"image", "audio", "video", "font"})
 _MOST_TEXT = 2 << 20
 
 Nested = Callable[[bytes, Limits], Email]
@@ -62,7 +62,7 @@ def loaded(load: Load, part: Part, limits: Limits, defects: list[Defect], *, sho
 
 
 def _by_name(name: str | None) -> bool:
-    return name is not None and name[-4:].lower() in {".ics", ".eml"}
+    return name is not None and name[-4:].lower() in {".ics", ".eml", ".p7m"}
 
 
 def look(leaves: Leaves, texts: Texts, limits: Limits, nested: Nested | None, defects: list[Defect]) -> Insights:
@@ -71,10 +71,10 @@ def look(leaves: Leaves, texts: Texts, limits: Limits, nested: Nested | None, de
     for path, leaf in leaves.items():
         if path in texts:
             if leaf.part.content.type == "text/plain":
-                inside = embedded.extract(leaf.head[: limits.derived])
+                inside = embedded.extract(leaf.head[: limits.derived], leaf.part.content.charset)
                 if inside.files:
                     _take(found, leaf, inside, defects)
-        elif leaf.part.content.type.partition("/")[0] not in {"image", "audio", "video", "font"}:
+        elif leaf.head[:4] == tnef.SIGNATURE or leaf.part.content.type.partition("/")[0] not in _MEDIA:
             _look_into(found, leaf, leaves, limits, nested, defects)
     return found
 
@@ -97,12 +97,12 @@ def _look_into(
     elif calendars.is_calendar(content.type, content.name):
         _invitation(found, leaf, limits, defects)
     elif content.type in embedded.TYPES:
-        _take(found, leaf, embedded.extract(leaf.head), defects)
+        _take(found, leaf, embedded.extract(leaf.head, content.charset), defects)
     elif content.type in reports.DELIVERY:
         found.delivery.append(reports.delivery(leaf.head, leaf.part.path, _returned(found, leaves)))
     elif content.type in reports.FEEDBACK:
         found.feedback.append(reports.feedback(leaf.head, leaf.part.path, _returned(found, leaves)))
-    elif content.type in pkcs7.TYPES:
+    elif pkcs7.is_message(content.type, content.name):
         _signed(found, leaf, limits, nested, defects)
     elif nested is not None and _is_message(content.type, content.name):
         _nested(found, leaf, limits, nested, defects)
@@ -128,14 +128,14 @@ def _invitation(found: Insights, leaf: Leaf, limits: Limits, defects: list[Defec
     if len(found.invitations) >= limits.children:
         defects.append(Defect("limit.calendars", part.path, part.body))
         return
-    text = charsets.decode(leaf.head[:_MOST_TEXT], said.charset).value
+    text = charsets.decode(calendars.unfolded(leaf.head[:_MOST_TEXT]), said.charset).value
     read = calendars.read(text, part.path, said.params.params.get("method"))
     found.invitations.append(read)
     defects.extend(Defect(code, part.path, part.body) for code in read.defects)
 
 
 def _is_message(media_type: str, name: str | None) -> bool:
-    return media_type in _MESSAGES or (media_type in _UNTYPED and (name or "").lower().endswith(".eml"))
+    return media_type in _MESSAGES or (media_type in pkcs7.UNTYPED and (name or "").lower().endswith(".eml"))
 
 
 def _nested(found: Insights, leaf: Leaf, limits: Limits, nested: Nested, defects: list[Defect]) -> None:

@@ -3,6 +3,7 @@
 from services.parser.mime.derived import Derived
 
 TYPES = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
+UNTYPED = frozenset({"application/octet-stream", "application/x-octet-stream"})
 _SIGNED = bytes.fromhex("06092a864886f70d010702")
 _DATA = bytes.fromhex("06092a864886f70d010701")
 _SEQUENCE, _EXPLICIT, _OCTETS, _PIECES = 0x30, 0xA0, 0x04, 0x24
@@ -11,6 +12,14 @@ _MOST_PIECES = 100_000
 
 class _Damaged(Exception):
     pass
+
+
+def is_message(media_type: str, name: str | None) -> bool:
+    """True by type, or by the usual name of a part that lost its type (RFC 8551 section 3.9).
+
+    Other names that end in .p7m are signed documents, which people send as files.
+    """
+    return media_type in TYPES or (media_type in UNTYPED and (name or "").lower() == "smime.p7m")
 
 
 def signed_content(data: bytes) -> Derived | None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from services.common.email import DeliveryReport, EmailHeader, FeedbackReport, RecipientStatus
+from services.parser.mime import charsets
 
 _FIELD = re.compile(r"[!-9;-~]+")
 _MSGID = re.compile(r"<([^<>\s]+)>")
@@ -67,7 +68,7 @@ def returned_headers(data: bytes) -> Returned:
 
 
 def _text(data: bytes) -> str:
-    text = data[:_LIMIT].decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
+    text = charsets.decode(data[:_LIMIT]).value.replace("\r\n", "\n").replace("\r", "\n")
     return text.translate(_UNSEEN)
 
 

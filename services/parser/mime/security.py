@@ -6,7 +6,7 @@ from services.common.email import ByteRange, SecuredPart
 from services.parser.mime import pkcs7
 from services.parser.mime.tree import Part
 
-_KINDS = pkcs7.TYPES | {"multipart/signed", "multipart/encrypted"}
+_KINDS = pkcs7.TYPES | pkcs7.UNTYPED | {"multipart/signed", "multipart/encrypted"}
 SIGNATURES = frozenset(
     {
         "application/pkcs7-signature",
@@ -28,10 +28,11 @@ def secured(parts: list[Part], unwrapped: Collection[str] = ()) -> tuple[Secured
 
 def _secured(part: Part, unwrapped: Collection[str]) -> SecuredPart | None:
     kind = part.content.type
-    if kind in pkcs7.TYPES:
+    if pkcs7.is_message(kind, part.content.name):
         said = part.content.params.params.get("smime-type", "enveloped-data").lower()
         signed = "signed" in said or part.path in unwrapped
-        return SecuredPart(part=part.path, kind="signed" if signed else "encrypted", protocol=kind)
+        form = kind if kind in pkcs7.TYPES else "application/pkcs7-mime"
+        return SecuredPart(part=part.path, kind="signed" if signed else "encrypted", protocol=form)
     if not part.children:
         return None
     protocol = part.content.params.params.get("protocol")
