@@ -12,6 +12,7 @@ from services.common.errors import MailweirError, Unavailable
 
 METADATA = MetaData()
 _LOST = ("08", "25P03", "57P", "53", "55P03", "57014")
+_FULL = "53100"
 _CONFLICT = ("40001", "40P01")
 
 
@@ -80,6 +81,8 @@ def _named(cause: BaseException | None, error: Exception) -> Exception:
     state = getattr(cause, "pgcode", None) or ""
     if state.startswith(("22", "23", "54")):
         return Refused(f"the database refuses the data (SQLSTATE {state})")
+    if state == _FULL:
+        return Unavailable(f"the disk of Postgres is full (SQLSTATE {state}); make room, it is tried again")
     if state in _CONFLICT:
         return Conflicted(f"Postgres ended the transaction in favour of another (SQLSTATE {state}); it is tried again")
     if isinstance(cause, psycopg2.OperationalError | psycopg2.InterfaceError) or state.startswith(_LOST):
