@@ -1,6 +1,6 @@
 """Local users of the console: names, argon2id hashes, roles, and which accounts are theirs. All calls block."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -154,6 +154,15 @@ def visible(engine: Engine, user: User) -> Sequence[str]:
         query = query.where(account_owners.c.user_id == user.id)
     with transaction(engine) as connection:
         return connection.execute(query).scalars().all()
+
+
+def owned(engine: Engine) -> Mapping[int, Sequence[str]]:
+    """The slugs that were given to each user, by name."""
+    found: dict[int, list[str]] = {}
+    with transaction(engine) as connection:
+        for row in connection.execute(select(account_owners).order_by(account_owners.c.account)):
+            found.setdefault(row.user_id, []).append(row.account)
+    return found
 
 
 def of_row(row: Any) -> User:

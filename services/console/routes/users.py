@@ -15,6 +15,7 @@ from services.console.web import Admin, Asking, NotYours, language_of, page, pro
 
 router = APIRouter(include_in_schema=False)
 Text = Annotated[str, Form(max_length=1000)]
+_NAMED = 5
 _PROVED = [Depends(proved)]
 
 
@@ -38,6 +39,15 @@ def add(
         return _page(request, ports, 400, told, name)
     ports.audit(user, "console-user-add", detail=f"{made.name}, {wanted}")
     return RedirectResponse("/users", 303)
+
+
+@router.get("/users/{number}/accounts")
+def choice(request: Request, ports: Asking, user: Admin, number: int) -> Response:
+    """All accounts with a box each, for one user."""
+    found = _known(ports, number)
+    own = frozenset(users.owned(ports.engine).get(found.id, ()))
+    slugs = [account.slug for account in ports.accounts.list()]
+    return page(request, "user_accounts.html", each=found, own=own, accounts=slugs)
 
 
 @router.post("/users/{number}/accounts", dependencies=_PROVED)
@@ -70,6 +80,6 @@ def _known(ports: Ports, number: int) -> User:
 
 
 def _page(request: Request, ports: Ports, status: int = 200, message: str = "", name: str = "") -> Response:
-    rows = [(each, frozenset(users.visible(ports.engine, each))) for each in users.everyone(ports.engine)]
-    slugs = [account.slug for account in ports.accounts.list()]
-    return page(request, "users.html", status, rows=rows, accounts=slugs, message=message, name=name)
+    owned = users.owned(ports.engine)
+    rows = [(each, owned.get(each.id, ())) for each in users.everyone(ports.engine)]
+    return page(request, "users.html", status, rows=rows, most=_NAMED, message=message, name=name)

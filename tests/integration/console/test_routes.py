@@ -13,7 +13,7 @@ from services.common.account_fields import Account
 from services.console import users
 from services.console.app import create
 from services.console.settings import ConsoleSettings
-from tests.integration.console.cast import HTML, OWNED, PASSWORD, Cast, csrf_in, seated
+from tests.integration.console.cast import HTML, OWNED, PASSWORD, PATIENCE, Cast, csrf_in, seated
 
 Door = Literal["open", "signed in", "own thing", "own account", "admin"]
 DOORS: dict[Door, str] = {
@@ -71,6 +71,7 @@ DOORS: dict[Door, str] = {
     "admin": """
         GET /users
         POST /users
+        GET /users/{number}/accounts
         POST /users/{number}/accounts
         POST /users/{number}/remove
     """,
@@ -128,7 +129,7 @@ def owner(people: Cast) -> Iterator[httpx.Client]:
 @pytest.fixture
 def stranger(people: Cast) -> Iterator[httpx.Client]:
     """Nobody, but with a page and its token: only the sign-in is wanting."""
-    with httpx.Client(base_url=people.address, headers=HTML) as client:
+    with httpx.Client(base_url=people.address, headers=HTML, timeout=PATIENCE) as client:
         client.headers["x-csrf-token"] = csrf_in(client.get("/signin").text)
         yield client
 

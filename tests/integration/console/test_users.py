@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +20,7 @@ from services.common.errors import ConfigurationError
 from services.common.secret import Secret
 from services.console import users
 from tests.integration.console.cast import OWNED, PASSWORD, Cast, seated
+from tests.integration.console.seeds import seed
 
 NOW = SystemClock().now()
 Run = Callable[..., Result]
@@ -125,8 +127,28 @@ def test_an_administrator_adds_gives_and_removes(people: Cast) -> None:
     assert not kim.is_admin
     assert people.admin.post(f"/users/{kim.id}/accounts", data={"account": [OWNED, "no-such"]}).status_code == 303
     assert users.visible(engine, kim) == [OWNED]
+    boxes = people.admin.get(f"/users/{kim.id}/accounts").text
+    assert re.findall(r'value="([^"]+)" checked', boxes) == [OWNED]
     assert people.admin.post(f"/users/{kim.id}/remove").status_code == 303
     assert users.find(engine, "kim") is None
+
+
+def test_the_list_of_users_stays_short_with_many_accounts(people: Cast) -> None:
+    engine = people.ports.engine
+    slugs = [f"many-{number:03d}" for number in range(60)]
+    seed(engine, slugs, folders=0, mail=0)
+    lou = users.add(engine, "lou", Secret(PASSWORD))
+    users.own_exactly(engine, lou, slugs[:7])
+    listed = people.admin.get("/users").text
+    assert "many-000, many-001, many-002, many-003, many-004 and 2 more" in listed
+    assert listed.count("many-") == 5
+    boxes = people.admin.get(f"/users/{lou.id}/accounts").text
+    assert re.findall(r'value="(many-[^"]+)" checked', boxes) == slugs[:7]
+    assert boxes.count('value="many-') == 60
+    assert people.admin.get("/users/999999/accounts").status_code == 404
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM accounts WHERE slug LIKE 'many-%%'")
+    users.remove(engine, "lou")
 
 
 def test_a_refused_user_is_explained_and_the_password_is_not_shown_again(people: Cast) -> None:
