@@ -105,7 +105,7 @@ async def _ask(errand: Errand, chunk: UidSet) -> None:
             rest = errand.rest(part)
             if len(rest) > 1:
                 waiting += list(rest.chunks((len(rest) + 1) // 2))
-            elif rest:
+            elif rest and not await _bare(errand, rest):
                 again = (*errand.key, rest.lowest) in errand.work.memory.suspects
                 final = again and isinstance(error, CommandRejected)  # after a BAD once more, on a new connection
                 await suspect(errand.work, errand.record, rest.lowest, "refused", str(error), final=final)
@@ -113,9 +113,19 @@ async def _ask(errand: Errand, chunk: UidSet) -> None:
             waiting += await _left_out(errand, part)
 
 
-async def _stream(errand: Errand, part: UidSet) -> None:
+async def _bare(errand: Errand, part: UidSet) -> bool:
+    """Some servers fail on the date or the size of a message: whether it came when nothing else was asked for."""
     try:
-        async for fetched in errand.session.fetch_bodies(part, ITEMS):
+        await _stream(errand, part, bare=True)
+    except (Refused, CommandRejected, Temporary) as error:
+        if not error.usable:
+            raise
+    return not errand.rest(part)
+
+
+async def _stream(errand: Errand, part: UidSet, *, bare: bool = False) -> None:
+    try:
+        async for fetched in errand.session.fetch_bodies(part, ITEMS, bare=bare):
             await _take(errand, fetched)
     except LiteralTooLarge as error:
         uid = error.uid or errand.rest(part).lowest

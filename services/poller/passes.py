@@ -2,7 +2,7 @@
 
     EXAMINE ── UIDVALIDITY? ──▶ enumerate every UID ──▶ ledger: listed, vanished, returned ──▶ fetch what is missing
         ▲                                                                                            │
-        └────────────── NOOP: more came, or something was left out (at most 3 rounds) ◀──────────────┘
+        └──── NOOP: more came, or something was left out (at most 3 rounds that bring nothing) ◀─────┘
 
 The sets decide what is missing; UIDNEXT and HIGHESTMODSEQ only say when nothing needs to be looked at.
 """
@@ -25,14 +25,16 @@ from services.poller.enumerate import Done, Listed, enumerate_all, enumerate_cha
 from services.poller.epochs import report_move, settle, verify
 from services.poller.folders import folder_fields, introduce
 from services.poller.imap.errors import CommandRejected, IdentificationWanted, ImapError, Refused
-from services.poller.imap.model import Opened
+from services.poller.imap.model import Events, Opened
 from services.poller.imap.session import Session
 from services.poller.relinking import relink
 from services.poller.resuming import Look
 from services.poller.sharing import share
+from services.poller.sizing import large_ones
 from services.poller.work import Work, next_sequence
 
 MAX_ROUNDS = 3
+MOST_ROUNDS = 30
 
 
 async def once(work: Work, session: Session, record: FolderRecord) -> Outcome:
@@ -138,7 +140,8 @@ async def _rounds(
     exists, whole = opened.exists, False
     look = work.memory.run.recall((record.id, record.epoch), opened)
     listed = look.listed if look else await _changes(work, session, record, ledger, opened, thorough=thorough)
-    for _ in range(MAX_ROUNDS):
+    rounds = idle = 0
+    while idle < MAX_ROUNDS and rounds < MOST_ROUNDS:
         if listed is None:
             listed = await enumerate_all(session, exists, known=ledger.listed - ledger.vanished)
         if listed.complete and exists == opened.exists:
@@ -148,8 +151,10 @@ async def _rounds(
         ledger = await compare(work, session, record, ledger, listed)
         before = ledger.published
         await _fetch(work, session, record, ledger, listed)
-        events = session.take_events()
         ledger = await asyncio.to_thread(work.ledger.ledger, record.id, record.epoch, record.uidvalidity or 0)
+        fetched = ledger.published != before
+        rounds, idle = rounds + 1, 0 if fetched else idle + 1
+        events = await _news(session, fetched=fetched)
         await tell_labels(work, session, record, ledger, before)
         left = (ledger.missing(await _quarantined(work, record)) & listed.uids) - _suspects(work, record)
         grown = events.exists is not None and events.exists != exists
@@ -159,10 +164,18 @@ async def _rounds(
             exists = events.exists
         elif events.expunged:
             exists -= events.expunged
-        if not grown and not events.expunged and ledger.published == before and not left:
+        if not grown and not events.expunged and not fetched and not left:
             break
         listed = None
     return error, whole
+
+
+async def _news(session: Session, *, fetched: bool) -> Events:
+    """What happened meanwhile; after bodies were fetched it is asked for: some servers only say it then."""
+    if fetched:
+        with contextlib.suppress(Refused, CommandRejected):
+            return await session.noop()
+    return session.take_events()
 
 
 async def _changes(
@@ -193,7 +206,7 @@ async def _fetch(work: Work, session: Session, record: FolderRecord, ledger: Led
     try:
         wanted = wanted - await relink(work, session, record, wanted, checkpoint)
         wanted = wanted - await share(work, session, record, wanted, checkpoint)
-        sizes = await _sizes(work, session, record, wanted)
+        sizes = await large_ones(work, session, record, wanted)
         wanted = wanted - await _quarantined(work, record)
         async with delivering(partial(handlers.deliver, work, record, checkpoint)) as put:
             fetch = partial(_bodies, work, session, record, put, sizes)
@@ -212,24 +225,6 @@ async def _bodies(
     errand = bodies.Errand(work, session, record, wanted, put)
     await bodies.fetch(errand, sizes)
     return errand.count
-
-
-async def _sizes(work: Work, session: Session, record: FolderRecord, wanted: UidSet) -> dict[int, int]:
-    """Declared sizes of large messages only. One truly above the limit is quarantined unasked."""
-    settings, run = work.account.settings, work.memory.run
-    if (known := run.sizes((record.id, record.epoch))) is not None:
-        return known
-    large: dict[int, int] = {}
-    with contextlib.suppress(Refused, CommandRejected):  # sizes only help; a literal has a limit of its own
-        async for listing in session.fetch_listing(wanted, ("RFC822.SIZE",)):
-            if listing.size is not None and listing.size > min(settings.batch_bytes, settings.max_message_bytes):
-                large[listing.uid] = listing.size
-    for uid in [uid for uid, size in large.items() if size > settings.max_message_bytes]:
-        if await session.fetch_piece(uid, settings.max_message_bytes, 1):
-            detail = f"{large[uid]} octets, {settings.max_message_bytes} allowed: raise max_message_bytes"
-            await bodies.suspect(work, record, uid, "too-large", detail, final=True)
-    run.sized((record.id, record.epoch), large)
-    return large
 
 
 async def _failed(work: Work, record: FolderRecord, failure: ImapError) -> None:

@@ -53,6 +53,7 @@ class Memory:
     ``doubtful``: groups of UIDs that were asked for when a connection went; they are asked for apart from the others.
     ``habits``: what the server is known to do, from the ledger. ``marked``: looks in a row that marked mail as read.
     ``contents``: mark (see ``samples``) and size by the server's name for them.
+    ``probed``: messages whose size was doubted and looked at.
     ``unlisted``: what was wrong with the folder list.
     ``published`` counts messages and ``steps`` what was found out since, to tell progress from running in circles.
     """
@@ -74,6 +75,7 @@ class Memory:
     habits: dict[str, datetime] = field(default_factory=dict)
     marked: int = 0
     contents: dict[str, tuple[str, int]] = field(default_factory=dict)
+    probed: set[Key] = field(default_factory=set)
     unlisted: ImapError | None = None
     audits: int = 0
     run: Run = field(default_factory=Run)

@@ -61,10 +61,13 @@ async def headers(connection: Connection, uids: UidSet, fields: Sequence[str]) -
                     yield Header(found.listing, found.body)
 
 
-async def bodies(connection: Connection, uids: UidSet, items: Sequence[str]) -> AsyncGenerator[Fetched, None]:
+async def bodies(
+    connection: Connection, uids: UidSet, items: Sequence[str], *, bare: bool
+) -> AsyncGenerator[Fetched, None]:
     """See ``Session.fetch_bodies``."""
     extra = [i for i in offered(items, frozenset(connection.capabilities)) if i not in _PLAIN]
-    async with aclosing(_fetch(connection, uids, ("UID", *_PLAIN, *extra, "BODY.PEEK[]"))) as stream:
+    more = () if bare else (*_PLAIN, *extra)
+    async with aclosing(_fetch(connection, uids, ("UID", *more, "BODY.PEEK[]"))) as stream:
         async for batch in stream:
             for found in batch:
                 if found.has_body:

@@ -193,13 +193,13 @@ class Session:
         """Stream listings (FLAGS, INTERNALDATE, RFC822.SIZE and ids) with these header fields, or the whole header."""
         return fetching.headers(self._connection, uids, fields)
 
-    def fetch_bodies(self, uids: UidSet, items: Sequence[str] = ()) -> AsyncIterator[Fetched]:
-        """Stream whole messages: UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[] and ``items``.
+    def fetch_bodies(self, uids: UidSet, items: Sequence[str] = (), *, bare: bool = False) -> AsyncIterator[Fetched]:
+        """Stream whole messages: UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[] and ``items``; ``bare``: the body only.
 
         At most ``Limits.queue`` bytes wait unread, then the server is held back. Bodies only of asked UIDs, each once.
         A literal above ``spool_above`` is a ``Spooled`` file. Raises FetchRefused, ExpungeIssued, LiteralTooLarge.
         """
-        return fetching.bodies(self._connection, uids, items)
+        return fetching.bodies(self._connection, uids, items, bare=bare)
 
     async def fetch_piece(self, uid: int, offset: int, length: int) -> bytes | None:
         """Bytes [offset, offset + length) of a message; shorter at its end; None when nothing or NIL was said."""
