@@ -104,7 +104,7 @@ def clear(connection: Connection, account: str, *names: str) -> None:
 
 def forget_refusal(connection: Connection, account: str) -> None:
     """Forget what a token endpoint refused: the owner changed something, so it may be asked again."""
-    values = {"state": "ok", "reason": "", "failures": 0, "next_try": None}
+    values = {"state": "ok", "reason": "", "kind": "", "failures": 0, "next_try": None}
     connection.execute(update(account_grants).where(account_grants.c.account == account).values(**values))
 
 

@@ -70,6 +70,7 @@ account_grants = Table(
     _account(),
     Column("state", Text, nullable=False),
     Column("reason", Text, nullable=False, server_default=""),
+    Column("kind", Text, nullable=False, server_default=""),
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("next_try", _WHEN),
     Column("renewed_at", _WHEN),

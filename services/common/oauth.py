@@ -19,8 +19,6 @@ Kind = Literal["consent", "operator", "temporary", "throttled", "unreachable", "
 MOST_WAIT = 86_400.0
 ASSUMED_LIFE = 3600.0
 NOTABLE_SKEW = 60.0
-THROTTLED = "429"
-UNREADABLE = "without tokens or an OAuth error"
 _TOKEN = re.compile(r"^[A-Za-z0-9._~+/-]+=*$")
 _AADSTS = re.compile(r"AADSTS\d{3,8}")
 _OPERATOR = {"invalid_client", "unauthorized_client", "invalid_scope", "invalid_request", "unsupported_grant_type"}
@@ -127,7 +125,7 @@ def read(answer: Answer) -> Granted | Refused:
     wait = retry_after(answer.headers)
     found = _object(answer.body)
     if answer.status == 429:
-        return Refused("throttled", THROTTLED, wait)
+        return Refused("throttled", "429", wait)
     if answer.status >= 500:
         return Refused("temporary", str(answer.status), wait)
     code = found.get("error")
@@ -135,7 +133,7 @@ def read(answer: Answer) -> Granted | Refused:
         return _refused(code, str(found.get("error_description", "")), wait)
     kind: Kind = "operator" if 300 <= answer.status < 400 else "unreadable"
     granted = _granted(found) if answer.status == 200 else None
-    return granted or Refused(kind, f"{answer.status} {UNREADABLE}", wait)
+    return granted or Refused(kind, f"{answer.status} without tokens or an OAuth error", wait)
 
 
 def skew(headers: Mapping[str, str], now: datetime) -> float:

@@ -22,7 +22,10 @@ _LOCK_SPACE = 0x4D57  # advisory locks of Mailweir's token renewals
 
 
 class Grant(Struct, frozen=True):
-    """State of a grant. ``reason`` is an error code; ``dies_at`` is when a new consent is due, if known."""
+    """State of a grant. ``reason`` is an error code, ``kind`` that of the refusal (``oauth.Kind``), "" for none.
+
+    ``dies_at`` is when a new consent is due, if known.
+    """
 
     state: Literal["ok", "consent", "operator"] = "ok"
     reason: str = ""
@@ -31,6 +34,7 @@ class Grant(Struct, frozen=True):
     renewed_at: datetime | None = None
     dies_at: datetime | None = None
     clock_skew: int = 0
+    kind: str = ""
 
 
 class Held(Struct, frozen=True):

@@ -31,7 +31,7 @@ from services.common.oauth_grants import Grant, Held
 from services.common.oauth_http import Unreachable, ask
 from services.common.providers import profile
 from services.common.secret import Secret
-from services.common.token_errors import ClientRefused, ConsentNeeded, TokenDelayed, TokenError, delay, kind_of
+from services.common.token_errors import ClientRefused, ConsentNeeded, TokenDelayed, TokenError, delay
 
 LOCK_STEP = 0.2
 LOCK_SECONDS = 90.0
@@ -156,7 +156,7 @@ def _raise_known(renewal: _Renewal, now: datetime) -> None:
     if grant.state == "operator":
         raise ClientRefused(_operator_text(name, grant.reason))
     if grant.next_try and now < grant.next_try:
-        raise delay(name, kind_of(grant.reason), grant.reason, (grant.next_try - now).total_seconds())
+        raise delay(name, grant.kind, grant.reason, (grant.next_try - now).total_seconds())
 
 
 async def _ask_and_store(renewal: _Renewal) -> Secret:
@@ -198,8 +198,9 @@ async def _ask(renewal: _Renewal, refresh: Secret | None) -> tuple[Granted | Ref
 
 def _noted(renewal: _Renewal, refused: Refused, ahead: float) -> TokenError:
     """Store what the refusal means, and the error to raise."""
-    grant = replace(renewal.grant, reason=refused.code, failures=renewal.grant.failures + 1, clock_skew=_notable(ahead))
     slug, kind = renewal.account.slug, refused.kind
+    failures = renewal.grant.failures + 1
+    grant = replace(renewal.grant, reason=refused.code, kind=kind, failures=failures, clock_skew=_notable(ahead))
     unreadable = refused.kind == "unreadable" and grant.failures >= UNREADABLE_TO_OPERATOR
     error: TokenError
     if kind == "consent":

@@ -3,7 +3,6 @@
 from typing import ClassVar
 
 from services.common.errors import MailweirError
-from services.common.oauth import THROTTLED, UNREADABLE
 
 
 class TokenError(MailweirError):
@@ -63,15 +62,6 @@ _DELAYS: dict[str, type[TokenDelayed]] = {
     "unreachable": TokenUnreachable,
     "unreadable": TokenUnreadable,
 }
-
-
-def kind_of(reason: str) -> str:
-    """What kind of refusal a stored reason was: an error code, or the text of an endpoint out of reach."""
-    if reason == THROTTLED:
-        return "throttled"
-    if reason.endswith(UNREADABLE):
-        return "unreadable"
-    return "unreachable" if " did not answer" in reason else "temporary"
 
 
 def delay(name: str, kind: str, reason: str, wait: float) -> TokenDelayed:

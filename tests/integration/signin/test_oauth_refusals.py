@@ -120,8 +120,9 @@ async def test_trouble_of_the_endpoint_is_temporary_and_overwrites_nothing(
         added(store, endpoint)
         with pytest.raises(TokenDelayed) as caught:
             await renew(store, clock)
-        with pytest.raises(type(caught.value), match="next try in"):
+        with pytest.raises(type(caught.value), match="next try in") as again:
             await renew(store, clock)
+        assert again.type is caught.type
         assert len(endpoint.asked) == 1
         assert (stored(store, "refresh_token"), stored(store, "access_token")) == ("r0", None)
         clock.forward(caught.value.wait or 0)
@@ -151,7 +152,7 @@ async def test_retry_after_is_respected_in_seconds_and_as_a_date(store: AccountS
                 await renew(store, clock)
             assert caught.value.wait == pytest.approx(wait)
             clock.forward(wait - 1)
-            with pytest.raises(TokenDelayed):
+            with pytest.raises(TokenThrottled):
                 await renew(store, clock)
             clock.forward(1)
         assert await renew(store, clock) == "a1"
@@ -176,6 +177,7 @@ async def test_an_endpoint_out_of_reach_is_temporary_and_a_connection_failure(
     store: AccountStore, clock: FakeClock
 ) -> None:
     added(store, None)
-    with pytest.raises(TokenUnreachable, match=r"127\.0\.0\.1 did not answer") as caught:
-        await renew(store, clock)
-    assert caught.value.exit_code == 5
+    for _ in range(2):
+        with pytest.raises(TokenUnreachable, match=r"127\.0\.0\.1 did not answer") as caught:
+            await renew(store, clock)
+        assert caught.value.exit_code == 5
