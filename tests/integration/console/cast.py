@@ -28,6 +28,7 @@ from services.console.settings import ConsoleSettings
 
 PASSWORD = "correct horse battery"
 OWNED = "mine"
+PATIENCE = 60.0  # seconds for what is done at once on a quiet machine
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def cast(engine: Engine, home: Path, settings: ConsoleSettings | None = None) ->
     users.own(engine, people["owner"], OWNED)
     with serving(ports, settings or ConsoleSettings(port=0)) as address:
         browsers = {name: browser(address, name) for name, _ in _ROLES}
-        nobody = httpx.Client(base_url=address, headers=HTML)
+        nobody = httpx.Client(base_url=address, headers=HTML, timeout=PATIENCE)
         yield Cast(ports, address, nobody=nobody, **browsers)
         for client in (*browsers.values(), nobody):
             client.close()
@@ -63,7 +64,7 @@ HTML = {"accept": "text/html"}
 
 def browser(address: str, name: str, password: str = PASSWORD) -> httpx.Client:
     """A client that has signed in by the form; its changes carry the token of the page."""
-    client = httpx.Client(base_url=address, headers=HTML)
+    client = httpx.Client(base_url=address, headers=HTML, timeout=PATIENCE)
     form = client.get("/signin")
     sent = {"name": name, "password": password, "csrf": csrf_in(form.text)}
     assert client.post("/signin", data=sent).status_code == 303
@@ -78,7 +79,8 @@ def seated(people: "Cast", name: str) -> httpx.Client:
         ports.engine, users.get(ports.engine, name), "browser", ports.clock.now(), timedelta(hours=1)
     )
     headers = HTML | {"x-csrf-token": session.csrf}
-    return httpx.Client(base_url=people.address, headers=headers, cookies={"mailweir": session.token})
+    cookies = {"mailweir": session.token}
+    return httpx.Client(base_url=people.address, headers=headers, cookies=cookies, timeout=PATIENCE)
 
 
 def csrf_in(html: str) -> str:
@@ -105,18 +107,18 @@ def serving(ports: Ports, settings: ConsoleSettings) -> Iterator[str]:
     )
     thread.start()
     try:
-        assert opened.wait(20)
+        assert opened.wait(PATIENCE)
         _connect(ready[0])
         yield ready[0]
     finally:
         loop.call_soon_threadsafe(stop.set)
-        thread.join(20)
+        thread.join(PATIENCE)
     loop.close()
 
 
 def _connect(address: str) -> None:
     host, _, port = address.removeprefix("http://").rpartition(":")
-    end = time.monotonic() + 20
+    end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         with socket.socket() as trying:
             if trying.connect_ex((host, int(port))) == 0:
