@@ -11,7 +11,7 @@ import pytest
 
 from services.common import embedded_postgres
 from tests.e2e.commands import Mailweir
-from tests.integration.console.cast import HTML
+from tests.integration.console.cast import HTML, PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +30,9 @@ def test_the_printed_link_opens_the_console_once(console: tuple[str, "subprocess
     told, process = console
     link = re.search(r"http://127\.0\.0\.1:\d+/signin/link\?token=[\w-]{43}", told)
     assert link is not None, told
-    with httpx.Client(headers=HTML, follow_redirects=True) as browser:
+    with httpx.Client(headers=HTML, follow_redirects=True, timeout=PATIENCE) as browser:
         assert "sign" not in str(browser.get(link[0]).url)
-    assert httpx.get(link[0], headers=HTML).status_code == 401
+    assert httpx.get(link[0], headers=HTML, timeout=PATIENCE).status_code == 401
     arguments = Path(f"/proc/{process.pid}/cmdline").read_bytes()
     assert link[0][-43:].encode() not in arguments
 
@@ -40,4 +40,4 @@ def test_the_printed_link_opens_the_console_once(console: tuple[str, "subprocess
 def test_it_ends_within_seconds_when_told_to(console: tuple[str, "subprocess.Popen[str]"]) -> None:
     process = console[1]
     process.terminate()
-    assert process.wait(15) == 0
+    assert process.wait(60) == 0

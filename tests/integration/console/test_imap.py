@@ -17,7 +17,7 @@ from services.common.secret import Secret
 from services.console import sessions, users
 from services.console.handlers import PROGRAM_LASTS
 from services.poller.imap import tls
-from tests.integration.console.cast import Cast, cast
+from tests.integration.console.cast import PATIENCE, Cast, cast
 from tests.integration.signin.dovecot import PASSWORD, USER, Dovecot, running
 
 CANARY = "canary-secret-Qv4"
@@ -58,7 +58,9 @@ def program(people: Cast) -> Iterator[httpx.Client]:
     owner = users.find(people.ports.engine, "owner")
     assert owner is not None
     token = sessions.start(people.ports.engine, owner, "program", people.ports.clock.now(), PROGRAM_LASTS).token
-    with httpx.Client(base_url=people.address, headers={"authorization": f"Bearer {token}"}, timeout=40) as client:
+    with httpx.Client(
+        base_url=people.address, headers={"authorization": f"Bearer {token}"}, timeout=PATIENCE
+    ) as client:
         yield client
 
 
@@ -138,7 +140,7 @@ def test_a_page_with_scripts_follows_the_test(people: Cast, server: Dovecot) -> 
     shown = people.owner.post("/api/imap/test", data=connection(server, secret=PASSWORD), headers=part).text
     assert "<html" not in shown
     seen = [shown]
-    end = time.monotonic() + 20
+    end = time.monotonic() + PATIENCE
     while 'data-result="' not in seen[-1] and time.monotonic() < end:
         path = re.search(r'hx-get="(/api/imap/test/[^"]+)"', seen[-1])
         assert path is not None, seen[-1]
@@ -157,7 +159,7 @@ def test_a_page_with_scripts_follows_the_test(people: Cast, server: Dovecot) -> 
 
 
 def test_a_half_filled_form_survives_a_failed_test_without_scripts(people: Cast, server: Dovecot) -> None:
-    answer = people.owner.post("/api/imap/test", data=connection(server, secret=CANARY, name="half"), timeout=30)
+    answer = people.owner.post("/api/imap/test", data=connection(server, secret=CANARY, name="half"))
     assert 'data-result="sign-in refused"' in answer.text
     assert 'value="half"' in answer.text
     assert f'value="{server.implicit}"' in answer.text
@@ -206,7 +208,7 @@ def test_folders_come_from_the_server_and_follow_it(
 
 
 def test_chosen_folders_are_what_the_account_takes(people: Cast, server: Dovecot, account: str) -> None:
-    listed = people.owner.post("/api/imap/sync", data={"account": account}, timeout=30).text
+    listed = people.owner.post("/api/imap/sync", data={"account": account}).text
     assert PROJECT in listed
     base = f"/accounts/{account}/folders"
     assert people.owner.post(base, data={"folder": [PROJECT, "INBOX"]}).status_code == 303

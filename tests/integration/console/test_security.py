@@ -10,7 +10,7 @@ from services.common.errors import ConfigurationError
 from services.console.app import create
 from services.console.security import CSP, MOST_OCTETS
 from services.console.settings import ConsoleSettings
-from tests.integration.console.cast import Cast
+from tests.integration.console.cast import PATIENCE, Cast
 
 PATHS = ("/signin", "/healthz", "/no-such-page", "/static/no-such-file")
 
@@ -69,7 +69,7 @@ def test_a_page_that_is_not_there_keeps_the_menu_of_who_is_signed_in(people: Cas
 def test_a_page_for_nobody_leads_to_the_sign_in(people: Cast) -> None:
     answer = people.nobody.get("/openapi.json")
     assert (answer.status_code, answer.headers["location"]) == (303, "/signin")
-    part = httpx.get(f"{people.address}/openapi.json", headers={"hx-request": "true"})
+    part = httpx.get(f"{people.address}/openapi.json", headers={"hx-request": "true"}, timeout=PATIENCE)
     assert (part.status_code, part.headers["hx-redirect"]) == (401, "/signin")
 
 

@@ -9,12 +9,12 @@ import httpx
 import pytest
 
 from services.console import handlers, sessions, users
-from tests.integration.console.cast import HTML, PASSWORD, Cast, browser, csrf_in
+from tests.integration.console.cast import HTML, PASSWORD, PATIENCE, Cast, browser, csrf_in
 
 
 @pytest.fixture
 def visitor(people: Cast) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=people.address, headers=HTML) as client:
+    with httpx.Client(base_url=people.address, headers=HTML, timeout=PATIENCE) as client:
         yield client
 
 
@@ -60,7 +60,7 @@ def test_signing_out_ends_the_session_on_the_server(people: Cast) -> None:
     token = leaving.cookies["mailweir"]
     assert leaving.post("/signout").status_code == 303
     leaving.close()
-    again = httpx.get(f"{people.address}/openapi.json", cookies={"mailweir": token})
+    again = httpx.get(f"{people.address}/openapi.json", cookies={"mailweir": token}, timeout=PATIENCE)
     assert again.status_code == 401
 
 
@@ -70,7 +70,7 @@ def test_a_link_signs_in_once(people: Cast, visitor: httpx.Client) -> None:
     assert owner is not None
     link = handlers.one_time_link(ports.engine, owner, ports.clock.now())
     assert visitor.get(link).status_code == 303
-    assert httpx.get(people.address + link, headers=HTML).status_code == 401
+    assert httpx.get(people.address + link, headers=HTML, timeout=PATIENCE).status_code == 401
 
 
 def test_an_idle_session_has_ended(people: Cast) -> None:
@@ -111,7 +111,9 @@ def test_a_program_signs_in_by_its_token_and_needs_no_page(people: Cast) -> None
     owner = users.find(ports.engine, "owner")
     assert owner is not None
     session = sessions.start(ports.engine, owner, "program", ports.clock.now(), handlers.PROGRAM_LASTS)
-    answer = httpx.get(f"{people.address}/openapi.json", headers={"authorization": f"Bearer {session.token}"})
+    answer = httpx.get(
+        f"{people.address}/openapi.json", headers={"authorization": f"Bearer {session.token}"}, timeout=PATIENCE
+    )
     assert answer.json()["openapi"].startswith("3.")
 
 

@@ -16,7 +16,7 @@ from services.common.service import Publisher
 from tests.integration.helper.worker import Notes
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
-SECONDS = 20
+SECONDS = 120
 
 
 def audits(first: int, count: int, detail: str = "") -> list[Event]:

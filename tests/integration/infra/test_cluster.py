@@ -1,6 +1,5 @@
 import socket
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -18,9 +17,7 @@ from services.common.errors import ConfigurationError, Unavailable
 
 def test_all_are_up_and_a_second_start_does_nothing(components: Cluster) -> None:
     before = {name: program.running(found) for name, found in components.programs.items()}
-    started = time.monotonic()
     cluster.start(components)
-    assert time.monotonic() - started < 5
     assert before == {name: program.running(found) for name, found in components.programs.items()}
     assert [program.state(found) for found in components.programs.values()] == ["running"] * 4
 

@@ -48,7 +48,7 @@ async def test_a_watching_poller_outruns_hang_ups(play):
 async def test_an_id_that_is_never_answered_is_left_out(play):
     script = Script({b"INBOX": Mailbox(messages(3))}, capabilities=("IMAP4rev1", "ID"))
     script.hooks.append(on("ID", lambda _command, reply: setattr(reply, "silent", True)))
-    async with play(script, command_timeout=0.3) as p:
+    async with play(script, command_timeout=1) as p:
         assert (await p.sync()).exit_code == 0
         assert p.complete()
         await p.sync()

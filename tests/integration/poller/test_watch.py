@@ -26,7 +26,7 @@ from tests.integration.poller.conftest import QUICK, Play, inbox
 IDLE = ("IMAP4rev1", "IDLE")
 
 
-async def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
     """Poll with a deadline."""
     end = time.monotonic() + seconds
     while not condition():
@@ -196,8 +196,8 @@ async def test_a_process_paused_inside_a_write_does_not_hold_the_lease(play):
         fenced = PostgresLedger(p.engine).fenced(p.slug, token)
         with p.engine.connect() as paused:
             assert paused.scalar(text("SHOW idle_in_transaction_session_timeout")) == "10s"
-            paused.execute(text("SET LOCAL idle_in_transaction_session_timeout = 200"))
             fenced._fence(paused)
+            paused.execute(text("SET LOCAL idle_in_transaction_session_timeout = 200"))
             taken = await asyncio.to_thread(leases.acquire, p.slug, "other-host:1:1", SystemClock().now(), 60)
             assert taken == token + 1
             with pytest.raises(Unavailable), fault_named():

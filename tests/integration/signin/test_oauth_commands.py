@@ -94,7 +94,7 @@ def test_every_answer_of_the_endpoint_has_its_exit_code(
             found = json.loads(done.out)
             assert (done.code, found["state"], told in found["detail"]) == (code, state, True), found["detail"]
             if state == "throttled":
-                held = run("sync", "work", "--timeout", "1.5", "--json")
+                held = run("sync", "work", "--timeout", "4", "--json")
                 assert (held.code, str(reply.status) in held.out + held.err) == (3, True), held
     signin = next(step for step in found["steps"] if step["step"] == "signin")
     assert (signin["outcome"], "clock is -3" in signin["reason"]) == ("warning", True)

@@ -82,7 +82,7 @@ async def test_new_mail_ends_idle_or_shows_by_noop(server):
     session = await opened(server)
     state = await session.examine(folder("大邮件"))
     if session.has("IDLE"):
-        waiting = asyncio.ensure_future(session.idle(10))
+        waiting = asyncio.ensure_future(session.idle(60))
         await asyncio.sleep(0.3)
         server.deliver(b"Subject: new\r\n\r\nnew\r\n", "99999.new", "大邮件")
         events = await waiting
