@@ -106,15 +106,15 @@ def test_a_long_header_is_cut_and_its_body_is_found() -> None:
 
 @pytest.mark.parametrize("unit", [b"\n--", b"\n--x\n", b"\n--b\n", b"\n--b\nA: 1\n", b"-", b"\r", b"=\n", b":\n"])
 def test_time_is_linear(unit: bytes) -> None:
+    """As in test_robustness: quadratic work takes sixteen times as long, ours near four."""
+
     def took(count: int) -> float:
         raw = MIXED + b"--b\n" + unit * count
         start = time.process_time()
         scanned(raw)
         return time.process_time() - start
 
-    took(1_000)
-    small, large = min(took(8_000) for _ in range(3)), min(took(32_000) for _ in range(3))
-    assert large < 12 * small + 0.2
+    assert any(took(160_000) < 9 * max(took(40_000), 0.002) for _ in range(5))
 
 
 @given(st.lists(st.sampled_from([b"--b", b"--b--", b"--c", b"--c--", b"\n", b"\r\n", b"\r", b"x", MIXED, b"A: b"])))
