@@ -40,7 +40,8 @@ async def refresh(work: Work, session: Session) -> list[FolderRecord]:
     Raises:
         ConfigurationError: a pattern of the account fits no folder.
     """
-    listed = await _listed(work, session)
+    known = await asyncio.to_thread(work.ledger.folders, work.account.slug)
+    listed = await _listed(work, session, known)
     settings = work.account.settings
     given = work.account.given.get("include") or ()
     lost = unmatched(given if isinstance(given, tuple) else (), listed)
@@ -52,23 +53,21 @@ async def refresh(work: Work, session: Session) -> list[FolderRecord]:
     profiled = not given and len(unmatched(settings.include, listed)) == len(settings.include)
     include = () if profiled else settings.include  # a profile's folders may be hidden: then all are retrieved
     wanted = {folder.wire: folder for folder in listed if chosen(folder, include, settings.exclude)}
-    known = await asyncio.to_thread(work.ledger.folders, work.account.slug)
     records = await _follow(work, session, {folder.wire for folder in listed}, wanted, known)
     statuses = {record.id: wanted[record.wire].status for record in records if record.wire in wanted}
     work.memory.statuses = {folder_id: status for folder_id, status in statuses.items() if status is not None}
     return records
 
 
-async def _listed(work: Work, session: Session) -> tuple[Folder, ...]:
+async def _listed(work: Work, session: Session, known: Sequence[FolderRecord]) -> tuple[Folder, ...]:
     """The folder list. What is wrong with it is kept in ``unlisted``: then at least INBOX and known folders are read.
 
     INBOX is there whether it is listed or not (RFC 9051 section 5.1), if STATUS knows it.
     """
     try:
-        listed = await session.list_folders(status=session.has("LIST-STATUS"))
-        lines = session.unreadable
-        text = f"{lines} lines of the folder list cannot be read, so folders may be missing from it"
-        work.memory.unlisted = Refused(text, usable=True) if lines else None
+        listed = await session.list_folders(status=session.has("LIST-STATUS")) or await session.list_folders()
+        doubt = _doubt(session.unreadable, listed, known)
+        work.memory.unlisted = Refused(doubt, usable=True) if doubt else None
     except (Refused, CommandRejected) as error:
         if not error.usable:
             raise
@@ -80,6 +79,18 @@ async def _listed(work: Work, session: Session) -> tuple[Folder, ...]:
         status = await session.status(INBOX)
         listed = (Folder(INBOX, "INBOX", special_use="\\Inbox", status=status), *listed)
     return listed
+
+
+def _doubt(unreadable: int, listed: Sequence[Folder], known: Sequence[FolderRecord]) -> str:
+    """Why the folder list is not the whole truth, "" when nothing speaks against it."""
+    if unreadable:
+        return f"{unreadable} lines of the folder list cannot be read, so folders may be missing from it"
+    others = [record for record in known if record.state == "active" and record.wire.upper() != INBOX]
+    return (
+        f"the server lists no folder at all, though {len(others)} besides INBOX are known"
+        if others and not listed
+        else ""
+    )
 
 
 async def _follow(

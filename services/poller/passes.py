@@ -92,7 +92,7 @@ async def _open(session: Session, record: FolderRecord) -> Opened:
     try:
         return await session.examine(record.wire, condstore=session.has("CONDSTORE"))
     except IdentificationWanted:
-        await session.identify({"name": "Mailweir"})
+        await session.identify({"name": "Mailweir"}, wanted=True)
         return await session.examine(record.wire)
 
 

@@ -54,7 +54,7 @@ class Memory:
     ``habits``: what the server is known to do, from the ledger. ``marked``: looks in a row that marked mail as read.
     ``contents``: mark (see ``samples``) and size by the server's name for them.
     ``probed``: messages whose size was doubted and looked at.
-    ``unlisted``: what was wrong with the folder list.
+    ``unlisted``: what was wrong with the folder list. ``avoids_plain``: AUTHENTICATE PLAIN ended the last connection.
     ``published`` counts messages and ``steps`` what was found out since, to tell progress from running in circles.
     """
 
@@ -77,6 +77,7 @@ class Memory:
     contents: dict[str, tuple[str, int]] = field(default_factory=dict)
     probed: set[Key] = field(default_factory=set)
     unlisted: ImapError | None = None
+    avoids_plain: bool = False
     audits: int = 0
     run: Run = field(default_factory=Run)
 

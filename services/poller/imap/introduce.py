@@ -13,9 +13,7 @@ _MAX_PAIRS, _MAX_NAME, _MAX_VALUE = 30, 30, 1024
 
 
 async def identify(connection: Connection, fields: Mapping[str, str]) -> Identified:
-    """ID once, when it is advertised. NO and BAD are taken as they are. Raises ValueError beyond RFC 2971's bounds."""
-    if "ID" not in connection.capabilities:
-        return Identified(sent=False)
+    """ID. NO and BAD are taken as they are. Raises ValueError beyond the bounds of RFC 2971."""
     exchange = await connection.begin("ID", [id_argument(fields)], frozenset({b"ID"}))
     reply: dict[str, str] | None = None
     while frames := await connection.frames(exchange):

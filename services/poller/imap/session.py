@@ -124,12 +124,15 @@ class Session:
         mechanism = await sign_in(self._connection, credentials, self._endpoint, self._known)
         self._facts = replace(self._facts, mechanism=mechanism, capabilities_after=self.capabilities)
 
-    async def identify(self, fields: Mapping[str, str]) -> Identified:
+    async def identify(self, fields: Mapping[str, str], *, wanted: bool = False) -> Identified:
         """ID (RFC 2971) when advertised, else nothing. NO, BAD and NIL are tolerated.
 
+        ``wanted``: the server asks for it, so that it counts when it was advertised before the sign-in only.
         Raises ServerBye or ConnectionLost when the server closes because of it: remember "no ID" for the host.
         """
-        return await identify(self._connection, fields)
+        if self.has("ID") or (wanted and "ID" in self._facts.capabilities_before):
+            return await identify(self._connection, fields)
+        return Identified(sent=False)
 
     async def enable(self, *names: str) -> frozenset[str]:
         """ENABLE of those names that are advertised ("QRESYNC", "CONDSTORE"); the names that are on now.

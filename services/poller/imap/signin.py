@@ -42,8 +42,8 @@ def _mechanisms(credentials: Credentials, capabilities: frozenset[str]) -> list[
         return [chosen, *(name for name in offered if chosen not in offered)]
     if credentials.token:
         return offered or ["XOAUTH2"]
-    plain = ["PLAIN"] if "AUTH=PLAIN" in capabilities and not _prefers_login(credentials) else []
     login = [] if "LOGINDISABLED" in capabilities else ["LOGIN"]
+    plain = ["PLAIN"] if "AUTH=PLAIN" in capabilities and not (login and _prefers_login(credentials)) else []
     if not plain and not login:
         raise SignInImpossible(
             "the server takes no password here (LOGINDISABLED); it wants OAuth (xoauth2) or another port"

@@ -49,6 +49,25 @@ async def test_without_a_folder_list_inbox_and_known_folders_are_read(play, kind
         assert set(p.folders().values()) == {"active"}
 
 
+async def test_an_empty_folder_list_is_asked_for_again(play):
+    script = Script({b"INBOX": Mailbox(messages(5)), b"Other": Mailbox(messages(3))})
+    script.hooks.append(on("LIST", says("OK nothing"), times=1))
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+
+
+async def test_an_empty_folder_list_takes_no_known_folder_away(play):
+    script = Script({b"INBOX": Mailbox(messages(5)), b"Other": Mailbox(messages(3))})
+    async with play(script) as p:
+        await p.sync()
+        script.hooks.append(on("LIST", says("OK nothing")))
+        script.mailboxes[b"Other"].deliver(sample(99))
+        result = await p.sync()
+        assert (result.exit_code, "lists no folder" in result.failure) == (3, True)
+        assert p.complete()
+
+
 async def test_a_line_of_the_folder_list_that_cannot_be_read_costs_itself_only(play):
     script = five("LIST", adds('* LIST (\\Foo "unterminated'))
     async with play(script) as p:

@@ -153,6 +153,12 @@ async def test_login_is_preferred_for_exchange_names(play, user):
     assert (await sign_in(play, script, Credentials(user, PASSWORD)))[0] == "LOGIN"
 
 
+async def test_exchange_names_sign_in_by_plain_where_login_is_disabled(play):
+    user = "DOMAIN\\user"
+    script = Script(capabilities=(*PLAIN_IR, "LOGINDISABLED"), users={user: PASSWORD})
+    assert (await sign_in(play, script, Credentials(user, PASSWORD)))[0] == "PLAIN"
+
+
 @pytest.mark.parametrize("mechanism", ["XOAUTH2", "OAUTHBEARER"])
 @pytest.mark.parametrize("initial", [(), ("SASL-IR",)])
 async def test_tokens(play, mechanism, initial):
