@@ -1,25 +1,28 @@
-"""``python -m services.cli.helper``: the second process of a long embedded sync; its standard input is a socket."""
+"""The second process of an embedded sync."""
 
 import asyncio
+import os
 import socket
-import sys
-from collections.abc import Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-COMMAND: Sequence[str] = (sys.executable, "-m", "services.cli.helper")
+from services.cli.context import Context
+from services.common.database import engine_for
 
 
-def main() -> None:
-    """Publish what comes until the process that started this one closes the socket or ends."""
-    from services.cli.context import open_context
+@contextmanager
+def helper(context: Context) -> Iterator[socket.socket | None]:
+    """The socket of a second process that publishes; None on the stack, on one core, and beside other threads."""
+    if not context.embedded or (os.cpu_count() or 1) == 1 or threading.active_count() > 1:
+        yield None
+        return
     from services.cli.embedded import publisher
-    from services.common.errors import MailweirError
-    from services.common.runtime.helper import help_with
+    from services.common.runtime.helper import forked, help_with
 
-    # a helper that cannot start is done without; whatever is wrong, the command itself says it
-    with suppress(MailweirError), open_context() as context, socket.socket(fileno=0) as connection:
-        asyncio.run(help_with(connection, publisher(context)))
+    def work(connection: socket.socket) -> None:
+        own = Context(context.settings, context.database_url, engine_for(context.database_url))
+        asyncio.run(help_with(connection, publisher(own)))
 
-
-if __name__ == "__main__":
-    main()
+    with forked(work) as connection:
+        yield connection

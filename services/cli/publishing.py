@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from socket import socket
 
 from services.cli.context import Context
 from services.common.contract import Record
@@ -10,21 +11,19 @@ from services.common.service import Publisher
 
 
 @asynccontextmanager
-async def publishing(context: Context, *, cores: int = 1) -> AsyncIterator[Publisher]:
-    """A publisher while the block runs; embedded with a second process for much mail when there are more ``cores``.
+async def publishing(context: Context, helper: socket | None = None) -> AsyncIterator[Publisher]:
+    """A publisher while the block runs; embedded it shares the work with a ``helper`` (ADR 0015).
 
     Raises ``Unavailable`` when Kafka does not answer at the start.
     """
     if context.embedded:
         from services.cli.embedded import publisher
-        from services.cli.helper import COMMAND
         from services.common.runtime.helper import helped
 
-        own = publisher(context)
-        if cores == 1:
-            yield own
+        if helper is None:
+            yield publisher(context)
             return
-        async with helped(own, COMMAND) as shared:
+        async with helped(publisher(context), helper) as shared:
             yield shared
         return
     from services.common.runtime.kafka_settings import KafkaSettings

@@ -1,10 +1,10 @@
 """Running retrievals from a command: embedded stores or the stack, one task per account, a progress bar."""
 
 import asyncio
-import os
 import random
 from collections.abc import Callable, Sequence
 from functools import partial
+from socket import socket
 from typing import TYPE_CHECKING
 
 from services.cli.context import Context
@@ -26,16 +26,22 @@ if TYPE_CHECKING:
 
 def run_once(context: Context, names: Sequence[str], timeout: float | None) -> list[Result]:
     """Sync the accounts side by side; one account's trouble never touches another."""
-    with bar() as watcher:
-        return asyncio.run(_all(context, names, timeout, watcher))
+    from services.cli.helper import helper
+
+    with helper(context) as second, bar() as watcher:
+        return asyncio.run(_all(context, names, timeout, watcher, second))
 
 
 async def _all(
-    context: Context, names: Sequence[str], timeout: float | None, watcher: Callable[[Progress], None]
+    context: Context,
+    names: Sequence[str],
+    timeout: float | None,
+    watcher: Callable[[Progress], None],
+    second: socket | None,
 ) -> list[Result]:
     from services.cli.publishing import publishing
 
-    async with publishing(context, cores=os.cpu_count() or 1) as publisher:
+    async with publishing(context, second) as publisher:
         return await asyncio.gather(*(_one(context, name, publisher, timeout, watcher) for name in names))
 
 

@@ -5,10 +5,12 @@ durable. It keeps nothing: when it ends in the middle, its groups are repeated h
 """
 
 import asyncio
+import gc
+import os
 import socket
-import subprocess
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from itertools import count
 
@@ -20,10 +22,42 @@ from services.common.errors import Unavailable
 from services.common.events import Event
 from services.common.service import Publisher
 
-START_AFTER = 150  # events; a few messages do not repay the start of an interpreter
+WORTH = 10  # events; fewer are published here before they would be there
 _GROUPS = 2  # that it has at once: one waits for the disk while another is parsed
 _LENGTH = 4  # octets of the length before a frame
 _BUFFER = 4 << 20
+
+
+@contextmanager
+def forked(work: Callable[[socket.socket], None]) -> Iterator[socket.socket]:
+    """A child process that works on one end of a socket while the block has the other; at the end it is waited for.
+
+    Only for a process of one thread: a lock that another thread holds would stay locked in the child. The child begins
+    with all that is imported, and must not use a connection or thread pool of its parent.
+    """
+    ours, theirs = socket.socketpair()
+    gc.freeze()  # what is there stays: neither process needs to look at it again, nor to copy it for looking
+    child = os.fork()
+    if child == 0:
+        ours.close()
+        _work_and_end(work, theirs)
+    theirs.close()
+    try:
+        with ours:
+            yield ours
+    finally:
+        os.waitpid(child, 0)
+
+
+def _work_and_end(work: Callable[[socket.socket], None], connection: socket.socket) -> None:
+    """In a session of its own, so that Ctrl-C reaches the parent alone; nothing of the parent is cleaned up here."""
+    try:
+        os.setsid()
+        work(connection)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        os._exit(0)
 
 
 class Request(Struct, frozen=True):
@@ -42,46 +76,33 @@ class Answer(Struct, frozen=True):
 
 
 class Helped:
-    """A ``Publisher`` that shares its groups between this process and a helper, once there are enough of them."""
+    """A ``Publisher`` that shares its groups between this process and a helper at the other end of a socket."""
 
-    def __init__(self, own: Publisher, command: Sequence[str]) -> None:
+    def __init__(self, own: Publisher, connection: socket.socket) -> None:
         self._own = own
-        self._command = command
-        self._seen = 0
-        self._process: subprocess.Popen[bytes] | None = None
-        self._reading: asyncio.Task[None] | None = None
+        self._reading = asyncio.create_task(self._read(connection))
         self._writer: asyncio.StreamWriter | None = None
-        self._ready = False
         self._numbers = count()
         self._waiting: dict[int, asyncio.Future[Answer | None]] = {}
 
     async def publish(self, events: Sequence[Event]) -> None:
         """Publish a group here or there. Raises ``Unavailable``, and ``RuntimeError`` after a bug in the helper."""
-        self._seen += len(events)
-        if self._seen >= START_AFTER and self._reading is None:
-            self._reading = asyncio.create_task(self._read(self._start()))
-        if self._ready and len(self._waiting) < _GROUPS and await self._asked(events):
-            return
-        await self._own.publish(events)
+        writer = self._writer if len(events) >= WORTH and len(self._waiting) < _GROUPS else None
+        if writer is None or not await self._asked(writer, events):
+            await self._own.publish(events)
 
     async def stop(self) -> None:
-        """End the helper and wait for it; one that is still starting is not waited for."""
-        if self._process is not None and not self._ready:
-            self._process.kill()
+        """Close the socket, whereupon the helper ends."""
         if self._writer is not None:
             self._writer.close()
-        if self._reading is not None:
-            await self._reading
-        if self._process is not None:
-            await asyncio.to_thread(self._process.wait)
+        await self._reading
 
-    async def _asked(self, events: Sequence[Event]) -> bool:
+    async def _asked(self, writer: asyncio.StreamWriter, events: Sequence[Event]) -> bool:
         """Whether the helper published them; False when it ended before it answered."""
-        assert self._writer is not None
         number, now = next(self._numbers), datetime.now(UTC)
         self._waiting[number] = asyncio.get_running_loop().create_future()
         try:
-            send(self._writer, Request(number, tuple(encode(event, "poller", now) for event in events)))
+            send(writer, Request(number, tuple(encode(event, "poller", now) for event in events)))
             answer = await self._waiting[number]
         finally:
             del self._waiting[number]
@@ -89,24 +110,15 @@ class Helped:
             raise Unavailable(answer.failure) if answer.world else RuntimeError(answer.failure)
         return answer is not None
 
-    def _start(self) -> socket.socket:
-        """In a session of its own, so that Ctrl-C reaches this process alone; the socket is its standard input."""
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 -- our own interpreter, fixed arguments
-                self._command, stdin=theirs.fileno(), stdout=subprocess.DEVNULL, start_new_session=True
-            )
-        return ours
-
     async def _read(self, connection: socket.socket) -> None:
         """Take the helper's answers until it ends."""
-        reader, self._writer = await asyncio.open_connection(sock=connection, limit=_BUFFER)
+        reader, writer = await asyncio.open_connection(sock=connection, limit=_BUFFER)
+        self._writer = writer
         async for frame in frames(reader):
             answer = msgspec.msgpack.decode(frame, type=Answer)
-            self._ready = True
             self._settle(answer.number, answer)
-        self._ready = False
-        self._writer.close()
+        self._writer = None
+        writer.close()
         for number in self._waiting:
             self._settle(number, None)
 
@@ -117,9 +129,9 @@ class Helped:
 
 
 @asynccontextmanager
-async def helped(own: Publisher, command: Sequence[str]) -> AsyncIterator[Publisher]:
+async def helped(own: Publisher, connection: socket.socket) -> AsyncIterator[Publisher]:
     """A publisher with a helper, which ends with the block, and with this process however it ends."""
-    publisher = Helped(own, command)
+    publisher = Helped(own, connection)
     try:
         yield publisher
     finally:
@@ -129,7 +141,6 @@ async def helped(own: Publisher, command: Sequence[str]) -> AsyncIterator[Publis
 async def help_with(connection: socket.socket, publisher: Publisher) -> None:
     """The helper's side: publish groups as they come, side by side, until the other side closes."""
     reader, writer = await asyncio.open_connection(sock=connection, limit=_BUFFER)
-    send(writer, Answer(-1))
 
     async def answer(request: Request) -> None:
         send(writer, await _published(request, publisher))

@@ -2,21 +2,48 @@
 
 import asyncio
 import os
-import sys
+import signal
+import socket
+import time
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from services.cli.context import Context
+from services.cli.helper import helper
+from services.common.database import engine_for
 from services.common.errors import Unavailable
 from services.common.events import AccessAudited, Event
-from services.common.runtime.helper import START_AFTER, helped
+from services.common.runtime.helper import WORTH, forked, help_with, helped
 from services.common.service import Publisher
-from tests.integration.helper.worker import Notes
+from services.common.settings import Settings
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # the test runner may have a thread
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 SECONDS = 120
+
+
+class Notes:
+    """A publisher that appends ids to a file; ``die``, ``fail`` and ``bug`` in the audit detail decide otherwise."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        audits = [event for event in events if isinstance(event, AccessAudited)]
+        asked = {event.detail for event in audits}
+        if "die" in asked:
+            os._exit(9)
+        if "fail" in asked:
+            raise Unavailable("the disk is full")
+        if "bug" in asked:
+            raise ZeroDivisionError
+        with self._file.open("a") as file:
+            file.writelines(f"{os.getpid()} {event.id}\n" for event in audits)
 
 
 def audits(first: int, count: int, detail: str = "") -> list[Event]:
@@ -37,22 +64,24 @@ def noted(file: Path) -> dict[str, set[str]]:
     return found
 
 
-def with_helper(file: Path, action: Callable[[Publisher], Awaitable[None]]) -> None:
-    command = (sys.executable, "-m", "tests.integration.helper.worker", str(file))
+def with_helper(file: Path, action: Callable[[Publisher], Awaitable[None]], own: Publisher | None = None) -> None:
+    def work(connection: socket.socket) -> None:
+        asyncio.run(help_with(connection, Notes(file)))
 
-    async def run() -> None:
-        async with asyncio.timeout(SECONDS), helped(Notes(file), command) as publisher:
+    async def run(connection: socket.socket) -> None:
+        async with asyncio.timeout(SECONDS), helped(own or Notes(file), connection) as publisher:
             await action(publisher)
 
-    asyncio.run(run())
+    with forked(work) as connection:
+        asyncio.run(run(connection))
 
 
 async def until_it_helps(publisher: Publisher, file: Path) -> int:
     """Publish until the helper takes part; how many events that took."""
     count = 0
-    while len(noted(file)) < 2:
-        await publisher.publish(audits(count, START_AFTER))
-        count += START_AFTER
+    while not noted(file).keys() - {str(os.getpid())}:
+        await publisher.publish(audits(count, WORTH))
+        count += WORTH
         await asyncio.sleep(0.01)
     return count
 
@@ -65,14 +94,17 @@ def gone(pid: str) -> bool:
     return not Path("/proc", pid).exists()
 
 
-def test_few_events_start_no_process(tmp_path: Path) -> None:
+def test_few_events_stay_here(tmp_path: Path) -> None:
     file = tmp_path / "notes"
 
     async def few(publisher: Publisher) -> None:
-        await publisher.publish(audits(0, START_AFTER - 1))
+        await until_it_helps(publisher, file)
+        before = noted(file)[helper_of(file)]
+        await publisher.publish(audits(10**6, WORTH - 1))
+        assert noted(file)[helper_of(file)] == before
 
     with_helper(file, few)
-    assert set(noted(file)) == {str(os.getpid())}
+    assert {str(number) for number in range(10**6, 10**6 + WORTH - 1)} <= noted(file)[str(os.getpid())]
 
 
 def test_many_events_are_shared_and_the_helper_ends_with_the_block(tmp_path: Path) -> None:
@@ -94,18 +126,13 @@ def test_a_group_whose_helper_dies_is_published_here(tmp_path: Path) -> None:
         async def publish(self, events: Sequence[Event]) -> None:
             own.append(events)
 
-    async def run() -> None:
-        command = (sys.executable, "-m", "tests.integration.helper.worker", str(file))
-        async with asyncio.timeout(SECONDS), helped(Own(), command) as publisher:
-            while not noted(file):
-                await publisher.publish(audits(0, START_AFTER))
-                await asyncio.sleep(0.01)
-            await publisher.publish(audits(7, 3, "die"))
-            await publisher.publish(audits(20, 1))
+    async def die(publisher: Publisher) -> None:
+        await until_it_helps(publisher, file)
+        await publisher.publish(audits(7, WORTH, "die"))
+        await publisher.publish(audits(20, WORTH))
 
-    asyncio.run(run())
-    assert own[-2:] == [audits(7, 3, "die"), audits(20, 1)]
-    assert gone(next(iter(noted(file))))
+    with_helper(file, die, Own())
+    assert own[-2:] == [audits(7, WORTH, "die"), audits(20, WORTH)]
 
 
 @pytest.mark.parametrize(("detail", "raised"), [("fail", Unavailable), ("bug", RuntimeError)])
@@ -114,7 +141,7 @@ def test_what_the_helper_raises_is_raised_here(tmp_path: Path, detail: str, rais
 
     async def fail(publisher: Publisher) -> None:
         await until_it_helps(publisher, file)
-        await publisher.publish(audits(0, 1, detail))
+        await publisher.publish(audits(0, WORTH, detail))
 
     with pytest.raises(raised):
         with_helper(file, fail)
@@ -133,13 +160,50 @@ def test_a_block_that_is_cancelled_leaves_no_helper(tmp_path: Path) -> None:
     assert gone(helper_of(file))
 
 
-def test_a_helper_that_cannot_start_is_done_without(tmp_path: Path) -> None:
+def test_a_helper_that_fails_at_its_start_is_done_without(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "notes"
 
-    async def run() -> None:
-        async with helped(Notes(file), (sys.executable, "-c", "raise SystemExit(1)")) as publisher:
-            for number in range(3):
-                await publisher.publish(audits(number * START_AFTER, START_AFTER))
+    def work(_connection: socket.socket) -> None:
+        raise ZeroDivisionError
 
-    asyncio.run(run())
-    assert len(noted(file)[str(os.getpid())]) == 3 * START_AFTER
+    async def run(connection: socket.socket) -> None:
+        async with helped(Notes(file), connection) as publisher:
+            for number in range(3):
+                await publisher.publish(audits(number * WORTH, WORTH))
+
+    with forked(work) as connection:
+        asyncio.run(run(connection))
+    assert len(noted(file)[str(os.getpid())]) == 3 * WORTH
+    assert "ZeroDivisionError" in capfd.readouterr().err
+
+
+def test_a_parent_that_is_killed_takes_its_helper_along(tmp_path: Path) -> None:
+    def parent(_connection: socket.socket) -> None:
+        with_helper(tmp_path / "notes", killed)
+
+    async def killed(_publisher: Publisher) -> None:
+        name_the_child()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def name_the_child() -> None:
+        (child,) = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+        (tmp_path / "helper").write_text(child)
+
+    with forked(parent):
+        wait_until((tmp_path / "helper").exists)
+        wait_until(lambda: gone((tmp_path / "helper").read_text() or "self"))
+
+
+def wait_until(check: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not check():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_there_is_one_unless_other_threads_run(tmp_path: Path) -> None:
+    context = Context(Settings(home=tmp_path), "postgresql:///nowhere", engine_for("postgresql:///nowhere"))
+    with helper(context) as alone, ThreadPoolExecutor() as threads:
+        threads.submit(os.getpid).result()
+        with helper(context) as beside:
+            assert (alone is None, beside) == (os.cpu_count() == 1, None)
