@@ -106,12 +106,10 @@ def _bare(cursor: Any, prepared: Prepared) -> None:
     """The database's part alone: the same rows of all four tables, text already, copied and merged."""
     identities, mails, files, places, named = prepared
     cursor.execute(_NEW_REFS, named)
-    merging.load(cursor, merging.EMAILS, mails)
+    merging.load(cursor, (merging.EMAILS, mails), (merging.ATTACHMENTS, files), (merging.PLACES, places))
     cursor.execute(merging.EMAILS.merge, (*identities, list(range(len(identities[0])))))
     written = [row[0] for row in cursor.fetchall()]
-    merging.load(cursor, merging.ATTACHMENTS, files)
     cursor.execute(merging.ATTACHMENTS.merge, (written,))
-    merging.load(cursor, merging.PLACES, places)
     cursor.execute(merging.PLACES.merge)
 
 

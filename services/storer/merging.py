@@ -8,7 +8,9 @@ from typing import Any
 from services.storer.copying import Row, text_of
 
 Cursor = Any
-_WHOLE = "toast_tuple_target = 8160"  # a row that fits a page is compressed and moved out once, in its own table
+# A row that fits a page stays whole here: it is compressed and moved out once, in the table where it belongs.
+_TABLE = """CREATE TEMP TABLE IF NOT EXISTS {stage.name} ({stage.columns})
+WITH (toast_tuple_target = 8160) ON COMMIT DELETE ROWS"""
 _COPY_OCTETS = 1 << 20  # psycopg2 takes the interpreter lock for each piece; its 8 kB wait for it a hundred times
 
 
@@ -26,11 +28,15 @@ def packed(rows: Sequence[Row]) -> bytes:
     return text_of(rows).encode()
 
 
-def load(cursor: Cursor, stage: Stage, rows: bytes) -> None:
-    """Create the staging table once per connection and fill it; it is emptied at the end of the transaction."""
-    table = f"{stage.name} ({stage.columns}) WITH ({_WHOLE})"
-    cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS {table} ON COMMIT DELETE ROWS")
-    cursor.copy_expert(f"COPY {stage.name} FROM STDIN", BytesIO(rows), _COPY_OCTETS)
+def load(cursor: Cursor, *filled: tuple[Stage, bytes]) -> None:
+    """Create staging tables once per connection and fill them; they are emptied at the end of the transaction.
+
+    All are created by one statement: an answer of the server is waited for, and then the interpreter lock.
+    """
+    cursor.execute("; ".join(_TABLE.format(stage=stage) for stage, _ in filled))
+    for stage, rows in filled:
+        if rows:
+            cursor.copy_expert(f"COPY {stage.name} FROM STDIN", BytesIO(rows), _COPY_OCTETS)
 
 
 def columns(pairs: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]]:
@@ -41,7 +47,7 @@ def columns(pairs: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]]:
 def merge(cursor: Cursor, stage: Stage, rows: Sequence[Row]) -> None:
     """Load and merge. An empty batch costs nothing."""
     if rows:
-        load(cursor, stage, packed(rows))
+        load(cursor, (stage, packed(rows)))
         cursor.execute(stage.merge)
 
 

@@ -7,9 +7,12 @@ from services.common.events import EmailParsed
 from services.storer.merging import columns
 from services.storer.threads import Ref, Threads, join, refs
 
-_KNOWN = """SELECT account_id, message_id, thread_id FROM thread_refs
-JOIN unnest(%s::text[], %s::text[]) AS named (account_id, message_id) USING (account_id, message_id)
-ORDER BY account_id, message_id FOR NO KEY UPDATE OF thread_refs"""
+_KNOWN = """SELECT named.account_id, named.message_id, known.thread_id,
+CASE WHEN known.thread_id IS NULL THEN nextval('thread_ids') END
+FROM unnest(%s::text[], %s::text[]) AS named (account_id, message_id) LEFT JOIN LATERAL (
+    SELECT r.thread_id FROM thread_refs r WHERE r.account_id = named.account_id AND r.message_id = named.message_id
+    FOR NO KEY UPDATE
+) AS known ON true"""
 _ADD = """INSERT INTO thread_refs SELECT * FROM unnest(%s::text[], %s::text[], %s::bigint[])
 ON CONFLICT (account_id, message_id) DO NOTHING"""
 _MERGE = """UPDATE {table} SET thread_id = kept FROM unnest(%s::bigint[], %s::bigint[]) AS merged (lost, kept)
@@ -30,8 +33,9 @@ def _joined(cursor: Any, mails: Sequence[list[Ref]], named: Sequence[Ref]) -> Th
     """Another writer may add the same ids meanwhile; then theirs are known at the next look."""
     while True:
         cursor.execute(_KNOWN, columns(named))
-        known = {(account, message_id): thread for account, message_id, thread in cursor.fetchall()}
-        threads = join(mails, known, _new_ids(cursor, len(mails)) if len(known) < len(named) else ())
+        found = cursor.fetchall()
+        known = {(account, message_id): thread for account, message_id, thread, _ in found if thread is not None}
+        threads = join(mails, known, [new for *_, new in found if new is not None])
         fresh = sorted(threads.fresh)
         cursor.execute(_ADD, (*columns(fresh), [threads.of[ref] for ref in fresh]))
         if cursor.rowcount == len(fresh):
@@ -40,8 +44,3 @@ def _joined(cursor: Any, mails: Sequence[list[Ref]], named: Sequence[Ref]) -> Th
         for table in ("thread_refs", "emails"):
             cursor.execute(_MERGE.format(table=table), (list(threads.merged), list(threads.merged.values())))
     return threads
-
-
-def _new_ids(cursor: Any, count: int) -> list[int]:
-    cursor.execute("SELECT nextval('thread_ids') FROM generate_series(1, %s)", (count,))
-    return [row[0] for row in cursor.fetchall()]
