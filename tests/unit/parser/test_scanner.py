@@ -104,7 +104,9 @@ def test_a_long_header_is_cut_and_its_body_is_found() -> None:
     assert (len(tree.root.header.names), raw[tree.root.body :], codes) == (10, b"body", ["limit.header-block"])
 
 
-@pytest.mark.parametrize("unit", [b"\n--", b"\n--x\n", b"\n--b\n", b"\n--b\nA: 1\n", b"-", b"\r", b"=\n", b":\n"])
+@pytest.mark.parametrize(
+    "unit", [b"\n--", b"\n--x\n", b"\n--b\n", b"\n--b\nA: 1\n", b"\n--bx", b"\n--b x", b"-", b"\r", b"=\n", b":\n"]
+)
 def test_time_is_linear(unit: bytes) -> None:
     """As in test_robustness: quadratic work takes sixteen times as long, ours near four."""
 
