@@ -8,6 +8,8 @@ import re
 _LEGACY = "; an old server may need the account setting legacy_tls=true (verification stays on)"
 REASONS = (
     (r"the name (\S+) cannot be resolved", r"无法解析域名 \1"),
+    (r"(\S+) leads to an address that is not public, which its setting public_only forbids",
+     r"\1 指向非公网地址，账户设置 public_only 禁止连接"),
     (r"(\S+):(\d+) refused the connection", r"\1 的端口 \2 拒绝连接"),
     (r"(\S+):(\d+) cannot be reached \((\w+)\)", r"无法连接 \1 的端口 \2（\3）"),
     (r"(\S+):(\d+) did not answer within (\S+) seconds", r"\1 的端口 \2 在 \3 秒内没有应答"),

@@ -55,6 +55,7 @@ class AccountSettings(Struct, frozen=True, kw_only=True):
     include: Globs = ()
     exclude: Globs = ()
     legacy_tls: YesNo = False
+    public_only: YesNo = False
     accept_seen: YesNo = False
     retention_days: Count | None = None
     oauth_token_url: Url | None = None

@@ -8,6 +8,7 @@ certificate verified on the name, so that a second look-up cannot change it. Exc
 import asyncio
 import ipaddress
 import re
+import socket
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -87,6 +88,17 @@ def check_target(host: str, port: int, tls: str, allowed: Sequence[Allowed] = ()
     if "." not in name or name.endswith((".local", ".localhost", ".internal", ".home.arpa")):
         raise Forbidden("the host is not a public name")
     return name
+
+
+def is_exempt(host: str, allowed: Sequence[Allowed]) -> bool:
+    """Whether the operator vouches for a name, wherever it leads."""
+    return any(fnmatchcase(ascii_host(host), entry.name) for entry in allowed)
+
+
+async def lookup(host: str, port: int) -> Sequence[str]:
+    """The addresses of a name, from the system. Raises OSError."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(item[4][0]) for item in found]
 
 
 def is_public(text: str) -> bool:

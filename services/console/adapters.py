@@ -1,8 +1,5 @@
 """What the console reaches outside: the database with accounts and mail, the clock, and bounds for connection tests."""
 
-import asyncio
-import socket
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,17 +9,11 @@ from services.common import audit
 from services.common.accounts import AccountStore
 from services.common.clock import Clock
 from services.common.database import transaction
-from services.common.guard import Allowed, Resolver, TestBudget
+from services.common.guard import Allowed, Resolver, TestBudget, lookup
 from services.common.objects import ObjectStore
 from services.common.objects_folder import FolderStore
 from services.console.memory import Memory
 from services.console.users import User
-
-
-async def lookup(host: str, port: int) -> Sequence[str]:
-    """The addresses of a name, from the system."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(item[4][0]) for item in found]
 
 
 @dataclass(frozen=True, slots=True)

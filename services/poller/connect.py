@@ -69,7 +69,8 @@ async def _reach(work: Work, spool: Path | None) -> Session:
 
 def _endpoint(account: Account, host: str) -> Endpoint:
     ca_file = Path(account.ca_file) if account.ca_file else None
-    return Endpoint(host, account.port, account.tls, ca_file, account.settings.legacy_tls)
+    settings = account.settings
+    return Endpoint(host, account.port, account.tls, ca_file, settings.legacy_tls, public_only=settings.public_only)
 
 
 def _limits(account: Account, spool: Path | None) -> Limits:

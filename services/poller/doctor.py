@@ -205,7 +205,9 @@ def _hosts(visit: Visit) -> tuple[str, ...]:
 async def _open(visit: Visit) -> Session:
     account, settings = visit.account, visit.account.settings
     ca_file = Path(account.ca_file) if account.ca_file else None
-    endpoint = Endpoint(account.host, account.port, account.tls, ca_file, settings.legacy_tls, visit.addresses)
+    endpoint = Endpoint(
+        account.host, account.port, account.tls, ca_file, settings.legacy_tls, visit.addresses, settings.public_only
+    )
     return await Session.open(endpoint, Limits(settings.connect_timeout, settings.command_timeout, settings.min_rate))
 
 

@@ -12,7 +12,7 @@ from msgspec import structs
 from services.cli.account_input import Typed, changed_account
 from services.common.account_fields import Account, State
 from services.common.errors import ConfigurationError
-from services.common.guard import Forbidden, TooManyTests
+from services.common.guard import Forbidden, TooManyTests, is_exempt
 from services.common.secret import Secret
 from services.console import account_pages as pages
 from services.console import forms, handlers, testing, users
@@ -193,13 +193,15 @@ def remove(request: Request, ports: Asking, account: OwnAccount, user: CurrentUs
 
 
 async def _checked(ports: Ports, form: Form, before: Account | None) -> Account:
-    """The account of a form whose server the console may be sent to. Raises Invalid."""
+    """The account of a form whose server the console, and so the poller later, may be sent to. Raises Invalid."""
     account = forms.account_of(form, before)
     if before is None or forms.diverted(before, account):
         try:
             await testing.permitted(ports, account)
         except Forbidden as error:
             raise Invalid({"host": "refused"}) from error
+        public_only = "" if is_exempt(account.host, ports.allowed) else "true"
+        return changed_account(account, Typed(pairs=(f"public_only={public_only}",)))
     return account
 
 

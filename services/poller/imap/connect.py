@@ -4,10 +4,11 @@ import asyncio
 import errno
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from services.common import guard
 from services.poller.imap import tls
 from services.poller.imap.classify import going_away, throttle
 from services.poller.imap.errors import (
@@ -57,7 +58,7 @@ async def _reach(connection: Connection, endpoint: Endpoint, context: ssl.SSLCon
     loop = asyncio.get_running_loop()
     name = endpoint.host if context is not None else None
     problem: OSError | None = None
-    targets = endpoint.addresses or (endpoint.host,)
+    targets = await _targets(endpoint)
     patience = min(connection.limits.connect_timeout, connection.limits.command_timeout)
     for target in targets:
         try:
@@ -78,6 +79,19 @@ async def _reach(connection: Connection, endpoint: Endpoint, context: ssl.SSLCon
         else:
             return
     raise NetworkError(_unreachable(problem, endpoint)) from problem
+
+
+async def _targets(endpoint: Endpoint) -> Sequence[str]:
+    """What to connect to: a name that is looked up here is not looked up again. Raises NetworkError."""
+    if endpoint.addresses or not endpoint.public_only:
+        return endpoint.addresses or (endpoint.host,)
+    try:
+        return await guard.resolve(endpoint.host, endpoint.port, guard.lookup)
+    except guard.Forbidden as error:  # whose text names the address
+        reason = f"{endpoint.host} leads to an address that is not public, which its setting public_only forbids"
+        raise NetworkError(reason) from error
+    except OSError as error:
+        raise NetworkError(_unreachable(error, endpoint)) from error
 
 
 def _unreachable(problem: OSError | None, endpoint: Endpoint) -> str:

@@ -17,7 +17,8 @@ MIB = 1 << 20
 class Endpoint:
     """Where to connect. ``addresses``: IPs checked by the caller; the certificate is checked on ``host``.
 
-    ``legacy_tls`` widens the cipher list only; certificate, name and TLS >= 1.2 stay checked.
+    ``legacy_tls`` widens the cipher list only; certificate, name and TLS >= 1.2 stay checked. ``public_only``: no
+    connection unless every address of the name is public.
     """
 
     host: str
@@ -26,6 +27,7 @@ class Endpoint:
     ca_file: Path | None = None
     legacy_tls: bool = False
     addresses: tuple[str, ...] = ()
+    public_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
+from services.cli.account_input import Typed, changed_account
+from services.common.guard import parse_allowed
 from services.common.secret import Secret
 from services.console import users
 from tests.integration.console.cast import OWNED, PASSWORD, Cast
@@ -20,7 +22,11 @@ def public_names(people: Cast, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     """A resolver that knows public addresses without a network."""
 
     async def known(host: str, port: int) -> list[str]:
-        return {"imap.example.org": ["8.8.8.8"], "inside.example.org": ["10.1.2.3"]}.get(host, [])
+        return {
+            "imap.example.org": ["8.8.8.8"],
+            "imap.example.net": ["8.8.4.4"],
+            "inside.example.org": ["10.1.2.3"],
+        }.get(host, [])
 
     object.__setattr__(people.ports, "resolver", known)
     people.ports.budget.started.clear()
@@ -46,6 +52,28 @@ def test_a_new_account_is_the_users_own_and_asks_for_its_folders_next(people: Ca
     assert people.ports.accounts.get_secret("me-mail.example.org") == Secret(CANARY)
     assert "me-mail.example.org" in people.owner.get("/accounts").text
     assert "me-mail.example.org" not in people.other.get("/accounts").text
+
+
+def test_the_poller_keeps_to_public_addresses_for_what_a_page_added(people: Cast) -> None:
+    store = people.ports.accounts
+    name = added(people)
+    assert store.get(name).settings.public_only
+    assert store.update(changed_account(store.get(name), Typed(pairs=("public_only=",))))
+    form = NEW | {"name": name, "code_expires": "2027-01-31"}
+    assert people.owner.post(f"/accounts/{name}/edit", data=form).status_code == 303
+    assert not store.get(name).settings.public_only
+    form |= {"host": "imap.example.net", "proof": PASSWORD}
+    assert people.owner.post(f"/accounts/{name}/edit", data=form).status_code == 303
+    assert store.get(name).settings.public_only
+
+
+def test_a_name_that_the_operator_vouches_for_may_lead_inside(people: Cast) -> None:
+    object.__setattr__(people.ports, "allowed", parse_allowed("inside.example.org@10.0.0.0/8"))
+    try:
+        name = added(people, host="inside.example.org")
+    finally:
+        object.__setattr__(people.ports, "allowed", ())
+    assert not people.ports.accounts.get(name).settings.public_only
 
 
 def test_a_new_account_retrieves_nothing_before_its_folders_are_chosen(people: Cast) -> None:

@@ -6,6 +6,8 @@ import threading
 
 import pytest
 
+from services.common import guard
+from services.poller.imap import connect
 from services.poller.imap.errors import (
     ConnectionLost,
     NetworkError,
@@ -28,6 +30,29 @@ from tests.unit.poller.imap.conftest import QUICK
 async def attempt(play, script: Script, **options):
     async with play(script, user=None, **options):
         pass
+
+
+async def test_only_public_addresses_are_connected_to_where_nothing_else_is_allowed(tmp_path):
+    async with serve(Script(), tmp_path) as server:
+        endpoint = Endpoint("localhost", server.port, "implicit", server.ca_file, public_only=True)
+        with pytest.raises(NetworkError, match=r"^localhost leads to an address that is not public, which its setting"):
+            await Session.open(endpoint, QUICK)
+        assert server.connections == 0
+        checked = Endpoint("localhost", server.port, "implicit", server.ca_file, False, ("127.0.0.1",), True)
+        (await Session.open(checked, QUICK)).close()
+
+
+async def test_a_public_name_is_looked_up_once_and_connected_to_where_it_led(monkeypatch):
+    asked = []
+
+    async def system(host, port):
+        asked.append(host)
+        return ["8.8.8.8", "8.8.4.4"]
+
+    monkeypatch.setattr(guard, "lookup", system)
+    endpoint = Endpoint("imap.example.org", public_only=True)
+    assert await connect._targets(endpoint) == ("8.8.8.8", "8.8.4.4")
+    assert asked == ["imap.example.org"]
 
 
 async def test_facts_of_a_verified_connection(play):
