@@ -174,6 +174,16 @@ def test_check_of_a_wrong_secret_and_of_an_untrusted_certificate(
     assert (done.code, json.loads(done.out)["state"]) == (5, "tls")
 
 
+def test_an_account_kept_to_public_addresses_reaches_no_other(run: Run, server: dict[str, Any], tmp_path: Path) -> None:
+    add(run, server, tmp_path, PASSWORD, "--set", "public_only=true")
+    for command in ("sync", "check"):
+        done = run(command, "work")
+        assert done.code == 5
+        assert "localhost leads to an address that is not public" in done.out + done.err
+    assert run("accounts", "set", "work", "public_only=").code == 0
+    assert run("sync", "work").code == 0
+
+
 def test_secrets_check_rotate_and_a_lost_key(run: Run, tmp_path: Path, store: AccountStore) -> None:
     run("accounts", "add", "work", "--host", "h", "--user", USER, "-", stdin=CANARY)
     key = tmp_path / "home" / "master.key"
