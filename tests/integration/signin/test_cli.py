@@ -175,7 +175,7 @@ def test_check_of_a_wrong_secret_and_of_an_untrusted_certificate(
 
 
 def test_an_account_kept_to_public_addresses_reaches_no_other(run: Run, server: dict[str, Any], tmp_path: Path) -> None:
-    add(run, server, tmp_path, PASSWORD, "--set", "public_only=true")
+    add(run, server, tmp_path, PASSWORD, "--set", "public_only=true", "--set", "attempts=1")
     for command in ("sync", "check"):
         done = run(command, "work")
         assert done.code == 5
