@@ -20,7 +20,7 @@ from itertools import islice
 from pathlib import Path
 
 from benchmarks.mail import messages
-from tests.e2e.test_stack import complete, logs, query
+from tests.e2e.test_stack import complete, logs, places, query
 from tests.e2e.world import SERVICES, World, bucket, seen_messages, stack, until
 
 COMPONENTS = ("postgres", "minio", "kafka")
@@ -56,7 +56,7 @@ def kill_services(world: World, kills: int, chance: random.Random) -> None:
 
 def fill_disk(world: World, seconds: float) -> None:
     """Wait until the store refuses, stay so, then make room."""
-    until(lambda: "full" in world.log_of("attachments").lower(), 120, lambda: logs(world))
+    until(lambda: "full" in world.log_of("attachments").lower(), 300, lambda: logs(world))
     time.sleep(seconds)
     data = world.components.programs["minio"].folder / "data"
     _mount("-o", f"remount,size={_DISK_MB[1]}m", str(data))
@@ -71,9 +71,9 @@ def tend(world: World) -> list[str]:
 
 def in_the_middle(world: World, news: list[bytes], fault: Callable[[], None]) -> float:
     """Deliver, let the fault happen when a fifth has arrived, wait until all is complete; seconds after the fault."""
-    before = stored(world)
+    before = places(world)
     world.deliver(news)
-    until(lambda: stored(world) >= before + len(news) // 5, 120, lambda: logs(world))
+    until(lambda: places(world) >= before + len(news) // 5, 300, lambda: logs(world))
     fault()
     start, ended = time.monotonic(), list[str]()
 
@@ -83,11 +83,6 @@ def in_the_middle(world: World, news: list[bytes], fault: Callable[[], None]) ->
 
     until(over, RECOVERY, lambda: f"ended by themselves: {ended}\n{logs(world)}")
     return time.monotonic() - start
-
-
-def stored(world: World) -> int:
-    """Places that the database holds."""
-    return int(str(query(world, "SELECT count(*) FROM email_places")[0][0]))
 
 
 def hold(world: World) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from playwright.sync_api import Browser, BrowserContext, Page, Request
 
 from infra import assets
+from tests.e2e.browser import PATIENCE
 
 _RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 _STILL = """() => document.getAnimations().every((each) =>
@@ -40,6 +41,7 @@ def window(
         color_scheme="dark" if theme == "dark" else "light",
         locale=lang,
     )
+    context.set_default_timeout(PATIENCE)
     context.add_cookies([{"name": name, "value": value, "url": origin} for name, value in cookies.items()])
     shown = Window(context.new_page(), origin)
     shown.page.on("request", lambda request: _note(shown, request))

@@ -140,7 +140,5 @@ def test_an_open_overview_follows_what_happens(browser: Browser, people: Cast, d
             connection.execute(
                 text("DELETE FROM email_places WHERE folder_id = :folder AND uid = 1"), {"folder": f"{OWNED}/2"}
             )
-        page.wait_for_function(
-            "before => document.querySelector('progress').value < before", arg=before, timeout=10_000
-        )
+        page.wait_for_function("before => document.querySelector('progress').value < before", arg=before)
     assert shown.complaints == []

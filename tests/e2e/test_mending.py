@@ -29,6 +29,7 @@ HOSTILE = (
     "",
 )
 STORED = ("emails", "email_places", "attachments", "objects", "place_states", "thread_refs", "email_sync_status")
+pytestmark = pytest.mark.timeout(900)
 READERS = {topic.name: len(topic.readers) for topic in MAIN_TOPICS}
 
 
@@ -37,7 +38,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with stack(tmp_path_factory.mktemp("mending")) as made:
         made.deliver([*messages(COUNT), *(named(name) for name in HOSTILE)])
         made.start(*SERVICES)
-        until(lambda: complete(made), 120, lambda: logs(made))
+        until(lambda: complete(made), 300, lambda: logs(made))
         yield made
 
 
@@ -59,7 +60,7 @@ def recovered(world: World) -> bool:
 def mended(world: World, *words: str) -> None:
     done = world.mailweir("repair", *words)
     assert done.returncode == 0, done.stdout + done.stderr
-    until(lambda: recovered(world), 90, lambda: logs(world))
+    until(lambda: recovered(world), 300, lambda: logs(world))
 
 
 def test_names_of_strangers_are_stored_safely_and_shown_as_sent(world: World) -> None:
@@ -87,8 +88,8 @@ async def test_bad_records_on_every_topic_are_dead_letters_and_the_rest_goes_on(
             await producer.send_and_wait(record.topic, record.value, record.key, headers=list(record.headers))
     world.deliver(list(messages(COUNT + 5))[COUNT:])
     expected = Counter({topic: readers * len(records.unusable(topic)) for topic, readers in READERS.items()})
-    until(lambda: letters(world) == expected, 60, lambda: f"{letters(world)}\n{logs(world)}")
-    until(lambda: complete(world), 60, lambda: logs(world))
+    until(lambda: letters(world) == expected, 180, lambda: f"{letters(world)}\n{logs(world)}")
+    until(lambda: complete(world), 180, lambda: logs(world))
     assert tend(world) == []
     stored = Counter(
         hashlib.sha256(value).hexdigest() for (value,) in query(world, "SELECT coalesce(value, '') FROM dead_letters")
@@ -113,7 +114,7 @@ def test_dead_letters_are_shown_replayed_and_dropped(world: World) -> None:
     done = world.mailweir("dlq", "replay", "--all")
     assert done.returncode == 0, done.stderr
     doubled = Counter({topic: READERS[topic] * count for topic, count in before.items()})
-    until(lambda: letters(world) == doubled, 60, lambda: f"{letters(world)}\n{logs(world)}")
+    until(lambda: letters(world) == doubled, 180, lambda: f"{letters(world)}\n{logs(world)}")
     assert world.mailweir("dlq", "drop", "--all").returncode == 0
     assert letters(world) == {}
     assert set(BY_NAME) > set(before)
@@ -130,13 +131,13 @@ def test_reparse_by_folder_date_and_account_goes_through_the_topics(world: World
     for side, among in (("--before", 0), ("--since", total)):
         assert f"{among} messages compared" in reparsed(world, "--compare", side, "2000-01-01")
     assert f"{chosen} messages sent" in reparsed(world, "--folder", "Sent")
-    until(lambda: renewed(world) == chosen, 60, lambda: logs(world))
+    until(lambda: renewed(world) == chosen, 180, lambda: logs(world))
     assert query(
         world, "SELECT count(*) FROM emails e JOIN email_places p ON p.email_id = e.id "
         "WHERE p.folder = 'Sent' AND e.subject = 'old'"
     ) == [(0,)]  # fmt: skip
     assert f"{total} messages sent" in reparsed(world, "--account", ACCOUNT)
-    until(lambda: renewed(world) == total, 60, lambda: logs(world))
+    until(lambda: renewed(world) == total, 180, lambda: logs(world))
     assert complete(world)
 
 

@@ -58,14 +58,14 @@ class World:
     def kill(self, name: str) -> None:
         """SIGKILL: no goodbye."""
         self.processes[name].send_signal(signal.SIGKILL)
-        self.processes.pop(name).wait(10)
+        self.processes.pop(name).wait(60)
 
     def stop(self) -> None:
         """Stop all services in their orderly way."""
         for process in self.processes.values():
             process.terminate()
         for process in self.processes.values():
-            process.wait(30)
+            process.wait(90)
         self.processes.clear()
 
     def status(self) -> dict[str, int]:
