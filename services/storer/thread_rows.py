@@ -7,7 +7,7 @@ from services.common.events import EmailParsed
 from services.storer.merging import columns
 from services.storer.threads import Ref, Threads, join, refs
 
-_KNOWN = """SELECT named.account_id, named.message_id, known.thread_id,
+KNOWN = """SELECT named.account_id, named.message_id, known.thread_id,
 CASE WHEN known.thread_id IS NULL THEN nextval('thread_ids') END
 FROM unnest(%s::text[], %s::text[]) AS named (account_id, message_id) LEFT JOIN LATERAL (
     SELECT r.thread_id FROM thread_refs r WHERE r.account_id = named.account_id AND r.message_id = named.message_id
@@ -32,7 +32,7 @@ def assign(cursor: Any, events: Sequence[EmailParsed]) -> list[int | None]:
 def _joined(cursor: Any, mails: Sequence[list[Ref]], named: Sequence[Ref]) -> Threads:
     """Another writer may add the same ids meanwhile; then theirs are known at the next look."""
     while True:
-        cursor.execute(_KNOWN, columns(named))
+        cursor.execute(KNOWN, columns(named))
         found = cursor.fetchall()
         known = {(account, message_id): thread for account, message_id, thread, _ in found if thread is not None}
         threads = join(mails, known, [new for *_, new in found if new is not None])
