@@ -54,7 +54,7 @@ class Home:
         """The command as a process of its own, with what a failure becomes."""
         command = [sys.executable, "-m", "services.cli.main", *words]
         environment = {"PATH": os.environ["PATH"], **self.environment}
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180, check=False)
 
     def lines(self, *words: str) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.run(*words).stdout.splitlines()]

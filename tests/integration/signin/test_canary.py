@@ -75,8 +75,9 @@ def _by_browser(environment: dict[str, str]) -> str:
             assert line, said
         asked = query(found[0])
         answer = {"state": asked["state"], "code": SECRETS["authorization code"]}
+        said += _of_process(process.pid)  # which ends at any moment after the answer
         page = httpx.get(asked["redirect_uri"], params=answer, trust_env=False, timeout=60)
-        said += _of_process(process.pid) + page.text + str(page.headers) + process.stdout.read()
+        said += page.text + str(page.headers) + process.stdout.read()
         assert process.wait(60) == 0, said
     return said
 

@@ -6,6 +6,7 @@ import urllib.request
 import pytest
 from prometheus_client import REGISTRY
 
+from infra.local.folders import free_port
 from services.common import metrics
 from services.common.contract import Record
 from services.common.errors import ConfigurationError
@@ -32,11 +33,11 @@ async def test_records_batches_dead_letters_and_waiting_are_counted() -> None:
 def test_they_are_shown_only_where_a_port_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read(metrics.MetricsSettings).port is None
     metrics.show(read(metrics.MetricsSettings))
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)):
         monkeypatch.setenv("MAILWEIR_METRICS_PORT", str(port))
         with pytest.raises(ConfigurationError, match="MAILWEIR_METRICS_PORT: cannot listen"):
             metrics.show(read(metrics.MetricsSettings))
     metrics.show(read(metrics.MetricsSettings))
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
         assert b"# TYPE mailweir_records_total counter" in answer.read()
