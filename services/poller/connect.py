@@ -86,14 +86,17 @@ def _limits(account: Account, spool: Path | None) -> Limits:
 
 
 async def _sign_in(work: Work, session: Session, secret_of: SecretSource) -> None:
-    credentials = await _credentials(work.account, secret_of, force=False)
+    credentials = await _credentials(work, secret_of, force=False)
     try:
         await introduced(session, credentials)
+    except NetworkError:  # next time in the other way: some servers hang up on AUTHENTICATE that they advertise
+        work.memory.avoids_plain = session.has("AUTH=PLAIN") and not work.memory.avoids_plain
+        raise
     except (TokenRefused, AmbiguousRefusal):  # Microsoft refuses a token without saying why
         if not (session.alive and credentials.token):
             raise
         with for_a_renewed_token():
-            await session.sign_in(await _credentials(work.account, secret_of, force=True))
+            await session.sign_in(await _credentials(work, secret_of, force=True))
     work.memory.run.facts = session.facts
     await work.say(work.audit("signin", detail=session.facts.mechanism))
 
@@ -121,11 +124,12 @@ def for_a_renewed_token() -> Iterator[None]:
         raise
 
 
-async def _credentials(account: Account, secret_of: SecretSource, *, force: bool) -> Credentials:
+async def _credentials(work: Work, secret_of: SecretSource, *, force: bool) -> Credentials:
+    account = work.account
     secret, is_token = await secret_of(force)
     if secret is None:
         raise SignInImpossible("no secret is stored for this account", about="missing")
-    forced = profile(account.provider).force_login
+    forced = profile(account.provider).force_login or work.memory.avoids_plain
     return Credentials(account.user, secret.reveal(), account.auth, token=is_token, force_login=forced)
 
 

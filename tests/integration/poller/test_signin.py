@@ -105,6 +105,24 @@ async def test_a_server_that_wants_id_before_the_sign_in_gets_it(play):
         assert p.server.connections == 1
 
 
+async def test_id_that_was_advertised_before_the_sign_in_only_is_sent_where_it_is_wanted(play):
+    script = three(capabilities=("IMAP4rev1", "ID"), signed_in=("IMAP4rev1",), needs_id=True)
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+        assert len(p.server.commands("ID")) == 1
+
+
+@pytest.mark.parametrize("action", [closes(), says("BAD no", close=True)])
+async def test_login_follows_where_authenticate_ends_the_connection(play, action):
+    script = three(capabilities=("IMAP4rev1", "AUTH=PLAIN"))
+    script.hooks.append(on("AUTHENTICATE", action))
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+        assert len(p.server.commands("AUTHENTICATE")) == 1
+
+
 @pytest.mark.parametrize("action", [says("BAD what"), says("NO no"), says("OK", "* ID NIL"), says("OK")])
 async def test_any_answer_to_id_is_tolerated(play, action):
     script = three(capabilities=("IMAP4rev1", "ID"))
