@@ -18,6 +18,7 @@ from tests.fakes.imap_model import PASSWORD, Mailbox, Script, messages, on
 
 COUNT, KILLS, SEED = 5_000, 50, 7
 BARS = {
+    "killed_at_work": Bar(KILLS // 2, at_least=True),
     "exit": Bar(0),
     "places": Bar(COUNT, at_least=True),
     "places_too_many": Bar(0),
