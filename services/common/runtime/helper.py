@@ -10,9 +10,11 @@ import os
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from itertools import count
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -25,7 +27,6 @@ from services.common.service import Publisher
 WORTH = 10  # events; fewer are published here before they would be there
 _GROUPS = 2  # that it has at once: one waits for the disk while another is parsed
 _LENGTH = 4  # octets of the length before a frame
-_BUFFER = 4 << 20
 
 
 @contextmanager
@@ -75,50 +76,62 @@ class Answer(Struct, frozen=True):
     world: bool = False  # a dependency does not answer; otherwise the failure is a bug
 
 
+T = TypeVar("T", Request, Answer)
+
+
 class Helped:
-    """A ``Publisher`` that shares its groups between this process and a helper at the other end of a socket."""
+    """A ``Publisher`` that shares its groups between this process and a helper at the other end of a socket.
+
+    Threads send and receive: the loop, which has the IMAP connection, must not wait for megabytes to be packed.
+    """
 
     def __init__(self, own: Publisher, connection: socket.socket) -> None:
         self._own = own
-        self._reading = asyncio.create_task(self._read(connection))
-        self._writer: asyncio.StreamWriter | None = None
+        self._connection = connection
+        self._sender = ThreadPoolExecutor(1, "to-helper")  # one: frames go one after the other, whatever is cancelled
+        self._receiver = ThreadPoolExecutor(1, "from-helper")
+        self._alive = True
         self._numbers = count()
         self._waiting: dict[int, asyncio.Future[Answer | None]] = {}
+        self._receiving = asyncio.create_task(self._receive())
 
     async def publish(self, events: Sequence[Event]) -> None:
         """Publish a group here or there. Raises ``Unavailable``, and ``RuntimeError`` after a bug in the helper."""
-        writer = self._writer if len(events) >= WORTH and len(self._waiting) < _GROUPS else None
-        if writer is None or not await self._asked(writer, events):
+        worth = self._alive and len(events) >= WORTH and len(self._waiting) < _GROUPS
+        if not (worth and await self._asked(events)):
             await self._own.publish(events)
 
     async def stop(self) -> None:
-        """Close the socket, whereupon the helper ends."""
-        if self._writer is not None:
-            self._writer.close()
-        await self._reading
+        """Say that nothing more comes, whereupon the helper ends."""
+        self._connection.shutdown(socket.SHUT_WR)
+        await self._receiving
+        for thread in (self._sender, self._receiver):
+            thread.shutdown()
 
-    async def _asked(self, writer: asyncio.StreamWriter, events: Sequence[Event]) -> bool:
+    async def _asked(self, events: Sequence[Event]) -> bool:
         """Whether the helper published them; False when it ended before it answered."""
-        number, now = next(self._numbers), datetime.now(UTC)
-        self._waiting[number] = asyncio.get_running_loop().create_future()
+        loop, number = asyncio.get_running_loop(), next(self._numbers)
+        self._waiting[number] = loop.create_future()
         try:
-            send(writer, Request(number, tuple(encode(event, "poller", now) for event in events)))
+            await loop.run_in_executor(self._sender, self._send, number, events)
             answer = await self._waiting[number]
+        except ConnectionError:
+            return False
         finally:
             del self._waiting[number]
         if answer is not None and answer.failure:
             raise Unavailable(answer.failure) if answer.world else RuntimeError(answer.failure)
         return answer is not None
 
-    async def _read(self, connection: socket.socket) -> None:
+    def _send(self, number: int, events: Sequence[Event]) -> None:
+        now = datetime.now(UTC)
+        send(self._connection, Request(number, tuple(encode(event, "poller", now) for event in events)))
+
+    async def _receive(self) -> None:
         """Take the helper's answers until it ends."""
-        reader, writer = await asyncio.open_connection(sock=connection, limit=_BUFFER)
-        self._writer = writer
-        async for frame in frames(reader):
-            answer = msgspec.msgpack.decode(frame, type=Answer)
+        async for answer in received(self._connection, Answer, self._receiver):
             self._settle(answer.number, answer)
-        self._writer = None
-        writer.close()
+        self._alive = False
         for number in self._waiting:
             self._settle(number, None)
 
@@ -140,17 +153,16 @@ async def helped(own: Publisher, connection: socket.socket) -> AsyncIterator[Pub
 
 async def help_with(connection: socket.socket, publisher: Publisher) -> None:
     """The helper's side: publish groups as they come, side by side, until the other side closes."""
-    reader, writer = await asyncio.open_connection(sock=connection, limit=_BUFFER)
 
     async def answer(request: Request) -> None:
-        send(writer, await _published(request, publisher))
+        send(connection, await _published(request, publisher))
 
     tasks: set[asyncio.Task[None]] = set()
-    async for frame in frames(reader):
-        task = asyncio.create_task(answer(msgspec.msgpack.decode(frame, type=Request)))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-    writer.close()
+    with ThreadPoolExecutor(1, "requests") as thread:
+        async for request in received(connection, Request, thread):
+            task = asyncio.create_task(answer(request))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
 
 
 async def _published(request: Request, publisher: Publisher) -> Answer:
@@ -163,18 +175,24 @@ async def _published(request: Request, publisher: Publisher) -> Answer:
     return Answer(request.number)
 
 
-def send(writer: asyncio.StreamWriter, message: Request | Answer) -> None:
-    """Write one frame: length, then the message."""
+def send(connection: socket.socket, message: Request | Answer) -> None:
+    """Write one frame: length, then the message. Blocks. Raises ConnectionError when the other side is gone."""
     frame = msgspec.msgpack.encode(message)
-    writer.write(len(frame).to_bytes(_LENGTH, "big"))
-    writer.write(frame)
+    connection.sendall(len(frame).to_bytes(_LENGTH, "big"))
+    connection.sendall(frame)
 
 
-async def frames(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
-    """Whole frames until the other side is gone."""
+async def received(connection: socket.socket, kind: type[T], thread: Executor) -> AsyncIterator[T]:
+    """Messages, read in a thread of their own, until the other side is gone."""
+    loop = asyncio.get_running_loop()
+    while (message := await loop.run_in_executor(thread, _next, connection, kind)) is not None:
+        yield message
+
+
+def _next(connection: socket.socket, kind: type[T]) -> T | None:
     try:
-        while True:
-            length = int.from_bytes(await reader.readexactly(_LENGTH), "big")
-            yield await reader.readexactly(length)
-    except (asyncio.IncompleteReadError, ConnectionError):
-        return
+        length = int.from_bytes(connection.recv(_LENGTH, socket.MSG_WAITALL), "big")
+        frame = connection.recv(length, socket.MSG_WAITALL)
+    except ConnectionError:
+        return None
+    return msgspec.msgpack.decode(frame, type=kind) if frame and len(frame) == length else None

@@ -202,8 +202,21 @@ def wait_until(check: Callable[[], bool]) -> None:
 
 
 def test_there_is_one_unless_other_threads_run(tmp_path: Path) -> None:
-    context = Context(Settings(home=tmp_path), "postgresql:///nowhere", engine_for("postgresql:///nowhere"))
-    with helper(context) as alone, ThreadPoolExecutor() as threads:
-        threads.submit(os.getpid).result()
-        with helper(context) as beside:
-            assert (alone is None, beside) == (os.cpu_count() == 1, None)
+    def of_one_thread(_connection: socket.socket) -> None:
+        context = Context(Settings(home=tmp_path), "postgresql:///nowhere", engine_for("postgresql:///nowhere"))
+        with helper(context) as alone, ThreadPoolExecutor() as threads:
+            threads.submit(os.getpid).result()
+            with helper(context) as beside:
+                (tmp_path / "seen").write_text(f"{alone is None} {beside is None}")
+
+    with forked(of_one_thread):
+        pass
+    assert (tmp_path / "seen").read_text() == f"{os.cpu_count() == 1} True"
+
+
+def test_a_block_that_publishes_nothing_ends(tmp_path: Path) -> None:
+    async def nothing(_publisher: Publisher) -> None:
+        return
+
+    with_helper(tmp_path / "notes", nothing)
+    assert noted(tmp_path / "notes") == {}
