@@ -5,6 +5,9 @@ windows-1252.
 """
 
 import codecs
+import encodings
+import encodings.aliases
+import pkgutil
 import re
 from functools import lru_cache
 
@@ -27,6 +30,8 @@ _ISO_2022 = (
 _CHINESE = {"iso-2022-cn": chinese.iso_2022, "hz": chinese.hz}
 _NON_ASCII = bytes(range(128, 256))
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+_PYTHON = frozenset(encodings.aliases.aliases) | {module.name for module in pkgutil.iter_modules(encodings.__path__)}
+"""Where Python has a codec: it looks for any other name in its files, each time, and keeps every name for ever."""
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
@@ -45,6 +50,9 @@ def _codec(label: str) -> str | None:
     known = WHATWG.get(name) or _mended(name)
     if known is not None:
         return known
+    plain = encodings.normalize_encoding(name)
+    if plain not in _PYTHON and plain.replace(".", "_") not in _PYTHON:
+        return None
     try:
         info = codecs.lookup(name)
     except (LookupError, ValueError):

@@ -11,6 +11,7 @@ from services.parser.mime.labels import STATEFUL
 
 _WORD = re.compile(r"=\?([^?\s]{1,100})\?([bBqQ])\?(.*?)\?=", re.DOTALL)
 _FOLD = re.compile(r"[\r\n]+[ \t]?")
+_LONG = 256 * 1024
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
@@ -46,9 +47,10 @@ def text(value: str) -> str:
 def decode(value: str) -> str:
     """Every encoded word of ``value`` decoded; text around them stays, white space between two of them goes.
 
-    Adjacent words of one charset are joined as octets first: senders split characters over them.
+    Adjacent words of one charset are joined as octets first: senders split characters over them. Words behind the
+    first 256 KiB stay as they are.
     """
-    end = value.rfind("?=") + 2  # without an end behind it no start is a word, which keeps the search linear
+    end = value.rfind("?=", 0, _LONG) + 2  # without an end behind it no start is a word, so the search is linear
     if end < 2 or "=?" not in value:
         return value
     pieces = _WORD.split(value[:end])
@@ -91,7 +93,10 @@ def _decoded(pieces: list[str]) -> list[str]:
 
 def _same(one: str, other: str) -> bool:
     """True for two labels of one charset: ``gb2312`` and ``gbk``, ``utf8`` and ``utf-8``."""
-    return one == other or (charsets.codec(one) or one) == charsets.codec(other)
+    if one == other:
+        return True
+    known = charsets.codec(one)
+    return known is not None and known == charsets.codec(other)
 
 
 def _octets_of_all(encoding: str, payloads: list[str], label: str) -> bytes:

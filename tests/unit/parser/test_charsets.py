@@ -1,3 +1,5 @@
+import encodings
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -94,3 +96,16 @@ def test_iso_2022_cn_that_cannot_be_read_is_flagged(octets: bytes) -> None:
 
 def test_a_line_ends_the_shift_of_iso_2022_cn() -> None:
     assert charsets.decode(b"\x1b$)A\x0eDc:C\r\nabc \x0eDc\x0f", "iso-2022-cn").value == "你好\r\nabc 你"
+
+
+def test_an_unknown_label_is_not_looked_for_in_files() -> None:
+    """Python keeps every label that it ever searched for, so senders could fill the memory with them."""
+    assert charsets.codec("x-no-such-charset-20260101") is None
+    assert not [label for label in encodings._cache if "20260101" in label]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "label", ["cp720", "koi8_t", "mac-greek", "ptcp154", "hp-roman8", "ISO_646.irv-1991", "kz1048"]
+)
+def test_every_charset_of_python_is_known(label: str) -> None:
+    assert charsets.codec(label)

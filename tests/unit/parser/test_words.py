@@ -36,6 +36,12 @@ def test_many_starts_without_an_end_cost_nothing() -> None:
     assert words.decode("=?utf-8?q?" * 50_000).startswith("=?utf-8?q?")
 
 
+def test_words_behind_the_first_256_kib_stay_as_they_are() -> None:
+    found = words.decode("=?utf-8?Q?=C3=A9?=x" * 20_000)
+    assert found.startswith("éxéx")
+    assert found.endswith("=?utf-8?Q?=C3=A9?=x")
+
+
 @given(st.text(alphabet="=?utf-8QqBb_ AZ+/\r\n\t中\x00", max_size=80))
 def test_the_result_is_one_clean_line(value: str) -> None:
     found = words.text(value)
