@@ -199,6 +199,8 @@ def _plain(phrase: list[str]) -> str:
 
 
 def _unquoted(item: str) -> str:
+    if item[0] == "\\":
+        return item[1:] or item
     if len(item) > 1 and item[0] == item[-1] == '"':
         item = item[1:-1]
     return _ESCAPED.sub(r"\1", item) if "\\" in item else item.strip('"')

@@ -84,7 +84,7 @@ class _Reader:
         elif name == "htmltag":
             self._group = replace(self._group, unseen=not self.html)
         elif name in _UNSEEN:
-            self._group = replace(self._group, unseen=True)
+            self._hide()
         elif name in _WORDS:
             self._put(_WORDS[name])
 
@@ -93,18 +93,22 @@ class _Reader:
         if brace == "{":
             self._stack.append(self._group)
             if len(self._stack) > _DEEPEST:
-                self._group = replace(self._group, unseen=True)
+                self._hide()
         elif self._stack:
             self._group = self._stack.pop()
 
     def sign(self, sign: str) -> None:
         """A control symbol; a star says that readers who do not know the group pass over it."""
         if sign == "*":
-            self._group = replace(self._group, unseen=True)
+            self._hide()
         elif sign in "\\{}":
             self.octets(sign.encode())
         elif sign in _SIGNS:
             self._put(_SIGNS[sign])
+
+    def _hide(self) -> None:
+        if not self._group.unseen:
+            self._group = replace(self._group, unseen=True)
 
     def octets(self, octets: bytes) -> None:
         """Text in the code page, without what stands in for a Unicode character."""

@@ -1,5 +1,6 @@
 """Damaged mail and hostile mail: nothing raises, every invariant holds, cost grows with the size."""
 
+from base64 import encodebytes
 from collections.abc import Callable
 from pathlib import Path
 from time import process_time
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from services.parser.mime import parse
 from tests.mail_invariants import check_streamed, checked
 from tests.mutants import mutants
+from tests.unit.parser.tnef_builder import rtf_body
 
 SEEDS = [path.read_bytes() for path in sorted((Path(__file__).parents[2] / "corpus").rglob("*.eml"))]
 SMALL = [raw for raw in SEEDS if 0 < len(raw) < 20_000]
@@ -20,7 +22,9 @@ HEAD = b"From: a@example.org\r\nSubject: x\r\n"
 MIXED = HEAD + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
 CALENDAR = HEAD + b"Content-Type: text/calendar\r\n\r\nBEGIN:VCALENDAR\r\n"
 STATUS = HEAD + b"Content-Type: message/delivery-status\r\n\r\n"
+TNEF_HEAD = HEAD + b"Content-Type: application/ms-tnef\r\nContent-Transfer-Encoding: base64\r\n\r\n"
 TNEF = HEAD + b'Content-Type: application/ms-tnef\r\n\r\nx\x9f>"\x01\x00'
+
 SYNTAX = [b"\r\n", b"\n", b"\r", b"--b", b"--", b"A: b", b" x", b"=?utf-8?Q?=C3?=", b"\0", b"\xff", b"="]
 SYNTAX += [MULTIPART, b"Content-Type: message/rfc822"]
 HOSTILE: dict[str, Callable[[int], bytes]] = {
@@ -82,6 +86,15 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
     "nested pages": lambda n: (
         MIXED + b"--b\r\nContent-Type: message/rfc822\r\n\r\nContent-Type: text/html\r\n\r\n<b>a</b>\r\n" * (n // 74)
     ),
+    "unknown charsets": lambda n: b"Subject: " + b"".join(b"=?x%d?Q?a?= " % i for i in range(n // 16)) + b"\r\n\r\nx",
+    "charsets in turn": lambda n: (
+        b"Subject: " + b"=?utf-8?B?w6k=?= =?koi8-r?Q?=C1?= " * (n // 34) + b"\r\n\r\nx"
+    ),
+    "escaped quotes": lambda n: b"To: " + b'"a\\' * (n // 3) + b"\r\n\r\nx",
+    "scripts in turn": lambda n: HEAD + b"Content-Type: text/plain; charset=euc-jp\r\n\r\n" + b"\xad\xa1a" * (n // 3),
+    "reference of digits": lambda n: HEAD + b"Content-Type: text/html\r\n\r\n&#" + b"1" * n,
+    "zone rules": lambda n: CALENDAR + b"BEGIN:VTIMEZONE\r\n" * (n // 17),
+    "rtf groups": lambda n: TNEF_HEAD + encodebytes(rtf_body(b"{" * (n * 3 // 4))),
     "bare cr": lambda n: b"Subject: x\r\r" + b"a\r" * (n // 2),
     "nul": lambda n: b"\0" * n,
 }  # fmt: skip

@@ -35,3 +35,9 @@ def file(title: bytes, data: bytes | None, items: Sequence[bytes] = ()) -> bytes
     if data is not None:
         out += attribute(2, DATA, data)
     return out + (attribute(2, PROPERTIES, properties(*items)) if items else b"")
+
+
+def rtf_body(rtf: bytes) -> bytes:
+    """A message whose body is RTF, in the form without compression (MS-OXRTFCP section 2.1.3.1.5)."""
+    packed = struct.pack("<4I", len(rtf) + 12, len(rtf), 0x414C454D, 0) + rtf
+    return stream(attribute(1, MESSAGE_PROPERTIES, properties(prop(0x1009, 0x102, packed))))
