@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 @click.argument("name")
 @click.option("--device", is_flag=True, help="Device code: grant access on another device, where there is no browser.")
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
-@click.option("--port", type=int, default=0, help="Port of the call-back on this machine; default: a free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    metavar="N",
+    default=0,
+    help="Port of the call-back on this machine; default: a free one.",
+)
 @click.option("--any-address", is_flag=True, help="The grant may come from another address (a shared mailbox).")
 @click.option("--timeout", type=float, default=600, show_default=True, help="Seconds to wait for the answer.")
 def authorize(name: str, *, device: bool, no_browser: bool, port: int, timeout: float, any_address: bool) -> None:

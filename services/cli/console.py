@@ -17,7 +17,10 @@ LOCAL_USER = "owner"
 
 @click.command()
 @click.option(
-    "--port", type=int, help="Port on this machine, 8025 unless MAILWEIR_CONSOLE_PORT says otherwise; 0: a free one."
+    "--port",
+    type=click.IntRange(0, 65535),
+    metavar="N",
+    help="Port on this machine, 8025 unless MAILWEIR_CONSOLE_PORT says otherwise; 0: a free one.",
 )
 @click.option("--no-sync", is_flag=True, help="Only show and configure; retrieve no mail.")
 def console(port: int | None, *, no_sync: bool) -> None:
