@@ -78,7 +78,7 @@ fuzz: $(STAMP) compiled  ## 100,000 damaged messages through the parser (two min
 bench: components  ## the figures of the design, as ratios taken in one run
 	$(BIN)/python -m benchmarks
 
-chaos: components  ## faults on the whole stack: outages, kills, a full disk; needs root and ten minutes
+chaos: components  ## faults on the whole stack: outages, kills, halts, full disks; needs root and 15 minutes
 	$(BIN)/python -m tests.e2e.chaos
 
 up: setup  ## the whole stack in containers

@@ -2,8 +2,9 @@
 
     python -m tests.e2e.chaos [--messages N] [--seconds S] [FAULT...]
 
-A fault is ``stop-`` or ``kill-`` with the name of a component, ``services`` (30 random SIGKILLs) or ``disk`` (the
-object store runs on a disk that gets full; needs root). Each runs in the middle of N messages of its own.
+A fault is ``stop-``, ``kill-`` or ``pause-`` (SIGSTOP: it hangs, with its connections) with the name of a component,
+``services`` (30 random SIGKILLs), or ``disk-`` with minio or postgres (it runs on a disk that gets full; needs root).
+Each runs in the middle of N messages of its own.
 """
 
 import argparse
@@ -24,10 +25,15 @@ from tests.e2e.test_stack import complete, logs, places, query
 from tests.e2e.world import SERVICES, World, bucket, seen_messages, stack, until
 
 COMPONENTS = ("postgres", "minio", "kafka")
-FAULTS = (*(f"{how}-{name}" for how in ("stop", "kill") for name in COMPONENTS), "services", "disk")
+DISKS_MB = {"minio": (80, 2_000), "postgres": (90, 2_000)}  # too small, then large enough
+FAULTS = (
+    *(f"{how}-{name}" for how in ("stop", "kill", "pause") for name in COMPONENTS),
+    "services",
+    *(f"disk-{name}" for name in DISKS_MB),
+)
 KILLS = 30
 RECOVERY = 300.0  # seconds in which everything must be complete after the last fault
-_DISK_MB = (80, 2_000)  # too small, then large enough
+_TOLD = {"minio": ("attachments", "full"), "postgres": ("storer", "waiting for a dependency")}  # by whom, and what
 
 
 def stop_component(world: World, name: str, seconds: float) -> None:
@@ -44,6 +50,13 @@ def kill_component(world: World, name: str, seconds: float) -> None:
     world.components.start(name)
 
 
+def pause_component(world: World, name: str, seconds: float) -> None:
+    """SIGSTOP, silence, SIGCONT."""
+    world.components.pause(name)
+    time.sleep(seconds)
+    world.components.resume(name)
+
+
 def kill_services(world: World, kills: int, chance: random.Random) -> None:
     """SIGKILL to random services, each started again at once."""
     for _ in range(kills):
@@ -54,12 +67,13 @@ def kill_services(world: World, kills: int, chance: random.Random) -> None:
         world.start(name)
 
 
-def fill_disk(world: World, seconds: float) -> None:
-    """Wait until the store refuses, stay so, then make room."""
-    until(lambda: "full" in world.log_of("attachments").lower(), 300, lambda: logs(world))
+def fill_disk(world: World, name: str, seconds: float) -> None:
+    """Wait until the component refuses, stay so, then make room; a component that ended by itself is started."""
+    service, said = _TOLD[name]
+    until(lambda: said in world.log_of(service).lower(), 300, lambda: logs(world))
     time.sleep(seconds)
-    data = world.components.programs["minio"].folder / "data"
-    _mount("-o", f"remount,size={_DISK_MB[1]}m", str(data))
+    _mount("-o", f"remount,size={DISKS_MB[name][1]}m", str(world.components.programs[name].folder))
+    world.components.start(name)
 
 
 def tend(world: World) -> list[str]:
@@ -104,15 +118,14 @@ def hold(world: World) -> None:
 
 
 @contextmanager
-def small_disk(home: Path) -> Iterator[None]:
-    """A file system in memory for the object store, too small for the messages."""
-    data = home / "minio" / "data"
-    data.mkdir(parents=True)
-    _mount("-t", "tmpfs", "-o", f"size={_DISK_MB[0]}m", "tmpfs", str(data))
+def small_disk(folder: Path, megabytes: int) -> Iterator[None]:
+    """A file system in memory, too small for what comes."""
+    folder.mkdir(parents=True)
+    _mount("-t", "tmpfs", "-o", f"size={megabytes}m,mode=755", "tmpfs", str(folder))
     try:
         yield
     finally:
-        subprocess.run(["umount", "--lazy", str(data)], check=True)
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def _mount(*words: str) -> None:
@@ -126,17 +139,20 @@ def run(fault: str, world: World, news: list[bytes], seconds: float) -> float:
     actions: dict[str, Callable[[], None]] = {
         "stop": lambda: stop_component(world, name, seconds),
         "kill": lambda: kill_component(world, name, seconds),
+        "pause": lambda: pause_component(world, name, seconds),
         "services": lambda: kill_services(world, KILLS, chance),
-        "disk": lambda: fill_disk(world, seconds),
+        "disk": lambda: fill_disk(world, name, seconds),
     }
     return in_the_middle(world, news, actions[how])
 
 
 def alone(fault: str, news: list[bytes], seconds: float) -> float:
     """A stack of its own for one fault."""
+    how, _, name = fault.partition("-")
     with tempfile.TemporaryDirectory(prefix="mailweir-chaos-") as folder:
         home = Path(folder)
-        with small_disk(home) if fault == "disk" else nullcontext(), stack(home) as world:
+        disk = small_disk(home / name, DISKS_MB[name][0]) if how == "disk" else nullcontext()
+        with disk, stack(home) as world:
             world.start(*SERVICES)
             took = run(fault, world, news, seconds)
             hold(world)
