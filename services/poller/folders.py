@@ -29,9 +29,9 @@ async def wanted(work: Work, session: Session) -> list[FolderRecord]:
     if run.wires is None:
         records = await refresh(work, session)
         run.listed(records)
-        return records
+        return run.ordered(records)
     known = {record.wire: record for record in await asyncio.to_thread(work.ledger.folders, work.account.slug)}
-    return [known[wire] for wire in run.wires if wire in known]
+    return run.ordered([known[wire] for wire in run.wires if wire in known])
 
 
 async def refresh(work: Work, session: Session) -> list[FolderRecord]:
@@ -65,7 +65,9 @@ async def _listed(work: Work, session: Session, known: Sequence[FolderRecord]) -
     INBOX is there whether it is listed or not (RFC 9051 section 5.1), if STATUS knows it.
     """
     try:
-        listed = await session.list_folders(status=session.has("LIST-STATUS")) or await session.list_folders()
+        rich = session.has("LIST-STATUS") and not work.memory.run.thrifty
+        listed = await session.list_folders(status=rich, plain=work.memory.run.thrifty)
+        listed = listed or await session.list_folders(plain=True)  # a server that works has INBOX
         doubt = _doubt(session.unreadable, listed, known)
         work.memory.unlisted = Refused(doubt, usable=True) if doubt else None
     except (Refused, CommandRejected) as error:

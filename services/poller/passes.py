@@ -42,7 +42,12 @@ async def once(work: Work, session: Session, record: FolderRecord) -> Outcome:
     known = work.memory.run.done.get(record.wire)
     if known is not None:
         return known
-    outcome = await run(work, session, record)
+    before = work.memory.progress
+    try:
+        outcome = await run(work, session, record)
+    except ImapError as error:
+        work.memory.run.fatal[record.wire] += not error.usable and work.memory.progress == before
+        raise
     work.memory.run.finished(outcome)
     return outcome
 
@@ -55,7 +60,7 @@ async def run(work: Work, session: Session, record: FolderRecord, *, thorough: b
     """
     if (outcome := await _by_status(work, record, thorough=thorough)) is not None:
         return outcome
-    opened = await _open(session, record)
+    opened = await _open(work, session, record)
     if record.uidvalidity is None:
         record = await introduce(work, replace(record, uidvalidity=opened.uidvalidity or 0))
         await asyncio.to_thread(work.ledger.save_folder, record)
@@ -88,9 +93,9 @@ async def run(work: Work, session: Session, record: FolderRecord, *, thorough: b
     return await _report(work, session, done, ledger)
 
 
-async def _open(session: Session, record: FolderRecord) -> Opened:
+async def _open(work: Work, session: Session, record: FolderRecord) -> Opened:
     try:
-        return await session.examine(record.wire, condstore=session.has("CONDSTORE"))
+        return await session.examine(record.wire, condstore=session.has("CONDSTORE") and not work.memory.run.thrifty)
     except IdentificationWanted:
         await session.identify({"name": "Mailweir"}, wanted=True)
         return await session.examine(record.wire)
@@ -182,7 +187,7 @@ async def _changes(
     work: Work, session: Session, record: FolderRecord, ledger: Ledger, opened: Opened, *, thorough: bool
 ) -> Listed | None:
     """Only what changed, while a whole enumeration is recent enough; None: enumerate."""
-    if record.full_pass_at is None or record.uidnext_done is None or ledger.invisible:
+    if record.full_pass_at is None or record.uidnext_done is None or ledger.invisible or work.memory.run.thrifty:
         return None
     age = (work.clock.now() - record.full_pass_at).total_seconds()
     thorough = thorough or age >= FLAGS_EVERY

@@ -4,6 +4,8 @@ After the second lost connection the run goes on where it was: signed in without
 at the folder list, folders that are done left alone, and a listing used again while the folder's counters stand still.
 """
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from services.common.errors import MailweirError
@@ -31,6 +33,7 @@ class Run:
     """One run over the account's folders.
 
     ``learned``: steps that count as progress, each once. ``trouble``: why the last connection ended, "" for no trouble.
+    ``fatal``: how often a connection ended in a folder before anything came of it.
     """
 
     cuts: int = 0
@@ -41,6 +44,7 @@ class Run:
     learned: set[tuple[object, ...]] = field(default_factory=set)
     since: float = 0.0
     trouble: str = ""
+    fatal: Counter[bytes] = field(default_factory=Counter)
 
     @property
     def thrifty(self) -> bool:
@@ -69,9 +73,14 @@ class Run:
         self.wires = tuple(record.wire for record in records)
         self.learned.add(("folders",))
 
+    def ordered(self, records: Sequence[FolderRecord]) -> list[FolderRecord]:
+        """Folders that ended connections last, so that one of them keeps no other from being read."""
+        return sorted(records, key=lambda record: self.fatal[record.wire])
+
     def finished(self, outcome: Outcome) -> None:
         """Note how a pass ended; a folder that is complete is not passed again in this run."""
         wire = outcome.record.wire
+        del self.fatal[wire]
         if not outcome.missing and outcome.record.last_error is None:
             self.done[wire] = outcome
             self.learned.add(("done", wire))

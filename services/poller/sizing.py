@@ -15,6 +15,8 @@ async def large_ones(work: Work, session: Session, record: FolderRecord, wanted:
     settings, run = work.account.settings, work.memory.run
     if (known := run.sizes((record.id, record.epoch))) is not None:
         return known
+    if run.thrifty:
+        return {}
     large: dict[int, int] = {}
     with contextlib.suppress(Refused, CommandRejected):  # sizes only help; a literal has a limit of its own
         async for listing in session.fetch_listing(wanted, ("RFC822.SIZE",)):

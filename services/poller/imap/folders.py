@@ -44,9 +44,9 @@ def status_items(capabilities: frozenset[str]) -> bytes:
     return b"(" + b" ".join([b"MESSAGES", b"UIDNEXT", b"UIDVALIDITY", b"UNSEEN", *extra]) + b")"
 
 
-async def list_folders(connection: Connection, *, with_status: bool) -> tuple[Folder, ...]:
+async def list_folders(connection: Connection, *, with_status: bool, plain: bool) -> tuple[Folder, ...]:
     """LIST in the richest advertised form, down to the plain one when the server refuses it."""
-    options = list_options(frozenset(connection.capabilities), with_status=with_status)
+    options = b"" if plain else list_options(frozenset(connection.capabilities), with_status=with_status)
     forms: list[list[Argument]] = [[b'""', b'"*"', b"RETURN", options]] if options else []
     for arguments in forms:
         try:
@@ -77,7 +77,8 @@ async def _list(connection: Connection, arguments: list[Argument]) -> tuple[Fold
         try:
             if line[2:6].upper() == b"LIST":
                 folder = list_entry(frame, 6)
-                folders.setdefault(_key(folder.wire), folder)
+                known = folders.setdefault(_key(folder.wire), folder)
+                folders[_key(folder.wire)] = known if known.selectable else folder
             else:
                 wire, state = status_entry(frame, 8)
                 states[_key(wire)] = state

@@ -16,7 +16,7 @@ from services.poller.imap.model import Limits, Spooled
 from services.poller.imap.tokens import Part
 
 _MARKER = re.compile(rb"~?\{(\d{1,20})(\+?)\}$")
-_TEXT = re.compile(rb"(?:\*|\+|[^\s*+]+) ?(?:(?:OK|NO|BAD|BYE|PREAUTH)\b|$)|\+", re.IGNORECASE)
+_TEXT = re.compile(rb"(?:\*|\+|[^\s*+]+) *(?:(?:OK|NO|BAD|BYE|PREAUTH)\b|$)|\+", re.IGNORECASE)
 _UID = re.compile(rb"\(?\bUID (\d{1,10})\b", re.IGNORECASE)
 _COMMON = re.compile(rb"\* \d{1,10} FETCH \([^\r\n{]{1,1000}+(?:\{(\d{1,9})\})?\r\n")
 _MAX_PARTS = 100_000

@@ -12,7 +12,7 @@ from services.poller.imap.text import clean
 from services.poller.imap.tokens import Part, Unparsable, Value, parse
 
 MAX_UID = 0xFFFFFFFF
-_STATUS = re.compile(rb"(OK|NO|BAD|BYE|PREAUTH)(?: (.*))?$", re.IGNORECASE | re.DOTALL)
+_STATUS = re.compile(rb" *(OK|NO|BAD|BYE|PREAUTH)(?: (.*))?$", re.IGNORECASE | re.DOTALL)
 _CODE = re.compile(rb"\[([^\s\]]{1,200})(?: ([^\]]*))?\] ?(.*)$", re.DOTALL)
 _SPECIAL = {
     "\\all": "\\All",

@@ -17,7 +17,14 @@ from typing import Self
 from services.poller.domain.uidset import UidSet
 from services.poller.imap import fetching, folders, searching
 from services.poller.imap.connect import connect
-from services.poller.imap.errors import CommandRejected, ImapError
+from services.poller.imap.errors import (
+    CommandRejected,
+    FolderGone,
+    IdentificationWanted,
+    ImapError,
+    PermissionRefused,
+    Refused,
+)
 from services.poller.imap.idling import idle
 from services.poller.imap.introduce import enable, identify
 from services.poller.imap.model import (
@@ -148,19 +155,19 @@ class Session:
         """Personal namespaces as (prefix wire name, delimiter); empty when NAMESPACE is not advertised."""
         return await folders.namespace(self._connection) if self.has("NAMESPACE") else ()
 
-    async def list_folders(self, *, status: bool = False) -> tuple[Folder, ...]:
-        """All folders, by the best LIST form that works: LIST-EXTENDED with SPECIAL-USE, else plain.
+    async def list_folders(self, *, status: bool = False, plain: bool = False) -> tuple[Folder, ...]:
+        """All folders, by the best LIST form that works: LIST-EXTENDED with SPECIAL-USE, else (or if wanted) plain.
 
         ``status``: with LIST-STATUS advertised the folders carry STATUS in the same round trip.
         """
-        return await folders.list_folders(self._connection, with_status=status)
+        return await folders.list_folders(self._connection, with_status=status, plain=plain)
 
     async def status(self, wire: bytes) -> FolderStatus:
         """STATUS of a folder that is not open now. Raises FolderGone, PermissionRefused, Refused."""
         return await folders.folder_status(self._connection, wire)
 
     async def examine(self, wire: bytes, *, condstore: bool = False, qresync: Resync | None = None) -> Opened:
-        """Open read-only. Arguments are sent only when advertised (and enabled), and left out after a BAD.
+        """Open read-only. Arguments are sent only when advertised (and enabled), and left out after a refusal.
 
         Raises FolderGone, PermissionRefused, IdentificationWanted, Refused.
         """
@@ -170,8 +177,8 @@ class Session:
             argument = folders.resync_argument(qresync)
         try:
             self._opened = await folders.examine(self._connection, wire, argument)
-        except CommandRejected:
-            if argument is None:
+        except (CommandRejected, Refused) as error:
+            if argument is None or isinstance(error, FolderGone | PermissionRefused | IdentificationWanted):
                 raise
             self._opened = await folders.examine(self._connection, wire, None)
         return self._opened

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.fakes.imap_model import Action, Command, Mailbox, Reply, Script, messages, on
+from tests.fakes.imap_model import Action, Command, Mailbox, Reply, Script, closes, messages, on, sample
+from tests.fakes.imap_scenarios import QRESYNC
 from tests.integration.poller.test_watch import until, watched
 
 
@@ -53,3 +54,31 @@ async def test_an_id_that_is_never_answered_is_left_out(play):
         assert p.complete()
         await p.sync()
         assert p.server.counts["ID"] == 1  # remembered beyond one process
+
+
+SILENT = lambda _command, reply: setattr(reply, "silent", True)  # noqa: E731
+OPTIONAL = [
+    ("LIST", "RETURN"), ("ENABLE", ""), ("EXAMINE", "CONDSTORE"), ("UID FETCH", "CHANGEDSINCE"), ("UID FETCH", "SIZE)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("action", [closes(), closes("* BYE no"), SILENT], ids=["closes", "bye", "silent"])
+@pytest.mark.parametrize(("name", "has"), OPTIONAL)
+async def test_a_command_that_only_saves_time_is_left_out_where_it_ends_connections(play, name, has, action):
+    async with play(Script({b"INBOX": Mailbox(messages(8))}, capabilities=QRESYNC), command_timeout=1) as p:
+        await p.sync()
+        p.server.script.hooks.append(on(name, action, has=has))
+        p.server.script.mailboxes[b"INBOX"].deliver(sample(9))
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+
+
+@pytest.mark.parametrize("action", [closes(), SILENT], ids=["closes", "silent"])
+@pytest.mark.parametrize("bad", [b"INBOX", b"Alpha"])
+async def test_a_folder_that_ends_connections_keeps_no_other_from_being_read(play, bad, action):
+    boxes = {name: Mailbox(messages(3)) for name in (b"INBOX", b"Alpha", b"Beta", b"Gamma")}
+    script = Script(boxes, hooks=[on("EXAMINE", action, has=bad.decode())])
+    async with play(script, command_timeout=1) as p:
+        result = await p.sync()
+        assert (result.exit_code, bool(result.failure)) == (3, True)
+        assert {folder for folder, _, _ in p.stored} == {"INBOX", "Alpha", "Beta", "Gamma"} - {bad.decode()}

@@ -13,7 +13,7 @@ from services.poller.imap.errors import (
     Throttled,
 )
 from services.poller.imap.model import FolderStatus, Resync
-from tests.fakes.imap_model import Mailbox, Message, Script, adds, changes, closes, folder, messages, on, says
+from tests.fakes.imap_model import Mailbox, Message, Reply, Script, adds, changes, closes, folder, messages, on, says
 
 RICH = ("IMAP4rev1", "LIST-EXTENDED", "LIST-STATUS", "SPECIAL-USE", "CONDSTORE", "QRESYNC", "ENABLE", "OBJECTID", "ID")
 
@@ -214,3 +214,21 @@ async def test_opened_without_any_word_is_not_empty(play):
     async with play(Script({b"INBOX": Mailbox(messages(2))}, hooks=hooks)) as (session, _):
         with pytest.raises(Refused, match="how many"):
             await session.examine(b"INBOX")
+
+
+async def test_a_name_listed_twice_is_the_folder_that_can_be_opened(play):
+    async with play(Script(hooks=[on("LIST", adds('* LIST (\\Noselect) "/" "inbox"'))])) as (session, _):
+        assert [(found.wire, found.selectable) for found in await session.list_folders()] == [(b"INBOX", True)]
+
+
+async def test_two_spaces_before_a_status(play):
+    wide = lambda command, reply: Reply(raw=reply.wire(command.tag).replace(b" OK", b"  OK"))  # noqa: E731
+    async with play(Script(hooks=[on("EXAMINE", wide), on("GREETING", wide)])) as (session, _):
+        assert (await session.examine(b"INBOX")).uidvalidity == 1_700_000_000
+
+
+async def test_arguments_that_are_refused_are_left_out(play):
+    refused = on("EXAMINE", says("NO no arguments"), has="CONDSTORE")
+    script = Script(capabilities=("IMAP4rev1", "CONDSTORE"), hooks=[refused])
+    async with play(script) as (session, _):
+        assert (await session.examine(b"INBOX", condstore=True)).exists == 0
