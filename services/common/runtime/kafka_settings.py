@@ -52,7 +52,8 @@ class KafkaSettings(BaseSettings):
     compression: str = Field(
         default="zstd",
         pattern="^(none|gzip|lz4|zstd)$",
-        description="Measured on mail: zstd takes half the CPU of lz4, which aiokafka runs at its level 9.",
+        description="Measured on mail: zstd takes half the CPU of lz4, which aiokafka runs at its level 9; "
+        "none takes a fifth less of the brokers' and the services' CPU for a record, and two fifths more disk.",
     )
     batch_bytes: int = Field(
         default=256 * 1024, ge=16 * 1024, le=900_000, description="Must stay below the topics' 1 MB."
