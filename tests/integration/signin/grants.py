@@ -12,8 +12,10 @@ from tests.fakes.token_endpoint import Reply, TokenEndpoint
 FAST = ["backoff_base=10", "backoff_max=900"]
 
 
-def added(store: AccountStore, endpoint: TokenEndpoint | None, *pairs: str, refresh: str = "r0") -> Account:
-    given = parse_pairs([*FAST, f"oauth_token_url={endpoint.url if endpoint else 'http://127.0.0.1:1/t'}", *pairs])
+def added(store: AccountStore, endpoint: TokenEndpoint | str, *pairs: str, refresh: str = "r0") -> Account:
+    """The account; ``endpoint`` or its URL."""
+    url = endpoint if isinstance(endpoint, str) else endpoint.url
+    given = parse_pairs([*FAST, f"oauth_token_url={url}", *pairs])
     account = Account(
         slug="work",
         host="h.example.org",

@@ -18,6 +18,7 @@ from services.poller.doctor_model import NAMES, CredentialSource, Step, Visit
 from services.poller.imap.errors import SignInError
 from tests.fakes.imap_model import PASSWORD, Mailbox, Script, closes, folder, messages, on, says
 from tests.fakes.imap_server import serve
+from tests.fakes.ports import closed_port
 
 USER = "user@example.com"
 FULL = ("IMAP4rev1", "ID", "IDLE", "NAMESPACE", "UNSELECT", "SPECIAL-USE", "AUTH=PLAIN", "SASL-IR")
@@ -130,7 +131,8 @@ async def test_a_server_with_old_ciphers_names_the_switch_that_helps(tmp_path: P
 async def test_an_unknown_name_and_a_closed_port_are_exit_5(tmp_path: Path) -> None:
     steps, _ = await visited(Script(), tmp_path, host="nobody.invalid")
     assert (failed(steps).name, failed(steps).exit_code) == ("lookup", 5)
-    steps, _ = await visited(Script(), tmp_path, port=1)
+    with closed_port() as port:
+        steps, _ = await visited(Script(), tmp_path, port=port)
     assert (failed(steps).name, failed(steps).exit_code) == ("connect", 5)
 
 

@@ -11,6 +11,7 @@ from services.common.accounts import AccountStore
 from services.common.secret import Secret
 from services.common.token_errors import ClientRefused, ConsentNeeded, TokenDelayed, TokenThrottled, TokenUnreachable
 from tests.fakes.clock import FakeClock
+from tests.fakes.ports import closed_port
 from tests.fakes.token_endpoint import Reply, Request, error, running, tokens
 from tests.integration.signin.grants import added, grant, renew, stored
 
@@ -176,8 +177,9 @@ async def test_a_token_that_still_lives_is_used_while_the_endpoint_is_in_trouble
 async def test_an_endpoint_out_of_reach_is_temporary_and_a_connection_failure(
     store: AccountStore, clock: FakeClock
 ) -> None:
-    added(store, None)
-    for _ in range(2):
-        with pytest.raises(TokenUnreachable, match=r"127\.0\.0\.1 did not answer") as caught:
-            await renew(store, clock)
-        assert caught.value.exit_code == 5
+    with closed_port() as port:
+        added(store, f"http://127.0.0.1:{port}/t")
+        for _ in range(2):
+            with pytest.raises(TokenUnreachable, match=r"127\.0\.0\.1 did not answer") as caught:
+                await renew(store, clock)
+            assert caught.value.exit_code == 5

@@ -14,6 +14,7 @@ from aiokafka.errors import (
 from services.common.errors import ContractViolated, Unavailable
 from services.common.runtime.kafka_settings import KafkaSettings
 from services.common.runtime.producer import ByteBudget, KafkaPublisher, translated
+from tests.fakes.ports import closed_port
 
 
 async def test_unconfirmed_octets_are_bounded_and_one_larger_piece_passes_alone() -> None:
@@ -42,9 +43,10 @@ def test_transient_failures_are_unavailable_and_the_rest_is_fatal() -> None:
 
 
 async def test_without_a_broker_it_is_unavailable_and_can_be_asked_again() -> None:
-    publisher = KafkaPublisher(KafkaSettings(bootstrap="127.0.0.1:1", request_timeout=10), "poller")
-    for _ in range(2):
-        with pytest.raises(Unavailable, match="are the brokers up"):
-            await publisher.start()
+    with closed_port() as port:
+        publisher = KafkaPublisher(KafkaSettings(bootstrap=f"127.0.0.1:{port}", request_timeout=10), "poller")
+        for _ in range(2):
+            with pytest.raises(Unavailable, match="are the brokers up"):
+                await publisher.start()
     await publisher.publish([])
     await publisher.stop()

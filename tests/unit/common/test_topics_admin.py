@@ -5,6 +5,7 @@ import pytest
 from services.common.errors import Unavailable
 from services.common.topics import ALL_TOPICS
 from services.common.topics_admin import create, main, wanted
+from tests.fakes.ports import closed_port
 
 
 def test_every_topic_of_ours_is_made_with_its_retention() -> None:
@@ -17,8 +18,8 @@ def test_every_topic_of_ours_is_made_with_its_retention() -> None:
 
 
 async def test_a_broker_that_does_not_answer_is_named() -> None:
-    with pytest.raises(Unavailable, match=r"127\.0\.0\.1:1 does not answer"):
-        await create("127.0.0.1:1")
+    with closed_port() as port, pytest.raises(Unavailable, match=rf"127\.0\.0\.1:{port} does not answer"):
+        await create(f"127.0.0.1:{port}")
 
 
 def test_the_command_wants_one_argument(capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,6 +24,7 @@ from services.poller.imap.session import Session
 from tests.fakes.imap_model import Reply, Script, closes, on, says
 from tests.fakes.imap_server import serve
 from tests.fakes.imap_tls import server_context, write_ca
+from tests.fakes.ports import closed_port
 from tests.unit.poller.imap.conftest import QUICK
 
 
@@ -165,10 +166,8 @@ async def test_dribbling_greeting_is_dead(play):
 
 
 async def test_unreachable():
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        with pytest.raises(NetworkError, match="refused the connection"):
-            await Session.open(Endpoint("localhost", closed.getsockname()[1]), QUICK)
+    with closed_port() as port, pytest.raises(NetworkError, match="refused the connection"):
+        await Session.open(Endpoint("localhost", port), QUICK)
     with pytest.raises(NetworkError, match="cannot be resolved"):
         await Session.open(Endpoint("no-such-host.invalid"), QUICK)
 
