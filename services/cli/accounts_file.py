@@ -23,6 +23,7 @@ from services.common.account_settings import SettingErrors, parse_mapping, setti
 from services.common.accounts import AccountStore
 from services.common.errors import ConfigurationError
 from services.common.providers import profile, profile_for
+from services.common.secret import Secret
 
 VARIABLE = "MAILWEIR_ACCOUNTS_FILE"
 _SAME = ("host", "port", "tls", "user", "auth", "ca_file", "provider", "given")
@@ -45,6 +46,13 @@ class Declared(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     settings: dict[str, Any] = field(default_factory=dict)
 
 
+class Wanted(Struct, frozen=True):
+    """One account as it shall be, checked, with the secrets of the files that it names."""
+
+    account: Account
+    secrets: Mapping[str, Secret]
+
+
 def apply_file(store: AccountStore, path: Path | None, *, prune: bool = False) -> Iterator[str]:
     """Apply the file; one line per account says what was done.
 
@@ -55,20 +63,22 @@ def apply_file(store: AccountStore, path: Path | None, *, prune: bool = False) -
     """
     present = {account.slug: account for account in store.list()}
     wanted = _wanted(_read(path), present)
-    for account, declared in wanted:
+    if prune and not wanted:
+        raise ConfigurationError("the accounts file names no account, and --prune would remove all; nothing was done")
+    for account, secrets in ((each.account, each.secrets) for each in wanted):
         before = present.get(account.slug)
         done = _apply(store, before, account)
-        done += ", secret stored" if _apply_secrets(store, account.slug, declared) else ""
+        done += ", secret stored" if _apply_secrets(store, account.slug, secrets) else ""
         if done != "unchanged":
             noted(store, account.slug, "account-apply", done)
         yield f"account {account.slug}: {done}"
-    for slug in sorted(present.keys() - {account.slug for account, _ in wanted}) if prune else ():
+    for slug in sorted(present.keys() - {each.account.slug for each in wanted}) if prune else ():
         store.remove(slug)
         noted(store, slug, "account-remove", "not in the accounts file")
         yield f"account {slug}: removed; its mail stays"
 
 
-def _read(path: Path | None) -> dict[str, Declared]:
+def _read(path: Path | None) -> Mapping[str, Any]:
     name = path or os.environ.get(VARIABLE)
     if not name:
         raise ConfigurationError(f"no accounts file: name it, or set {VARIABLE}")
@@ -78,21 +88,23 @@ def _read(path: Path | None) -> dict[str, Declared]:
         raise ConfigurationError(f"accounts file {name} cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"accounts file {name} is not TOML: {error}") from error
-    try:
-        return msgspec.convert(found.get("accounts", {}), dict[str, Declared])
-    except msgspec.ValidationError as error:
-        raise ConfigurationError(f"accounts file {name}: {error}") from error
+    declared = found.pop("accounts", {})
+    if found or not isinstance(declared, dict):
+        other = ", ".join(sorted(found)) or "accounts"
+        raise ConfigurationError(f"accounts file {name}: what is {other}? It holds tables [accounts.NAME] only")
+    return declared
 
 
-def _wanted(declared: dict[str, Declared], present: Mapping[str, Account]) -> list[tuple[Account, Declared]]:
+def _wanted(tables: Mapping[str, Any], present: Mapping[str, Account]) -> list[Wanted]:
     """Checked accounts; all bad fields of all accounts in one error."""
     good, lines = [], []
-    for name, item in declared.items():
+    for name, table in tables.items():
         try:
-            good.append((_account(name, item, present), item))
+            item = msgspec.convert(table, Declared)
+            good.append(Wanted(_account(name, item, present), _secrets(item)))
         except SettingErrors as errors:
             lines += [f"{name}.{line}" for line in errors.lines]
-        except ConfigurationError as error:
+        except (ConfigurationError, msgspec.ValidationError) as error:
             lines.append(f"{name}: {error}")
     if lines:
         raise SettingErrors(lines)
@@ -130,18 +142,22 @@ def _apply(store: AccountStore, before: Account | None, account: Account) -> str
     return done
 
 
-def _apply_secrets(store: AccountStore, slug: str, declared: Declared) -> bool:
-    """Store each named secret that differs from the stored one; whether any did."""
+def _secrets(declared: Declared) -> dict[str, Secret]:
+    """What is in the files of secrets. Raises ConfigurationError."""
     files = {
         "password": declared.secret_file,
         "client_secret": declared.client_secret_file,
         "refresh_token": declared.refresh_token_file,
     }
+    return {name: read_file(file) for name, file in files.items() if file}
+
+
+def _apply_secrets(store: AccountStore, slug: str, secrets: Mapping[str, Secret]) -> bool:
+    """Store each secret that differs from the stored one; whether any did."""
     stored = False
-    for name, file in files.items():
-        secret = read_file(file) if file else None
-        known = store.get_secret(slug, name) if secret else None
-        if secret and known != secret and not (name == "refresh_token" and known):
+    for name, secret in secrets.items():
+        known = store.get_secret(slug, name)
+        if known != secret and not (name == "refresh_token" and known):
             store.put_secret(slug, name, secret)
             stored = True
     return stored

@@ -139,6 +139,39 @@ def test_the_accounts_file_is_applied_as_a_whole_and_again(run: Run, tmp_path: P
     assert run("accounts", "apply", str(tmp_path / "none")).code == 2
 
 
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ('[accounts.two]\nhost = "h"\nuser = "u"\nsecret_file = "/none"\n', "two: secret file /none cannot be read"),
+        (
+            f'[accounts.two]\nhost = "h"\nuser = "u"\nsecret = "{CANARY}"\n',
+            "two: Object contains unknown field",
+        ),
+        ('[account.two]\nhost = "h"\nuser = "u"\n', "what is account? It holds tables [accounts.NAME] only"),
+        ("[accounts]\ntwo = 2\n", "two: Expected `object`"),
+    ],
+)
+def test_an_accounts_file_with_a_fault_changes_nothing(
+    run: Run, tmp_path: Path, store: AccountStore, more: str, told: str
+) -> None:
+    file = tmp_path / "accounts.toml"
+    file.write_text(more + '[accounts.one]\nhost = "h.example.org"\nuser = "me"\n')
+    done = run("accounts", "apply", str(file), "--prune")
+    assert (done.code, done.out) == (2, "")
+    assert told in done.err
+    assert CANARY not in done.err
+    assert not store.list()
+
+
+def test_a_file_without_accounts_prunes_nothing(run: Run, tmp_path: Path, store: AccountStore) -> None:
+    assert run("accounts", "add", "work", "--host", "h.example.org", "--user", USER).code == 0
+    (tmp_path / "accounts.toml").write_text("# all commented out\n")
+    assert run("accounts", "apply", str(tmp_path / "accounts.toml")).code == 0
+    done = run("accounts", "apply", str(tmp_path / "accounts.toml"), "--prune")
+    assert (done.code, len(store.list())) == (2, 1)
+    assert "--prune would remove all" in done.err
+
+
 def test_check_and_folders_of_a_good_account(run: Run, server: dict[str, Any], tmp_path: Path) -> None:
     add(run, server, tmp_path, PASSWORD, "--folder", "INBOX", "--folder", r"\Sent", "--folder", "nothing*")
     done = run("check", "work", "--json")
