@@ -20,7 +20,7 @@ from typing import Any
 
 from services.common import embedded_postgres
 from services.common.completeness import wire_text
-from tests.fakes import imap_variants, imap_variants_more  # noqa: F401 (add their scenarios to the table)
+from tests.fakes import imap_variants, imap_variants_more, imap_variants_sly  # noqa: F401 (add their scenarios)
 from tests.fakes.imap_model import PASSWORD, Script
 from tests.fakes.imap_scenarios import SCENARIOS, Scenario
 from tests.fakes.imap_server import Server, serve
@@ -162,10 +162,26 @@ def _places(played: Played, lines: Sequence[Line]) -> list[str]:
         found.append(f"in quarantine {sorted(barred)[:5]}, expected {sorted(wanted)[:5]}")
     if any(line["state"] == "quarantined" and not line["reason"] for line in lines):
         found.append("quarantine without a reason")
+    now = _now(played.scenario.script)
+    wrong_ones = [line["uid"] for line in lines if line["contentsha256"] != now.get(_key(line), line["contentsha256"])]
+    found += [f"other mail than the server has under {wrong_ones[:5]}"] * bool(wrong_ones)
     strange = [
         line["uid"] for line in lines if line["state"] == "stored" and line["contentsha256"] not in played.contents
     ]
     return [*found, *([f"stored octets that the server never had: {strange[:5]}"] if strange else [])]
+
+
+def _key(line: Line) -> tuple[str, int, int]:
+    return line["wire"], line["uidvalidity"], line["uid"]
+
+
+def _now(script: Script) -> dict[tuple[str, int, int], str]:
+    """SHA-256 of what the server has at the end, by place."""
+    return {
+        (wire_text(wire), box.uidvalidity or 0, message.uid): hashlib.sha256(message.raw).hexdigest()
+        for wire, box in script.mailboxes.items()
+        for message in box.messages
+    }
 
 
 def _texts(places: set[tuple[bytes, int]]) -> set[tuple[str, int]]:
