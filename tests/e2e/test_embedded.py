@@ -12,6 +12,7 @@ from services.common import embedded_postgres
 from services.common.database import engine_for
 from tests.corpus_mail import messages
 from tests.e2e.world import World, as_sent, embedded, seen_messages
+from tests.fakes.ports import closed_port
 
 COUNT = int(os.environ.get("MAILWEIR_E2E_MESSAGES", "500"))
 
@@ -60,7 +61,7 @@ def fetched(world: World) -> int:
 @pytest.mark.parametrize(
     ("change", "code", "told"),
     [
-        (("--port", "1"), 5, "connection"),
+        (("--port", "{closed}"), 5, "refused the connection"),
         (("--host", "no-such-host.invalid"), 5, "no-such-host.invalid"),
         (("--ca-file", ""), 5, "certificate"),
         (("--folder", "nothing-like-this*"), 2, "nothing-like-this*"),
@@ -71,18 +72,19 @@ def test_bad_input_is_one_line_and_its_exit_code(world: World, change: tuple[str
     imap = world.components.imap
     from infra.local import dovecot
 
-    settings = {
+    given = {
         "--host": "localhost",
         "--port": str(imap.ports["imaps"]),
         "--ca-file": str(dovecot.ca_file(imap.folder)),
         "--user": "reader@example.test",
         "--secret-file": str(dovecot.password_file(imap.folder, "reader@example.test")),
     } | dict([change])
-    words = [word for item in settings.items() if item[1] for word in item]
-    added = world.mailweir("accounts", "add", "bad", *words, "--set", "attempts=2", "--set", "backoff_base=0.01")
-    assert added.returncode == 0, added.stderr
-    world.mailweir("accounts", "set", "bad", "--set", "login_min_interval=0")
-    done = world.mailweir("sync", "bad")
+    quick = [word for each in ("attempts=2", "backoff_base=0.01", "login_min_interval=0") for word in ("--set", each)]
+    with closed_port() as port:
+        words = [word.format(closed=port) for item in given.items() if item[1] for word in item]
+        added = world.mailweir("accounts", "add", "bad", *words, *quick)
+        assert added.returncode == 0, added.stderr
+        done = world.mailweir("sync", "bad")
     assert done.returncode == code, done.stderr
     assert told in done.stderr
     assert world.status()["missing"] == 0
