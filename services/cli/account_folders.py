@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="A list of objects, for programs.")
 def folders(name: str, *, as_json: bool) -> None:
-    """Show the folders of the server, and which are chosen by include and exclude. Nothing is changed there."""
+    """Show the folders of the server, and which are chosen. Nothing is changed there."""
     from services.cli.account_store import opened
 
     with opened() as store:

@@ -129,7 +129,7 @@ def change(name: str, more: tuple[str, ...], **typed: Any) -> None:
 @click.option("--clear", is_flag=True, help="Forget the secrets of the account (with --field: only that one).")
 @secret_options
 def secret(name: str, field: str | None, clear: bool, secret_file: str | None, dash: str | None) -> None:
-    """Enter or replace a secret: from a prompt, --secret-file F, or - for standard input."""
+    """Enter or replace a secret. It comes from a prompt, --secret-file F, or - for standard input."""
     from services.cli.account_audit import noted
     from services.cli.secret_input import read_secret, source_of
     from services.common.errors import ConfigurationError
@@ -172,7 +172,7 @@ def resume(name: str) -> None:
 @click.option("--erase", is_flag=True, help="Also erase its mail: rows and objects. There is no way back.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove(name: str, erase: bool, yes: bool) -> None:
-    """Forget an account and its secrets; its mail stays unless --erase is given."""
+    """Forget an account and its secrets. Its mail stays unless --erase is given."""
     import sys
 
     from services.cli.account_audit import noted
@@ -199,7 +199,7 @@ def remove(name: str, erase: bool, yes: bool) -> None:
 @click.option("--prune", is_flag=True, help="Also remove accounts that the file does not name (their mail stays).")
 @click.option("--if-named", is_flag=True, help="Without FILE and MAILWEIR_ACCOUNTS_FILE do nothing.")
 def apply(file: Path | None, prune: bool, if_named: bool) -> None:
-    """Bring the accounts to what a TOML FILE says (default MAILWEIR_ACCOUNTS_FILE). Again and again is harmless."""
+    """Bring the accounts to what a TOML FILE says. Default: MAILWEIR_ACCOUNTS_FILE. Again and again is harmless."""
     import os
 
     from services.cli.accounts_file import VARIABLE, apply_file

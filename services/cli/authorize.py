@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.option("--any-address", is_flag=True, help="The grant may come from another address (a shared mailbox).")
 @click.option("--timeout", type=float, default=600, show_default=True, help="Seconds to wait for the answer.")
 def authorize(name: str, *, device: bool, no_browser: bool, port: int, timeout: float, any_address: bool) -> None:
-    """Grant access to the mailbox by OAuth2; the tokens are stored encrypted."""
+    """Grant access to the mailbox by OAuth2. The tokens are stored encrypted."""
     from services.cli.account_audit import noted
     from services.cli.account_store import opened
     from services.common.clock import SystemClock

@@ -41,7 +41,7 @@ def check() -> None:
 
 @secrets.command()
 def rotate() -> None:
-    """Seal every secret again: a new data key per account, under the newest master key.
+    """Seal every secret again under the newest master key. Each account gets a new data key.
 
     Embedded, a new master key is made and the old one retired. On the stack put the new key first in
     MAILWEIR_MASTER_KEY_FILE (one per line), rotate, then remove the old one.

@@ -58,7 +58,7 @@ def down() -> None:
 @stack.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for programs.")
 def status(*, as_json: bool) -> None:
-    """Endpoints, credentials' files, pids and health; exit code 1 when something does not run."""
+    """Show endpoints, files of credentials, pids and health. Exit code 1 when something does not run."""
     from infra.local import stack as local
 
     found = local.require(_home())
@@ -74,7 +74,7 @@ def status(*, as_json: bool) -> None:
 
 @stack.command()
 def env() -> None:
-    """Export lines for a shell, with which any command or program joins the stack."""
+    """Print export lines with which a shell joins the stack."""
     import shlex
 
     from infra.local import stack as local

@@ -90,7 +90,7 @@ def remove(name: str) -> None:
 @click.argument("name")
 @click.argument("accounts", metavar="ACCOUNT...", nargs=-1, required=True)
 def grant(name: str, accounts: tuple[str, ...]) -> None:
-    """Let a user see and change ACCOUNT..."""
+    """Let a user see and change accounts."""
     _share(name, accounts, granted=True)
 
 
@@ -98,14 +98,14 @@ def grant(name: str, accounts: tuple[str, ...]) -> None:
 @click.argument("name")
 @click.argument("accounts", metavar="ACCOUNT...", nargs=-1, required=True)
 def revoke(name: str, accounts: tuple[str, ...]) -> None:
-    """Take ACCOUNT... from a user again."""
+    """Take accounts from a user again."""
     _share(name, accounts, granted=False)
 
 
 @users.command()
 @click.argument("name")
 def token(name: str) -> None:
-    """Print a new token for a program (Authorization: Bearer); it holds for 90 days or until the password changes."""
+    """Print a new token for a program. Sent as Authorization: Bearer, it ends after 90 days or with the password."""
     from services.common.clock import SystemClock
     from services.console import handlers, sessions
     from services.console import users as kept
