@@ -77,16 +77,19 @@ def show(number: int, *, raw: bool) -> None:
 def replay(numbers: tuple[int, ...], topic: str | None, *, every: bool) -> None:
     """Send dead letters once more through the same readers; what is stored then is no longer in quarantine.
 
-    Exit code 3 when some are dead letters again.
+    Exit code 3 when some are dead letters again. With --all, one that can only be dropped is told and left.
     """
     import asyncio
 
     from services.cli import letters
     from services.cli.context import open_context
 
+    def useless(number: int, error: Exception) -> None:
+        click.echo(f"{number} stays: {error}", err=True)
+
     with open_context() as context:
         chosen = _chosen(context, numbers, topic, every=every)
-        again = asyncio.run(letters.replay(context, chosen))
+        again = asyncio.run(letters.replay(context, chosen, useless if every else None))
     where = "" if context.embedded else "; their readers take them now, mailweir dlq list shows what comes back"
     click.echo(f"{len(chosen)} replayed, {len(again)} of them dead letters again{where}")
     raise SystemExit(3 if again else 0)

@@ -1,6 +1,6 @@
 """Dead letters as rows: list, one, replay, drop."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, text
@@ -8,7 +8,7 @@ from sqlalchemy import Engine, text
 from services.common.contract import Record
 from services.common.database import transaction
 from services.common.dead_letters import CUT
-from services.common.errors import ConfigurationError, ContractViolated
+from services.common.errors import ConfigurationError, ContractViolated, MailweirError
 
 if TYPE_CHECKING:
     from services.cli.context import Context
@@ -51,23 +51,35 @@ def record_of(row: Any) -> Record:
     return Record(row.topic, bytes(row.key), value, headers)
 
 
-async def replay(context: "Context", numbers: Sequence[int]) -> list[int]:
+async def replay(
+    context: "Context", numbers: Sequence[int], useless: Callable[[int, MailweirError], None] | None = None
+) -> list[int]:
     """Send the original records once more through their readers; those that are dead letters again.
 
-    Each is marked as replayed before it is sent: a reader that cannot use it still opens it again.
+    One that nobody can use, whatever is mended, is told to ``useless`` and the others go on; else it is an error.
     """
     for number in numbers:
-        row = one(context.engine, number)
-        if row.error == CUT:
-            raise ConfigurationError(f"dead letter {number} holds only the beginning of its record; it can be dropped")
-        settle(context.engine, [number], "replayed")
         try:
-            await _send(context, record_of(row))
-        except BaseException:
-            settle(context.engine, [number], "open")
-            raise
+            await _replay(context, number)
+        except (ConfigurationError, ContractViolated) as error:
+            if useless is None:
+                raise
+            useless(number, error)
     with transaction(context.engine) as connection:
         return list(connection.execute(_OPEN, {"ids": list(numbers)}).scalars())
+
+
+async def _replay(context: "Context", number: int) -> None:
+    """One letter. It is marked as replayed before it is sent: a reader that cannot use it still opens it again."""
+    row = one(context.engine, number)
+    if row.error == CUT:
+        raise ConfigurationError(f"dead letter {number} holds only the beginning of its record; it can be dropped")
+    settle(context.engine, [number], "replayed")
+    try:
+        await _send(context, record_of(row))
+    except BaseException:
+        settle(context.engine, [number], "open")
+        raise
 
 
 async def _send(context: "Context", record: Record) -> None:

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from services.cli.embedded import publisher
 from services.common.contract import SPECS, Record
-from services.common.dead_letters import dead_letter
+from services.common.dead_letters import dead_letter, shortened
 from services.common.errors import ContractViolated
 from services.common.events import DeadLetter
 from services.common.topics import MAIN_TOPICS
@@ -45,3 +45,16 @@ async def test_a_good_record_is_settled_by_a_replay(home: Home, topic: str) -> N
     await publisher(home.context).publish([letter(good, 3)])
     home.run("dlq", "replay", "--all")
     assert home.value("SELECT state FROM dead_letters WHERE service = 'storer'") == "replayed"
+
+
+async def test_what_nobody_can_use_does_not_keep_the_others_from_a_replay(home: Home) -> None:
+    bad = letter(records.unusable("mail.fetched")[0], 1)
+    good = records.record(min((records.EXAMPLES / "message-fetched" / "v1").glob("*.json")), "mail.fetched")
+    await publisher(home.context).publish([bad, shortened(replace(bad, offset=2)), letter(good, 3)])
+    done = home.run("dlq", "replay", "--all")
+    assert done.exit_code == 3
+    assert "can only be dropped" in done.stderr
+    assert "only the beginning of its record" in done.stderr
+    assert "3 replayed, 2 of them dead letters again" in done.stdout
+    states = 'SELECT string_agg(state, \' \' ORDER BY "offset") FROM dead_letters WHERE "offset" < 4'
+    assert home.value(states) == "open open replayed"
