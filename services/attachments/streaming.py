@@ -3,9 +3,11 @@
 import hashlib
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import BinaryIO
 
 from services.attachments.detect import HEAD_OCTETS
+from services.common.errors import Unavailable
 from services.common.events import AttachmentExtracted, DataRef
 from services.common.incremental import Decoder, decoder
 from services.common.objects import ObjectStore, key_of
@@ -23,16 +25,28 @@ def file_by_reference(event: AttachmentExtracted, store: ObjectStore, key: str, 
     Raises:
         HashMismatch: the decoded bytes have another hash.
         KeyError: the raw message is not in the store.
-        Unavailable: the store does not answer.
+        Unavailable: the store does not answer, or there is no room for temporary files.
     """
     assert isinstance(event.body, DataRef)
-    with tempfile.TemporaryFile() as file:
+    with _temporary() as file:
         size = _decode_into(file, _blocks(store, event.body, event.size), event)
         file.seek(0)
         head = file.read(HEAD_OCTETS)
         file.seek(0)
         store.put_file(key, file, size, event.contenttype, metadata)
         return head
+
+
+@contextmanager
+def _temporary() -> Iterator[BinaryIO]:
+    """A file without a name; a disk that is full is waited for, not a reason to end."""
+    try:
+        with tempfile.TemporaryFile() as file:
+            yield file
+    except OSError as error:
+        raise Unavailable(
+            f"no temporary file: {error.strerror}; free space or name another folder in TMPDIR"
+        ) from error
 
 
 def _decode_into(file: BinaryIO, blocks: Iterator[bytes], event: AttachmentExtracted) -> int:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import io
 import quopri
+import resource
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from services.attachments import handlers
+from services.common.errors import Unavailable
 from services.common.events import AttachmentExtracted, DataRef, ObjectFiled
 from services.common.message_day import message_day
 from services.common.objects import message_key, uri_of
@@ -122,3 +124,16 @@ async def test_a_damaged_or_absent_reference_is_refused_and_leaves_nothing(store
     outcomes = await handlers.file_attachments([cut, gone], store=store)
     assert [each.error for each in outcomes if isinstance(each, Rejected)] == ["refused.hash", "refused.object"]
     assert visible(store) == before
+
+
+async def test_a_full_disk_for_temporary_files_is_waited_for(store: FolderStore) -> None:
+    large = claim(store, b"x" * 3_000_000, "base64")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, hard))
+    try:
+        with pytest.raises(Unavailable, match=r"no temporary file: .*TMPDIR"):
+            await handlers.file_attachments([large], store=store)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    (filed,) = await handlers.file_attachments([large], store=store)
+    assert isinstance(filed, ObjectFiled)
