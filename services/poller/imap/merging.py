@@ -81,6 +81,7 @@ class Merger:
         self._section = _section(items)
         self._held: dict[int, Items] = {}
         self._seen: dict[int, object] = {}
+        self._empty: dict[int, Found] = {}
         self._kept = 0
         self._lowest, self._highest = MAX_UID + 1, 0
         self._solid, (self._first, self._last) = part.parts == 1, (part.lowest, part.highest)
@@ -107,6 +108,7 @@ class Merger:
             found = self._once(_found(uid, items))
             if found is not None:
                 yield found
+        yield from self._empty.values()
 
     def outside(self) -> UidSet:
         """Asked UIDs below and above all that came; empty when nothing came."""
@@ -168,10 +170,18 @@ class Merger:
             discard(frame)
 
     def _once(self, found: Found) -> Found | None:
-        """A second body of the same UID is left out when it is equal and marked when it is not."""
+        """A second body of the same UID is left out when it is equal and marked when it is not.
+
+        NIL or an empty one waits for the end of the answer: it counts only when no other body came.
+        """
         if not found.has_body:
             return found
         uid, body = found.listing.uid, found.body
+        if not body:
+            if uid not in self._seen:
+                self._empty[uid] = found
+            return None
+        self._empty.pop(uid, None)
         first = self._seen.get(uid, self)
         if first is self:
             self._seen[uid] = self._mark(body)
@@ -208,15 +218,15 @@ def listing_of(frame: Sequence[Part]) -> Listing | None:
 
 
 def merge(old: Items, new: Items) -> Items:
-    """Both together; of two bodies the first stays, ``CONFLICT`` says that they differ."""
+    """Both together; of two bodies the first that is not empty stays, ``CONFLICT`` says that they differ."""
     merged = old | new
     for key in old.keys() & new.keys():
         if key.startswith("BODY["):
             first, second = _plain(old[key]), _plain(new[key])
-            if fingerprint(first) != fingerprint(second):
+            if first and second and fingerprint(first) != fingerprint(second):
                 merged["CONFLICT"] = "1"
-            merged[key] = first
-            discard([second] if isinstance(second, Spooled) else [])
+            merged[key] = first or second
+            discard([second] if first and isinstance(second, Spooled) else [])
     return merged
 
 

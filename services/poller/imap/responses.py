@@ -84,9 +84,15 @@ def words(line: bytes) -> frozenset[str]:
 
 
 def pairs(values: Sequence[Value]) -> dict[str, Value]:
-    """An alternating name/value list as a dict with upper-case names; odd or nameless entries are left out."""
-    names = values[0::2]
-    return {name.upper(): value for name, value in zip(names, values[1::2], strict=False) if isinstance(name, str)}
+    """An alternating name/value list as a dict with upper-case names; odd or nameless entries are left out.
+
+    Of a name given twice the last value counts that is not NIL.
+    """
+    found: dict[str, Value] = {}
+    for name, value in zip(values[0::2], values[1::2], strict=False):
+        if isinstance(name, str) and (value is not None or name.upper() not in found):
+            found[name.upper()] = value
+    return found
 
 
 def list_entry(parts: Sequence[Part], start: int) -> Folder:

@@ -111,6 +111,16 @@ async def test_second_body_of_a_uid(play):
         assert [(f.body, f.conflict) async for f in session.fetch_bodies(ALL)] == [(b"hello", False), (b"jello", True)]
 
 
+@pytest.mark.parametrize("empty", ["NIL", '""', "{0}\r\n"])
+@pytest.mark.parametrize("rest", ['FLAGS () INTERNALDATE "x" RFC822.SIZE 5 ', ""])
+async def test_an_empty_body_beside_a_real_one_does_not_count(play, empty, rest):
+    lines = [f"* 1 FETCH (UID 1 {rest}BODY[] {empty})", f"* 1 FETCH (UID 1 {rest}BODY[] {{5}}\r\nhello)"]
+    for order in (lines, lines[::-1], [f"* 1 FETCH (UID 1 BODY[] {{5}}\r\nhello BODY[] NIL {rest.rstrip()})"]):
+        async with play(script(on("UID FETCH", says("OK done", *order)))) as (session, _):
+            await session.examine(b"INBOX")
+            assert [(f.body, f.conflict) async for f in session.fetch_bodies(ALL)] == [(b"hello", False)]
+
+
 @pytest.mark.parametrize(
     ("item", "body"),
     [(b"BODY[] NIL", None), (b'BODY[] ""', b""), (b"BODY[] {0}\r\n", b""), (b'BODY[] "hi"', b"hi"),
