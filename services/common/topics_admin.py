@@ -18,6 +18,8 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from msgspec import Struct
 
 from services.common.errors import Incomplete, MailweirError, Unavailable
+from services.common.runtime.kafka_settings import TopicSettings
+from services.common.settings import read
 
 ASYNCAPI = Path(__file__).parents[2] / "schemas" / "asyncapi.yaml"
 _LEADERS_WITHIN = 30.0
@@ -58,12 +60,14 @@ def _text(value: object) -> str:
 async def create(bootstrap: str, topics: Sequence[NewTopic] | None = None, within: float = _LEADERS_WITHIN) -> Changes:
     """Create the topics that the broker lacks, raise the limits of the others, wait until each has leaders.
 
+    Without ``topics``: ours, called as MAILWEIR_KAFKA_TOPIC_PREFIX says.
+
     Raises:
         Unavailable: the broker does not answer.
         Incomplete: a topic could not be made or changed, or had no leader in time.
 
     """
-    asked = list(wanted() if topics is None else topics)
+    asked = list(wanted(prefix=read(TopicSettings).topic_prefix) if topics is None else topics)
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap.split(","), request_timeout_ms=10_000)
     try:
         await admin.start()

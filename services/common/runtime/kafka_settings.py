@@ -8,19 +8,24 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from services.common.dead_letters import Limits
 
 
-class KafkaSettings(BaseSettings):
-    """How a service talks to Kafka and when it gives up."""
+class TopicSettings(BaseSettings):
+    """How topics are called: for the job that makes them, too."""
 
     model_config = SettingsConfigDict(
         env_prefix="MAILWEIR_KAFKA_", frozen=True, env_ignore_empty=True, populate_by_name=True
     )
 
-    bootstrap: str = Field(min_length=1, validation_alias="MAILWEIR_KAFKA", description="host:port[,host:port...]")
     topic_prefix: str = Field(
         default="",
         max_length=100,
         description="Put before topic and group names, for several Mailweirs on one cluster.",
     )
+
+
+class KafkaSettings(TopicSettings):
+    """How a service talks to Kafka and when it gives up."""
+
+    bootstrap: str = Field(min_length=1, validation_alias="MAILWEIR_KAFKA", description="host:port[,host:port...]")
     session_timeout: float = Field(
         default=10,
         ge=1,

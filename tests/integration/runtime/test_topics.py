@@ -1,9 +1,11 @@
 """The job that makes topics, on topics that an older version made: real Kafka."""
 
+import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from infra.local.cluster import Cluster
+from services.common.topics import ALL_TOPICS
 from services.common.topics_admin import Changes, create, wanted
 from tests.integration.runtime.lab import READ, Lab
 
@@ -36,6 +38,15 @@ async def test_topics_of_an_older_version_take_as_large_records_as_new_ones(comp
     assert await settings_of(components.kafka, larger) == older[larger]
     again = await create(components.kafka, asked)
     assert (again, str(again)) == (Changes((), ()), "all topics are there")
+
+
+async def test_the_job_makes_topics_as_the_prefix_calls_them(
+    components: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAILWEIR_KAFKA_TOPIC_PREFIX", "second.")
+    done = await create(components.kafka)
+    assert set(done.created) == {f"second.{topic.name}" for topic in ALL_TOPICS}
+    assert (await create(components.kafka)).created == ()
 
 
 async def test_a_topic_made_anew_under_a_busy_worker_ends_it_and_a_fresh_one_reads_all_of_it(lab: Lab) -> None:
