@@ -3,6 +3,8 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from tests.integration.poller.command_plays import play_all
 
 SAMPLE = (
@@ -12,6 +14,8 @@ SAMPLE = (
     "odd_names", "capability_lies", "login_limit", "modseq_stands_still", "new_uid_below_the_last", "renamed_later",
     "recreated_with_other_mail",
 )  # fmt: skip
+
+pytestmark = pytest.mark.timeout(900)
 
 
 def test_accounts_sync_status_and_ledger_say_what_each_server_has(tmp_path: Path) -> None:
