@@ -24,6 +24,7 @@ class _Level(Struct):
     in_alternative: bool
     text: list[Part] | None
     html: list[Part] | None
+    root: int = 0
     index: int = 0
     text_before: int = -1
     html_before: int = -1
@@ -50,7 +51,7 @@ def choose(root: Part) -> Choice:
         if part.children is not None:
             kind = part.content.type[10:]
             inside = level.in_alternative or kind == "alternative"
-            levels.append(_Level(part.children, kind, inside, level.text, level.html))
+            levels.append(_Level(part.children, kind, inside, level.text, level.html, _root(part)))
         elif _is_inline(part, level):
             _inline(part, level, chosen.attachments)
         else:
@@ -66,8 +67,17 @@ def _single(part: Part) -> Choice:
     return Choice([], [], [part])
 
 
+def _root(part: Part) -> int:
+    """The root of a multipart/related: the child that it names (RFC 2387 section 3.2), else the first."""
+    start = part.content.params.params.get("start")
+    if start is None or part.content.type != "multipart/related":
+        return 0
+    cid = start.strip("<> ")
+    return next((number for number, child in enumerate(part.children or ()) if child.content.cid == cid), 0)
+
+
 def _is_inline(part: Part, level: _Level) -> bool:
-    kind, first = part.content.type, level.index == 1
+    kind, first = part.content.type, level.index - 1 == level.root
     media = kind.startswith(_MEDIA)
     if part.content.disposition == "attachment" or not (media or kind in {"text/plain", "text/html"}):
         return False

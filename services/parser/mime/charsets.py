@@ -118,12 +118,23 @@ def _by_content(data: bytes, named: str | None, tld: str | None) -> Text:
     found = found or _by_escape(data) or _strict(data, "utf-8")
     if found is not None:
         return Text(found.value, found.used, 0, defect if named != "utf-8" else None)
+    if named in {None, "us-ascii"} and (cut := _cut(data)) is not None:
+        return cut
     if named is not None and named != "us-ascii" and (close := _nearly(data, named)) is not None:
         return close
     guess = _detected(data, tld)
     if guess is not None and (text := _strict(data, guess)) is not None:
         return Text(text.value, text.used, 0, "charset.detected")
     return _replaced(data, guess or "windows-1252")
+
+
+def _cut(data: bytes) -> Text | None:
+    """UTF-8 that ends inside a character, as a field does that was cut at a number of octets."""
+    try:
+        value, length = codecs.utf_8_decode(data, "strict", False)
+    except UnicodeDecodeError:
+        return None
+    return None if value.isascii() or length == len(data) else Text(f"{value}\ufffd", "utf-8", 1, "charset.damaged")
 
 
 def _by_escape(data: bytes) -> Text | None:
