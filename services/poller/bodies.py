@@ -202,11 +202,11 @@ async def _left_out(errand: Errand, part: UidSet) -> list[UidSet]:
         return []
     try:
         await errand.session.noop()
-        listed = UidSet.of([listing.uid async for listing in errand.session.fetch_listing(rest, ("FLAGS",))])
+        listed = UidSet.of([listing.uid async for listing in errand.session.fetch_listing(rest, ())])
     except (Refused, CommandRejected):
         listed = rest
     if len(part) == 1:
-        for uid in listed:
+        for uid in [] if await _bare(errand, part & listed) else listed:
             await suspect(errand.work, errand.record, uid, "no-answer", "the server lists it but does not send it")
         return []
     return [UidSet.of([uid]) for uid in listed]

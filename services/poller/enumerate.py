@@ -11,6 +11,7 @@ from services.poller.imap.model import Opened
 from services.poller.imap.session import Session
 
 EVERYTHING = UidSet.range(1, MAX_UID)
+ITEMS = ("FLAGS", "X-GM-LABELS")
 MOST_REFUSALS = 64
 MOST_HOLES = 200
 
@@ -43,32 +44,36 @@ class Done(Struct, frozen=True):
 
 
 class Collected:
-    """What one or more commands listed of the open folder. A refusal keeps what came before it."""
+    """What one or more commands listed of the open folder. A refusal keeps what came before it.
+
+    ``bare``: UIDs that were told without flags, since answers with flags could not be read.
+    """
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self.flags = Flags()
-        self.uids = EMPTY
+        self.uids = self.bare = EMPTY
 
-    async def ask(self, wanted: UidSet) -> UidSet:
+    async def ask(self, wanted: UidSet, items: tuple[str, ...] = ITEMS) -> UidSet:
         """List these; the UIDs that were not there before. Raises ImapError."""
         known, new = self.uids, Gathering()
         try:
-            async for listing in self._session.fetch_listing(wanted, ("FLAGS", "X-GM-LABELS")):
+            async for listing in self._session.fetch_listing(wanted, items):
                 if not known or listing.uid not in known:
                     new.add(listing.uid)
                     self.flags.add(listing.uid, listing.flags or (), listing.labels or ())
         finally:
             came = new.result()
             self.uids = known | came
+            self.bare = self.bare if items else self.bare | came
         return came
 
-    async def try_(self, wanted: UidSet) -> UidSet:
+    async def try_(self, wanted: UidSet, items: tuple[str, ...] = ITEMS) -> UidSet:
         """As ``ask``; a refusal counts as an answer without any more."""
         before = self.uids
         if wanted:
             with contextlib.suppress(CommandRejected, Refused):
-                await self.ask(wanted)
+                await self.ask(wanted, items)
         return self.uids - before
 
 
@@ -86,7 +91,7 @@ async def enumerate_all(session: Session, exists: int, known: UidSet) -> Listed:
         await _ask_again(session, exists, known, found)
     events_exist = session.opened.exists if session.opened else exists
     complete = len(found.uids) >= min(exists, events_exist)
-    return Listed(found.uids, found.flags.sets(), complete=complete, flagged=found.uids)
+    return Listed(found.uids, found.flags.sets(), complete=complete, flagged=found.uids - found.bare)
 
 
 async def _in_parts(session: Session, found: Collected) -> None:
@@ -113,9 +118,9 @@ async def _ask_again(session: Session, exists: int, known: UidSet, found: Collec
         while len(found.uids) < exists and await found.try_(where(found.uids)):
             pass
     if len(found.uids) < exists:
-        await found.try_(EVERYTHING)
+        await found.try_(EVERYTHING, ())
     if len(found.uids) < exists:
-        await found.try_(await _searched(session) - found.uids)
+        await found.try_(await _searched(session) - found.uids, ())
 
 
 def _outside(uids: UidSet) -> UidSet:

@@ -207,7 +207,10 @@ def items_of(frame: Sequence[Part]) -> Items | None:
         values = parse(frame, max(line.find(b"("), 0))
     except Unparsable:
         return None
-    return pairs(values[0]) if values and isinstance(values[0], list) else None
+    found = values[0] if values else None
+    if not isinstance(found, list) or (len(frame) > 1 and len(found) % 2):  # a literal that was longer than announced
+        return None
+    return pairs(found)
 
 
 def listing_of(frame: Sequence[Part]) -> Listing | None:

@@ -17,6 +17,7 @@ _TOKEN = re.compile(
     rb' *(?:([()])|"([^"\\]*(?:\\.[^"\\]*)*)"|(BODY(?:\.PEEK)?\[[^\]\r\n]{0,1000}\](?:<\d{1,20}>)?|[^\s()"]+)|$)',
     re.IGNORECASE | re.DOTALL,
 )
+_AFTER_LITERAL = frozenset({b"", b" ", b")"})
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
 
 
@@ -32,6 +33,8 @@ def parse(parts: Sequence[Part], start: int = 0) -> list[Value]:
         if index % 2:
             stack[-1].append(part)
         else:
+            if index and part[:1] not in _AFTER_LITERAL:  # type: ignore[index]
+                raise Unparsable("a literal that ends in the middle of something")
             _line(part, start if index == 0 else 0, index + 1 < len(parts), stack)
     if len(stack) != 1:
         raise Unparsable("unbalanced parentheses")

@@ -71,3 +71,13 @@ async def test_mail_that_comes_while_other_mail_is_fetched(play, times, told):
         assert (await p.sync()).exit_code == 0
         assert len(p.stored) == 10 + times
         assert p.complete()
+
+
+@pytest.mark.parametrize("broken", [b"FLAGS (()", b'FLAGS ("a)'])
+@pytest.mark.parametrize("where", [b"UID 5 ", b""], ids=["of-one", "of-all"])
+async def test_flags_that_cannot_be_read_cost_no_message(play, broken, where):
+    script = ten()
+    script.hooks.append(on("UID FETCH", changes(lambda chunk: chunk.replace(where + b"FLAGS ()", where + broken))))
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()

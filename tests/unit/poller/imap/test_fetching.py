@@ -274,3 +274,10 @@ async def test_nul_in_a_flag_is_left_out(play, form):
     strange = changes(lambda chunk: chunk.replace(b"FLAGS ()", form))
     async with play(script(on("UID FETCH", strange), number=1)) as (session, _):
         assert [x.flags for x in await listed(session, ALL)] == [("ab",)]
+
+
+@pytest.mark.parametrize("short", [1, 2, 3, 40])
+async def test_a_literal_longer_than_announced_is_no_message(play, short):
+    cut = changes(lambda chunk: chunk.replace(b"{200}", b"{%d}" % (200 - short)))
+    async with play(script(on("UID FETCH", cut, has="BODY.PEEK[]"), number=1)) as (session, _):
+        assert await bodies(session) == {}
