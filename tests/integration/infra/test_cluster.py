@@ -36,7 +36,7 @@ def test_the_check_of_the_kafka_container_wants_an_answer(components: Cluster) -
     port = components.kafka.rpartition(":")[2]
     here = check.replace("$$", "$").replace("localhost/9092", f"127.0.0.1/{port}")
     assert here != check
-    assert subprocess.run([*shell, here], check=False).returncode == 0
+    assert any(subprocess.run([*shell, here], check=False).returncode == 0 for _ in range(5))  # as compose asks again
     components.pause("kafka")
     try:
         assert subprocess.run([*shell, here], check=False).returncode != 0
