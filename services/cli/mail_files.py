@@ -18,6 +18,7 @@ _STREAMED = 16 << 20
 _UNPACKED = 4 << 30
 _BLOCK = 1 << 20
 _GZIP = b"\x1f\x8b\x08"
+_EMPTY_LINES = 100
 _SINGLE = frozenset({".eml", ".email", ".msg"})
 _MAILBOX = frozenset({".mbox", ".mbx", ".mboxrd", ".mboxo"})
 
@@ -100,12 +101,12 @@ def _unpacked(file: BinaryIO, name: str) -> Iterator[Item]:
 
 
 def _from_stream(stream: BinaryIO, name: str) -> Iterator[Item]:
-    first = stream.readline(64 * 1024)
+    first = _beginning(stream)
     path = Path(name)
-    if not _is_mailbox(path, first):
-        yield Item(name, raw=first + stream.read())
+    if not _is_mailbox(path, b"".join(first)):
+        yield Item(name, raw=b"".join([*first, stream.read()]))
         return
-    found = mbox.messages(chain([first], stream))
+    found = mbox.messages(chain(first, stream))
     start = list(islice(found, 2))
     if len(start) == 1 and path.suffix.lower() not in _MAILBOX and stream.seekable():
         stream.seek(0)  # one message with a separator before it: its octets are those of the file
@@ -113,6 +114,14 @@ def _from_stream(stream: BinaryIO, name: str) -> Iterator[Item]:
         return
     for number, raw in enumerate(chain(start, found), 1):
         yield Item(f"{name}#{number}", raw=raw)
+
+
+def _beginning(stream: BinaryIO) -> list[bytes]:
+    """The first lines, up to one that is not empty; no more than a few."""
+    lines: list[bytes] = []
+    while len(lines) < _EMPTY_LINES and not b"".join(lines).strip() and (line := stream.readline(64 * 1024)):
+        lines.append(line)
+    return lines
 
 
 def _is_mailbox(path: Path, start: bytes) -> bool:

@@ -14,7 +14,7 @@ _AFTER_PADDING = b"= \t\r\n"
 FOREIGN = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
 """Octets that are no part of base64."""
 _ODD = re.compile(rb"=(?:[ \t=]|\r(?!\n))")
-_SOFT_BREAK = re.compile(rb"=[ \t]*+(?:\r\n|\n|\r|\Z)")
+_SOFT_BREAK = re.compile(rb"=[ \t]*+(?:\r*+\n|\r|\Z)")
 _NO_ESCAPE = re.compile(rb"=(?![0-9A-Fa-f]{2}|[ \t]*+(?:[\r\n]|\Z))")
 
 

@@ -3,14 +3,17 @@
 import re
 from collections.abc import Iterable, Iterator
 
-SEPARATOR = re.compile(rb"From \S.*\d{1,2}:\d\d(?::\d\d)?\b.*\b(?:19|20)\d\d\b")
+_TIME, _YEAR = rb"\d{1,2}:\d\d(?::\d\d)?", rb"\b(?:19|20)\d\d"
+SEPARATOR = re.compile(
+    rb"From \S.*(?:" + _TIME + rb"\b.*" + _YEAR + rb"\b|" + _YEAR + rb"-\d\d-\d\d[T ]" + _TIME + rb")"
+)
 _QUOTED = re.compile(rb">+From ")
 _BLANK = frozenset({b"\n", b"\r\n", b""})
 
 
 def is_mbox(start: bytes) -> bool:
-    """True when the first line is a separator with a date, as every mbox has it."""
-    return SEPARATOR.match(start) is not None
+    """True when the first line that is not empty is a separator with a date, as every mbox has it."""
+    return SEPARATOR.match(start.lstrip(b"\r\n")) is not None
 
 
 def messages(lines: Iterable[bytes]) -> Iterator[bytes]:
@@ -29,6 +32,8 @@ def messages(lines: Iterable[bytes]) -> Iterator[bytes]:
             if started:
                 yield _joined(current)
             current, started, previous = [], True, line
+            continue
+        if not started and line in _BLANK:
             continue
         started = True
         previous = line

@@ -49,6 +49,12 @@ def test_standard_input_may_be_a_message_or_an_mbox() -> None:
     assert subjects(run("-", stdin=SEPARATOR + b"Subject: 1\n\nx\n\n" + SEPARATOR + b"Subject: 2\n\ny\n")) == ["1", "2"]
 
 
+def test_empty_lines_in_front_of_an_mbox_are_passed_over() -> None:
+    box = SEPARATOR + b"Subject: 1\n\nx\n\n" + SEPARATOR + b"Subject: 2\n\ny\n"
+    assert subjects(run("-", stdin=b"\n\r\n" + box)) == ["1", "2"]
+    assert json.loads(run("-", stdin=b"\n\n" + MAIL).stdout)["size"] == len(MAIL) + 2
+
+
 def test_an_unreadable_file_is_reported_and_the_rest_goes_on(tmp_path: Path) -> None:
     (tmp_path / "a.eml").write_bytes(MAIL)
     result = run(tmp_path / "gone.eml", tmp_path / "a.eml")

@@ -47,6 +47,7 @@ def test_base64_takes_damage(sent: bytes, octets: bytes, defect: str | None) -> 
     [
         (b"a=3Db=c3=A9", b"a=b\xc3\xa9"),
         (b"soft=\r\nbreak", b"softbreak"),
+        (b"soft=\r\r\nbreak", b"softbreak"),
         (b"soft=  \t\nbreak", b"softbreak"),
         (b"bad =ZZ and =4", b"bad =ZZ and =4"),
         (b"a==b", b"a==b"),

@@ -38,8 +38,14 @@ def test_line_ends_stay_as_they_are() -> None:
 def test_only_a_dated_line_starts_an_mbox() -> None:
     assert is_mbox(LINE)
     assert is_mbox(b"From MAILER-DAEMON Fri Jul  8 12:08:34 2011")
+    assert is_mbox(b"\r\n\n" + LINE)
+    assert is_mbox(b"From ann@example.org 2026-11-02T09:30:00\n")
     assert not is_mbox(b"From: ann@example.org 09:30:00 2026\n")
     assert not is_mbox(b"From here on\n")
+
+
+def test_empty_lines_in_front_are_no_message() -> None:
+    assert split(b"\n\r\n" + LINE + b"A: 1\n\nx\n") == [b"A: 1\n\nx\n"]
 
 
 @settings(deadline=None)
