@@ -163,7 +163,8 @@ def _places(played: Played, lines: Sequence[Line]) -> list[str]:
     if any(line["state"] == "quarantined" and not line["reason"] for line in lines):
         found.append("quarantine without a reason")
     now = _now(played.scenario.script)
-    wrong_ones = [line["uid"] for line in lines if line["contentsha256"] != now.get(_key(line), line["contentsha256"])]
+    kept = [line for line in lines if line["state"] == "stored"]
+    wrong_ones = [line["uid"] for line in kept if line["contentsha256"] != now.get(_key(line), line["contentsha256"])]
     found += [f"other mail than the server has under {wrong_ones[:5]}"] * bool(wrong_ones)
     strange = [
         line["uid"] for line in lines if line["state"] == "stored" and line["contentsha256"] not in played.contents
