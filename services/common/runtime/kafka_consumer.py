@@ -39,12 +39,25 @@ class PromptThread(AIOKafkaConsumerThread):
     def _create_consumer(self, loop: asyncio.AbstractEventLoop) -> AIOKafkaConsumer:
         consumer = super()._create_consumer(loop)
         consumer._fetch_max_wait_ms = _FETCH_WAIT_MS
+        self._lost = asyncio.Event()
         consumer._client.cluster.add_listener(self._listed)
         return consumer
 
     def _listed(self, cluster: ClusterMetadata) -> None:
         assert isinstance(self.consumer, OrderedConsumer)
         self.consumer.same.listed(cluster.topics())
+        if self.consumer.same.lost is not None:
+            self._lost.set()
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        """Commit until a topic is lost: aiokafka would try until there is another one of its name."""
+        committing, lost = asyncio.create_task(super()._commit(offsets)), asyncio.create_task(self._lost.wait())
+        try:
+            await asyncio.wait({committing, lost}, return_when=asyncio.FIRST_COMPLETED)
+            return committing.done() and committing.result()
+        finally:
+            committing.cancel()
+            lost.cancel()
 
 
 class OrderedConsumer(Consumer):

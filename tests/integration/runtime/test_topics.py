@@ -56,6 +56,7 @@ async def test_a_topic_made_anew_under_a_busy_worker_ends_it_and_a_fresh_one_rea
     worker = lab.worker()
     await lab.until("it works", lambda: len(lab.seen()) >= 100)
     await deleted(lab, READ.name)
+    await lab.until("it is noticed", lambda: "not found in cluster metadata" in lab.logs())
     await lab.make_topics()
     await lab.publish(new)
     assert await lab.ended(worker) == 1
@@ -85,5 +86,10 @@ async def deleted(lab: Lab, topic: str) -> None:
     await admin.start()
     try:
         assert [code for _, code in (await admin.delete_topics([lab.prefix + topic])).topic_error_codes] == [0]
+
+        async def is_gone() -> bool:
+            return lab.prefix + topic not in await admin.list_topics()
+
+        await lab.until("the broker lists it no more", is_gone)
     finally:
         await admin.close()
