@@ -106,6 +106,13 @@ class PostgresLedger:
         with transaction(self._engine) as connection:
             return [_record(row) for row in connection.execute(query, {"account": account})]
 
+    def folder(self, folder_id: str) -> FolderRecord | None:
+        """One folder; None when it is unknown or gone."""
+        query = text(f"SELECT {', '.join(_FOLDER)} FROM folders WHERE id = :id AND state <> 'gone'")
+        with transaction(self._engine) as connection:
+            row = connection.execute(query, {"id": folder_id}).first()
+        return None if row is None else _record(row)
+
     def save_folder(self, record: FolderRecord) -> None:
         """Insert or update one folder."""
         values: dict[str, Any] = {name: getattr(record, name) for name in _FOLDER}

@@ -102,7 +102,7 @@ async def _open(work: Work, session: Session, record: FolderRecord) -> Opened:
 
 
 def _latest(work: Work, record: FolderRecord) -> FolderRecord:
-    return next((each for each in work.ledger.folders(record.account) if each.id == record.id), record)
+    return work.ledger.folder(record.id) or record
 
 
 async def _quarantined(work: Work, record: FolderRecord) -> UidSet:

@@ -13,6 +13,9 @@ class LedgerStore(Protocol):
     def folders(self, account: str) -> list[FolderRecord]:
         """All folders of an account that are not gone."""
 
+    def folder(self, folder_id: str) -> FolderRecord | None:
+        """One folder; None when it is unknown or gone."""
+
     def save_folder(self, record: FolderRecord) -> None:
         """Insert or update one folder."""
 

@@ -3,6 +3,7 @@
 import pytest
 
 from services.common.events import FolderCreated, FolderGone, FolderRenamed, MessagesReturned, MessagesVanished
+from services.poller.adapters import PostgresLedger
 from tests.fakes.imap_model import Mailbox, Message, Script, folder, messages, on, sample, says
 from tests.integration.poller.conftest import inbox
 
@@ -71,8 +72,12 @@ async def test_deleted_folder_is_gone_after_two_looks_and_its_mail_stays(play):
     async with play(script) as p:
         await p.sync()
         del script.mailboxes[b"Old"]
+        ledger = PostgresLedger(p.engine)
+        old = next(record for record in ledger.folders(p.slug) if record.name == "Old")
+        assert ledger.folder(old.id) == old
         assert (await p.sync()).exit_code == 0
         assert (await p.sync()).exit_code == 0
+        assert ledger.folder(old.id) is None
         assert [event.folder for event in p.recorder.of(FolderGone)] == ["Old"]
         assert p.folders()["Old"] == "gone"
         assert len(p.stored) == 6
