@@ -208,4 +208,11 @@ def _stop_when_idle(home: Path) -> None:
     command = [sys.executable, "-m", "services.common.idle_postgres", str(home)]
     with Path(os.devnull).open("r+b") as nothing:
         quiet = [(os.POSIX_SPAWN_DUP2, nothing.fileno(), stream) for stream in (0, 1, 2)]
-        os.posix_spawn(sys.executable, command, os.environ, file_actions=quiet, setsid=True)
+        closed = [(os.POSIX_SPAWN_CLOSE, descriptor) for descriptor in _inherited()]
+        os.posix_spawn(sys.executable, command, os.environ, file_actions=[*quiet, *closed], setsid=True)
+
+
+def _inherited() -> list[int]:
+    """What the caller of the command left open for it, such as a lock: a process that stays must not hold it."""
+    found = [int(entry.name) for entry in Path("/dev/fd").iterdir()]
+    return [each for each in found if each > 2 and Path(f"/dev/fd/{each}").exists() and os.get_inheritable(each)]

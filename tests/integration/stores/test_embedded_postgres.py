@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,15 @@ def test_no_variable_of_ours_is_left_to_what_outlives_the_command(home: Path, mo
             continue
     assert b"LC_ALL" in environments
     assert b"canary-of-the-environment" not in environments
+
+
+def test_a_lock_that_the_caller_holds_is_free_when_the_command_ends(home: Path, tmp_path: Path) -> None:
+    code = f"from services.common.embedded_postgres import *; ensure(Path({str(home)!r}))"
+    with (tmp_path / "lock").open("w") as mine, (tmp_path / "lock").open("w") as other:
+        flock(mine, LOCK_EX)
+        subprocess.run([sys.executable, "-c", code], pass_fds=[mine.fileno()], timeout=180, check=True)
+        mine.close()
+        flock(other, LOCK_EX | LOCK_NB)
 
 
 def test_it_is_durable_survives_kill_and_stops_only_when_idle(home: Path) -> None:
