@@ -5,6 +5,7 @@ import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -13,6 +14,7 @@ from services.common.account_settings import SettingErrors, Value, parse_pairs, 
 from services.common.errors import ConfigurationError, ConnectionFailed
 from services.common.providers import GENERIC, Profile, profile, profile_for
 
+T = TypeVar("T")
 PROBE_SECONDS = 6.0
 _OPTIONS = ("host", "port", "tls", "user", "auth", "ca_file", "folder")
 
@@ -52,7 +54,7 @@ def new_account(name: str, typed: Typed) -> tuple[Account, str]:
     account = Account(
         slug=slug_of(name) if "@" in name else name,
         host=host,
-        port=_port(typed, known.port if tls == known.tls else PORTS.get(tls, 993)),
+        port=_given(typed.port, known.port if tls == known.tls else PORTS.get(tls, 993)),
         tls=tls,  # type: ignore[arg-type]
         user=user,
         auth=typed.auth or _auth(known),  # type: ignore[arg-type]
@@ -87,7 +89,7 @@ def changed_account(before: Account, typed: Typed) -> Account:
         replace(
             before,
             host=host,
-            port=_port(typed, PORTS.get(typed.tls or "", 993) if other_tls else before.port),
+            port=_given(typed.port, PORTS.get(typed.tls or "", 993) if other_tls else before.port),
             tls=_given(typed.tls, before.tls),
             user=user,
             auth=_given(typed.auth, before.auth),
@@ -99,12 +101,8 @@ def changed_account(before: Account, typed: Typed) -> Account:
     )
 
 
-def _given(text: str | None, otherwise: str) -> str:
-    return otherwise if text is None else text
-
-
-def _port(typed: Typed, otherwise: int) -> int:
-    return otherwise if typed.port is None else typed.port
+def _given(typed: T | None, otherwise: T) -> T:
+    return otherwise if typed is None else typed
 
 
 def _options(typed: Typed) -> tuple[dict[str, Value], str | None]:

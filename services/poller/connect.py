@@ -56,7 +56,7 @@ async def _reach(work: Work, spool: Path | None) -> Session:
     limits = _limits(work.account, spool)
     for host in candidates(profile(work.account.provider), work.account.host, work.account.user):
         try:
-            session = await Session.open(_endpoint(work.account, host), limits, work.memory.run.known)
+            session = await Session.open(endpoint(work.account, host), limits, work.memory.run.known)
         except (NetworkError, TlsError) as error:
             failure = failure or error
             continue
@@ -67,10 +67,11 @@ async def _reach(work: Work, spool: Path | None) -> Session:
     raise failure
 
 
-def _endpoint(account: Account, host: str) -> Endpoint:
+def endpoint(account: Account, host: str, addresses: tuple[str, ...] = ()) -> Endpoint:
+    """Where an account's server is, on one of its hosts; ``addresses`` were checked by the caller."""
     ca_file = Path(account.ca_file) if account.ca_file else None
     settings = account.settings
-    return Endpoint(host, account.port, account.tls, ca_file, settings.legacy_tls, public_only=settings.public_only)
+    return Endpoint(host, account.port, account.tls, ca_file, settings.legacy_tls, addresses, settings.public_only)
 
 
 def _limits(account: Account, spool: Path | None) -> Limits:

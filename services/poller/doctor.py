@@ -5,17 +5,16 @@ whoever shows steps decides what to hide.
 """
 
 import asyncio
-import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import msgspec
 
+from services.common import guard
 from services.common.errors import ConfigurationError, MailweirError, SignInRefused
 from services.common.providers import candidates
 from services.poller import doctor_mail
-from services.poller.connect import ID_FIELDS, for_a_renewed_token, introduced
+from services.poller.connect import ID_FIELDS, endpoint, for_a_renewed_token, introduced
 from services.poller.doctor_model import NAMES, Step, Visit
 from services.poller.imap.errors import (
     AmbiguousRefusal,
@@ -27,7 +26,7 @@ from services.poller.imap.errors import (
     TokenRefused,
     about,
 )
-from services.poller.imap.model import Credentials, Endpoint, Folder, Limits
+from services.poller.imap.model import Credentials, Folder, Limits
 from services.poller.imap.session import Session
 
 SOON_DAYS = 14
@@ -131,10 +130,9 @@ async def _lookup(visit: Visit) -> Step:
         return Step("lookup", "ok", {"host": host, "addresses": list(visit.addresses), "ms": 0.0})
     try:
         async with asyncio.timeout(visit.account.settings.connect_timeout):
-            found = await asyncio.get_running_loop().getaddrinfo(host, visit.account.port, type=socket.SOCK_STREAM)
+            addresses = sorted(set(await guard.lookup(host, visit.account.port)))
     except OSError:
         return Step("lookup", "failed", {}, "network", f"the name {host} cannot be resolved", "network", 5)
-    addresses = sorted({str(item[4][0]) for item in found})
     return Step("lookup", "ok", {"host": host, "addresses": addresses, "ms": visit.milliseconds(start)})
 
 
@@ -204,11 +202,8 @@ def _hosts(visit: Visit) -> tuple[str, ...]:
 
 async def _open(visit: Visit) -> Session:
     account, settings = visit.account, visit.account.settings
-    ca_file = Path(account.ca_file) if account.ca_file else None
-    endpoint = Endpoint(
-        account.host, account.port, account.tls, ca_file, settings.legacy_tls, visit.addresses, settings.public_only
-    )
-    return await Session.open(endpoint, Limits(settings.connect_timeout, settings.command_timeout, settings.min_rate))
+    limits = Limits(settings.connect_timeout, settings.command_timeout, settings.min_rate)
+    return await Session.open(endpoint(account, account.host, visit.addresses), limits)
 
 
 async def _sign_in(visit: Visit) -> Step:

@@ -88,11 +88,9 @@ def _doubt(unreadable: int, listed: Sequence[Folder], known: Sequence[FolderReco
     if unreadable:
         return f"{unreadable} lines of the folder list cannot be read, so folders may be missing from it"
     others = [record for record in known if record.state == "active" and record.wire.upper() != INBOX]
-    return (
-        f"the server lists no folder at all, though {len(others)} besides INBOX are known"
-        if others and not listed
-        else ""
-    )
+    if others and not listed:
+        return f"the server lists no folder at all, though {len(others)} besides INBOX are known"
+    return ""
 
 
 async def _follow(

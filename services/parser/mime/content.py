@@ -14,6 +14,8 @@ from services.parser.mime.fields import Header
 from services.parser.mime.limits import Limits
 
 _TYPE = re.compile(r"[\w!#$%&'*+.^`{|}~-]+/[\w!#$%&'*+.^`{|}~-]+")
+UNTYPED = frozenset({"application/octet-stream", "application/x-octet-stream"})
+"""Types that say nothing: then the name of a part may."""
 _SHORT = {"text": "text/plain", "plain": "text/plain", "text/": "text/plain", "html": "text/html"}
 
 

@@ -6,6 +6,7 @@ from hashlib import sha256
 
 from services.common.email import CalendarDigest, ChildMessage, Defect, DeliveryReport, Email, FeedbackReport
 from services.parser.mime import calendars, charsets, embedded, htmltext, pkcs7, reports, tnef, words
+from services.parser.mime.content import UNTYPED
 from services.parser.mime.derived import Derived
 from services.parser.mime.leaves import Leaf, Load
 from services.parser.mime.limits import Limits
@@ -135,7 +136,7 @@ def _invitation(found: Insights, leaf: Leaf, limits: Limits, defects: list[Defec
 
 
 def _is_message(media_type: str, name: str | None) -> bool:
-    return media_type in _MESSAGES or (media_type in pkcs7.UNTYPED and (name or "").lower().endswith(".eml"))
+    return media_type in _MESSAGES or (media_type in UNTYPED and (name or "").lower().endswith(".eml"))
 
 
 def _nested(found: Insights, leaf: Leaf, limits: Limits, nested: Nested, defects: list[Defect]) -> None:

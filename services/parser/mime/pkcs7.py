@@ -1,9 +1,9 @@
 """The content of opaque signed data (RFC 5652 section 5, RFC 8551 section 3.5.2). Nothing is verified or decrypted."""
 
+from services.parser.mime.content import UNTYPED
 from services.parser.mime.derived import Derived
 
 TYPES = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
-UNTYPED = frozenset({"application/octet-stream", "application/x-octet-stream"})
 _SIGNED = bytes.fromhex("06092a864886f70d010702")
 _DATA = bytes.fromhex("06092a864886f70d010701")
 _SEQUENCE, _EXPLICIT, _OCTETS, _PIECES = 0x30, 0xA0, 0x04, 0x24

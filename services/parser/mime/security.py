@@ -4,9 +4,10 @@ from collections.abc import Collection
 
 from services.common.email import ByteRange, SecuredPart
 from services.parser.mime import pkcs7
+from services.parser.mime.content import UNTYPED
 from services.parser.mime.tree import Part
 
-_KINDS = pkcs7.TYPES | pkcs7.UNTYPED | {"multipart/signed", "multipart/encrypted"}
+_KINDS = pkcs7.TYPES | UNTYPED | {"multipart/signed", "multipart/encrypted"}
 SIGNATURES = frozenset(
     {
         "application/pkcs7-signature",
