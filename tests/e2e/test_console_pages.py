@@ -10,6 +10,7 @@ from sqlalchemy import Engine, text
 
 from infra import assets
 from services.common.database import transaction
+from services.console import users
 from tests.e2e.browser import chromium
 from tests.e2e.pages import covered, overflows, violations, window
 from tests.integration.console.cast import OWNED, Cast, cast
@@ -65,7 +66,7 @@ def test_pages_are_accessible_and_stay_at_home(
 ) -> None:
     cookies = dict(people.admin.cookies)
     with window(browser, people.address, cookies, width, theme, lang) as shown:
-        for path in PAGES:
+        for path in (*PAGES, f"/users/{users.get(people.ports.engine, 'owner').id}/accounts"):
             page = shown.open(path)
             page.screenshot(path=tmp_path / f"{path.strip('/').replace('/', '-') or 'overview'}.png", full_page=True)
             assert violations(page) == [], path

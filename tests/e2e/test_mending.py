@@ -13,7 +13,7 @@ from benchmarks.mail import messages
 from services.common.topics import BY_NAME, MAIN_TOPICS
 from tests.contract import records
 from tests.e2e.chaos import COMPONENTS, hold, in_the_middle, tend
-from tests.e2e.test_stack import complete, logs, query
+from tests.e2e.test_stack import change, complete, logs, query
 from tests.e2e.world import ACCOUNT, SERVICES, World, bucket, stack, until
 
 COUNT = 40
@@ -118,11 +118,11 @@ def test_dead_letters_are_shown_replayed_and_dropped(world: World) -> None:
     assert world.mailweir("dlq", "drop", "--all").returncode == 0
     assert letters(world) == {}
     assert set(BY_NAME) > set(before)
-    query_all(world, "TRUNCATE dead_letters")
+    change(world, "TRUNCATE dead_letters")
 
 
 def test_reparse_by_folder_date_and_account_goes_through_the_topics(world: World) -> None:
-    query_all(world, "UPDATE emails SET subject = 'old', parser_version = '0.0.1'")
+    change(world, "UPDATE emails SET subject = 'old', parser_version = '0.0.1'")
     total = query(world, "SELECT count(*) FROM emails")[0][0]
     chosen = query(world, "SELECT count(DISTINCT email_id) FROM email_places WHERE folder = 'Sent'")[0][0]
     assert 0 < chosen < total
@@ -152,17 +152,6 @@ def renewed(world: World) -> int:
     return count
 
 
-def query_all(world: World, sql: str) -> None:
-    from sqlalchemy import text
-
-    from services.common.database import engine_for
-
-    engine = engine_for(world.components.database_url, pool_size=1)
-    with engine.begin() as connection:
-        connection.execute(text(sql))
-    engine.dispose()
-
-
 def test_objects_that_were_deleted_are_filed_again(world: World) -> None:
     store = bucket(world.components)
     gone = [*list(store.keys(f"{ACCOUNT}/messages/"))[:5], *list(store.keys(f"{ACCOUNT}/attachments/"))[:3]]
@@ -174,13 +163,13 @@ def test_objects_that_were_deleted_are_filed_again(world: World) -> None:
 
 
 def test_rows_that_were_deleted_come_back(world: World) -> None:
-    query_all(world, "DELETE FROM email_places WHERE uid % 2 = 0; DELETE FROM emails WHERE id % 3 = 0")
+    change(world, "DELETE FROM email_places WHERE uid % 2 = 0; DELETE FROM emails WHERE id % 3 = 0")
     mended(world)
     hold(world)
 
 
 def test_every_table_of_the_storer_is_rebuilt_from_the_objects(world: World) -> None:
-    query_all(world, f"TRUNCATE {', '.join(STORED)} CASCADE")
+    change(world, f"TRUNCATE {', '.join(STORED)} CASCADE")
     mended(world)
     hold(world)
 

@@ -62,6 +62,15 @@ def query(world: World, sql: str) -> list[tuple[object, ...]]:
         engine.dispose()
 
 
+def change(world: World, sql: str) -> None:
+    engine = engine_for(world.components.database_url, pool_size=1)
+    try:
+        with engine.begin() as connection:
+            connection.execute(text(sql))
+    finally:
+        engine.dispose()
+
+
 def logs(world: World) -> str:
     return f"{world.status()}\n" + "\n".join(f"--- {name}\n{world.log_of(name)}" for name in SERVICES)
 

@@ -10,14 +10,12 @@ from email.message import EmailMessage
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
-from sqlalchemy import text
 
 from benchmarks.mail import messages
-from services.common.database import engine_for
 from services.common.objects import NewObject
 from services.common.topics import ALL_TOPICS
 from tests.e2e.chaos import hold, tend
-from tests.e2e.test_stack import complete, logs
+from tests.e2e.test_stack import change, complete, logs
 from tests.e2e.world import ACCOUNT, SERVICES, World, as_sent, bucket, stack, until
 
 FIRST, MORE = 20, 300
@@ -53,13 +51,6 @@ def letters(world: World) -> list[dict[str, object]]:
 def replayed(world: World) -> None:
     done = world.mailweir("dlq", "replay", "--all")
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-def change(world: World, sql: str) -> None:
-    engine = engine_for(world.components.database_url, pool_size=1)
-    with engine.begin() as connection:
-        connection.execute(text(sql))
-    engine.dispose()
 
 
 def settled(world: World) -> None:
