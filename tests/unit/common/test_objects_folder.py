@@ -1,5 +1,6 @@
 """The folder of objects when the disk does not take a file."""
 
+import os
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ import pytest
 
 from services.common.errors import Unavailable
 from services.common.objects import NewObject
-from services.common.objects_folder import FolderStore
+from services.common.objects_folder import FolderStore, _describe
 
 
 @contextmanager
@@ -48,3 +49,29 @@ def test_a_source_that_ends_early_is_not_stored(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="ended early"):
         store.put_file("work/1", BytesIO(b"x"), 2, "text/plain", {})
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+PLACE = {"place": f"{'a' * 63}/{'0' * 16}/4294967295/4294967295", "internaldate": "2026-11-21T18:30:00+08:00"}
+LONG = {"folder": "合" * 1700, "subject": "\x01" * 900, "from": '"' * 5000}
+
+
+@pytest.mark.parametrize("times", [1, 20], ids=["5 kB, too much for ext4", "100 kB, too much for any"])
+def test_an_object_with_too_much_to_say_is_stored_and_says_less(tmp_path: Path, times: int) -> None:
+    store = FolderStore(tmp_path)
+    said = PLACE | {name: text * times for name, text in LONG.items()}
+    store.put(NewObject("work/1", b"x", "text/plain", said))
+    found = store.stat("work/1")
+    assert found is not None
+    assert (found.content_type, found.metadata | PLACE) == ("text/plain", found.metadata)
+    for name, text in LONG.items():
+        assert found.metadata[name]
+        assert (text * times).startswith(found.metadata[name])
+
+
+def test_only_a_place_without_attributes_leaves_an_object_undescribed(tmp_path: Path) -> None:
+    with Path("/proc/self/comm").open("rb") as without:
+        _describe(without.fileno(), "text/plain", PLACE)
+    closed = os.open(tmp_path, os.O_RDONLY)
+    os.close(closed)
+    with pytest.raises(OSError, match="descriptor"):
+        _describe(closed, "text/plain", PLACE)
