@@ -1,17 +1,20 @@
 """Dead letters as rows: list, one, replay, drop."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, text
 
-from services.common.contract import Record
+from services.common.contract import Record, decode
 from services.common.database import transaction
 from services.common.dead_letters import CUT
 from services.common.errors import ConfigurationError, ContractViolated, MailweirError
+from services.common.events import Event
 
 if TYPE_CHECKING:
     from services.cli.context import Context
+    from services.cli.publishing import Send
 
 _LIST = text(
     'SELECT id, topic, "partition", "offset", service, error, reason, at, account_id, state, '
@@ -58,43 +61,54 @@ async def replay(
 
     One that nobody can use, whatever is mended, is told to ``useless`` and the others go on; else it is an error.
     """
-    for number in numbers:
-        try:
-            await _replay(context, number)
-        except (ConfigurationError, ContractViolated) as error:
-            if useless is None:
-                raise
-            useless(number, error)
+    if not numbers:
+        return []
+    async with _sending(context) as send:
+        for number in numbers:
+            try:
+                await _replay(context, send, number)
+            except (ConfigurationError, ContractViolated) as error:
+                if useless is None:
+                    raise
+                useless(number, error)
     with transaction(context.engine) as connection:
         return list(connection.execute(_OPEN, {"ids": list(numbers)}).scalars())
 
 
-async def _replay(context: "Context", number: int) -> None:
+async def _replay(context: "Context", send: "Send", number: int) -> None:
     """One letter. It is marked as replayed before it is sent: a reader that cannot use it still opens it again."""
     row = one(context.engine, number)
     if row.error == CUT:
         raise ConfigurationError(f"dead letter {number} holds only the beginning of its record; it can be dropped")
     settle(context.engine, [number], "replayed")
     try:
-        await _send(context, record_of(row))
+        await send(record_of(row))
     except BaseException:
         settle(context.engine, [number], "open")
         raise
 
 
-async def _send(context: "Context", record: Record) -> None:
-    from services.cli.publishing import publishing, republish
+@asynccontextmanager
+async def _sending(context: "Context") -> AsyncIterator["Send"]:
+    """What brings a record to its readers, while the block runs: one publisher for all."""
+    from services.cli.publishing import publishing, republishing
 
     if not context.embedded:
-        await republish(record)
+        async with republishing() as send:
+            yield send
         return
-    from services.common.contract import decode
+    async with publishing(context) as publisher:
 
+        async def publish(record: Record) -> None:
+            await publisher.publish([_event(record)])
+
+        yield publish
+
+
+def _event(record: Record) -> Event:
     try:
-        event = decode(record)
+        return decode(record)
     except ContractViolated as error:
         raise ContractViolated(
             error.code, f"{error.reason}; it can only be dropped, or mended at its source"
         ) from error
-    async with publishing(context) as publisher:
-        await publisher.publish([event])

@@ -1,13 +1,15 @@
 """Where a command's events go: through the embedded services, or to Kafka when the stack's environment is set."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from socket import socket
 
 from services.cli.context import Context
 from services.common.contract import Record
 from services.common.errors import Unavailable
 from services.common.service import Publisher
+
+Send = Callable[[Record], Awaitable[None]]
 
 
 @asynccontextmanager
@@ -38,10 +40,13 @@ async def publishing(context: Context, helper: socket | None = None) -> AsyncIte
         await kafka.stop()
 
 
-async def republish(record: Record) -> None:
-    """Write one record to its topic as it is: original key, value and headers. Raises ``Unavailable``."""
+@asynccontextmanager
+async def republishing() -> AsyncIterator[Send]:
+    """While the block runs, what writes a record to its topic as it is: original key, value and headers.
+
+    Raises ``Unavailable`` when Kafka does not answer, at the start or to a record.
+    """
     from aiokafka import AIOKafkaProducer
-    from aiokafka.errors import KafkaError
 
     from services.common.runtime.kafka_settings import KafkaSettings
     from services.common.runtime.producer import MAX_LETTER
@@ -55,11 +60,25 @@ async def republish(record: Record) -> None:
         compression_type="zstd",
         max_request_size=MAX_LETTER,
     )
-    topic = settings.topic_prefix + record.topic
+
+    async def send(record: Record) -> None:
+        with _kafka():
+            topic = settings.topic_prefix + record.topic
+            await producer.send_and_wait(topic, record.value, record.key, headers=list(record.headers))
+
     try:
-        await producer.start()
-        await producer.send_and_wait(topic, record.value, record.key, headers=list(record.headers))
-    except (KafkaError, OSError) as error:
-        raise Unavailable(f"Kafka does not take the record ({type(error).__name__}); try again") from error
+        with _kafka():
+            await producer.start()
+        yield send
     finally:
         await producer.stop()
+
+
+@contextmanager
+def _kafka() -> Iterator[None]:
+    from aiokafka.errors import KafkaError
+
+    try:
+        yield
+    except (KafkaError, OSError) as error:
+        raise Unavailable(f"Kafka does not take the record ({type(error).__name__}); try again") from error

@@ -1,30 +1,85 @@
-"""A dead letter's record goes back to its topic as it was: real Kafka."""
+"""Dead letters' records go back to their topics as they were: real Kafka."""
 
-from pathlib import Path
+from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from msgspec.structs import replace
 
 from infra.local import cluster
-from services.cli.publishing import republish
+from services.cli.embedded import publisher
+from services.cli.publishing import republishing
 from services.common.contract import Record
+from services.common.dead_letters import dead_letter
+from services.common.errors import Unavailable
 from services.common.topics_admin import create
+from tests.integration.look.conftest import Home
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+RECORDS = [
+    Record("mail.fetched", b"work/f/1/2", value, (("ce_type", b"org.mailweir.x.v1"), ("odd", b"\xff")))
+    for value in (b"\x00\xff raw", b"second", b"third")
+]
+
+LETTERS = [
+    dead_letter(replace(record, partition=0, offset=number), "parser", "refused.data", "-", NOW)
+    for number, record in enumerate(RECORDS)
+]
+
+
+@pytest.fixture(scope="module")
+def components(tmp_path_factory: pytest.TempPathFactory) -> Iterator[cluster.Cluster]:
+    with cluster.running({"kafka"}, home=tmp_path_factory.mktemp("kafka")) as running:
+        yield running
+
+
+async def written(kafka: str, topic: str, count: int) -> list[Record]:
+    """The first records of a topic."""
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=kafka, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        found = [await consumer.getone() for _ in range(count)]
+    finally:
+        await consumer.stop()
+    return [Record("mail.fetched", each.key, each.value, tuple(each.headers)) for each in found]
 
 
 async def test_the_original_bytes_and_headers_are_written_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    components: cluster.Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    record = Record(
-        "mail.fetched", b"work/f/1/2", b"\x00\xff raw", (("ce_type", b"org.mailweir.x.v1"), ("odd", b"\xff"))
-    )
-    with cluster.running({"kafka"}, home=tmp_path) as components:
-        await create(components.kafka)
-        monkeypatch.setenv("MAILWEIR_KAFKA", components.kafka)
-        await republish(record)
-        consumer = AIOKafkaConsumer("mail.fetched", bootstrap_servers=components.kafka, auto_offset_reset="earliest")
-        await consumer.start()
-        try:
-            found = await consumer.getone()
-        finally:
-            await consumer.stop()
-    assert (found.key, found.value, tuple(found.headers)) == (record.key, record.value, record.headers)
+    monkeypatch.setenv("MAILWEIR_KAFKA", components.kafka)
+    monkeypatch.setenv("MAILWEIR_KAFKA_TOPIC_PREFIX", "one.")
+    await create(components.kafka)
+    async with republishing() as send:
+        await send(RECORDS[0])
+    assert await written(components.kafka, "one.mail.fetched", 1) == RECORDS[:1]
+
+
+async def test_one_producer_writes_all_letters(
+    home: Home, components: cluster.Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAILWEIR_KAFKA_TOPIC_PREFIX", "all.")
+    await create(components.kafka)
+    await publisher(home.context).publish(LETTERS)
+    started: list[AIOKafkaProducer] = []
+    start = AIOKafkaProducer.start
+
+    async def counted(producer: AIOKafkaProducer) -> None:
+        started.append(producer)
+        await start(producer)
+
+    monkeypatch.setattr(AIOKafkaProducer, "start", counted)
+    home.environment["MAILWEIR_KAFKA"] = components.kafka
+    assert home.run("dlq", "replay", "--all").exit_code == 0
+    assert len(started) == 1
+    assert await written(components.kafka, "all.mail.fetched", 3) == RECORDS
+    assert home.value("SELECT string_agg(state, ' ') FROM dead_letters") == "replayed replayed replayed"
+
+
+async def test_letters_stay_open_while_kafka_does_not_answer(home: Home) -> None:
+    await publisher(home.context).publish(LETTERS)
+    home.environment["MAILWEIR_KAFKA"] = "127.0.0.1:1"
+    with pytest.raises(Unavailable, match="Kafka does not take the record"):
+        home.run("dlq", "replay", "--all")
+    assert home.value("SELECT string_agg(state, ' ') FROM dead_letters") == "open open open"
