@@ -3,15 +3,17 @@
 import re
 from email.header import decode_header
 
-_FIELD = re.compile(rb"^(Subject|From)[ \t]*:((?:[^\n]*\n[ \t])*[^\n]*)", re.IGNORECASE | re.MULTILINE)
+from services.common.message_day import header_block
+
+_FIELD = re.compile(rb"\n(Subject|From)[ \t]*:((?:[^\n]*\n[ \t])*[^\n]*)", re.IGNORECASE)
 _HEAD_OCTETS = 16_384
 _KEPT = 200
 
 
 def heading(head: bytes) -> dict[str, str]:
     """``subject`` and ``from`` of a raw message, decoded as far as they can be, at most 200 characters each."""
-    block = re.split(rb"\r?\n\r?\n", head[:_HEAD_OCTETS], maxsplit=1)[0]
-    found = {match.group(1).lower().decode(): _text(match.group(2)) for match in _FIELD.finditer(block)}
+    fields = _FIELD.findall(header_block(head[:_HEAD_OCTETS]))
+    found = {name.lower().decode(): _text(value) for name, value in fields}
     return {name: text for name, text in found.items() if text}
 
 
@@ -21,7 +23,8 @@ def _text(raw: bytes) -> str:
         decoded = "".join(_piece(value, charset) for value, charset in decode_header(sent))
     except (ValueError, LookupError):
         decoded = sent
-    return "".join(character for character in decoded if character.isprintable())[:_KEPT].strip()
+    shown = decoded if decoded.isprintable() else "".join(filter(str.isprintable, decoded))
+    return shown[:_KEPT].strip()
 
 
 def _piece(value: bytes | str, charset: str | None) -> str:

@@ -6,8 +6,8 @@ from email.utils import parsedate_tz
 
 UNDATED = "undated"
 HEAD_OCTETS = 65_536
-_RECEIVED = re.compile(rb"^Received[ \t]*:((?:[^\n]*\n[ \t])*[^\n]*)", re.IGNORECASE | re.MULTILINE)
-_DATE = re.compile(rb"^Date[ \t]*:((?:[^\n]*\n[ \t])*[^\n]*)", re.IGNORECASE | re.MULTILINE)
+_RECEIVED = re.compile(rb"\nReceived[ \t]*:((?:[^\n]*\n[ \t])*[^\n]*)", re.IGNORECASE)
+_DATE = re.compile(rb"\nDate[ \t]*:((?:[^\n]*\n[ \t])*[^\n]*)", re.IGNORECASE)
 
 
 def message_day(head: bytes) -> str:
@@ -15,7 +15,7 @@ def message_day(head: bytes) -> str:
 
     ``head`` is the start of the raw message; only its header block, at most 64 KiB, is looked at.
     """
-    block = _header_block(head[:HEAD_OCTETS])
+    block = header_block(head[:HEAD_OCTETS])
     received = _RECEIVED.search(block)
     stamps = [received.group(1).rpartition(b";")[2]] if received else []
     dated = _DATE.search(block)
@@ -23,11 +23,12 @@ def message_day(head: bytes) -> str:
     return next((day for day in map(_day, stamps) if day), UNDATED)
 
 
-def _header_block(head: bytes) -> bytes:
+def header_block(head: bytes) -> bytes:
+    """The header fields at the start of a message, each after a line end: a search for one begins at something rare."""
     crlf = head.find(b"\n\r\n")
     end = head.find(b"\n\n", 0, crlf + 1 if crlf >= 0 else len(head))
     end = end if end >= 0 else crlf
-    return head[: end + 1] if end >= 0 else head
+    return b"\n" + (head[: end + 1] if end >= 0 else head)
 
 
 def _day(stamp: bytes) -> str | None:

@@ -19,12 +19,7 @@ _END = bytes(2 * _BLOCK)
 
 def packed(news: Sequence[tuple[NewObject, Mapping[str, str]]]) -> BytesIO:
     """A tar of objects, each with the headers it would have in a request of its own; at its start."""
-    stream = BytesIO()
-    for new, headers in news:
-        stream.writelines(_member(new, headers))
-    stream.write(_END)
-    stream.seek(0)
-    return stream
+    return BytesIO(b"".join([*(piece for new, headers in news for piece in _member(new, headers)), _END]))
 
 
 def _member(new: NewObject, headers: Mapping[str, str]) -> Iterator[bytes]:
