@@ -9,7 +9,7 @@ from services.common.normal_form import normal
 from services.parser.mime import charsets
 from services.parser.mime.labels import STATEFUL
 
-_WORD = re.compile(r"=\?([^?\s]{1,100})\?([bBqQ])\?(.*?)\?=", re.DOTALL)
+_WORD = re.compile(r"=\?([^?\s]{1,100})\?([bBqQ])\?([^?]*+(?:\?(?!=)[^?]*+)*+)\?=")
 _FOLD = re.compile(r"[\r\n]+[ \t]?")
 _LONG = 256 * 1024
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
