@@ -1,23 +1,23 @@
 """Header blocks cut into fields (RFC 5322 section 2.2), damaged ones included."""
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 from services.common.email import Defect
 from services.parser.mime import charsets, words
 
-_NAME = re.compile(r"[!-9;-~]+")
+_NAME: Final = re.compile(r"[!-9;-~]+")
 _LONGEST_NAME = 128
 _LONGEST_LINE = 998
 """Of RFC 5322 section 2.1.1: a longer name is text."""
 _LONG = 16 * 1024
-_ONCE = frozenset({"message-id", "from", "subject", "date", "to", "cc", "bcc"}) | {
+_ONCE: Final = frozenset({"message-id", "from", "subject", "date", "to", "cc", "bcc"}) | {
     "content-type",
     "content-transfer-encoding",
     "content-disposition",
 }
-_CUTS = {
+_CUTS: Final = {
     "\n": re.compile(r"\n(?![ \t])"),
     "\r\n": re.compile(r"\r\n(?![ \t])"),
     "\r": re.compile(r"\r(?![ \t])"),
@@ -30,10 +30,10 @@ class Header:
 
     def __init__(
         self,
-        names: Sequence[str],
-        keys: Sequence[str | None],
-        values: Sequence[str],
-        first: Mapping[str | None, str],
+        names: list[str],
+        keys: list[str],
+        values: list[str],
+        first: dict[str, str],
         codec: str,
         end: int | None = None,
         repeated: frozenset[str] = frozenset(),
@@ -57,11 +57,11 @@ class Header:
         return [value for found, value in zip(self.keys, self.values, strict=True) if found == key]
 
 
-_NONE: frozenset[str] = frozenset()
-NOTHING = Header((), (), (), {}, "ascii")
+_NONE: Final[frozenset[str]] = frozenset()
+NOTHING: Final = Header([], [], [], {}, "ascii")
 
 
-_KEYS: dict[str, str] = {}
+_KEYS: Final[dict[str, str]] = {}
 """Names that were seen, by their key: a cache, bounded in number and length."""
 _MOST_KEYS = 4096
 
@@ -78,7 +78,7 @@ def _key(name: str) -> str | None:
 
 def parse(block: bytes, start: int, part: str | None, defects: list[Defect], most: int = 10_000) -> Header:
     """The first ``most`` fields of ``block``, which starts at ``start`` in the message; the empty line is not in it."""
-    if b"\0" in block:
+    if 0 in block:
         defects.append(Defect("header.nul", part, start + block.index(b"\0")))
         return _without_nul(_parse(block, start, part, defects, most))
     return _parse(block, start, part, defects, most) if block else NOTHING
@@ -89,20 +89,15 @@ def _without_nul(header: Header) -> Header:
     return _header(header.names, header.keys, values, header.codec, header.end)
 
 
-def _header(
-    names: Sequence[str], keys: Sequence[str | None], values: Sequence[str], codec: str, end: int | None = None
-) -> Header:
-    first = dict(zip(reversed(keys), reversed(values), strict=True))
-    more = len(keys) - len(first)
-    odd = more > 0 and more >= keys.count("received")  # relays add theirs, so most messages repeat that field
-    return Header(names, keys, values, first, codec, end, _repeated(keys) if odd else _NONE)
-
-
-def _repeated(keys: Sequence[str | None]) -> frozenset[str]:
-    single = [key for key in keys if key in _ONCE]
-    if len(single) == len(set(single)):
-        return _NONE
-    return frozenset([key for key, count in Counter(single).items() if key and count > 1])
+def _header(names: list[str], keys: list[str], values: list[str], codec: str, end: int | None = None) -> Header:
+    first: dict[str, str] = {}
+    again: list[str] = []
+    for number, key in enumerate(keys):
+        if key in first:
+            again.append(key)
+        else:
+            first[key] = values[number]
+    return Header(names, keys, values, first, codec, end, _ONCE.intersection(again) if again else _NONE)
 
 
 def _parse(block: bytes, start: int, part: str | None, defects: list[Defect], most: int) -> Header:
@@ -112,16 +107,17 @@ def _parse(block: bytes, start: int, part: str | None, defects: list[Defect], mo
         defects.append(Defect("limit.fields", part, start))
         pieces = pieces[:most]
     names: list[str] = []
+    keys: list[str] = []
     values: list[str] = []
     for piece in pieces:
         name, colon, value = piece.partition(":")
-        if not colon:
+        key = _key(name) if colon else None
+        if key is None:
             return _damaged(text, pieces, codec, start, part, defects)
         names.append(name)
+        keys.append(key)
         values.append(value)
-    known = list(map(_KEYS.get, names))
-    keys = list(map(_key, names)) if None in known else known
-    return _damaged(text, pieces, codec, start, part, defects) if None in keys else _header(names, keys, values, codec)
+    return _header(names, keys, values, codec)
 
 
 def _text(block: bytes) -> tuple[str, str]:
@@ -213,7 +209,7 @@ def readable(value: str, codec: str, hint: str | None) -> str:
     This comes before a list is split: an ISO-2022 character may hold any ASCII octet and stands for none.
     """
     if codec != "latin-1" or value.isascii():
-        return charsets.decode(value.encode()).value if "\x1b$" in value else value
+        return charsets.decode(value.encode()).value if "\x1b" in value and "\x1b$" in value else value
     octets = value.encode("latin-1")
     try:
         return octets.decode("utf-8")

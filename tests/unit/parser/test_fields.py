@@ -35,6 +35,7 @@ def test_the_first_of_repeated_fields_counts() -> None:
 def test_repeats_are_told_of_fields_that_may_stand_once() -> None:
     header, _ = parsed(b"Received: 1\nSubject: 2\nReceived: 3\nsubject: 4\nX-Any: 5\nX-Any: 6\nFrom: 7\n")
     assert header.repeated == {"subject"}
+    assert parsed(b"From:\nFrom:\n")[0].repeated == {"from"}
 
 
 def test_a_line_that_is_no_field_is_skipped() -> None:
