@@ -9,12 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
 from pathlib import Path
-from secrets import token_hex
 from typing import BinaryIO, TypeVar
 
 from services.common.durable import sync_folder
 from services.common.errors import Unavailable
 from services.common.objects import NewObject, ObjectInfo
+from services.common.own_folder import OwnFolder
 
 T = TypeVar("T")
 _BLOCK = 1 << 20
@@ -34,14 +34,14 @@ class FolderStore:
     """An ``ObjectStore`` below one folder. Metadata lies in an extended attribute of the file, where there are any.
 
     A file is written beside the objects, synced to disk and then renamed, so it is whole or absent under its key.
+    What a killed process leaves beside them is removed by the first put of a later one.
     """
 
     def __init__(self, root: Path, bucket: str = "mailweir") -> None:
         self.bucket = bucket
         self._root = root / bucket
-        self._work = self._root / _WORK
+        self._work = OwnFolder(self._root / _WORK)
         self._top = str(self._root)
-        self._process = token_hex(8)
         self._numbers = count()
         self._known: set[str] = set()
         self._threads = ThreadPoolExecutor(_SYNCS_AT_ONCE, thread_name_prefix="objects")
@@ -92,9 +92,9 @@ class FolderStore:
     def keys(self, prefix: str) -> Iterator[str]:
         """All keys below a prefix, in order."""
         top = self._root / prefix if (self._root / prefix).is_dir() else (self._root / prefix).parent
-        for path in sorted(top.rglob("*")):
+        for path in sorted(_files(top)):
             key = path.relative_to(self._root).as_posix()
-            if path.is_file() and key.startswith(prefix) and not key.startswith(_WORK):
+            if key.startswith(prefix):
                 yield key
 
     def delete(self, keys: list[str]) -> None:
@@ -135,7 +135,7 @@ class FolderStore:
     @contextmanager
     def _incoming(self) -> Iterator[tuple[str, int]]:
         """A new file and its descriptor; it goes away when the block fails: a full disk must not be filled further."""
-        name = f"{self._top}/{_WORK}/{self._process}-{next(self._numbers)}"
+        name = f"{self._work.path()}/{next(self._numbers)}"
         descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         try:
             yield name, descriptor
@@ -149,7 +149,7 @@ class FolderStore:
         """The folder, made when it is new. Names of files are nobody else's business: only the owner sees the root."""
         if not self._known:
             self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._work.mkdir(exist_ok=True)
+            (self._root / _WORK).mkdir(exist_ok=True)
         if folder not in self._known:
             os.makedirs(folder, exist_ok=True)
             self._known.add(folder)
@@ -179,6 +179,13 @@ def _world() -> Iterator[None]:
         raise Unavailable(
             f"the object folder cannot be used: {error.strerror}; free space or mend its rights"
         ) from error
+
+
+def _files(top: Path) -> Iterator[Path]:
+    """All files but the unfinished ones; folders may come and go meanwhile."""
+    for folder, folders, names in os.walk(top):
+        folders[:] = [name for name in folders if name != _WORK]
+        yield from (Path(folder, name) for name in names)
 
 
 def _copy(source: BinaryIO, descriptor: int, size: int) -> int:
