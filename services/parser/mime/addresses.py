@@ -4,26 +4,29 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice
+from typing import Final
 
 from msgspec import Struct
 
 from services.common.email import EmailAddress
 from services.parser.mime import words
 
-_PLAIN = re.compile(r"[^\s\"(),:;<>@\[\]\\]++@([A-Za-z0-9.-]++)")
-_NAMED = re.compile(r"(?:\"([^\"\\]*+)\"|([^\"(),:;<>@\[\]\\]*+))\s*+<([^\s\"(),:;<>@\[\]\\]++)@([A-Za-z0-9.-]++)>")
-_TOKEN = re.compile(
+_PLAIN: Final = re.compile(r"[^\s\"(),:;<>@\[\]\\]++@([A-Za-z0-9.-]++)")
+_NAMED: Final = re.compile(
+    r"(?:\"([^\"\\]*+)\"|([^\"(),:;<>@\[\]\\]*+))\s*+<([^\s\"(),:;<>@\[\]\\]++)@([A-Za-z0-9.-]++)>"
+)
+_TOKEN: Final = re.compile(
     r"(?:=\?[^?\s]{1,100}\?[bBqQ]\?[^?<>]{0,1000}\?=\s*+)++|\"(?:[^\"\\]|\\.)*+\"|\\.|\[[^\[\]]{0,100}\]|\(++|\)++"
     r"|[,:;<>]|[^\"\\(),:;<>=\[]+|.",
     re.DOTALL,
 )
-_WITHOUT_COMMENTS = re.compile(_TOKEN.pattern.replace(r"|\(++|\)++", "").replace("(),:", ",:"), re.DOTALL)
-_BLANKS = re.compile(r"\s+")
-_SPECIAL = re.compile(r"[\"(:;\\]")
-_CACHED = 256
-_AROUND_AT = re.compile(r"\s*+@\s*+")
-_AROUND_DOT = re.compile(r"\s++\.\s*+(?=[A-Za-z0-9-]++(?:\s*+[.@]|\Z))")
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_WITHOUT_COMMENTS: Final = re.compile(_TOKEN.pattern.replace(r"|\(++|\)++", "").replace("(),:", ",:"), re.DOTALL)
+_BLANKS: Final = re.compile(r"\s+")
+_SPECIAL: Final = re.compile(r"[\"(:;\\]")
+_CACHED: Final = 256
+_AROUND_AT: Final = re.compile(r"\s*+@\s*+")
+_AROUND_DOT: Final = re.compile(r"\s++\.\s*+(?=[A-Za-z0-9-]++(?:\s*+[.@]|\Z))")
+_ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 
 
 def parse(value: str, limit: int = 10_000) -> tuple[EmailAddress, ...]:
@@ -44,7 +47,7 @@ def _parse(folded: str, limit: int) -> tuple[EmailAddress, ...]:
     return tuple(islice(_general(value), limit))
 
 
-_cached = lru_cache(maxsize=4096)(_parse)
+_cached: Final = lru_cache(maxsize=4096)(_parse)
 
 
 def _single(value: str) -> EmailAddress | None:
@@ -148,7 +151,7 @@ def _mailboxes(items: list[str]) -> Iterator[_Mailbox]:
     yield box
 
 
-_DELIMITERS = frozenset("<>,:;")
+_DELIMITERS: Final = frozenset("<>,:;")
 
 
 def _delimit(box: _Mailbox, item: str) -> _Mailbox | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
+from typing import Final
 
 from services.common.email import Defect, Email, EmailBodyPart, EmailHeader, MailweirFacts, PartFacts, SecuredPart
 from services.parser.mime import body, envelope, fields, insights, msgids, parts, scanner, security, texts, trace
@@ -15,7 +16,7 @@ from services.parser.mime.result import File, Octets, Parsed
 from services.parser.mime.tree import Tree
 from services.parser.mime.version import VERSION
 
-_BLOCK = 1 << 20
+_BLOCK: Final = 1 << 20
 
 
 def in_memory(raw: bytes, limits: Limits, depth: int = 0) -> Parsed:

@@ -1,6 +1,7 @@
 """Header blocks in the octets of a message: where they start and end, and what they say."""
 
 import re
+from typing import Final
 
 from services.common.email import Defect
 from services.parser.mime import content, fields
@@ -9,14 +10,14 @@ from services.parser.mime.fields import Header
 from services.parser.mime.limits import Limits
 from services.parser.mime.result import Octets
 
-_EMPTY_LINE = {b"\n": re.compile(rb"\n\r*+\n"), b"\r": re.compile(rb"\r\r")}
-_FIRST = {b"\n": (b"\n", b"\r\n", b"\r\r\n"), b"\r": (b"\r",)}
-_SEPARATOR = re.compile(rb">?From (?![ \t]*:)")
-_SEPARATES = frozenset({b"F", b">"})
-_HEAD = 4096
-_SEEN: dict[tuple[bytes, str, int, int, int], tuple[Header, Content]] = {}
-_MOST_SEEN = 2048
-_SHORT_BLOCK = 256
+_EMPTY_LINE: Final = {b"\n": re.compile(rb"\n\r*+\n"), b"\r": re.compile(rb"\r\r")}
+_FIRST: Final = {b"\n": (b"\n", b"\r\n", b"\r\r\n"), b"\r": (b"\r",)}
+_SEPARATOR: Final = re.compile(rb">?From (?![ \t]*:)")
+_SEPARATES: Final = frozenset({b"F", b">"})
+_HEAD: Final = 4096
+_SEEN: Final[dict[tuple[bytes, str, int, int, int], tuple[Header, Content]]] = {}
+_MOST_SEEN: Final = 2048
+_SHORT_BLOCK: Final = 256
 """Small blocks without a defect, which come again and again: a cache, bounded in number and length."""
 
 

@@ -1,10 +1,12 @@
 """Which parts are the body (RFC 8621 section 4.1.4): the algorithm of the standard, with a stack for its recursion."""
 
+from typing import Final
+
 from msgspec import Struct
 
 from services.parser.mime.tree import Part
 
-_MEDIA = ("image/", "audio/", "video/")
+_MEDIA: Final = ("image/", "audio/", "video/")
 
 
 class Choice:

@@ -10,6 +10,7 @@ import encodings.aliases
 import pkgutil
 import re
 from functools import lru_cache
+from typing import Final
 
 import chardetng_py
 from msgspec import Struct
@@ -17,22 +18,24 @@ from msgspec import Struct
 from services.parser.mime import chinese, japanese
 from services.parser.mime.labels import MULTI_BYTE, NOT_TEXT, STATEFUL, WHATWG
 
-_SAMPLE = 16 * 1024
-_DETECTABLE = 16
-_LONGEST_LABEL = 80
-_ISO_2022 = (
+_SAMPLE: Final = 16 * 1024
+_DETECTABLE: Final = 16
+_LONGEST_LABEL: Final = 80
+_ISO_2022: Final = (
     (b"\x1b$)C", "iso2022_kr"),
     (b"\x1b$)A", "iso-2022-cn"),
     (b"\x1b$B", "iso2022_jp_ext"),
     (b"\x1b$@", "iso2022_jp_ext"),
     (b"\x1b(J", "iso2022_jp_ext"),
 )
-_CHINESE = {"iso-2022-cn": chinese.iso_2022, "hz": chinese.hz}
-_NON_ASCII = bytes(range(128, 256))
-_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
-_PYTHON = frozenset(encodings.aliases.aliases) | {module.name for module in pkgutil.iter_modules(encodings.__path__)}
+_CHINESE: Final = {"iso-2022-cn": chinese.iso_2022, "hz": chinese.hz}
+_NON_ASCII: Final = bytes(range(128, 256))
+_BOMS: Final = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+_PYTHON: Final = frozenset(encodings.aliases.aliases) | {
+    module.name for module in pkgutil.iter_modules(encodings.__path__)
+}
 """Where Python has a codec: it looks for any other name in its files, each time, and keeps every name for ever."""
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 
 
 class Text(Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 import re
 from functools import lru_cache
+from typing import Final
 from urllib.parse import unquote
 
 from msgspec import Struct
@@ -13,10 +14,10 @@ from services.parser.mime import fields, params, words
 from services.parser.mime.fields import Header
 from services.parser.mime.limits import Limits
 
-_TYPE = re.compile(r"[\w!#$%&'*+.^`{|}~-]+/[\w!#$%&'*+.^`{|}~-]+")
-UNTYPED = frozenset({"application/octet-stream", "application/x-octet-stream"})
+_TYPE: Final = re.compile(r"[\w!#$%&'*+.^`{|}~-]+/[\w!#$%&'*+.^`{|}~-]+")
+UNTYPED: Final = frozenset({"application/octet-stream", "application/x-octet-stream"})
 """Types that say nothing: then the name of a part may."""
-_SHORT = {"text": "text/plain", "plain": "text/plain", "text/": "text/plain", "html": "text/html"}
+_SHORT: Final = {"text": "text/plain", "plain": "text/plain", "text/": "text/plain", "html": "text/html"}
 
 
 class Content(Struct, frozen=True):
@@ -35,8 +36,8 @@ class Content(Struct, frozen=True):
     """The label as sent."""
 
 
-PLAIN = Content("text/plain", None, params.EMPTY, "identity", None, None)
-MESSAGE = Content("message/rfc822", None, params.EMPTY, "identity", None, None)
+PLAIN: Final = Content("text/plain", None, params.EMPTY, "identity", None, None)
+MESSAGE: Final = Content("message/rfc822", None, params.EMPTY, "identity", None, None)
 
 
 def parse(
@@ -78,7 +79,7 @@ def parse(
     return content
 
 
-_CACHED = 512
+_CACHED: Final = 512
 
 
 def _describe(
@@ -108,7 +109,7 @@ def _describe(
     return content, tuple(codes)
 
 
-_described = lru_cache(maxsize=2048)(_describe)
+_described: Final = lru_cache(maxsize=2048)(_describe)
 
 
 def _value(codec: tuple[str, str | None], raw: str, bounds: tuple[int, int], codes: list[str]) -> params.Value:

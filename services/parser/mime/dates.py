@@ -2,33 +2,36 @@
 
 import re
 from datetime import UTC, datetime
+from typing import Final
 
-_MONTHS = {
+_MONTHS: Final = {
     name: number
     for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), start=1)  # noqa: SIM905
 }
-_ZONES = {"ut": 0, "utc": 0, "gmt": 0, "z": None, "est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6}
-_ZONES |= {"pst": -8, "pdt": -7}
-_TIME = r"(\d{1,2})\s*+[:.]\s*+(\d{1,2})(?:\s*+[:.]\s*+(\d{1,2})(?:[.,]\d+)?)?"
-_ZONE = r"(?:\s*+(?:(?:UTC|GMT|UT)?\s*+([+-])\s?(\d[\d:]*+)|([A-Za-z]{1,5})))?"
-_DAY_NAME = r"\s*+(?:[^\s\d,;:.-]{2,20}\.?\s*+,?\s*+)?,?\s*+"
-_USUAL = re.compile(_DAY_NAME + r"(\d{1,2})[\s-]+([A-Za-z]{3,9})\.?,?[\s-]+(\d{2,4}),?\s+" + _TIME + _ZONE, re.ASCII)
-_CTIME = re.compile(
+_AMERICAN: Final = {"est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6, "pst": -8, "pdt": -7}
+_ZONES: Final[dict[str, int | None]] = {"ut": 0, "utc": 0, "gmt": 0, "z": None, **_AMERICAN}
+_TIME: Final = r"(\d{1,2})\s*+[:.]\s*+(\d{1,2})(?:\s*+[:.]\s*+(\d{1,2})(?:[.,]\d+)?)?"
+_ZONE: Final = r"(?:\s*+(?:(?:UTC|GMT|UT)?\s*+([+-])\s?(\d[\d:]*+)|([A-Za-z]{1,5})))?"
+_DAY_NAME: Final = r"\s*+(?:[^\s\d,;:.-]{2,20}\.?\s*+,?\s*+)?,?\s*+"
+_USUAL: Final = re.compile(
+    _DAY_NAME + r"(\d{1,2})[\s-]+([A-Za-z]{3,9})\.?,?[\s-]+(\d{2,4}),?\s+" + _TIME + _ZONE, re.ASCII
+)
+_CTIME: Final = re.compile(
     r"\s*+(?:[A-Za-z]{3,9},?\s++)?([A-Za-z]{3,9})\s+(\d{1,2}),?\s+(?:(\d{4}),?\s+)?"
     + _TIME
     + _ZONE
     + rf"(?:\s+(\d{{4}}){_ZONE})?",
     re.ASCII,
 )
-_ISO = re.compile(r"\s*+(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?:[Tt]\s*|\s+)" + _TIME + _ZONE, re.ASCII)
-_STRICT = re.compile(
+_ISO: Final = re.compile(r"\s*+(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?:[Tt]\s*|\s+)" + _TIME + _ZONE, re.ASCII)
+_STRICT: Final = re.compile(
     r"\s*+(?:[A-Z][a-z]{2}, *+)?(\d\d?) ([A-Z][a-z]{2}) (\d{4}) (\d\d:\d\d:[0-5]\d) ([+-]\d\d)([0-5]\d)"
     r"(?: \([^()]*+\))?+\s*+",
     re.ASCII,
 )
-_MONTH_TEXT = {name.title(): f"{number:02}" for name, number in _MONTHS.items()}
-_MOST_ZONE = "14:00"
-_LONG = 1_000
+_MONTH_TEXT: Final = {name.title(): f"{number:02}" for name, number in _MONTHS.items()}
+_MOST_ZONE: Final = "14:00"
+_LONG: Final = 1_000
 
 
 def parse(value: str) -> str | None:

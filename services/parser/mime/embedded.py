@@ -4,6 +4,7 @@ import binascii
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import pybase64
 
@@ -11,30 +12,30 @@ from services.common import transfer
 from services.parser.mime import charsets, words
 from services.parser.mime.derived import Derived
 
-TYPES = frozenset({"application/mac-binhex40", "application/mac-binhex"})
+TYPES: Final = frozenset({"application/mac-binhex40", "application/mac-binhex"})
 """Parts that are nothing but such a file."""
 
-_BEGIN = re.compile(rb"begin[ -]")
-_UU = re.compile(rb"begin(-base64)? [0-7]{3,6} ([^\r\n]{1,1000}?)[ \t]*\r?\n")
-_UU_END = re.compile(rb"\n(?:end|====)[ \t]*(?=\r?\n|\Z)")
-_YENC = re.compile(rb"=ybegin ([^\r\n]{1,2000})\r?\n(?:=ypart [^\r\n]*\r?\n)?")
-_YENC_NAME = re.compile(rb"name=(.+)\Z")
-_YENC_SIZE = re.compile(rb"\n=yend size=(\d{1,12})")
-_YENC_PART = re.compile(rb"\bpart=\d")
-_YENC_ESCAPE = re.compile(rb"=(.)", re.DOTALL)
-_YENC_SHIFT = bytes((octet - 42) & 255 for octet in range(256))
-_BINHEX_MARK = b"(This file must be converted with BinHex"
-_BINHEX = re.compile(rb"\(This file must be converted with BinHex[^\r\n]*(?:\r?\n)+[ \t]*:([^:]+):?")
-_BINHEX_ALPHABET = rb"""!"#$%&'()*+,-012345689@ABCDEFGHIJKLMNPQRSTUVXYZ[`abcdefhijklmpqr"""
-_BASE64_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-_FROM_BINHEX = bytes.maketrans(_BINHEX_ALPHABET, _BASE64_ALPHABET)
-_NOT_BINHEX = bytes(set(range(256)) - set(_BINHEX_ALPHABET))
-_RUN_MARK = b"\x90"
-_RUN = re.compile(rb"\x90(.)", re.DOTALL)
-_MOST = 100
-_LARGEST = 64 << 20
-_MOST_RUNS = 150_000
-_MOST_ESCAPES = 300_000
+_BEGIN: Final = re.compile(rb"begin[ -]")
+_UU: Final = re.compile(rb"begin(-base64)? [0-7]{3,6} ([^\r\n]{1,1000}?)[ \t]*\r?\n")
+_UU_END: Final = re.compile(rb"\n(?:end|====)[ \t]*(?=\r?\n|\Z)")
+_YENC: Final = re.compile(rb"=ybegin ([^\r\n]{1,2000})\r?\n(?:=ypart [^\r\n]*\r?\n)?")
+_YENC_NAME: Final = re.compile(rb"name=(.+)\Z")
+_YENC_SIZE: Final = re.compile(rb"\n=yend size=(\d{1,12})")
+_YENC_PART: Final = re.compile(rb"\bpart=\d")
+_YENC_ESCAPE: Final = re.compile(rb"=(.)", re.DOTALL)
+_YENC_SHIFT: Final = bytes((octet - 42) & 255 for octet in range(256))
+_BINHEX_MARK: Final = b"(This file must be converted with BinHex"
+_BINHEX: Final = re.compile(rb"\(This file must be converted with BinHex[^\r\n]*(?:\r?\n)+[ \t]*:([^:]+):?")
+_BINHEX_ALPHABET: Final = rb"""!"#$%&'()*+,-012345689@ABCDEFGHIJKLMNPQRSTUVXYZ[`abcdefhijklmpqr"""
+_BASE64_ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_FROM_BINHEX: Final = bytes.maketrans(_BINHEX_ALPHABET, _BASE64_ALPHABET)
+_NOT_BINHEX: Final = bytes(set(range(256)) - set(_BINHEX_ALPHABET))
+_RUN_MARK: Final = b"\x90"
+_RUN: Final = re.compile(rb"\x90(.)", re.DOTALL)
+_MOST: Final = 100
+_LARGEST: Final = 64 << 20
+_MOST_RUNS: Final = 150_000
+_MOST_ESCAPES: Final = 300_000
 """More than 16 MiB of encoded file have: one octet of 64. Later ones stay, and the size is then not the stated one."""
 
 Found = tuple[Derived, str | None]
@@ -49,7 +50,7 @@ class Embedded:
     defects: tuple[str, ...] = ()
 
 
-_NOTHING = Embedded()
+_NOTHING: Final = Embedded()
 
 
 def extract(data: bytes, charset: str | None = None) -> Embedded:

@@ -1,6 +1,7 @@
 """The properties of the Email object that come from header fields (RFC 8621 sections 4.1.2 and 4.1.3)."""
 
 from datetime import datetime
+from typing import Final
 
 from msgspec import Struct
 
@@ -11,8 +12,8 @@ from services.parser.mime.limits import Limits
 
 Addresses = tuple[EmailAddress, ...] | None
 Ids = tuple[str, ...] | None
-_ADDRESSES = ("sender", "from", "to", "cc", "bcc", "reply-to")
-_RECIPIENTS = frozenset({"to", "cc", "bcc"})
+_ADDRESSES: Final = ("sender", "from", "to", "cc", "bcc", "reply-to")
+_RECIPIENTS: Final = frozenset({"to", "cc", "bcc"})
 
 
 class Envelope(Struct, frozen=True):

@@ -8,10 +8,10 @@ from services.common.email import Defect
 from services.parser.mime import charsets, words
 
 _NAME: Final = re.compile(r"[!-9;-~]+")
-_LONGEST_NAME = 128
-_LONGEST_LINE = 998
+_LONGEST_NAME: Final = 128
+_LONGEST_LINE: Final = 998
 """Of RFC 5322 section 2.1.1: a longer name is text."""
-_LONG = 16 * 1024
+_LONG: Final = 16 * 1024
 _ONCE: Final = frozenset({"message-id", "from", "subject", "date", "to", "cc", "bcc"}) | {
     "content-type",
     "content-transfer-encoding",
@@ -63,7 +63,7 @@ NOTHING: Final = Header([], [], [], {}, "ascii")
 
 _KEYS: Final[dict[str, str]] = {}
 """Names that were seen, by their key: a cache, bounded in number and length."""
-_MOST_KEYS = 4096
+_MOST_KEYS: Final = 4096
 
 
 def _key(name: str) -> str | None:
@@ -200,7 +200,7 @@ def sent(header: Header) -> Sequence[str]:
     return values
 
 
-_NO_HINT = frozenset({None, "us-ascii", "utf-8"})
+_NO_HINT: Final = frozenset({None, "us-ascii", "utf-8"})
 
 
 def readable(value: str, codec: str, hint: str | None) -> str:

@@ -9,10 +9,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import unescape
+from typing import Final
 
 _LINE, _PARAGRAPH, _CELL = "\x1e", "\x1d", "\x1f"
 _OPEN, _CLOSE = "\x11", "\x12"
-_TOKEN = re.compile(
+_TOKEN: Final = re.compile(
     r"<(?:(?=[stni][cteiof])(?P<raw>script|style|title|template|noembed|noframes|iframe)(?=[\s/>])[^<>]*+>"
     r"(?s:.*?)(?:</(?P=raw)(?=[\s/>])[^<>]*+>?|\Z)"
     r"|(?P<name>/?[a-z][^\s/<>]*+)"
@@ -21,34 +22,34 @@ _TOKEN = re.compile(
     r"|[!?/][^<>]*+>?)",
     re.IGNORECASE,
 )
-_GROUPS = 3
-_HREF = re.compile(r"""\bhref\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s"'>]++))""", re.IGNORECASE)
-_ALT = re.compile(r"""\balt\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s"'>]++))""", re.IGNORECASE)
-_HIDDEN = re.compile(
+_GROUPS: Final = 3
+_HREF: Final = re.compile(r"""\bhref\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s"'>]++))""", re.IGNORECASE)
+_ALT: Final = re.compile(r"""\balt\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s"'>]++))""", re.IGNORECASE)
+_HIDDEN: Final = re.compile(
     r"(?:^|\s)hidden(?=[\s/=]|$)|display\s*+:\s*+none|visibility\s*+:\s*+hidden|opacity\s*+:\s*+0(?:\.0*+)?(?![.\d])",
     re.IGNORECASE,
 )
-_FOLDED = re.compile(r"max-height\s*+:\s*+0(?:px)?(?![.\d])", re.IGNORECASE)
-_OVERFLOW = re.compile(r"overflow\s*+:\s*+hidden", re.IGNORECASE)
-_LONG_NUMBER = re.compile(r"&#\d{1000,}+;?")
-_MANY_LINES = re.compile(r"\n{3,}")
-_UNSEEN = dict.fromkeys(map(ord, "\0\x11\x12\x1d\x1e\x1f\u00ad\u034f\u200b\ufeff"))
-_UNSEEN_BUT_LINKS = "\0\x1d\x1e\x1f\u00ad\u034f\u200b\ufeff"
-_UNSEEN_RAW = _UNSEEN_BUT_LINKS + "\x11\x12"
+_FOLDED: Final = re.compile(r"max-height\s*+:\s*+0(?:px)?(?![.\d])", re.IGNORECASE)
+_OVERFLOW: Final = re.compile(r"overflow\s*+:\s*+hidden", re.IGNORECASE)
+_LONG_NUMBER: Final = re.compile(r"&#\d{1000,}+;?")
+_MANY_LINES: Final = re.compile(r"\n{3,}")
+_UNSEEN: Final = dict.fromkeys(map(ord, "\0\x11\x12\x1d\x1e\x1f\u00ad\u034f\u200b\ufeff"))
+_UNSEEN_BUT_LINKS: Final = "\0\x1d\x1e\x1f\u00ad\u034f\u200b\ufeff"
+_UNSEEN_RAW: Final = _UNSEEN_BUT_LINKS + "\x11\x12"
 
-_LINE_TAGS = (
+_LINE_TAGS: Final = (
     "address|article|aside|body|br|caption|center|dd|details|div|dl|dt|fieldset|figure|footer|form|header|hr|html|legend"
     "|li|main|nav|option|section|summary|table|tbody|tfoot|thead|tr"
 )
-_PARAGRAPH_TAGS = "blockquote|h1|h2|h3|h4|h5|h6|ol|p|pre|ul"
-_INLINE_TAGS = "b|i|u|span|font|strong|em|small|head|td|th"
-_VOID = frozenset(
+_PARAGRAPH_TAGS: Final = "blockquote|h1|h2|h3|h4|h5|h6|ol|p|pre|ul"
+_INLINE_TAGS: Final = "b|i|u|span|font|strong|em|small|head|td|th"
+_VOID: Final = frozenset(
     {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 )
-_ENDS_ITSELF = frozenset({"p", "li", "dt", "dd", "option"})
-_SCHEMES = ("http://", "https://", "mailto:", "ftp://")
-_LONGEST_LINK = 2_000
-_MOST_LINKS = 1_000
+_ENDS_ITSELF: Final = frozenset({"p", "li", "dt", "dd", "option"})
+_SCHEMES: Final = ("http://", "https://", "mailto:", "ftp://")
+_LONGEST_LINK: Final = 2_000
+_MOST_LINKS: Final = 1_000
 
 
 def _marks() -> dict[str | None, str]:
@@ -66,7 +67,7 @@ def _marks() -> dict[str | None, str]:
     return marks
 
 
-_MARKS = _marks()
+_MARKS: Final = _marks()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
+from typing import Final
 
 from services.common.email import CalendarDigest, ChildMessage, Defect, DeliveryReport, Email, FeedbackReport
 from services.parser.mime import calendars, charsets, embedded, htmltext, pkcs7, reports, tnef, words
@@ -13,8 +14,8 @@ from services.parser.mime.limits import Limits
 from services.parser.mime.parts import Leaves, Texts
 from services.parser.mime.tree import Part
 
-_MESSAGES = frozenset({"message/rfc822", "message/global"})
-_LOOKED_INTO = (
+_MESSAGES: Final = frozenset({"message/rfc822", "message/global"})
+_LOOKED_INTO: Final = (
     _MESSAGES
     | reports.DELIVERY
     | reports.FEEDBACK
@@ -24,8 +25,8 @@ _LOOKED_INTO = (
     | embedded.TYPES
     | pkcs7.TYPES
 )
-_MEDIA = frozenset({"image", "audio", "video", "font"})
-_MOST_TEXT = 2 << 20
+_MEDIA: Final = frozenset({"image", "audio", "video", "font"})
+_MOST_TEXT: Final = 2 << 20
 
 Nested = Callable[[bytes, Limits], Email]
 

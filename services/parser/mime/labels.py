@@ -3,6 +3,8 @@
 Values are codec names of Python: the superset that senders really use, not the standard that they name.
 """
 
+from typing import Final
+
 
 def _table() -> dict[str, str]:
     rows = {
@@ -66,12 +68,14 @@ def _table() -> dict[str, str]:
     return {label: name for name, labels in rows.items() for label in labels.split()}
 
 
-WHATWG = _table()
-MULTI_BYTE = frozenset({"gb18030", "big5hkscs", "cp932", "euc_jp", "cp949", "johab", "gb2312", "gbk", "euc_kr", "big5"})
-STATEFUL = frozenset(
+WHATWG: Final = _table()
+MULTI_BYTE: Final = frozenset(
+    {"gb18030", "big5hkscs", "cp932", "euc_jp", "cp949", "johab", "gb2312", "gbk", "euc_kr", "big5"}
+)
+STATEFUL: Final = frozenset(
     {"utf-7", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be", "hz", "iso2022_jp", "iso2022_kr"}
     | {"iso-2022-cn"}
     | {"iso2022_jp_1", "iso2022_jp_2", "iso2022_jp_2004", "iso2022_jp_3", "iso2022_jp_ext"}
 )
-NOT_TEXT = frozenset({"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "mbcs", "oem"})
+NOT_TEXT: Final = frozenset({"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "mbcs", "oem"})
 """Codecs of Python that are no charset; the octets-to-octets ones (base64, zlib) are told by codecs itself."""

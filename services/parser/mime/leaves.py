@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from hashlib import sha256
-from typing import Protocol
+from typing import Final, Protocol
 
 from services.common import transfer
 from services.common.email import Defect
@@ -10,9 +10,9 @@ from services.common.incremental import decoder
 from services.parser.mime.result import Octets
 from services.parser.mime.tree import Part
 
-BLOCK = 1 << 18
-_AFTER_PADDING = b"= \t\r\n"
-_BLANKS_AT_END = 4096
+BLOCK: Final = 1 << 18
+_AFTER_PADDING: Final = b"= \t\r\n"
+_BLANKS_AT_END: Final = 4096
 
 
 class Leaf:

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Iterable
 from hashlib import sha256
+from typing import Final
 
-_BRACKETED = re.compile(r"<([^<>]*)>")
-_COMMENT = re.compile(r"\([^()]*+\)")
-_BLANKS = re.compile(r"[\s\x00-\x1f\x7f]+")
-SYNTHETIC_DOMAIN = "synthetic.invalid"
+_BRACKETED: Final = re.compile(r"<([^<>]*)>")
+_COMMENT: Final = re.compile(r"\([^()]*+\)")
+_BLANKS: Final = re.compile(r"[\s\x00-\x1f\x7f]+")
+SYNTHETIC_DOMAIN: Final = "synthetic.invalid"
 
 
 def parse(value: str, limit: int = 1_000) -> tuple[str, ...]:

@@ -3,15 +3,18 @@
 import mimetypes
 import re
 from functools import lru_cache
+from typing import Final
 
 from services.common.normal_form import normal
 
-_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ -]{0,100}(?:\.[A-Za-z0-9_-]{1,20}){0,2}")
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]+")
-_RESERVED = re.compile(r"[<>:\"|?*]")
-_DEVICE = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)", re.IGNORECASE)
-_MOST = 255
-_EXTENSIONS = {
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ -]{0,100}(?:\.[A-Za-z0-9_-]{1,20}){0,2}")
+_UNSAFE: Final = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]+"
+)
+_RESERVED: Final = re.compile(r"[<>:\"|?*]")
+_DEVICE: Final = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)", re.IGNORECASE)
+_MOST: Final = 255
+_EXTENSIONS: Final = {
     "text/plain": ".txt",
     "text/html": ".html",
     "message/rfc822": ".eml",

@@ -3,20 +3,21 @@
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import Final
 
 from msgspec import Struct
 
 from services.parser.mime import words
 
-_MAX = 100
-_LONG = 256 * 1024
-_CACHED = 256
-_USUAL = re.compile(
+_MAX: Final = 100
+_LONG: Final = 256 * 1024
+_CACHED: Final = 256
+_USUAL: Final = re.compile(
     r"\s*+([\w!#$&^.+/-]+)\s*+(?:;\s*+[\w-]++\s*+=\s*+(?:\"[^\"\\]*+\"|[^\s\";()\\=?%'*,<>]++)\s*+)*+;?\s*+"
 )
-_PAIR = re.compile(r";\s*([\w-]+)\s*=\s*(?:\"([^\"]*)\"|([^\s;]+))")
-_VALUE = re.compile(r"\s*+([^\s,=]++)[\s,]++(?=[\w*-]++\s*+=)")
-_PIECE = re.compile(r"([^*]+?)(?:\*(\d{1,9}))?(\*)?")
+_PAIR: Final = re.compile(r";\s*([\w-]+)\s*=\s*(?:\"([^\"]*)\"|([^\s;]+))")
+_VALUE: Final = re.compile(r"\s*+([^\s,=]++)[\s,]++(?=[\w*-]++\s*+=)")
+_PIECE: Final = re.compile(r"([^*]+?)(?:\*(\d{1,9}))?(\*)?")
 
 
 class Value(Struct, frozen=True):
@@ -29,7 +30,7 @@ class Value(Struct, frozen=True):
     """Names that came in RFC 2231 form, which goes before the plain one."""
 
 
-EMPTY = Value("")
+EMPTY: Final = Value("")
 
 
 def parse(value: str, limit: int = _MAX) -> Value:
@@ -50,7 +51,7 @@ def _parse(value: str, limit: int) -> Value:
     return _lenient(value, limit)
 
 
-_cached = lru_cache(maxsize=1024)(_parse)
+_cached: Final = lru_cache(maxsize=1024)(_parse)
 
 
 def _lenient(value: str, limit: int) -> Value:
@@ -152,7 +153,7 @@ def _segments(value: str) -> list[str]:
     return list(_cut(value))
 
 
-_QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*+\"|\\[\"\\]|[;\"]", re.DOTALL)
+_QUOTED: Final = re.compile(r"\"(?:[^\"\\]|\\.)*+\"|\\[\"\\]|[;\"]", re.DOTALL)
 
 
 def _cut(value: str) -> Iterator[str]:
@@ -164,7 +165,7 @@ def _cut(value: str) -> Iterator[str]:
     yield value[start:]
 
 
-_COMMENT = re.compile(r"\"(?:[^\"\\]|\\.)*+\"|\\.|[()]", re.DOTALL)
+_COMMENT: Final = re.compile(r"\"(?:[^\"\\]|\\.)*+\"|\\.|[()]", re.DOTALL)
 
 
 def _uncommented(value: str) -> str:

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Sequence
+from typing import Final
 from urllib.parse import unquote
 
 from services.parser.mime import htmltext
 from services.parser.mime.tree import Part
 
-_CID = re.compile(r"\"cid:([^\"<>]{1,1000})|'cid:([^'<>]{1,1000})|cid:([^\"'\s<>)]{1,1000})", re.IGNORECASE)
-_LINK = re.compile(r"(?:src|href|background|url)\s{0,10}[=(]\s{0,10}[\"']?([^\"'\s<>)]{1,2000})", re.IGNORECASE)
+_CID: Final = re.compile(r"\"cid:([^\"<>]{1,1000})|'cid:([^'<>]{1,1000})|cid:([^\"'\s<>)]{1,1000})", re.IGNORECASE)
+_LINK: Final = re.compile(r"(?:src|href|background|url)\s{0,10}[=(]\s{0,10}[\"']?([^\"'\s<>)]{1,2000})", re.IGNORECASE)
 
 
 def referenced(parts: Sequence[Part], pages: Sequence[str]) -> set[str]:

@@ -4,6 +4,8 @@ Each line that starts with two hyphens is looked up among the open boundaries: i
 not, the exact token decides. So the cost depends on neither depth nor the number of open multiparts.
 """
 
+from typing import Final
+
 from msgspec.structs import replace
 
 from services.common.email import Defect
@@ -14,12 +16,12 @@ from services.parser.mime.result import Octets
 from services.parser.mime.scanning import Frame, Hit, Scan
 from services.parser.mime.tree import Part, Tree
 
-_FIRST_WINDOW = 4096
-_PART_WINDOW = 512
-_LONGEST_BOUNDARY = 16_384
-_PADDING = 256
-_GUESS_WINDOW = 65_536
-_BEHIND_TOKEN = frozenset({b"", b"-", b" ", b"\t", b"\r", b"\n"})
+_FIRST_WINDOW: Final = 4096
+_PART_WINDOW: Final = 512
+_LONGEST_BOUNDARY: Final = 16_384
+_PADDING: Final = 256
+_GUESS_WINDOW: Final = 65_536
+_BEHIND_TOKEN: Final = frozenset({b"", b"-", b" ", b"\t", b"\r", b"\n"})
 
 
 def scan(data: Octets, limits: Limits, defects: list[Defect]) -> Tree:

@@ -1,14 +1,15 @@
 """S/MIME (RFC 8551) and PGP (RFC 3156) protection: found, never undone."""
 
 from collections.abc import Collection
+from typing import Final
 
 from services.common.email import ByteRange, SecuredPart
 from services.parser.mime import pkcs7
 from services.parser.mime.content import UNTYPED
 from services.parser.mime.tree import Part
 
-_KINDS = pkcs7.TYPES | UNTYPED | {"multipart/signed", "multipart/encrypted"}
-SIGNATURES = frozenset(
+_KINDS: Final = pkcs7.TYPES | UNTYPED | {"multipart/signed", "multipart/encrypted"}
+SIGNATURES: Final = frozenset(
     {
         "application/pkcs7-signature",
         "application/x-pkcs7-signature",

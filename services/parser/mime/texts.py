@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from msgspec import Struct
 
@@ -11,10 +12,10 @@ from services.parser.mime.leaves import Leaf
 from services.parser.mime.limits import Limits
 from services.parser.mime.tree import Part
 
-_TLD = re.compile(r"[a-z]{2}")
-_META = re.compile(rb"<meta\s[^>]{0,200}?charset\s*=\s*[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
-_PREVIEW = 256
-_TARGET = re.compile(r" ?<(?:https?|mailto|ftp)[^>]*>")
+_TLD: Final = re.compile(r"[a-z]{2}")
+_META: Final = re.compile(rb"<meta\s[^>]{0,200}?charset\s*=\s*[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
+_PREVIEW: Final = 256
+_TARGET: Final = re.compile(r" ?<(?:https?|mailto|ftp)[^>]*>")
 
 
 class BodyText(Struct, frozen=True):

@@ -2,19 +2,20 @@
 
 import re
 from functools import lru_cache
+from typing import Final
 
 from services.common.email import AuthenticationResult, ListFacts
 from services.parser.mime import words
 from services.parser.mime.fields import Header
 
-_LIST_FIELDS = frozenset({"list-id", "list-unsubscribe", "list-post", "list-archive"})
-_ORDER = ("list-id", "list-unsubscribe", "list-unsubscribe-post", "list-post", "list-archive")
-_SHORT = 1_024
-_ANGLE = re.compile(r"<([^<>]*)>")
-_BLANKS = re.compile(r"\s+")
-_TOKEN = re.compile(r"\"(?:[^\"\\]|\\.)*+\"|\\.|[();]|[^\"\\();]+|.", re.DOTALL)
-_MOST = 100
-_LONG = 64 * 1024
+_LIST_FIELDS: Final = frozenset({"list-id", "list-unsubscribe", "list-post", "list-archive"})
+_ORDER: Final = ("list-id", "list-unsubscribe", "list-unsubscribe-post", "list-post", "list-archive")
+_SHORT: Final = 1_024
+_ANGLE: Final = re.compile(r"<([^<>]*)>")
+_BLANKS: Final = re.compile(r"\s+")
+_TOKEN: Final = re.compile(r"\"(?:[^\"\\]|\\.)*+\"|\\.|[();]|[^\"\\();]+|.", re.DOTALL)
+_MOST: Final = 100
+_LONG: Final = 64 * 1024
 
 
 def mailing_list(header: Header) -> ListFacts | None:
@@ -38,7 +39,7 @@ def _list(
     )
 
 
-_cached = lru_cache(maxsize=1024)(_list)
+_cached: Final = lru_cache(maxsize=1024)(_list)
 
 
 def _joined(value: str) -> str:

@@ -2,6 +2,7 @@
 
 import binascii
 import re
+from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from services.common import transfer
@@ -9,10 +10,10 @@ from services.common.normal_form import normal
 from services.parser.mime import charsets
 from services.parser.mime.labels import STATEFUL
 
-_WORD = re.compile(r"=\?([^?\s]{1,100})\?([bBqQ])\?([^?]*+(?:\?(?!=)[^?]*+)*+)\?=")
-_FOLD = re.compile(r"[\r\n]+[ \t]?")
-_LONG = 256 * 1024
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+_WORD: Final = re.compile(r"=\?([^?\s]{1,100})\?([bBqQ])\?([^?]*+(?:\?(?!=)[^?]*+)*+)\?=")
+_FOLD: Final = re.compile(r"[\r\n]+[ \t]?")
+_LONG: Final = 256 * 1024
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
 def unfold(value: str) -> str:
