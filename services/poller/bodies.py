@@ -10,8 +10,9 @@ from services.poller.domain.schedule import quarantine_until
 from services.poller.domain.state import FolderRecord, Quarantined
 from services.poller.domain.uidset import UidSet
 from services.poller.imap.errors import CommandRejected, ImapError, LiteralTooLarge, QuotaExceeded, Refused, Temporary
-from services.poller.imap.model import Fetched, Spooled
+from services.poller.imap.model import Fetched
 from services.poller.imap.session import Session
+from services.poller.imap.spooling import discard
 from services.poller.work import Progress, Work
 
 ITEMS = ("EMAILID", "X-GM-MSGID", "X-GM-LABELS")
@@ -154,7 +155,7 @@ async def _take(errand: Errand, fetched: Fetched) -> None:
     work, record = errand.work, errand.record
     errand.answered.add(fetched.uid)
     if fetched.conflict:
-        _drop(fetched)
+        discard(each.body for each in (fetched, *errand.group) if each.uid == fetched.uid)
         errand.group = [each for each in errand.group if each.uid != fetched.uid]
         await suspect(work, record, fetched.uid, "conflict", "two different bodies for one UID", final=True)
     elif not fetched.body and not _truly_empty(errand, fetched):
@@ -163,11 +164,6 @@ async def _take(errand: Errand, fetched: Fetched) -> None:
         work.memory.suspects.pop((record.id, record.epoch, fetched.uid), None)
         errand.count += 1
         await _group(errand, fetched)
-
-
-def _drop(fetched: Fetched) -> None:
-    if isinstance(fetched.body, Spooled):
-        fetched.body.path.unlink(missing_ok=True)
 
 
 def _truly_empty(errand: Errand, fetched: Fetched) -> bool:
@@ -190,9 +186,17 @@ async def _flush(errand: Errand) -> None:
     group, octets = errand.group, errand.octets
     errand.group, errand.octets = [], 0
     if group:
-        await errand.put(group)
+        await _hand_over(errand, group)
         folder, wanted = errand.record.name, len(errand.wanted)
         errand.work.progress(Progress(errand.record.account, folder, wanted, errand.count, octets))
+
+
+async def _hand_over(errand: Errand, group: Group) -> None:
+    try:
+        await errand.put(group)
+    except BaseException:  # it was not taken
+        discard(fetched.body for fetched in group)
+        raise
 
 
 async def _left_out(errand: Errand, part: UidSet) -> list[UidSet]:

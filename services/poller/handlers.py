@@ -14,6 +14,7 @@ from services.poller.domain.samples import mark
 from services.poller.domain.state import FolderRecord
 from services.poller.domain.uidset import UidSet
 from services.poller.imap.model import Fetched, Spooled
+from services.poller.imap.spooling import discard, taken
 from services.poller.work import Work
 
 MESSAGE_TYPE = "message/rfc822"
@@ -24,7 +25,10 @@ async def deliver(work: Work, record: FolderRecord, checkpoint: Checkpoint, grou
 
     Raises ``Unavailable`` when a way out is down: then none of them counts as published.
     """
-    events = await asyncio.to_thread(_events, record, group, work.store)
+    try:
+        events = await asyncio.to_thread(_events, record, group, work.store)
+    finally:
+        discard(fetched.body for fetched in group)
     uids = UidSet.of(fetched.uid for fetched in group)
     octets = sum(event.size for event in events)
     await work.publisher.publish([*events, work.audit("fetch", record=record, uids=uids.text(), octets=octets)])
@@ -70,11 +74,8 @@ def _body(record: FolderRecord, body: bytes | Spooled | None, store: ObjectStore
     if not isinstance(body, Spooled):
         raw = body or b""
         return raw, hashlib.sha256(raw).hexdigest()
-    try:
-        with body.path.open("rb") as file:
-            key = message_key(record.account, message_day(file.read(HEAD_OCTETS)), body.sha256)
-            file.seek(0)
-            store.put_file(key, file, body.size, MESSAGE_TYPE, {"folder": record.name})
-    finally:
-        body.path.unlink(missing_ok=True)
+    with taken(body) as file:
+        key = message_key(record.account, message_day(file.read(HEAD_OCTETS)), body.sha256)
+        file.seek(0)
+        store.put_file(key, file, body.size, MESSAGE_TYPE, {"folder": record.name})
     return DataRef(uri_of(store.bucket, key)), body.sha256

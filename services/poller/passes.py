@@ -13,6 +13,7 @@ from functools import partial
 
 from msgspec.structs import replace
 
+from services.common.errors import Unavailable
 from services.common.events import SyncReported
 from services.poller import bodies, handlers, peeking
 from services.poller.checkpoint import Checkpoint
@@ -45,8 +46,9 @@ async def once(work: Work, session: Session, record: FolderRecord) -> Outcome:
     before = work.memory.progress
     try:
         outcome = await run(work, session, record)
-    except ImapError as error:
-        work.memory.run.fatal[record.wire] += not error.usable and work.memory.progress == before
+    except (ImapError, Unavailable) as error:
+        ended = isinstance(error, Unavailable) or not error.usable
+        work.memory.run.fatal[record.wire] += ended and work.memory.progress == before
         raise
     work.memory.run.finished(outcome)
     return outcome

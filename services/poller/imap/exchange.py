@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from services.poller.imap.errors import ResponseTooLarge
 from services.poller.imap.model import Limits
 from services.poller.imap.responses import Status
+from services.poller.imap.spooling import discard
 from services.poller.imap.tokens import Part
 
 _MOST_MESSAGES = 20_000_000
@@ -37,6 +38,12 @@ class Exchange:
         """Keep a response, of ``size`` bytes, for the reader."""
         self.frames.append(parts)
         self.queued += size + 200
+
+    def drop(self) -> None:
+        """Forget what nobody will read, files included."""
+        for frame in self.frames:
+            discard(frame)
+        self.frames.clear()
 
     def count(self, line: int) -> None:
         """One more response, wanted or not. Raises ResponseTooLarge beyond ``most_items`` or ``most_bytes``."""

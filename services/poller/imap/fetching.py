@@ -9,6 +9,7 @@ from services.poller.imap.encode import Argument, atom, header_list, number, seq
 from services.poller.imap.merging import Found, Merger
 from services.poller.imap.model import Fetched, Header, Listing, Spooled
 from services.poller.imap.protocol import Connection
+from services.poller.imap.spooling import taken
 
 _NEEDS = {
     "MODSEQ": "CONDSTORE",
@@ -92,9 +93,8 @@ async def piece(connection: Connection, uid: int, offset: int, length: int) -> b
 def _read(body: bytes | Spooled | None) -> bytes | None:
     if not isinstance(body, Spooled):
         return body
-    data = body.path.read_bytes()
-    body.path.unlink(missing_ok=True)
-    return data
+    with taken(body) as file:
+        return file.read()
 
 
 async def _fetch(

@@ -4,15 +4,12 @@ A response is a list of parts: a line, then for each literal the literal and the
 ``spool_above`` goes to a file while it arrives.
 """
 
-import hashlib
-import os
 import re
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 
 from services.poller.imap.errors import LiteralTooLarge, ProtocolViolation, ResponseTooLarge
-from services.poller.imap.model import Limits, Spooled
+from services.poller.imap.model import Limits
+from services.poller.imap.spooling import SpoolFile, discard
 from services.poller.imap.tokens import Part
 
 _MARKER = re.compile(rb"~?\{(\d{1,20})(\+?)\}$")
@@ -20,40 +17,6 @@ _TEXT = re.compile(rb"(?:\*|\+|[^\s*+]+) *(?:(?:OK|NO|BAD|BYE|PREAUTH)\b|$)|\+",
 _UID = re.compile(rb"\(?\bUID (\d{1,10})\b", re.IGNORECASE)
 _COMMON = re.compile(rb"\* \d{1,10} FETCH \([^\r\n{]{1,1000}+(?:\{(\d{1,9})\})?\r\n")
 _MAX_PARTS = 100_000
-
-
-class SpoolFile:
-    """A literal on its way into a file, hashed as it comes."""
-
-    def __init__(self, folder: Path | None) -> None:
-        handle, name = tempfile.mkstemp(prefix="mailweir-", suffix=".literal", dir=folder)
-        self._file = os.fdopen(handle, "wb")
-        self._path = Path(name)
-        self._hash = hashlib.sha256()
-        self._size = 0
-
-    def write(self, data: bytes | memoryview) -> None:
-        """Append."""
-        self._file.write(data)
-        self._hash.update(data)
-        self._size += len(data)
-
-    def finish(self) -> Spooled:
-        """Close; the file belongs to the receiver now."""
-        self._file.close()
-        return Spooled(self._path, self._size, self._hash.hexdigest())
-
-    def discard(self) -> None:
-        """Close and remove."""
-        self._file.close()
-        self._path.unlink(missing_ok=True)
-
-
-def discard(parts: list[Part]) -> None:
-    """Remove the files of a response that nobody will read."""
-    for part in parts:
-        if isinstance(part, Spooled):
-            part.path.unlink(missing_ok=True)
 
 
 class Framer:
@@ -81,7 +44,10 @@ class Framer:
         return None if self.between else self._number
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes. Raises ResponseTooLarge, LiteralTooLarge, ProtocolViolation; the stream is lost then."""
+        """Take the next bytes; after an error the stream is lost.
+
+        Raises ResponseTooLarge, LiteralTooLarge, ProtocolViolation, and Unavailable when a file cannot be written.
+        """
         position, end = 0, len(data)
         while position < end:
             if self._missing:
@@ -145,7 +111,7 @@ class Framer:
             if marker is not None:
                 self._begin(line, int(marker[1]), marker[2] == b"+")
                 return
-        parts, size = self._parts, self._size
+        parts, size = self._parts, self._size + self._spooled
         self._parts, self._size, self._spooled = [], 0, 0
         self._number += 1
         self._emit(parts, size)
@@ -193,5 +159,6 @@ class Framer:
         return stop
 
     def _end(self) -> None:
-        literal, self._literal = self._literal, None
+        literal = self._literal
         self._parts.append(literal.finish() if isinstance(literal, SpoolFile) else bytes(literal or b""))
+        self._literal = None

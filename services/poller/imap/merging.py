@@ -8,9 +8,9 @@ import msgspec
 
 from services.poller.domain.uidset import UidSet
 from services.poller.imap.events import EventLog
-from services.poller.imap.framing import discard
 from services.poller.imap.model import Listing, Spooled
 from services.poller.imap.responses import MAX_UID, label, natural, nz_number, pairs, text_of
+from services.poller.imap.spooling import discard
 from services.poller.imap.tokens import Part, Unparsable, Value, parse
 
 Items = dict[str, Value]

@@ -10,14 +10,16 @@ from collections.abc import Sequence
 
 from aioimaplib.aioimaplib import LOGOUT, NONAUTH, Commands, IMAP4ClientProtocol
 
+from services.common.errors import MailweirError, Unavailable
 from services.poller.imap.classify import going_away
 from services.poller.imap.encode import Argument, LiteralArgument
 from services.poller.imap.errors import ConnectionLost, ImapError, ProtocolViolation, ResponseTooLarge, TlsSecurity
 from services.poller.imap.events import EventLog, numbered
 from services.poller.imap.exchange import Exchange, response_caps
-from services.poller.imap.framing import Framer, discard
+from services.poller.imap.framing import Framer
 from services.poller.imap.model import Limits
 from services.poller.imap.responses import Status, status, words
+from services.poller.imap.spooling import discard
 from services.poller.imap.tokens import Part
 from services.poller.imap.watch import Watch
 
@@ -36,7 +38,7 @@ class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
         self.secure = secure
         self.events = EventLog()
         self.greeting: Status | None = None
-        self.failure: ImapError | None = None
+        self.failure: MailweirError | None = None
         self.exchange: Exchange | None = None
         self.received = 0
         self.exists = 0  # of the open folder: what an answer may plausibly bring
@@ -62,7 +64,7 @@ class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
                 raise ResponseTooLarge(f"the server sent more than {BEFORE_SIGN_IN} bytes before the sign-in")
             self._framer.feed(d)
             self._refuse_clear_text(began=not self._framer.between)
-        except ImapError as error:
+        except (ImapError, Unavailable) as error:
             self.fail(error)
         self._watch.inside(self._framer.unfinished, self.loop.time())
         self.wake()
@@ -76,7 +78,7 @@ class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
         if self.upgrading and began:
             raise TlsSecurity("the server sent data between its answer to STARTTLS and the TLS handshake")
 
-    def fail(self, error: ImapError) -> None:
+    def fail(self, error: MailweirError) -> None:
         """Close for good: everything in flight failed with ``error``; only the first one counts."""
         if self.failure is None:
             self.failure = error
@@ -91,9 +93,7 @@ class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
         """Close without a reason of the server's, and remove the files that nobody will read."""
         self.fail(ConnectionLost("the connection was closed by us"))
         if self.exchange is not None:
-            for frame in self.exchange.frames:
-                discard(frame)
-            self.exchange.frames.clear()
+            self.exchange.drop()
 
     def secured(self, transport: asyncio.Transport) -> None:
         """TLS is up: forget everything that was said in clear."""

@@ -207,7 +207,8 @@ class Session:
         """Stream whole messages: UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[] and ``items``; ``bare``: the body only.
 
         At most ``Limits.queue`` bytes wait unread, then the server is held back. Bodies only of asked UIDs, each once.
-        A literal above ``spool_above`` is a ``Spooled`` file. Raises FetchRefused, ExpungeIssued, LiteralTooLarge.
+        A literal above ``spool_above`` is a ``Spooled`` file. Raises FetchRefused, ExpungeIssued, LiteralTooLarge, and
+        Unavailable when there is no room for it.
         """
         return fetching.bodies(self._connection, uids, items, bare=bare)
 

@@ -1,9 +1,6 @@
 """The folder of objects when the disk does not take a file."""
 
 import os
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
@@ -12,17 +9,7 @@ import pytest
 from services.common.errors import Unavailable
 from services.common.objects import NewObject
 from services.common.objects_folder import FolderStore, _describe
-
-
-@contextmanager
-def no_file_larger_than(octets: int) -> Iterator[None]:
-    """The system refuses longer files to this process, as a full disk would."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (octets, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+from tests.fakes.full_disk import no_file_larger_than
 
 
 def test_a_group_that_fails_leaves_nothing_and_comes_whole_later(tmp_path: Path) -> None:

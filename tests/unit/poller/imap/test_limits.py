@@ -14,9 +14,11 @@ from services.poller.imap.errors import (
     ServerBye,
 )
 from services.poller.imap.model import Limits, Spooled
+from services.poller.imap.spooling import discard
 from tests.fakes.imap_model import Mailbox, Message, Reply, Script, closes, on, sample
 from tests.unit.poller.imap.conftest import QUICK
 from tests.unit.poller.imap.test_fetching import ALL, bodies, script
+from tests.unit.poller.imap.test_spooling import files
 
 
 @pytest.mark.parametrize("cut", [10, 60, 250])
@@ -31,7 +33,7 @@ async def test_connection_lost_in_the_middle(play, cut, tmp_path):
         with pytest.raises(ConnectionLost):
             await bodies(session)
         assert not session.alive
-        assert list((tmp_path / "spool").iterdir()) == []
+        assert files(tmp_path / "spool") == []
 
 
 async def test_bye_during_a_fetch_and_inside_a_literal(play):
@@ -110,7 +112,8 @@ async def test_leaving_early_closes_and_leaves_no_file(play, tmp_path):
         await stream.aclose()
         assert not session.alive
         assert isinstance(found.body, Spooled)
-        assert list((tmp_path / "spool").iterdir()) == [found.body.path]
+        assert files(tmp_path / "spool") == [found.body.path]
+        discard([found.body])
 
 
 async def test_cancelled_command_closes(play):
