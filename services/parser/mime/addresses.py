@@ -6,8 +6,6 @@ from functools import lru_cache
 from itertools import islice
 from typing import Final
 
-from msgspec import Struct
-
 from services.common.email import EmailAddress
 from services.parser.mime import words
 
@@ -100,17 +98,18 @@ def _label(label: str) -> str:
     return text
 
 
-class _Mailbox(Struct):
+class _Mailbox:
     """What was read of one list element."""
 
-    group: str | None = None
-    phrase: list[str] = []
-    angle: list[str] = []
-    comment: list[str] = []
-    bracketed: bool = False
-    inside: bool = False
-    addressed: bool = False
-    """An address stands in the phrase or in the bracket, so that a comma ends it."""
+    def __init__(self, group: str | None = None) -> None:
+        self.group = group
+        self.phrase: list[str] = []
+        self.angle: list[str] = []
+        self.comment: list[str] = []
+        self.bracketed = False
+        self.inside = False
+        self.addressed = False
+        """An address stands in the phrase or in the bracket, so that a comma ends it."""
 
 
 def _general(value: str) -> Iterator[EmailAddress]:

@@ -2,8 +2,6 @@
 
 from typing import Final
 
-from msgspec import Struct
-
 from services.parser.mime.tree import Part
 
 _MEDIA: Final = ("image/", "audio/", "video/")
@@ -18,22 +16,28 @@ class Choice:
         self.attachments = attachments
 
 
-class _Level(Struct):
+class _Level:
     """One multipart on the way; a list is None where the alternative around it has closed it."""
 
-    parts: list[Part]
-    kind: str
-    in_alternative: bool
-    text: list[Part] | None
-    html: list[Part] | None
-    root: int = 0
-    index: int = 0
-    text_before: int = -1
-    html_before: int = -1
-
-    def __post_init__(self) -> None:
-        self.text_before = len(self.text) if self.text is not None else -1
-        self.html_before = len(self.html) if self.html is not None else -1
+    def __init__(
+        self,
+        parts: list[Part],
+        kind: str,
+        text: list[Part] | None,
+        html: list[Part] | None,
+        *,
+        in_alternative: bool = False,
+        root: int = 0,
+    ) -> None:
+        self.parts = parts
+        self.kind = kind
+        self.text = text
+        self.html = html
+        self.in_alternative = in_alternative
+        self.root = root
+        self.index = 0
+        self.text_before = len(text) if text is not None else -1
+        self.html_before = len(html) if html is not None else -1
 
 
 def choose(root: Part) -> Choice:
@@ -41,7 +45,7 @@ def choose(root: Part) -> Choice:
     if root.children is None:
         return _single(root)
     chosen = Choice([], [], [])
-    levels = [_Level([root], "mixed", in_alternative=False, text=chosen.text, html=chosen.html)]
+    levels = [_Level([root], "mixed", chosen.text, chosen.html)]
     while levels:
         level = levels[-1]
         if level.index == len(level.parts):
@@ -53,7 +57,8 @@ def choose(root: Part) -> Choice:
         if part.children is not None:
             kind = part.content.type[10:]
             inside = level.in_alternative or kind == "alternative"
-            levels.append(_Level(part.children, kind, inside, level.text, level.html, _root(part)))
+            opened = _Level(part.children, kind, level.text, level.html, in_alternative=inside, root=_root(part))
+            levels.append(opened)
         elif _is_inline(part, level):
             _inline(part, level, chosen.attachments)
         else:
@@ -71,7 +76,7 @@ def _single(part: Part) -> Choice:
 
 def _root(part: Part) -> int:
     """The root of a multipart/related: the child that it names (RFC 2387 section 3.2), else the first."""
-    start = part.content.params.params.get("start")
+    start = part.content.params.get("start")
     if start is None or part.content.type != "multipart/related":
         return 0
     cid = start.strip("<> ")

@@ -13,7 +13,6 @@ from functools import lru_cache
 from typing import Final
 
 import chardetng_py
-from msgspec import Struct
 
 from services.parser.mime import chinese, japanese
 from services.parser.mime.labels import MULTI_BYTE, NOT_TEXT, STATEFUL, WHATWG
@@ -38,13 +37,14 @@ _PYTHON: Final = frozenset(encodings.aliases.aliases) | {
 _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 
 
-class Text(Struct, frozen=True):
+class Text:
     """Decoded text, the codec that made it, and how sure that is."""
 
-    value: str
-    used: str
-    replacements: int = 0
-    defect: str | None = None
+    def __init__(self, value: str, used: str, replacements: int = 0, defect: str | None = None) -> None:
+        self.value: Final = value
+        self.used: Final = used
+        self.replacements: Final = replacements
+        self.defect: Final = defect
 
 
 @lru_cache(maxsize=1024)

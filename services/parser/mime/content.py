@@ -5,14 +5,12 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote
 
-from msgspec import Struct
-from msgspec.structs import replace
-
 from services.common import transfer
 from services.common.email import Defect
 from services.parser.mime import fields, params, words
 from services.parser.mime.fields import Header
 from services.parser.mime.limits import Limits
+from services.parser.mime.params import EMPTY, Value
 
 _TYPE: Final = re.compile(r"[\w!#$%&'*+.^`{|}~-]+/[\w!#$%&'*+.^`{|}~-]+")
 UNTYPED: Final = frozenset({"application/octet-stream", "application/x-octet-stream"})
@@ -20,24 +18,37 @@ UNTYPED: Final = frozenset({"application/octet-stream", "application/x-octet-str
 _SHORT: Final = {"text": "text/plain", "plain": "text/plain", "text/": "text/plain", "html": "text/html"}
 
 
-class Content(Struct, frozen=True):
-    """The Content-* fields of one part, in the form that the Email object wants."""
+class Content:
+    """The Content-* fields of one part, in the form that the Email object wants. Never changed, as parts share it."""
 
-    type: str
-    declared_type: str | None
-    params: params.Value
-    encoding: str
-    disposition: str | None
-    name: str | None
-    cid: str | None = None
-    location: str | None = None
-    language: tuple[str, ...] | None = None
-    charset: str | None = None
-    """The label as sent."""
+    def __init__(
+        self,
+        media_type: str,
+        typed: Value = EMPTY,
+        encoding: str = "identity",
+        disposed: Value = EMPTY,
+        cid: str | None = None,
+        location: str | None = None,
+        language: tuple[str, ...] | None = None,
+    ) -> None:
+        self.type: Final = media_type
+        self.typed: Final = typed
+        self.encoding: Final = encoding
+        self.disposed: Final = disposed
+        self.cid: Final = cid
+        self.location: Final = location
+        self.language: Final = language
+        self.params: Final = typed.params
+        self.declared_type: Final = typed.main or None
+        self.disposition: Final = disposed.main or None
+        said = disposed.params.get("filename") or typed.params.get("name") or disposed.params.get("name")
+        self.name: Final = said or None
+        self.charset: Final = typed.params.get("charset")
+        """The label as sent."""
 
 
-PLAIN: Final = Content("text/plain", None, params.EMPTY, "identity", None, None)
-MESSAGE: Final = Content("message/rfc822", None, params.EMPTY, "identity", None, None)
+PLAIN: Final = Content("text/plain")
+MESSAGE: Final = Content("message/rfc822")
 
 
 def parse(
@@ -70,11 +81,14 @@ def parse(
     if codes:
         defects.extend(Defect(code, part) for code in codes)
     if "content-id" in first or "content-location" in first or "content-language" in first:
-        return replace(
-            content,
-            cid=_cid(first.get("content-id")),
-            location=_location(first.get("content-location")),
-            language=_language(first.get("content-language")),
+        return Content(
+            content.type,
+            content.typed,
+            content.encoding,
+            content.disposed,
+            _cid(first.get("content-id")),
+            _location(first.get("content-location")),
+            _language(first.get("content-language")),
         )
     return content
 
@@ -92,27 +106,19 @@ def _describe(
 ) -> tuple[Content, tuple[str, ...]]:
     """The content that three fields say, and the codes of what was odd."""
     codes: list[str] = []
-    typed = params.EMPTY if raw_type is None else _value(codec, raw_type, bounds, codes)
-    disposed = params.EMPTY if raw_disposition is None else _value(codec, raw_disposition, bounds, codes)
+    typed = EMPTY if raw_type is None else _value(codec, raw_type, bounds, codes)
+    disposed = EMPTY if raw_disposition is None else _value(codec, raw_disposition, bounds, codes)
     encoding, known = transfer.canonical(raw_encoding)
     if not known:
         codes.append("transfer.unknown-encoding")
-    content = Content(
-        default if raw_type is None else _type(typed.main, default, codes),
-        typed.main or None,
-        typed,
-        encoding,
-        disposed.main or None,
-        _file_name(typed, disposed),
-        charset=typed.params.get("charset"),
-    )
-    return content, tuple(codes)
+    media_type = default if raw_type is None else _type(typed.main, default, codes)
+    return Content(media_type, typed, encoding, disposed), tuple(codes)
 
 
 _described: Final = lru_cache(maxsize=2048)(_describe)
 
 
-def _value(codec: tuple[str, str | None], raw: str, bounds: tuple[int, int], codes: list[str]) -> params.Value:
+def _value(codec: tuple[str, str | None], raw: str, bounds: tuple[int, int], codes: list[str]) -> Value:
     longest, most = bounds
     if len(raw) > longest:
         codes.append("limit.field")
@@ -137,10 +143,6 @@ def _type(main: str, default: str, codes: list[str]) -> str:
     if known:
         return known
     return default if not main or "/" not in main else "application/octet-stream"
-
-
-def _file_name(typed: params.Value, disposed: params.Value) -> str | None:
-    return disposed.params.get("filename") or typed.params.get("name") or disposed.params.get("name") or None
 
 
 def _cid(raw: str | None) -> str | None:

@@ -131,7 +131,7 @@ def _invitation(found: Insights, leaf: Leaf, limits: Limits, defects: list[Defec
         defects.append(Defect("limit.calendars", part.path, part.body))
         return
     text = charsets.decode(calendars.unfolded(leaf.head[:_MOST_TEXT]), said.charset).value
-    read = calendars.read(text, part.path, said.params.params.get("method"))
+    read = calendars.read(text, part.path, said.params.get("method"))
     found.invitations.append(read)
     defects.extend(Defect(code, part.path, part.body) for code in read.defects)
 

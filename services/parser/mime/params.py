@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
-from msgspec import Struct
-
 from services.parser.mime import words
 
 _MAX: Final = 100
@@ -20,17 +18,27 @@ _VALUE: Final = re.compile(r"\s*+([^\s,=]++)[\s,]++(?=[\w*-]++\s*+=)")
 _PIECE: Final = re.compile(r"([^*]+?)(?:\*(\d{1,9}))?(\*)?")
 
 
-class Value(Struct, frozen=True):
-    """The value before the first semicolon in lower case, and the parameters by lower-case name."""
+class Value:
+    """The value before the first semicolon in lower case, and the parameters by lower-case name.
 
-    main: str
-    params: dict[str, str] = {}
-    defects: tuple[str, ...] = ()
-    extended: frozenset[str] = frozenset()
-    """Names that came in RFC 2231 form, which goes before the plain one."""
+    Never changed, as caches give it to many.
+    """
+
+    def __init__(
+        self,
+        main: str,
+        params: dict[str, str],
+        defects: tuple[str, ...] = (),
+        extended: frozenset[str] = frozenset(),
+    ) -> None:
+        self.main: Final = main
+        self.params: Final = params
+        self.defects: Final = defects
+        self.extended: Final = extended
+        """Names that came in RFC 2231 form, which goes before the plain one."""
 
 
-EMPTY: Final = Value("")
+EMPTY: Final = Value("", {})
 
 
 def parse(value: str, limit: int = _MAX) -> Value:

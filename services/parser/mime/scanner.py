@@ -6,8 +6,6 @@ not, the exact token decides. So the cost depends on neither depth nor the numbe
 
 from typing import Final
 
-from msgspec.structs import replace
-
 from services.common.email import Defect
 from services.parser.mime import blocks, content, fields
 from services.parser.mime.content import Content
@@ -80,7 +78,7 @@ def _skipped(state: Scan, position: int) -> int:
 
 def _last_part(state: Scan, frame: Frame, start: int) -> Part:
     """Everything behind the last part that is counted, as it is."""
-    kept = content.Content("application/octet-stream", None, content.PLAIN.params, "identity", None, None)
+    kept = Content("application/octet-stream")
     part = Part(
         f"{frame.adopter.path}.{len(frame.adopter.children or ()) + 1}".lstrip("."),
         fields.NOTHING,
@@ -163,7 +161,10 @@ def _pop(state: Scan) -> None:
 def _demote(state: Scan, part: Part, code: str) -> None:
     """A multipart without parts is the text that stands in it."""
     state.defects.append(Defect(code, part.path or None, part.body))
-    part.content = replace(part.content, type="text/plain")
+    said = part.content
+    part.content = Content(
+        "text/plain", said.typed, said.encoding, said.disposed, said.cid, said.location, said.language
+    )
 
 
 def _open_part(state: Scan, start: int, path: str, default: Content, frame: Frame | None = None) -> Part:
@@ -220,7 +221,7 @@ def _common(one: bytes, other: bytes) -> bytes:
 
 def _token(state: Scan, part: Part) -> bytes:
     """The boundary as octets; without the parameter, the first line that looks like a delimiter."""
-    boundary = part.content.params.params.get("boundary")
+    boundary = part.content.params.get("boundary")
     if boundary is not None:
         codec = "utf-8" if part.header.codec == "ascii" else part.header.codec
         token = boundary.encode(codec, "replace").rstrip()

@@ -31,13 +31,13 @@ def secured(parts: list[Part], unwrapped: Collection[str] = ()) -> tuple[Secured
 def _secured(part: Part, unwrapped: Collection[str]) -> SecuredPart | None:
     kind = part.content.type
     if pkcs7.is_message(kind, part.content.name):
-        said = part.content.params.params.get("smime-type", "enveloped-data").lower()
+        said = part.content.params.get("smime-type", "enveloped-data").lower()
         signed = "signed" in said or part.path in unwrapped
         form = kind if kind in pkcs7.TYPES else "application/pkcs7-mime"
         return SecuredPart(part=part.path, kind="signed" if signed else "encrypted", protocol=form)
     if not part.children:
         return None
-    protocol = part.content.params.params.get("protocol")
+    protocol = part.content.params.get("protocol")
     first = part.children[0]
     if kind == "multipart/encrypted":
         return SecuredPart(part=part.path or first.path, kind="encrypted", protocol=protocol)

@@ -4,8 +4,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from msgspec import Struct
-
 from services.common.email import Defect, EmailBodyValue
 from services.parser.mime import charsets, flowed
 from services.parser.mime.leaves import Leaf
@@ -18,13 +16,14 @@ _PREVIEW: Final = 256
 _TARGET: Final = re.compile(r" ?<(?:https?|mailto|ftp)[^>]*>")
 
 
-class BodyText(Struct, frozen=True):
+class BodyText:
     """The value for ``bodyValues``, and how it came about."""
 
-    value: EmailBodyValue
-    used: str
-    replacements: int
-    type: str
+    def __init__(self, value: EmailBodyValue, used: str, replacements: int, media_type: str) -> None:
+        self.value: Final = value
+        self.used: Final = used
+        self.replacements: Final = replacements
+        self.type: Final = media_type
 
 
 def read(leaf: Leaf, tld: str | None, limits: Limits, defects: list[Defect]) -> BodyText:
@@ -43,7 +42,7 @@ def read(leaf: Leaf, tld: str | None, limits: Limits, defects: list[Defect]) -> 
     if "\0" in value:
         defects.append(Defect("text.nul", part.path, part.body))
         value = value.replace("\0", "")
-    said = part.content.params.params
+    said = part.content.params
     if "format" in said and said["format"].lower() == "flowed" and part.content.type == "text/plain":
         if value.count("\n") > limits.flowed:
             defects.append(Defect("limit.flowed", part.path, part.body))
