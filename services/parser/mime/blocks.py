@@ -24,7 +24,7 @@ _SHORT_BLOCK: Final = 256
 def start_of(data: Octets, defects: list[Defect]) -> tuple[int, bytes]:
     """Where the header starts, after a byte order mark and an mbox separator, and what ends a line."""
     head = data[:_HEAD]
-    newline = b"\n" if b"\n" in head or data.find(b"\n", 0, len(data)) >= 0 or b"\r" not in head else b"\r"
+    newline = b"\n" if data.find(b"\n", 0, len(data)) >= 0 or b"\r" not in head else b"\r"
     start = 3 if head.startswith(b"\xef\xbb\xbf") else 0
     if head[start : start + 1] in _SEPARATES and _SEPARATOR.match(head, start):
         defects.append(Defect("header.mbox-separator", None, start))

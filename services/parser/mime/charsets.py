@@ -28,6 +28,8 @@ _ISO_2022: Final = (
     (b"\x1b(J", "iso2022_jp_ext"),
 )
 _CHINESE: Final = {"iso-2022-cn": chinese.iso_2022, "hz": chinese.hz}
+_ESCAPE: Final = 0x1B
+"""As a number, here and elsewhere: asked for octets, ``in`` makes an exception first and drops it."""
 _NON_ASCII: Final = bytes(range(128, 256))
 _BOMS: Final = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _PYTHON: Final = frozenset(encodings.aliases.aliases) | {
@@ -85,7 +87,7 @@ def codec(label: str | None) -> str | None:
 def decode(data: bytes, label: str | None = None, tld: str | None = None) -> Text:
     """Text of ``data``. ``tld`` is the sender's country domain, a hint for the detector."""
     named = codec(label)
-    if data.isascii() and named not in STATEFUL and b"\x1b" not in data:
+    if data.isascii() and named not in STATEFUL and _ESCAPE not in data:
         return Text(data.decode("ascii"), named or "us-ascii", 0, "charset.unknown" if label and not named else None)
     return _by_mark(data) or _by_label(data, label, named) or _by_content(data, named, tld)
 
@@ -117,7 +119,7 @@ def _by_label(data: bytes, label: str | None, named: str | None) -> Text | None:
 
 def _by_content(data: bytes, named: str | None, tld: str | None) -> Text:
     defect = "charset.unknown" if named is None else "charset.label-lies"
-    found = _strict(data, "utf-8") if b"\x1b$" not in data else None
+    found = _strict(data, "utf-8") if data.find(b"\x1b$") < 0 else None
     found = found or _by_escape(data) or _strict(data, "utf-8")
     if found is not None:
         return Text(found.value, found.used, 0, defect if named != "utf-8" else None)
@@ -142,7 +144,7 @@ def _cut(data: bytes) -> Text | None:
 
 def _by_escape(data: bytes) -> Text | None:
     for mark, name in _ISO_2022:
-        if mark in data and (text := _strict(data, name)) is not None:
+        if data.find(mark) >= 0 and (text := _strict(data, name)) is not None:
             return text
     return None
 

@@ -62,7 +62,7 @@ def extract(data: bytes, charset: str | None = None) -> Embedded:
     if _BEGIN.search(data):
         found += _all(data, b"begin", _uuencoded, _MOST, charset)
         found += _all(data, b"=ybegin ", _yencoded, _MOST - len(found), charset)
-    if _BINHEX_MARK in data:
+    if data.find(_BINHEX_MARK) >= 0:
         found += _all(data, _BINHEX_MARK, _binhexed, _MOST - len(found), charset)
     if not found:
         return _NOTHING

@@ -8,6 +8,7 @@ from typing import Final
 _BRACKETED: Final = re.compile(r"<([^<>]*)>")
 _COMMENT: Final = re.compile(r"\([^()]*+\)")
 _BLANKS: Final = re.compile(r"[\s\x00-\x1f\x7f]+")
+_RETURN: Final = 0x0D
 SYNTHETIC_DOMAIN: Final = "synthetic.invalid"
 
 
@@ -24,8 +25,9 @@ def parse(value: str, limit: int = 1_000) -> tuple[str, ...]:
 
 def first(value: str) -> str | None:
     """The identifier of a Message-ID field; without brackets all of the field is one."""
-    bracketed = _BRACKETED.search(value)
-    text = bracketed[1] if bracketed else value.replace("<", "").replace(">", "")
+    start = value.find("<")
+    end = value.find(">", start)
+    text = value[start + 1 : end].rpartition("<")[2] if 0 <= start < end else value.replace("<", "").replace(">", "")
     if "(" in text:
         text = _COMMENT.sub("", text)
     return (text if _clean(text) else _BLANKS.sub("", text)) or None
@@ -53,6 +55,6 @@ def synthetic(fields: Iterable[str], body: Iterable[bytes]) -> str:
         data = held + block
         held = data[-1:] if data.endswith(b"\r") else b""
         whole = data[: len(data) - len(held)]
-        digest.update(whole.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in whole else whole)
+        digest.update(whole.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if _RETURN in whole else whole)
     digest.update(held and b"\n")
     return f"{digest.hexdigest()}@{SYNTHETIC_DOMAIN}"

@@ -65,7 +65,8 @@ def _lines(value: str) -> str:
     if "\n" not in value:
         return value.replace("\r", "\n")
     lines = value.replace("\r\n", "\n")
-    return value.replace("\r\r\n", "\n").replace("\r\n", "\n") if "\r\n" in lines else lines
+    damaged = "\r" in lines and "\r\n" in lines
+    return value.replace("\r\r\n", "\n").replace("\r\n", "\n") if damaged else lines
 
 
 def _cut(data: bytes, limit: int) -> bytes:
@@ -88,20 +89,10 @@ def preview_of(parts: Sequence[Part], read: Mapping[str, BodyText], derived: str
 
 
 def _preview(text: str) -> str:
-    short = _on_one_line(text[: _PREVIEW + 64])
+    short = " ".join(text[: _PREVIEW + 64].split())
     if len(short) < _PREVIEW < len(text) - 64:
-        short = _on_one_line(text[: 32 * _PREVIEW])
+        short = " ".join(text[: 32 * _PREVIEW].split())
     return short[:_PREVIEW].rstrip()
-
-
-def _on_one_line(text: str) -> str:
-    """Every run of blanks as one; the usual blanks are replaced, which is faster than to split at all kinds of them."""
-    line = text.replace("\n", " ")
-    if not line.isprintable():
-        return " ".join(text.split())
-    while "  " in line:
-        line = line.replace("  ", " ")
-    return line.strip(" ")
 
 
 def country(address: str | None) -> str | None:

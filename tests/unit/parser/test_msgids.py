@@ -18,6 +18,7 @@ def test_references_keep_order_and_lose_repeats() -> None:
         ("< a@b >", "a@b"),
         ("<a@b", "a@b"),
         ("<>", None),
+        ("a> <b <c@d> <e@f>", "c@d"),
         ("  ", None),
     ],
 )
