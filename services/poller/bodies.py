@@ -186,17 +186,9 @@ async def _flush(errand: Errand) -> None:
     group, octets = errand.group, errand.octets
     errand.group, errand.octets = [], 0
     if group:
-        await _hand_over(errand, group)
+        await errand.put(group)
         folder, wanted = errand.record.name, len(errand.wanted)
         errand.work.progress(Progress(errand.record.account, folder, wanted, errand.count, octets))
-
-
-async def _hand_over(errand: Errand, group: Group) -> None:
-    try:
-        await errand.put(group)
-    except BaseException:  # it was not taken
-        discard(fetched.body for fetched in group)
-        raise
 
 
 async def _left_out(errand: Errand, part: UidSet) -> list[UidSet]:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from services.poller.imap.model import Fetched
+from services.poller.imap.spooling import discard
 
 Group = list[Fetched]
 Put = Callable[[Group], Awaitable[None]]
@@ -17,7 +18,7 @@ async def delivering(deliver: Callable[[Group], Awaitable[None]]) -> AsyncIterat
 
     Groups begin in order and may end in any: each is confirmed by itself. On leaving the block all groups that were
     put are delivered, also when the block failed: what was downloaded is not thrown away. A failure of ``deliver`` is
-    raised by the next put, or at the end.
+    raised by the next put, or at the end. A group's files go when it was delivered, or will not be.
     """
     free = asyncio.Semaphore(AT_ONCE)
     running: list[asyncio.Task[None]] = []
@@ -29,11 +30,16 @@ async def delivering(deliver: Callable[[Group], Awaitable[None]]) -> AsyncIterat
             free.release()
 
     async def put(group: Group) -> None:
-        await free.acquire()
-        for task in filter(asyncio.Task.done, running):
-            task.result()
+        try:
+            await free.acquire()
+            for task in filter(asyncio.Task.done, running):
+                task.result()
+        except BaseException:
+            _discard(group)
+            raise
         running[:] = [task for task in running if not task.done()]
         running.append(asyncio.create_task(run(group)))
+        running[-1].add_done_callback(lambda _: _discard(group))
 
     try:
         yield put
@@ -46,3 +52,7 @@ async def delivering(deliver: Callable[[Group], Awaitable[None]]) -> AsyncIterat
         for result in await asyncio.gather(*running, return_exceptions=True):
             if isinstance(result, Exception):
                 raise result
+
+
+def _discard(group: Group) -> None:
+    discard(fetched.body for fetched in group)

@@ -14,7 +14,7 @@ from services.poller.domain.samples import mark
 from services.poller.domain.state import FolderRecord
 from services.poller.domain.uidset import UidSet
 from services.poller.imap.model import Fetched, Spooled
-from services.poller.imap.spooling import discard, taken
+from services.poller.imap.spooling import taken
 from services.poller.work import Work
 
 MESSAGE_TYPE = "message/rfc822"
@@ -25,10 +25,7 @@ async def deliver(work: Work, record: FolderRecord, checkpoint: Checkpoint, grou
 
     Raises ``Unavailable`` when a way out is down: then none of them counts as published.
     """
-    try:
-        events = await asyncio.to_thread(_events, record, group, work.store)
-    finally:
-        discard(fetched.body for fetched in group)
+    events = await asyncio.to_thread(_events, record, group, work.store)
     uids = UidSet.of(fetched.uid for fetched in group)
     octets = sum(event.size for event in events)
     await work.publisher.publish([*events, work.audit("fetch", record=record, uids=uids.text(), octets=octets)])

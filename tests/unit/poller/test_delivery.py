@@ -1,10 +1,12 @@
 """Groups on their way out beside the download."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from services.poller.delivery import AT_ONCE, Group, delivering
+from services.poller.imap.model import Fetched, Listing, Spooled
 
 
 def _groups(count: int) -> list[Group]:
@@ -93,3 +95,53 @@ def test_cancelling_ends_all_deliveries() -> None:
 
     asyncio.run(cancel())
     assert cancelled == AT_ONCE
+
+
+def _large(folder: Path, uid: int) -> Group:
+    path = folder / f"{uid}.literal"
+    path.touch()
+    return [Fetched(Listing(uid), Spooled(path, 0, "")), Fetched(Listing(uid + 1000), b"small")]
+
+
+def test_files_are_there_while_their_group_is_delivered_and_gone_afterwards(tmp_path: Path) -> None:
+    seen: list[bool] = []
+
+    async def deliver(group: Group) -> None:
+        assert isinstance(group[0].body, Spooled)
+        seen.append(group[0].body.path.exists())
+
+    async def run() -> None:
+        async with delivering(deliver) as put:
+            await put(_large(tmp_path, 1))
+
+    asyncio.run(run())
+    assert seen == [True]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_delivery_leaves_no_file_of_its_group_nor_of_those_that_are_not_taken_then(tmp_path: Path) -> None:
+    async def deliver(_group: Group) -> None:
+        raise ConnectionResetError
+
+    async def run() -> None:
+        async with delivering(deliver) as put:
+            for uid in range(AT_ONCE + 1):
+                await put(_large(tmp_path, uid))
+
+    with pytest.raises(ConnectionResetError):
+        asyncio.run(run())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_group_that_is_cancelled_before_it_began_leaves_no_file(tmp_path: Path) -> None:
+    async def deliver(_group: Group) -> None:
+        raise AssertionError("it was cancelled before")
+
+    async def run() -> None:
+        async with delivering(deliver) as put:
+            await put(_large(tmp_path, 1))
+            raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(run())
+    assert list(tmp_path.iterdir()) == []
