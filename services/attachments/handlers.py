@@ -14,7 +14,7 @@ from services.common.objects import NewObject, ObjectStore, attachment_key, key_
 from services.common.service import Outcome, Rejected, side_by_side, wrong_hash
 
 MESSAGE_TYPE = "message/rfc822"
-_STREAMED_AT_ONCE = 3  # each waits for the store's disk most of its time, and holds about two parts of 8 MiB
+_STREAMED_AT_ONCE = 3  # each waits for the store's disk most of its time
 
 
 async def file_messages(batch: Sequence[Event], *, store: ObjectStore) -> Sequence[Outcome]:

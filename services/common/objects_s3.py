@@ -17,7 +17,8 @@ from services.common.errors import Unavailable
 from services.common.objects import NewObject, ObjectInfo
 from services.common.snowball import AUTO_EXTRACT, packed
 
-_PART = 8 << 20  # octets per part of a multipart upload; memory per upload is about two parts
+_PART = 5 << 20  # octets per part of a multipart upload, the least that S3 takes; an upload holds about two
+_FILES_AT_ONCE = 2  # they wait for the store's disk, and more would only hold memory
 _PUTS_AT_ONCE = 16  # measured: 490 puts/s with one thread, 920 with sixteen
 _ASIS = " !#$&'()*+,-./:;<=>?@[]^_`{|}~"
 _METADATA_OCTETS = 400
@@ -49,6 +50,7 @@ class S3Store:
         self._client = client
         self._takes_groups: bool | None = None
         self._groups_at_once = BoundedSemaphore(_GROUPS_AT_ONCE)
+        self._files_at_once = BoundedSemaphore(_FILES_AT_ONCE)
         self._threads = ThreadPoolExecutor(_PUTS_AT_ONCE, thread_name_prefix="s3")
 
     def ensure_bucket(self) -> bool:
@@ -92,7 +94,7 @@ class S3Store:
 
     def put_file(self, key: str, source: BinaryIO, size: int, content_type: str, metadata: Mapping[str, str]) -> None:
         """Write one object from a real file in parts; a failed multipart upload is aborted by the client."""
-        with _world():
+        with self._files_at_once, _world():
             headers = _headers(metadata)
             self._client.put_object(
                 self.bucket, key, source, size, content_type, headers, part_size=_PART, num_parallel_uploads=1
