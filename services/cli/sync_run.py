@@ -15,9 +15,11 @@ from services.common.expiry import expires_at
 from services.common.oauth_tokens import sign_in_secret
 from services.common.secret import Secret
 from services.common.service import Publisher
+from services.common.settings import read
 from services.poller.account import Result, sync_once, within
 from services.poller.adapters import PostgresContents, PostgresLeases, PostgresLedger
 from services.poller.lease import leased
+from services.poller.settings import PollerSettings
 from services.poller.work import Progress, Work
 
 if TYPE_CHECKING:
@@ -64,7 +66,7 @@ async def _one(
                 ends_at=partial(expires_at, account, context.accounts),
                 contents=PostgresContents(context.engine),
             )
-            sync = sync_once(work, partial(_secret, context, name, clock))
+            sync = sync_once(work, partial(_secret, context, name, clock), read(PollerSettings).spool)
             return await within(sync, work, timeout)
     except MailweirError as error:
         return Result(name, exit_code=error.exit_code, failure=str(error))
@@ -86,6 +88,7 @@ def poller_ports(context: Context, publisher: Publisher) -> "Ports":
         PostgresLeases(context.engine),
         context.store,
         SystemClock(),
+        spool=read(PollerSettings).spool,
         contents=PostgresContents(context.engine),
     )
 

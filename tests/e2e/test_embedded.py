@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -11,6 +12,7 @@ from sqlalchemy import text
 from services.common import embedded_postgres
 from services.common.database import engine_for
 from tests.corpus_mail import messages
+from tests.e2e.commands import Mailweir
 from tests.e2e.world import World, as_sent, embedded, seen_messages
 from tests.fakes.ports import closed_port
 
@@ -56,6 +58,20 @@ def fetched(world: World) -> int:
         octets = connection.execute(text("SELECT sum(octets) FROM audit_log WHERE action = 'fetch'")).scalar_one()
     engine.dispose()
     return int(octets)
+
+
+def test_a_large_message_rests_in_the_folder_that_is_named(world: World, tmp_path: Path) -> None:
+    folder = tmp_path / "spool"
+    elsewhere = Mailweir(world.mailweir.home, (("MAILWEIR_POLLER_SPOOL", str(folder)),))
+    world.deliver([messages(COUNT + 8)[-1] + b"weir\r\n" * 2_000_000])
+    refused = elsewhere("sync")
+    assert refused.returncode == 3, refused.stderr
+    assert f"no room for a large message in {folder}" in refused.stderr
+    folder.mkdir()
+    done = elsewhere("sync")
+    assert done.returncode == 0, done.stderr
+    assert world.status()["stored"] == len(world.delivered)
+    assert list(folder.rglob("*")) == []
 
 
 @pytest.mark.parametrize(
