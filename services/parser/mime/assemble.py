@@ -5,8 +5,9 @@ from hashlib import sha256
 from typing import Final
 
 from services.common.email import Defect, Email, EmailBodyPart, EmailHeader, MailweirFacts, PartFacts, SecuredPart
-from services.parser.mime import body, envelope, fields, insights, msgids, parts, scanner, security, texts, trace
+from services.parser.mime import body, fields, insights, msgids, parts, scanner, security, texts, trace
 from services.parser.mime.body import Choice
+from services.parser.mime.envelope import Envelope
 from services.parser.mime.fields import Header
 from services.parser.mime.leaves import InMemory, Load
 from services.parser.mime.limits import Limits
@@ -31,7 +32,7 @@ def message(
     defects: list[Defect] = []
     tree = scanner.scan(data, limits, defects)
     header = tree.root.header
-    head = envelope.envelope(header, _charset_hint(tree), limits, defects)
+    head = Envelope(header, _charset_hint(tree), limits, defects)
     chosen = body.choose(tree.root)
     leaves, shown_texts = _read(tree, chosen, load, head, limits, defects)
     inside = insights.look(leaves, shown_texts, limits, _nested(limits, depth), defects)
@@ -94,7 +95,7 @@ def _charset_hint(tree: Tree) -> str | None:
 
 
 def _read(
-    tree: Tree, chosen: Choice, load: Load, head: envelope.Envelope, limits: Limits, defects: list[Defect]
+    tree: Tree, chosen: Choice, load: Load, head: Envelope, limits: Limits, defects: list[Defect]
 ) -> tuple[Leaves, Texts]:
     """Decode every leaf, and the text of those that are the body."""
     tld = texts.country(head.from_[0].email if head.from_ else None)
@@ -127,9 +128,7 @@ def _shown(tree: Tree, read: Texts) -> set[str]:
     return referenced(keyed, [text.value.value for text in read.values() if text.type == "text/html"])
 
 
-def _identified(
-    head: envelope.Envelope, header: Header, data: Octets, start: int
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _identified(head: Envelope, header: Header, data: Octets, start: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The Message-ID, or one made of what survives redelivery, with the name of what was made up."""
     if head.message_id:
         return head.message_id, ()

@@ -1,67 +1,39 @@
 """The properties of the Email object that come from header fields (RFC 8621 sections 4.1.2 and 4.1.3)."""
 
-from datetime import datetime
 from typing import Final
-
-from msgspec import Struct
 
 from services.common.email import Defect, EmailAddress
 from services.parser.mime import addresses, dates, fields, msgids, words
 from services.parser.mime.fields import Header
 from services.parser.mime.limits import Limits
 
-Addresses = tuple[EmailAddress, ...] | None
 Ids = tuple[str, ...] | None
-_ADDRESSES: Final = ("sender", "from", "to", "cc", "bcc", "reply-to")
 _RECIPIENTS: Final = frozenset({"to", "cc", "bcc"})
 
 
-class Envelope(Struct, frozen=True):
-    """Who wrote what to whom, and when."""
+class Envelope:
+    """Who wrote what to whom, and when, by the fields of one header."""
 
-    message_id: Ids
-    in_reply_to: Ids
-    references: Ids
-    subject: str | None
-    sent_at: str | None
-    sent_at_raw: str | None
-    received: datetime | None
-    sender: Addresses
-    from_: Addresses
-    to: Addresses
-    cc: Addresses
-    bcc: Addresses
-    reply_to: Addresses
-
-
-def envelope(header: Header, hint: str | None, limits: Limits, defects: list[Defect]) -> Envelope:
-    """The properties of one header; ``hint`` is the charset of raw 8-bit octets in it."""
-    first = header.first
-    raw_date = first.get("date")
-    date = None if raw_date is None else dates.parse(raw_date)
-    if raw_date is not None and date is None:
-        defects.append(Defect("date.unusable"))
-    received = first.get("received")
-    newest = None if received is None else dates.received(received)
-    if header.repeated:
-        _flag_repeats(header, defects)
-    listed = {key: _addresses(header, key, hint, limits, defects) for key in _ADDRESSES if key in first}.get
-    references, in_reply_to = _thread(header, limits, defects)
-    return Envelope(
-        _message_id(first.get("message-id")),
-        in_reply_to,
-        references,
-        fields.text(header, "subject", hint),
-        date,
-        None if raw_date is None else words.line(fields.readable(raw_date, header.codec, hint)),
-        newest,
-        listed("sender"),
-        listed("from"),
-        listed("to"),
-        listed("cc"),
-        listed("bcc"),
-        listed("reply-to"),
-    )
+    def __init__(self, header: Header, hint: str | None, limits: Limits, defects: list[Defect]) -> None:
+        """``hint`` is the charset of raw 8-bit octets in the header."""
+        first = header.first
+        date, received = first.get("date"), first.get("received")
+        self.sent_at = None if date is None else dates.parse(date)
+        self.sent_at_raw = None if date is None else words.line(fields.readable(date, header.codec, hint))
+        if date is not None and self.sent_at is None:
+            defects.append(Defect("date.unusable"))
+        self.received = None if received is None else dates.received(received)
+        if header.repeated:
+            _flag_repeats(header, defects)
+        self.sender = _addresses(header, "sender", hint, limits, defects)
+        self.from_ = _addresses(header, "from", hint, limits, defects)
+        self.to = _addresses(header, "to", hint, limits, defects)
+        self.cc = _addresses(header, "cc", hint, limits, defects)
+        self.bcc = _addresses(header, "bcc", hint, limits, defects)
+        self.reply_to = _addresses(header, "reply-to", hint, limits, defects)
+        self.references, self.in_reply_to = _thread(header, limits, defects)
+        self.message_id = _message_id(first.get("message-id"))
+        self.subject = fields.text(header, "subject", hint)
 
 
 def _flag_repeats(header: Header, defects: list[Defect]) -> None:
@@ -71,9 +43,11 @@ def _flag_repeats(header: Header, defects: list[Defect]) -> None:
 
 def _addresses(
     header: Header, key: str, hint: str | None, limits: Limits, defects: list[Defect]
-) -> tuple[EmailAddress, ...]:
+) -> tuple[EmailAddress, ...] | None:
     """The list of a field; repeated recipient fields are one list, of the other fields the first counts."""
-    raw = header.first[key]
+    raw = header.first.get(key)
+    if raw is None:
+        return None
     if key in header.repeated and key in _RECIPIENTS:
         raw = ",".join(header.all(key))
     if len(raw) > limits.field:
