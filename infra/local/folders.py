@@ -6,11 +6,13 @@ import pwd
 import secrets
 import socket
 from collections.abc import Mapping, Sequence
+from itertools import count
 from pathlib import Path
 
 from services.common.errors import ConfigurationError
 
 _FIRST, _LAST = 15_000, 32_000  # below the range from which Linux takes ports for outgoing connections
+_STEPS = count(secrets.randbelow(_LAST - _FIRST))  # every process begins somewhere else
 
 
 def ports(folder: Path, purposes: Sequence[str], wanted: Mapping[str, int] | None = None) -> dict[str, int]:
@@ -28,10 +30,9 @@ def ports(folder: Path, purposes: Sequence[str], wanted: Mapping[str, int] | Non
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on now."""
-    while port_fault(port := _FIRST + secrets.randbelow(_LAST - _FIRST)):
-        pass
-    return port
+    """A port of 127.0.0.1 that nobody listens on now, and that was not given before: it may be used only later."""
+    ports = (_FIRST + step % (_LAST - _FIRST) for step in _STEPS)
+    return next(port for port in ports if not port_fault(port))
 
 
 def port_fault(port: int) -> str | None:

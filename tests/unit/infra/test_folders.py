@@ -32,6 +32,11 @@ def test_a_port_in_use_has_a_reason() -> None:
     assert folders.port_fault(folders.free_port()) is None
 
 
+def test_a_free_port_is_given_once() -> None:
+    given = [folders.free_port() for _ in range(1_000)]
+    assert len(set(given)) == len(given)
+
+
 def test_a_secret_is_written_once_and_for_its_owner_only(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "secret"
     first = folders.secret(path)
