@@ -31,8 +31,8 @@ def ports(folder: Path, purposes: Sequence[str], wanted: Mapping[str, int] | Non
 
 def free_port() -> int:
     """A port of 127.0.0.1 that nobody listens on now, and that was not given before: it may be used only later."""
-    ports = (_FIRST + step % (_LAST - _FIRST) for step in _STEPS)
-    return next(port for port in ports if not port_fault(port))
+    candidates = (_FIRST + step % (_LAST - _FIRST) for step in _STEPS)
+    return next(port for port in candidates if not port_fault(port))
 
 
 def port_fault(port: int) -> str | None:

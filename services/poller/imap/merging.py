@@ -117,7 +117,7 @@ class Merger:
     def drop(self) -> None:
         """Remove the files of what nobody will read."""
         for items in self._held.values():
-            discard([value for value in items.values() if isinstance(value, Spooled)])
+            discard(items.values())
 
     def _quick(self, frame: list[Part]) -> Found | None:
         if self._pattern is None or self._held:
@@ -159,7 +159,7 @@ class Merger:
     def _asked(self, items: Items) -> Items:
         """Without sections of the message that were not asked for."""
         foreign = {key for key in items if key.startswith("BODY[") and not key.startswith(self._section)}
-        discard([value for key in foreign if isinstance(value := items[key], Spooled)])
+        discard(items[key] for key in foreign)
         return {key: value for key, value in items.items() if key not in foreign} if foreign else items
 
     def _unasked(self, frame: list[Part], uid: int | None, items: Items | None) -> None:
@@ -187,7 +187,7 @@ class Merger:
             self._seen[uid] = self._mark(body)
             return found
         if first in (body, fingerprint(body)):
-            discard([body] if isinstance(body, Spooled) else [])
+            discard([body])
             return None
         return msgspec.structs.replace(found, conflict=True)
 
@@ -229,7 +229,7 @@ def merge(old: Items, new: Items) -> Items:
             if first and second and fingerprint(first) != fingerprint(second):
                 merged["CONFLICT"] = "1"
             merged[key] = first or second
-            discard([second] if first and isinstance(second, Spooled) else [])
+            discard([second] if first else [])
     return merged
 
 
