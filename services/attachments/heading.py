@@ -1,13 +1,18 @@
 """What a person browsing the object store wants to see of a message: sender, subject, day. Pure and forgiving."""
 
+import binascii
 import re
-from email.header import decode_header
+from itertools import groupby
+from operator import itemgetter
 
 from services.common.message_day import header_block
 
 _FIELD = re.compile(rb"\n(Subject|From)[ \t]*:((?:[^\n]*\n[ \t])*[^\n]*)", re.IGNORECASE)
 _HEAD_OCTETS = 16_384
 _KEPT = 200
+_WORD = rb"=\?([^?]*)\?([bq])\?(.{0,2000}?)\?="
+_WORDS = re.compile(rb"%b(?:\s*%b)*" % (_WORD, _WORD), re.IGNORECASE | re.DOTALL)
+_EACH = re.compile(_WORD, re.IGNORECASE | re.DOTALL)
 
 
 def heading(head: bytes) -> dict[str, str]:
@@ -18,14 +23,26 @@ def heading(head: bytes) -> dict[str, str]:
 
 
 def _text(raw: bytes) -> str:
-    sent = " ".join(raw.decode("utf-8", "replace").split())
     try:
-        decoded = "".join(_piece(value, charset) for value, charset in decode_header(sent))
+        decoded = _WORDS.sub(_run, raw)
     except (ValueError, LookupError):
-        decoded = sent
-    shown = decoded if decoded.isprintable() else "".join(filter(str.isprintable, decoded))
+        decoded = raw
+    text = " ".join(decoded.decode("utf-8", "replace").split())
+    shown = text if text.isprintable() else "".join(filter(str.isprintable, text))
     return shown[:_KEPT].strip()
 
 
-def _piece(value: bytes | str, charset: str | None) -> str:
-    return value if isinstance(value, str) else value.decode(charset or "utf-8", "replace")
+def _run(found: re.Match[bytes]) -> bytes:
+    """Encoded words (RFC 2047) that stand together, as UTF-8; a character may begin in one and end in the next.
+
+    Raises ``ValueError`` or ``LookupError`` for what cannot be decoded.
+    """
+    words = [(charset.lower(), _octets(encoding, text)) for charset, encoding, text in _EACH.findall(found[0])]
+    return b"".join(
+        b"".join(octets for _, octets in group).decode(charset.decode() or "utf-8", "replace").encode()
+        for charset, group in groupby(words, key=itemgetter(0))
+    )
+
+
+def _octets(encoding: bytes, text: bytes) -> bytes:
+    return binascii.a2b_base64(text + b"===") if encoding in b"Bb" else binascii.a2b_qp(text, header=True)
