@@ -55,6 +55,14 @@ def test_an_object_with_too_much_to_say_is_stored_and_says_less(tmp_path: Path, 
         assert (text * times).startswith(found.metadata[name])
 
 
+def test_what_is_no_text_is_described_as_far_as_it_can_be(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    store.put(NewObject("work/1", b"x", "text/plain", {"folder": "a\ud800\x01\u2028水"}))
+    found = store.stat("work/1")
+    assert found is not None
+    assert found.metadata == {"folder": "a?\x01\u2028水"}
+
+
 def test_only_a_place_without_attributes_leaves_an_object_undescribed(tmp_path: Path) -> None:
     with Path("/proc/self/comm").open("rb") as without:
         _describe(without.fileno(), "text/plain", PLACE)
