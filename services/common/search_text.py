@@ -15,6 +15,7 @@ _CJK = (
     "\U00020000-\U0003ffff"
 )
 _RUN = re.compile(f"[{_CJK}]+")
+_GRAM = re.compile(f"(?=([{_CJK}]{{1,2}}))")  # of each character: with the next one, or alone as the last of its run
 _LONGEST = 200  # longer ones are encoded data
 _BETWEEN = re.compile("[\x80-\xbf\u2000-\u2bff\u3000-\u303f\xd7\xf7]+")  # what NFKC leaves of signs beyond ASCII
 _ASCII = bytes(32 if code < 128 and not chr(code).isalnum() else ord(chr(code).lower()) for code in range(128))
@@ -30,17 +31,9 @@ def search_text(*texts: str | None) -> str:
     octets = " ".join(text for text in texts if text)[:TEXT_KEPT].encode(errors="replace")
     words = set(octets.translate(_OCTETS).split())
     ascii_words = [word for word in filter(bytes.isascii, words) if len(word) < _LONGEST]
-    others = b" ".join(words.difference(ascii_words)).decode()
-    parts = {part for word in _folded(others).split() for part in _parts(word)}
-    return " ".join([b" ".join(ascii_words).decode(), *parts])
-
-
-def _parts(word: str) -> list[str]:
-    runs = _RUN.findall(word)
-    if not runs:
-        return [word] if len(word) < _LONGEST else []
-    rest = [piece for piece in _RUN.split(word) if 0 < len(piece) < _LONGEST]
-    return rest + [gram for run in runs for gram in (*_bigrams(run), run[-1])]
+    others = _folded(b" ".join(words.difference(ascii_words)).decode())
+    parts = {part for part in _RUN.sub(" ", others).split() if len(part) < _LONGEST}
+    return " ".join([b" ".join(ascii_words).decode(), *parts.union(_GRAM.findall(others))])
 
 
 def query_of(words: str) -> str:

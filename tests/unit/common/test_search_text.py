@@ -47,3 +47,8 @@ def test_what_was_written_is_found_by_its_own_words(text: str) -> None:
 
 def test_very_long_words_are_no_words_and_each_stands_once() -> None:
     assert search_text("x" * 300, "y Y y").split() == ["y"]
+
+
+def test_a_cjk_run_gives_bigrams_and_its_last_character_and_the_rest_are_words() -> None:
+    words = search_text("no7合同书é 水 合同", "é" * 200).split()
+    assert sorted(words) == sorted(["no7", "é", "合同", "同书", "书", "同", "水"])
