@@ -45,7 +45,7 @@ def _file_messages(batch: Sequence[Event], store: ObjectStore) -> list[Outcome]:
         assert isinstance(event, MessageFetched)
         if isinstance(event.body, DataRef):
             outcomes.append(_raw_by_reference(event, event.body, store))
-        elif not _has_hash(event.body, event.contentsha256):
+        elif not (event.hashed or _has_hash(event.body, event.contentsha256)):
             outcomes.append(wrong_hash(event))
         else:
             new = _raw_object(event, event.body)
@@ -89,7 +89,7 @@ def _file_attachments(events: Sequence[AttachmentExtracted], store: ObjectStore)
     news: dict[str, NewObject] = {}
     for event in events:
         assert isinstance(event.body, bytes)
-        if not _has_hash(event.body, event.partsha256):
+        if not (event.hashed or _has_hash(event.body, event.partsha256)):
             outcomes.append(wrong_hash(event))
         else:
             new = NewObject(_key(event), event.body, event.contenttype, _metadata(event))

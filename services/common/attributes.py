@@ -1,13 +1,16 @@
 """Mail events as CloudEvents extension attributes (lower-case names, text values) and back."""
 
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
-
-from msgspec import structs
 
 from services.common.events import AttachmentExtracted, DataRef, MailEvent, MessageFetched
 from services.common.place import Place
 
+UNWRITTEN = frozenset({"place", "body", "hashed", "email", "contenttype"})
+"""Fields that are no attribute: they are several, the value, its content type, or true within one process only."""
+_COMMON = frozenset({"internaldate", "size", "contentsha256"})
+_READ_APART = frozenset({"place", "internaldate", "body", "hashed", "email"})
 _NUMBERS = ("size", "partsize")
 
 
@@ -30,23 +33,27 @@ def mail_attributes(event: MailEvent, flags: tuple[str, ...] = ()) -> dict[str, 
 
 def text_attributes(event: MessageFetched | AttachmentExtracted) -> dict[str, str]:
     """All attributes of an event whose value is bytes, the claim check among them (``dataref``, ``datarange``)."""
-    own: dict[str, str] = {}
-    for name in structs.asdict(event).keys() - {
-        "place",
-        "internaldate",
-        "size",
-        "contentsha256",
-        "contenttype",
-        "body",
-    }:
-        text = _text(name, getattr(event, name))
-        if text:
-            own[name] = text
+    own = {name: text for name in _own(type(event)) if (text := _text(name, getattr(event, name)))}
     if isinstance(event.body, DataRef):
-        own["dataref"] = event.body.uri
-        if event.body.first is not None:
-            own["datarange"] = f"{event.body.first}-{event.body.last}"
-    return mail_attributes(event) | dict(sorted(own.items()))
+        own |= _reference(event.body)
+    return mail_attributes(event) | own
+
+
+def _reference(body: DataRef) -> dict[str, str]:
+    part = {"datarange": f"{body.first}-{body.last}"} if body.first is not None else {}
+    return {"dataref": body.uri} | part
+
+
+@cache
+def _own(event: type[MailEvent]) -> tuple[str, ...]:
+    """What an event says beside what every mail event says."""
+    return tuple(sorted(set(event.__struct_fields__) - UNWRITTEN - _COMMON))
+
+
+@cache
+def _told(event: type[MailEvent]) -> tuple[str, ...]:
+    """Fields that are read from attributes as they are."""
+    return tuple(set(event.__struct_fields__) - _READ_APART)
 
 
 def _text(name: str, value: Any) -> str:
@@ -57,7 +64,7 @@ def _text(name: str, value: Any) -> str:
     return " ".join(value) if name == "flags" else str(value)
 
 
-def mail_fields(event: type[Any], attributes: dict[str, str], value: bytes | None = None) -> dict[str, Any]:
+def mail_fields(event: type[MailEvent], attributes: dict[str, str], value: bytes | None = None) -> dict[str, Any]:
     """Constructor arguments of a mail event from its attributes. Raises KeyError or ValueError on bad ones."""
     fields: dict[str, Any] = {
         "place": Place(
@@ -71,7 +78,7 @@ def mail_fields(event: type[Any], attributes: dict[str, str], value: bytes | Non
     }
     if value is not None:
         fields["body"] = _claim(attributes) or value
-    for name in set(event.__struct_fields__) - fields.keys() - {"email", "body"}:
+    for name in _told(event):
         if name in attributes:
             fields[name] = _value(name, attributes[name])
     return fields

@@ -44,6 +44,7 @@ class MessageFetched(MailEvent, frozen=True, kw_only=True):
     """``mail.fetched``: the exact message, or a claim check for it."""
 
     body: bytes | DataRef
+    hashed: bool = False  # the hash was taken of this very body, in this process; a record never says so
     flags: Annotated[tuple[str, ...], Meta(description="Flags when fetched (RFC 3501 section 2.3.2).")] = ()
     emailid: Annotated[str | None, Meta(description="EMAILID (RFC 8474) or X-GM-MSGID, where the server has one.")] = (
         None
@@ -62,6 +63,7 @@ class AttachmentExtracted(MailEvent, frozen=True, kw_only=True):
     """``mail.attachments``: one decoded file, or the range of the raw message that holds it, still encoded."""
 
     body: bytes | DataRef
+    hashed: bool = False  # as of a fetched message
     encoding: Annotated[
         str, Meta(description="Transfer encoding of the range behind a claim check; identity for a value.")
     ] = "identity"

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from services.common import events as ev
+from services.common.attributes import UNWRITTEN
 from services.common.contract import SPECS, EventSpec
 from services.common.email import Email
 from services.common.place import Place
@@ -79,7 +80,7 @@ def headers_schema(spec: EventSpec) -> dict[str, Any]:
 def _attributes(spec: EventSpec) -> tuple[dict[str, Any], list[str]]:
     """Extension attributes: the place for every mail event, all fields where the value is bytes."""
     base = {field.name for field in msgspec.structs.fields(ev.MailEvent)}
-    fields = [f for f in msgspec.structs.fields(spec.event) if f.name not in ("place", "body", "email", "contenttype")]
+    fields = [f for f in msgspec.structs.fields(spec.event) if f.name not in UNWRITTEN]
     carried = [f for f in fields if spec.value == "bytes" or f.name in base or f.name == "flags"]
     described = _properties(spec.event) | _properties(Place)
     names = [field.name for field in msgspec.structs.fields(Place)] + [field.name for field in carried]

@@ -37,7 +37,8 @@ async def parse(
 def _parsed(event: MessageFetched, open_source: OpenSource, limits: Limits) -> Parsed:
     if isinstance(event.body, DataRef):
         return parse_source(open_source(event.body, event.size), limits=limits)
-    return parse_message(event.body, limits=limits)
+    known = event.contentsha256 if event.hashed else None
+    return parse_message(event.body, limits=limits, known_sha256=known)
 
 
 def _events(event: MessageFetched, parsed: Parsed, inline_limit: int) -> list[Event]:
@@ -58,6 +59,7 @@ def _attachment(file: File, common: dict[str, Any], event: MessageFetched) -> At
     return AttachmentExtracted(
         **common,
         body=body,
+        hashed=file.data is not None,
         encoding=encoding,
         partid=file.part_id,
         partsha256=file.sha256,

@@ -54,6 +54,7 @@ def _event(record: FolderRecord, fetched: Fetched, store: ObjectStore) -> Messag
         internaldate=parse_internaldate(listing.internaldate),
         size=fetched.length,
         body=body,
+        hashed=isinstance(body, bytes),
         flags=tuple(flag for flag in listing.flags or () if flag.lower() != "\\recent"),
         emailid=listing.content_id,
         labels=listing.labels or (),

@@ -4,12 +4,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import Engine, text
 
 from services.attachments import app as attachments
 from services.attachments.settings import AttachmentsSettings
 from services.common.contract import SPECS, decode, encode
-from services.common.events import Event
+from services.common.events import AttachmentExtracted, Event
 from services.common.objects_folder import FolderStore
 from services.common.service import Rejected, Service
 from services.common.settings import read
@@ -51,7 +52,8 @@ async def test_every_reader_takes_the_example_twice(path: Path, services: list[S
         for _ in range(2):
             for outcome in await reader.handler([event(path)]):
                 assert not isinstance(outcome, Rejected), outcome.reason
-                assert decode(encode(outcome, "test", NOW)) == outcome
+                told = replace(outcome, hashed=False) if isinstance(outcome, AttachmentExtracted) else outcome
+                assert decode(encode(outcome, "test", NOW)) == told
 
 
 @pytest.mark.parametrize("path", REFERENCES, ids=lambda path: f"{path.parts[-3]}/{path.stem}")

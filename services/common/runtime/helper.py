@@ -18,10 +18,11 @@ from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from services.common.contract import Record, decode, encode
 from services.common.errors import Unavailable
-from services.common.events import Event
+from services.common.events import Event, MessageFetched
 from services.common.service import Publisher
 
 WORTH = 10  # events; fewer are published here before they would be there
@@ -62,10 +63,11 @@ def _work_and_end(work: Callable[[socket.socket], None], connection: socket.sock
 
 
 class Request(Struct, frozen=True):
-    """A group of events to be published."""
+    """A group of events to be published; ``hashed``: the other process took the hashes of their bodies."""
 
     number: int
     records: tuple[Record, ...]
+    hashed: bool
 
 
 class Answer(Struct, frozen=True):
@@ -125,7 +127,8 @@ class Helped:
 
     def _send(self, number: int, events: Sequence[Event]) -> None:
         now = datetime.now(UTC)
-        send(self._connection, Request(number, tuple(encode(event, "poller", now) for event in events)))
+        hashed = all(event.hashed for event in events if isinstance(event, MessageFetched))
+        send(self._connection, Request(number, tuple(encode(event, "poller", now) for event in events), hashed))
 
     async def _receive(self) -> None:
         """Take the helper's answers until it ends."""
@@ -167,12 +170,17 @@ async def help_with(connection: socket.socket, publisher: Publisher) -> None:
 
 async def _published(request: Request, publisher: Publisher) -> Answer:
     try:
-        await publisher.publish([decode(record) for record in request.records])
+        await publisher.publish([_event(record, hashed=request.hashed) for record in request.records])
     except Unavailable as failure:
         return Answer(request.number, str(failure), world=True)
     except Exception as failure:
         return Answer(request.number, f"the helper process failed: {type(failure).__name__}")
     return Answer(request.number)
+
+
+def _event(record: Record, *, hashed: bool) -> Event:
+    event = decode(record)
+    return replace(event, hashed=hashed) if isinstance(event, MessageFetched) else event
 
 
 def send(connection: socket.socket, message: Request | Answer) -> None:

@@ -20,9 +20,9 @@ def parse(raw: bytes, *, limits: Limits = Limits()) -> Email:
     return parse_message(raw, limits=limits).email
 
 
-def parse_message(raw: bytes, *, limits: Limits = Limits()) -> Parsed:
-    """The message ``raw`` and its files, which hold their decoded octets."""
-    return assemble.in_memory(raw, limits)
+def parse_message(raw: bytes, *, limits: Limits = Limits(), known_sha256: str | None = None) -> Parsed:
+    """The message ``raw`` and its files, which hold their decoded octets. A hash that is known is not taken again."""
+    return assemble.in_memory(raw, limits, 0, known_sha256)
 
 
 def parse_source(source: Source, *, limits: Limits = Limits()) -> Parsed:

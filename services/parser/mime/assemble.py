@@ -20,9 +20,12 @@ from services.parser.mime.version import VERSION
 _BLOCK: Final = 1 << 20
 
 
-def in_memory(raw: bytes, limits: Limits, depth: int = 0) -> Parsed:
-    """Everything that can be said of octets in memory; ``depth`` counts the messages around this one."""
-    return message(raw, InMemory(raw), lambda: sha256(raw).hexdigest(), limits, depth=depth)
+def in_memory(raw: bytes, limits: Limits, depth: int = 0, known: str | None = None) -> Parsed:
+    """Everything that can be said of octets in memory; ``depth`` counts the messages around this one.
+
+    ``known`` is their SHA-256 where the caller has taken it.
+    """
+    return message(raw, InMemory(raw), lambda: known or sha256(raw).hexdigest(), limits, depth=depth)
 
 
 def message(

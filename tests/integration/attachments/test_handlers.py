@@ -55,7 +55,7 @@ async def test_a_wrong_hash_is_never_visible(store: FolderStore) -> None:
     (outcome,) = await handlers.file_messages([bad], store=store)
     assert isinstance(outcome, Rejected)
     _, (file,) = await parsed(with_file(message(), b"data", "a.pdf").as_bytes())
-    (outcome,) = await handlers.file_attachments([replace(file, partsha256="0" * 64)], store=store)
+    (outcome,) = await handlers.file_attachments([replace(file, partsha256="0" * 64, hashed=False)], store=store)
     assert isinstance(outcome, Rejected)
     assert visible(store) == []
 

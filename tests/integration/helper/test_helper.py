@@ -11,15 +11,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from services.cli.context import Context
 from services.cli.helper import helper
 from services.common.database import engine_for
 from services.common.errors import Unavailable
-from services.common.events import AccessAudited, Event
+from services.common.events import AccessAudited, Event, MessageFetched
 from services.common.runtime.helper import WORTH, forked, help_with, helped
 from services.common.service import Publisher
 from services.common.settings import Settings
+from tests.fakes.mail_events import fetched
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # the test runner may have a thread
 
@@ -42,8 +44,10 @@ class Notes:
             raise Unavailable("the disk is full")
         if "bug" in asked:
             raise ZeroDivisionError
+        mails = [event for event in events if isinstance(event, MessageFetched)]
         with self._file.open("a") as file:
             file.writelines(f"{os.getpid()} {event.id}\n" for event in audits)
+            file.writelines(f"{os.getpid()} {event.place.uid}:{event.hashed}\n" for event in mails)
 
 
 def audits(first: int, count: int, detail: str = "") -> list[Event]:
@@ -116,6 +120,19 @@ def test_many_events_are_shared_and_the_helper_ends_with_the_block(tmp_path: Pat
     with_helper(file, many)
     assert set().union(*noted(file).values()) == {str(number) for number in range(counts[0])}
     assert gone(helper_of(file))
+
+
+@pytest.mark.parametrize("hashed", [True, False])
+def test_the_helper_believes_a_hash_that_was_taken_here_and_no_other(tmp_path: Path, hashed: bool) -> None:
+    file = tmp_path / "notes"
+    mails = [replace(fetched(b"x", uid), hashed=hashed) for uid in range(1, WORTH + 1)]
+
+    async def share(publisher: Publisher) -> None:
+        await until_it_helps(publisher, file)
+        await publisher.publish(mails)
+
+    with_helper(file, share)
+    assert {f"{uid}:{hashed}" for uid in range(1, WORTH + 1)} <= noted(file)[helper_of(file)]
 
 
 def test_a_group_whose_helper_dies_is_published_here(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from services.common import events as ev
 from services.common.contract import SPECS, Record, decode, encode, event_id
@@ -12,6 +13,7 @@ from services.common.errors import ContractViolated
 from services.common.place import Place
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+HERE = Place(account="work", folder="INBOX", folderid="f1", uidvalidity=1, uid=1)
 TEXT = st.text(st.characters(codec="utf-8"), min_size=1, max_size=30)
 SHA = st.text("0123456789abcdef", min_size=64, max_size=64)
 PLACES = st.builds(
@@ -55,6 +57,14 @@ ATTACHMENTS = st.builds(
 @given(FETCHED | ATTACHMENTS)
 def test_what_is_encoded_is_decoded(event: ev.Event) -> None:
     assert decode(encode(event, "poller", NOW)) == event
+
+
+def test_a_record_cannot_say_that_its_hash_was_taken() -> None:
+    event = ev.MessageFetched(place=HERE, contentsha256="0" * 64, internaldate=None, size=1, body=b"x", hashed=True)
+    record = encode(event, "poller", NOW)
+    assert not any(b"True" in value for _, value in record.headers)
+    decoded = decode(structs.replace(record, headers=(*record.headers, ("ce_hashed", b"True"))))
+    assert decoded == structs.replace(event, hashed=False)
 
 
 @given(FETCHED)

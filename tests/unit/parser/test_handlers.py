@@ -101,6 +101,14 @@ async def test_bytes_that_are_not_what_their_hash_says_are_rejected_alone() -> N
     assert any(isinstance(each, EmailParsed) for each in outcomes)
 
 
+async def test_a_hash_that_this_process_took_is_not_taken_again() -> None:
+    taken = msgspec.structs.replace(fetched(RAWS[0]), contentsha256="1" * 64, hashed=True)
+    (mail, *files) = await run(taken)
+    assert isinstance(mail, EmailParsed)
+    assert mail.email.id == mail.email.blob_id == taken.contentsha256
+    assert all(isinstance(file, AttachmentExtracted) and file.hashed for file in files)
+
+
 def size(email: object) -> int:
     return len(msgspec.json.encode(email))
 
