@@ -17,10 +17,10 @@ def message_day(head: bytes) -> str:
     """
     block = header_block(head[:HEAD_OCTETS])
     received = _RECEIVED.search(block)
-    stamps = [received.group(1).rpartition(b";")[2]] if received else []
-    dated = _DATE.search(block)
-    stamps += [dated.group(1)] if dated else []
-    return next((day for day in map(_day, stamps) if day), UNDATED)
+    day = _day(received.group(1).rpartition(b";")[2]) if received else None
+    if day is None and (dated := _DATE.search(block)):
+        day = _day(dated.group(1))
+    return day or UNDATED
 
 
 def header_block(head: bytes) -> bytes:
@@ -37,6 +37,7 @@ def _day(stamp: bytes) -> str | None:
         if parsed is None:
             return None
         offset = timedelta(seconds=parsed[9] or 0)
-        return (datetime(*parsed[:6], tzinfo=UTC) - offset).strftime("%Y/%m/%d") if parsed[0] >= 1970 else None
+        day = datetime(*parsed[:6], tzinfo=UTC) - offset
+        return f"{day.year}/{day.month:02}/{day.day:02}" if parsed[0] >= 1970 else None
     except (ValueError, OverflowError, IndexError, TypeError):
         return None
