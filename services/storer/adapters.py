@@ -81,12 +81,13 @@ def _place_rows(events: Sequence[EmailParsed | PlaceRelinked]) -> list[Row]:
 
 def write_filed(cursor: Any, events: Sequence[ObjectFiled]) -> None:
     """Objects in the store."""
-    merging.merge(cursor, merging.OBJECTS, [rows.object_row(event) for event in events])
+    merging.merge_listed(cursor, merging.OBJECTS, [rows.object_row(event) for event in events])
 
 
 def write_audit(cursor: Any, events: Sequence[AccessAudited]) -> None:
     """Audit entries, once per id."""
-    merging.merge(cursor, merging.AUDIT, list({event.id: rows.audit_row(event) for event in events}.values()))
+    audited = {event.id: rows.audit_row(event) for event in events}
+    merging.merge_listed(cursor, merging.AUDIT, list(audited.values()))
 
 
 def write_dead_letters(cursor: Any, events: Sequence[DeadLetter]) -> None:

@@ -1,11 +1,16 @@
-"""COPY into a staging table, then INSERT ... SELECT ... ON CONFLICT: measured 8-14 k rows/s, row by row 0.5 k."""
+"""COPY into a staging table, then INSERT ... SELECT ... ON CONFLICT: measured 8-14 k rows/s, row by row 0.5 k.
+
+Short rows need no staging table: they stand in the statement.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
-from services.storer.copying import Row, text_of
+import msgspec
+
+from services.storer.copying import Row, Value, text_of
 
 Cursor = Any
 # A row that fits a page stays whole here: it is compressed and moved out once, in the table where it belongs.
@@ -19,6 +24,18 @@ class Stage:
     """A staging table of one connection: its name, its columns with types, the statement that merges it."""
 
     name: str
+    columns: str
+    merge: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Short rows that stand in the statement as JSON: its columns with types, and the statement.
+
+    Measured: 100 rows cost a third less CPU than by a staging table. At the COMMIT of a transaction that uses one, the
+    server empties every staging table of the connection, for 0.2 ms each.
+    """
+
     columns: str
     merge: str
 
@@ -39,6 +56,22 @@ def load(cursor: Cursor, *filled: tuple[Stage, bytes]) -> None:
             cursor.copy_expert(f"COPY {stage.name} FROM STDIN", BytesIO(rows), _COPY_OCTETS)
 
 
+def merge_listed(cursor: Cursor, listed: Listed, rows: Sequence[Row]) -> None:
+    """Merge short rows by one statement. Raises ``ValueError`` for text that is no Unicode (a lone surrogate)."""
+    if rows:
+        names = _names(listed.columns)
+        document = [dict(zip(names, map(_without_nul, row), strict=True)) for row in rows]
+        cursor.execute(listed.merge, (msgspec.json.encode(document).decode(),))
+
+
+def _without_nul(value: Value) -> Value:
+    return value.replace("\x00", "") if isinstance(value, str) else value
+
+
+def _names(columns: str) -> tuple[str, ...]:
+    return tuple(column.split()[0] for column in columns.split(","))
+
+
 def columns(pairs: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]]:
     """Pairs as the two arrays that ``unnest`` takes."""
     return [first for first, _ in pairs], [second for _, second in pairs]
@@ -55,7 +88,7 @@ _EMAIL = """account_id text, content_sha256 text, parser_version text, size bigi
 reference_ids text[], subject text, from_email text, from_name text, recipients text[],
 addresses jsonb, sent_at timestamptz, received_at timestamptz, has_attachment boolean, preview text,
 body_text text, body_html text, headers jsonb, structure jsonb, facts jsonb, defects text[]"""
-EMAIL_NAMES = tuple(column.split()[0] for column in _EMAIL.split(","))
+EMAIL_NAMES = _names(_EMAIL)
 _RENEWED = ", ".join(f"{name} = excluded.{name}" for name in (*EMAIL_NAMES[2:], "search", "thread_id"))
 
 EMAILS = Stage(
@@ -101,20 +134,21 @@ visible = coalesce(t.visible, p.visible), sequence = t.sequence FROM early t
 WHERE (t.folder_id, t.uidvalidity, t.uid) = (p.folder_id, p.uidvalidity, p.uid) AND p.sequence < t.sequence""",
 )
 
-OBJECTS = Stage(
-    "stage_objects",
-    """account_id text, kind text, sha256 text, bucket text, key text, size bigint, content_type text,
-detected_type text""",
-    """INSERT INTO objects (account_id, kind, sha256, bucket, key, size, content_type, detected_type)
-SELECT DISTINCT ON (account_id, kind, sha256) * FROM stage_objects ORDER BY account_id, kind, sha256
-ON CONFLICT (account_id, kind, sha256) DO NOTHING""",
+_OBJECT = """account_id text, kind text, sha256 text, bucket text, key text, size bigint, content_type text,
+detected_type text"""
+OBJECTS = Listed(
+    _OBJECT,
+    f"""INSERT INTO objects ({", ".join(_names(_OBJECT))})
+SELECT DISTINCT ON (account_id, kind, sha256) * FROM json_to_recordset(%s) AS filed ({_OBJECT})
+ORDER BY account_id, kind, sha256 ON CONFLICT (account_id, kind, sha256) DO NOTHING""",
 )
 
-AUDIT = Stage(
-    "stage_audit",
-    """id text, at timestamptz, service text, account_id text, action text, outcome text, folder_id text, folder text,
-uidvalidity bigint, uids text, octets bigint, detail text""",
-    "INSERT INTO audit_log SELECT * FROM stage_audit ON CONFLICT (id) DO NOTHING",
+_AUDIT = """id text, at timestamptz, service text, account_id text, action text, outcome text, folder_id text,
+folder text, uidvalidity bigint, uids text, octets bigint, detail text"""
+AUDIT = Listed(
+    _AUDIT,
+    f"""INSERT INTO audit_log ({", ".join(_names(_AUDIT))})
+SELECT * FROM json_to_recordset(%s) AS audited ({_AUDIT}) ON CONFLICT (id) DO NOTHING""",
 )
 
 DEAD_LETTERS = Stage(
