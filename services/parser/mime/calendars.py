@@ -15,7 +15,7 @@ _READ = (
     "BEGIN|END|METHOD|UID|SUMMARY|LOCATION|DESCRIPTION|DTSTART|DTEND|DUE|ORGANIZER|ATTENDEE|SEQUENCE|STATUS"
     "|TZID|TZNAME|TZOFFSETFROM|TZOFFSETTO|RRULE|RDATE"
 )
-_UNREAD = re.compile(rf"(?im)^(?!(?:{_READ})[;:])[^\s].*+(?:\r?\n[ \t].*+)*+\r?\n?")
+_UNREAD = re.compile(rf"(?im)^(?!(?:{_READ})[;:])[^\s].*+(?:\r?\n[ \t].*+)*\r?\n?")
 _ZONE_START = re.compile(r"(?im)^BEGIN:VTIMEZONE[ \t]*\r?$")
 _ZONE_END = re.compile(r"(?im)^END:VTIMEZONE[ \t]*\r?\n")
 _FOLD = re.compile(rb"\r?\n[ \t]")

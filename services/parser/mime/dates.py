@@ -26,7 +26,7 @@ _CTIME: Final = re.compile(
 _ISO: Final = re.compile(r"\s*+(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?:[Tt]\s*|\s+)" + _TIME + _ZONE, re.ASCII)
 _STRICT: Final = re.compile(
     r"\s*+(?:[A-Z][a-z]{2}, *+)?(\d\d?) ([A-Z][a-z]{2}) (\d{4}) (\d\d:\d\d:[0-5]\d) ([+-]\d\d)([0-5]\d)"
-    r"(?: \([^()]*+\))?+\s*+",
+    r"(?: \([^()]*+\))?\s*+",
     re.ASCII,
 )
 _MONTH_TEXT: Final = {name.title(): f"{number:02}" for name, number in _MONTHS.items()}

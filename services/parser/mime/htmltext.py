@@ -17,7 +17,7 @@ _TOKEN: Final = re.compile(
     r"<(?:(?=[stni][cteiof])(?P<raw>script|style|title|template|noembed|noframes|iframe)(?=[\s/>])[^<>]*+>"
     r"(?s:.*?)(?:</(?P=raw)(?=[\s/>])[^<>]*+>?|\Z)"
     r"|(?P<name>/?[a-z][^\s/<>]*+)"
-    r"(?:>|(?P<attrs>(?:[^<>=]++|=\s*+(?:\"[^\"<]*+\"|'[^'<]*+')?+)*+)>?)"
+    r"(?:>|(?P<attrs>(?:[^<>=]++|=\s*+(?:\"[^\"<]*+\"|'[^'<]*+')?)*)>?)"
     r"|!--(?s:.*?)(?:--!?>|\Z)"
     r"|[!?/][^<>]*+>?)",
     re.IGNORECASE,

@@ -11,7 +11,7 @@ from itertools import product
 from sys import byteorder
 
 _ESCAPE = re.compile(rb"\x1b(\$[@B]|\([BJI])")
-_EUC = re.compile(rb"([\x00-\x7f]++)|((?:[\xa1-\xfe]{2})++)|\x8e([\xa1-\xdf])")
+_EUC = re.compile(rb"([\x00-\x7f]++)|((?:[\xa1-\xfe]{2})+)|\x8e([\xa1-\xdf])")
 _LINES = re.compile(rb"([\r\n]+)")
 _KANJI = frozenset({b"$@", b"$B"})
 _HIGH = bytes(octet | 0x80 for octet in range(256))

@@ -11,7 +11,7 @@ _MAX: Final = 100
 _LONG: Final = 256 * 1024
 _CACHED: Final = 256
 _USUAL: Final = re.compile(
-    r"\s*+([\w!#$&^.+/-]+)\s*+(?:;\s*+[\w-]++\s*+=\s*+(?:\"[^\"\\]*+\"|[^\s\";()\\=?%'*,<>]++)\s*+)*+;?\s*+"
+    r"\s*+([\w!#$&^.+/-]+)\s*+(?:;\s*+[\w-]++\s*+=\s*+(?:\"[^\"\\]*+\"|[^\s\";()\\=?%'*,<>]++)\s*+)*;?\s*+"
 )
 _PAIR: Final = re.compile(r";\s*([\w-]+)\s*=\s*(?:\"([^\"]*)\"|([^\s;]+))")
 _VALUE: Final = re.compile(r"\s*+([^\s,=]++)[\s,]++(?=[\w*-]++\s*+=)")
@@ -161,7 +161,7 @@ def _segments(value: str) -> list[str]:
     return list(_cut(value))
 
 
-_QUOTED: Final = re.compile(r"\"(?:[^\"\\]|\\.)*+\"|\\[\"\\]|[;\"]", re.DOTALL)
+_QUOTED: Final = re.compile(r"\"[^\"\\]*+(?:\\.[^\"\\]*+)*\"|\\[\"\\]|[;\"]", re.DOTALL)
 
 
 def _cut(value: str) -> Iterator[str]:
@@ -173,7 +173,7 @@ def _cut(value: str) -> Iterator[str]:
     yield value[start:]
 
 
-_COMMENT: Final = re.compile(r"\"(?:[^\"\\]|\\.)*+\"|\\.|[()]", re.DOTALL)
+_COMMENT: Final = re.compile(r"\"[^\"\\]*+(?:\\.[^\"\\]*+)*\"|\\.|[()]", re.DOTALL)
 
 
 def _uncommented(value: str) -> str:

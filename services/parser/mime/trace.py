@@ -13,7 +13,7 @@ _ORDER: Final = ("list-id", "list-unsubscribe", "list-unsubscribe-post", "list-p
 _SHORT: Final = 1_024
 _ANGLE: Final = re.compile(r"<([^<>]*)>")
 _BLANKS: Final = re.compile(r"\s+")
-_TOKEN: Final = re.compile(r"\"(?:[^\"\\]|\\.)*+\"|\\.|[();]|[^\"\\();]+|.", re.DOTALL)
+_TOKEN: Final = re.compile(r"\"[^\"\\]*+(?:\\.[^\"\\]*+)*\"|\\.|[();]|[^\"\\();]+|.", re.DOTALL)
 _MOST: Final = 100
 _LONG: Final = 64 * 1024
 

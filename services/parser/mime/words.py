@@ -10,7 +10,7 @@ from services.common.normal_form import normal
 from services.parser.mime import charsets
 from services.parser.mime.labels import STATEFUL
 
-_WORD: Final = re.compile(r"=\?([^?\s]{1,100})\?([bBqQ])\?([^?]*+(?:\?(?!=)[^?]*+)*+)\?=")
+_WORD: Final = re.compile(r"=\?([^?\s]{1,100})\?([bBqQ])\?([^?]*+(?:\?(?!=)[^?]*+)*)\?=")
 _FOLD: Final = re.compile(r"[\r\n]+[ \t]?")
 _LONG: Final = 256 * 1024
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
