@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -18,6 +18,7 @@ from services.common.errors import Unavailable
 from services.common.objects import NewObject, ObjectInfo
 from services.common.own_folder import OwnFolder
 
+File = tuple[str, int]  # name and descriptor
 T = TypeVar("T")
 _BLOCK = 1 << 20
 _WORK = ".incoming"
@@ -65,7 +66,8 @@ class FolderStore:
         with _world():
             target = self._path(key)
             self._made(str(target.parent))
-            with self._incoming() as (name, descriptor):
+            with self._incoming() as made:
+                name, descriptor = made()
                 if _copy(source, descriptor, size) != size:
                     raise Unavailable(f"the source of {key} ended early; it is tried again")
                 _describe(descriptor, content_type, metadata)
@@ -110,8 +112,8 @@ class FolderStore:
     def _put_group(self, news: Mapping[str, NewObject]) -> None:
         """Threads do nothing but sync: more would only wait for the interpreter."""
         folders = {self._made(os.path.dirname(name)) for name in news}
-        with ExitStack() as opened:
-            files = [opened.enter_context(self._written(new)) for new in news.values()]
+        with self._incoming() as made:
+            files = [_filled(made(), new) for new in news.values()]
             self._side_by_side(os.fdatasync, [descriptor for _, descriptor in files])
         for (name, _), target in zip(files, news, strict=True):
             os.rename(name, target)
@@ -127,25 +129,24 @@ class FolderStore:
         list(self._threads.map(work, shares))
 
     @contextmanager
-    def _written(self, new: NewObject) -> Iterator[tuple[str, int]]:
-        with self._incoming() as (name, descriptor):
-            _write(descriptor, new.data)
-            _describe(descriptor, new.content_type, new.metadata)
-            _begin(descriptor)
-            yield name, descriptor
+    def _incoming(self) -> Iterator[Callable[[], File]]:
+        """Makes new files, which go away when the block fails: a full disk must not be filled further."""
+        folder = self._work.path()
+        opened: list[File] = []
 
-    @contextmanager
-    def _incoming(self) -> Iterator[tuple[str, int]]:
-        """A new file and its descriptor; it goes away when the block fails: a full disk must not be filled further."""
-        name = f"{self._work.path()}/{next(self._numbers)}"
-        descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        def made() -> File:
+            name = f"{folder}/{next(self._numbers)}"
+            opened.append((name, os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)))
+            return opened[-1]
+
         try:
-            yield name, descriptor
+            yield made
         except BaseException:
-            os.unlink(name)
+            _unlink(opened)
             raise
         finally:
-            os.close(descriptor)
+            for _, descriptor in opened:
+                os.close(descriptor)
 
     def _made(self, folder: str) -> str:
         """The folder, made when it is new. Names of files are nobody else's business: only the owner sees the root."""
@@ -197,6 +198,20 @@ def _copy(source: BinaryIO, descriptor: int, size: int) -> int:
         _write(descriptor, block)
         copied += len(block)
     return copied
+
+
+def _filled(file: File, new: NewObject) -> File:
+    _, descriptor = file
+    _write(descriptor, new.data)
+    _describe(descriptor, new.content_type, new.metadata)
+    _begin(descriptor)
+    return file
+
+
+def _unlink(files: Sequence[File]) -> None:
+    for name, _ in files:
+        with suppress(OSError):
+            os.unlink(name)
 
 
 def _write(descriptor: int, data: bytes) -> None:

@@ -31,7 +31,7 @@ class OwnFolder:
         Raises ``OSError``.
         """
         with self._making:
-            if not os.path.isdir(self._path):  # noqa: PTH112 -- asked for each file
+            if not os.path.isdir(self._path):  # noqa: PTH112 -- asked for each group of files
                 _remove_abandoned(self._parent)
                 self._path, descriptor = _locked(self._parent)
                 finalize(self, _leave, self._path, descriptor, os.getpid())
