@@ -12,6 +12,7 @@ import psycopg2
 
 from infra.local import folders, processes
 from infra.local.program import Program
+from services.common.embedded_postgres import DISCREET
 from services.common.errors import ConfigurationError
 
 PORTS = ("postgres",)
@@ -32,7 +33,7 @@ def install() -> Path:
 def program(folder: Path, wanted: Mapping[str, int] | None = None) -> Program:
     """PostgreSQL in ``folder``, on the port of ``wanted`` (``postgres``), the kept one or a free one."""
     ports = folders.ports(folder, PORTS, wanted)
-    options = [word for option in (*_OPTIONS, f"port={ports['postgres']}") for word in ("-c", option)]
+    options = [word for option in (*_OPTIONS, *DISCREET, f"port={ports['postgres']}") for word in ("-c", option)]
     return Program(
         "postgres",
         folder,

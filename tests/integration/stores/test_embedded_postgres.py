@@ -6,10 +6,13 @@ import sys
 import time
 from collections.abc import Callable
 from fcntl import LOCK_EX, LOCK_NB, flock
+from io import BytesIO
 from pathlib import Path
 
+import psycopg2
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from services.common import embedded_postgres
 from services.common.database import engine_for
@@ -86,6 +89,23 @@ def test_it_is_durable_survives_kill_and_stops_only_when_idle(home: Path) -> Non
     until(lambda: not embedded_postgres.clients(home))
     assert embedded_postgres.stop(home, if_idle=True)
     assert embedded_postgres.clients(home) is None
+
+
+def test_the_log_of_the_server_holds_no_mail(home: Path) -> None:
+    engine = engine_for(embedded_postgres.ensure(home))
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE rows (subject text PRIMARY KEY, uid int)"))
+        connection.execute(text("INSERT INTO rows VALUES ('canary', 1)"))
+    refused = ["INSERT INTO rows VALUES ('canary', 1)", "SELECT 'canary' FROM nothing", "SELECT 'canary'::int"]
+    for statement in refused:
+        with engine.connect() as connection, pytest.raises(DBAPIError):
+            connection.execute(text(statement))
+    with engine.raw_connection().cursor() as cursor, pytest.raises(psycopg2.DataError):
+        cursor.copy_expert("COPY rows FROM STDIN", BytesIO(b"canary\tcanary\n"))
+    engine.dispose()
+    log = (home / "postgres" / "log").read_text()
+    assert log.count("ERROR:") == len(refused) + 1
+    assert [line for line in log.splitlines() if "canary" in line and "invalid input syntax" not in line] == []
 
 
 def until(true: Callable[[], bool], seconds: float = 60) -> None:

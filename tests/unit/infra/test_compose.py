@@ -6,6 +6,7 @@ import yaml
 
 from infra.local import kafka, minio
 from infra.setup import ROOT
+from services.common.embedded_postgres import DISCREET
 
 FILE = ROOT / "docker-compose.yml"
 COMPOSE: dict[str, Any] = yaml.safe_load(FILE.read_text())
@@ -20,6 +21,10 @@ ONCE = (*JOBS, "accounts", "certificates")
 def test_images_have_a_fixed_version(name: str) -> None:
     tag = SERVICES[name]["image"].rpartition(":")[2]
     assert re.search(r"\d", tag)
+
+
+def test_the_log_of_postgres_holds_no_mail() -> None:
+    assert SERVICES["postgres"]["command"] == ["postgres", *(word for each in DISCREET for word in ("-c", each))]
 
 
 @pytest.mark.parametrize("name", SERVICES)
