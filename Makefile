@@ -1,5 +1,5 @@
 # Mailweir: what people run. `make help` lists it.
-PY ?= python3
+PY ?= $(shell sh infra/python.sh)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
@@ -8,23 +8,27 @@ PYTEST = root=$$(mktemp -d -t mw-XXXXXX) && PYTEST_DEBUG_TEMPROOT=$$root $(BIN)/
 TIDY = && rm -rf $$root
 CODE := services infra tests benchmarks
 .DEFAULT_GOAL := help
-.PHONY: help setup demo assets compiled test unit contract integration e2e lint format schemas pins fuzz bench scenarios chaos up down
+.PHONY: help setup demo bytecode assets compiled test unit contract integration e2e lint format schemas pins fuzz bench scenarios chaos up down
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(STAMP) assets compiled  ## environment in .venv, the console's files, the parser compiled, .env and secrets for docker compose
+setup: $(STAMP) bytecode assets compiled  ## environment in .venv, the console's files, the parser compiled, .env and secrets for docker compose
 	@$(BIN)/python -m infra.setup
 
 $(STAMP): requirements/dev.txt pyproject.toml
-	@$(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make PY=/path/to/python")'
-	$(PY) -m venv $(VENV)
+	@py="$(PY)" && echo "Python: $$py (for another one: rm -r $(VENV) && make setup PY=/path/to/python)" \
+	&& $$py -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make PY=/path/to/python")' \
+	&& $$py -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: $(STAMP)  ## a real IMAP server with sample mail, retrieved and shown; needs Python only
+demo: $(STAMP) bytecode  ## a real IMAP server with sample mail, retrieved and shown; needs Python only
 	@$(BIN)/mailweir demo
+
+bytecode: $(STAMP)  # commands start in half the time, also where Python may write no bytecode of its own
+	@$(BIN)/python -m compileall -q services infra
 
 assets: $(STAMP)  ## the console's style sheet and scripts, from pinned npm packages
 	@$(BIN)/python -m infra.assets
@@ -34,14 +38,14 @@ compiled: $(STAMP)  ## the parser as machine code, where a C compiler is (one mi
 
 test: unit contract integration e2e  ## all four levels; sets up the real components it needs
 
-unit: $(STAMP) compiled  ## no network, no sleeping; the parser in both forms
+unit: $(STAMP) bytecode compiled  ## no network, no sleeping; the parser in both forms
 	$(PYTEST) tests/unit -n 2 --dist loadfile -q $(TIDY)
 	export MAILWEIR_INTERPRETED=1 && $(PYTEST) tests/unit/parser -n 2 --dist loadfile -q $(TIDY)
 
-contract: $(STAMP)  ## schemas, examples, asyncapi, ports on fakes and real
+contract: $(STAMP) bytecode  ## schemas, examples, asyncapi, ports on fakes and real
 	$(PYTEST) tests/contract -q $(TIDY)
 
-components: $(STAMP) assets compiled
+components: $(STAMP) bytecode assets compiled
 	$(BIN)/python -m infra.local install
 
 integration: components  ## real Kafka, Postgres, MinIO, Dovecot
