@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from services.storer.copying import Row, Value, text_of
+from services.storer.copying import Row, Value, octets_of
 
 Cursor = Any
 # A row that fits a page stays whole here: it is compressed and moved out once, in the table where it belongs.
@@ -42,7 +42,7 @@ class Listed:
 
 def packed(rows: Sequence[Row]) -> bytes:
     """Rows as COPY reads them. Raises ``ValueError`` for text that is no Unicode (a lone surrogate)."""
-    return text_of(rows).encode()
+    return octets_of(rows)
 
 
 def load(cursor: Cursor, *filled: tuple[Stage, bytes]) -> None:

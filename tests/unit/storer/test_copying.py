@@ -7,10 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.storer.copying import Json, text_of
+from services.storer.copying import Json, Row, octets_of
 
 _UNESCAPED = {"\\\\": "\\", "\\t": "\t", "\\n": "\n", "\\r": "\r"}
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+def text_of(rows: list[Row]) -> str:
+    return octets_of(rows).decode()
 
 
 def read_back(line: str) -> list[str | None]:
@@ -51,4 +55,4 @@ def test_other_values() -> None:
 
 def test_a_lone_surrogate_is_no_text() -> None:
     with pytest.raises(ValueError, match="surrogates"):
-        text_of([("\ud800",)]).encode()
+        octets_of([("\ud800",)])
