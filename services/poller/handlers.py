@@ -10,7 +10,7 @@ from services.common.objects import ObjectStore, message_key, uri_of
 from services.common.place import Place
 from services.poller.checkpoint import Checkpoint
 from services.poller.domain.dates import parse_internaldate
-from services.poller.domain.samples import mark
+from services.poller.domain.samples import mark, outermost
 from services.poller.domain.state import FolderRecord
 from services.poller.domain.uidset import UidSet
 from services.poller.imap.model import Fetched, Spooled
@@ -29,11 +29,18 @@ async def deliver(work: Work, record: FolderRecord, checkpoint: Checkpoint, grou
     uids = UidSet.of(fetched.uid for fetched in group)
     octets = sum(event.size for event in events)
     await work.publisher.publish([*events, work.audit("fetch", record=record, uids=uids.text(), octets=octets)])
-    await checkpoint.add({event.place.uid: _mark(event) for event in events}, octets)
+    await checkpoint.add(_marks(events), octets)
     work.memory.published += len(events)
     work.memory.share({event.emailid: (_mark(event), event.size) for event in events if event.emailid})
     work.memory.steps = 0
     work.memory.octets += octets
+
+
+def _marks(events: Sequence[MessageFetched]) -> dict[int, str]:
+    """By UID; the header is hashed only where the mark may become a sample of the folder."""
+    contents = {event.place.uid: event.contentsha256 for event in events}
+    kept = set(outermost(contents))
+    return contents | {event.place.uid: _mark(event) for event in events if event.place.uid in kept}
 
 
 def _mark(event: MessageFetched) -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 LOWEST, NEWEST = 5, 15
 _EMPTY_LINE = re.compile(rb"\r?\n\r?\n")
@@ -15,7 +15,9 @@ def mark(raw: bytes, sha256: str) -> str:
 
 def header_hash(raw: bytes) -> str:
     """Hash of the header block, line ends aside: the same for the whole message and for its header alone."""
-    head = _EMPTY_LINE.split(raw.lstrip(b"\r\n"), maxsplit=1)[0].replace(b"\r\n", b"\n").rstrip(b"\n")
+    raw = raw.lstrip(b"\r\n")
+    end = _EMPTY_LINE.search(raw)
+    head = raw[: end.start() if end else None].replace(b"\r\n", b"\n").rstrip(b"\n")
     return hashlib.sha256(head).hexdigest()[:16]
 
 
@@ -37,6 +39,10 @@ def same_content(known: str, sha256: str) -> bool:
 def keep(known: Mapping[str, str], new: Mapping[int, str]) -> dict[str, str]:
     """The lowest few UIDs (a folder made anew begins there) and the newest ones, as text keys."""
     everything = {int(uid): text for uid, text in known.items()} | dict(new)
-    ordered = sorted(everything)
-    kept = ordered if len(ordered) <= LOWEST + NEWEST else ordered[:LOWEST] + ordered[-NEWEST:]
-    return {str(uid): everything[uid] for uid in kept}
+    return {str(uid): everything[uid] for uid in outermost(everything)}
+
+
+def outermost(uids: Iterable[int]) -> list[int]:
+    """The UIDs of which ``keep`` may keep something, however many others there are."""
+    ordered = sorted(uids)
+    return ordered if len(ordered) <= LOWEST + NEWEST else ordered[:LOWEST] + ordered[-NEWEST:]

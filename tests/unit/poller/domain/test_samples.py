@@ -3,7 +3,7 @@ import hashlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.poller.domain.samples import LOWEST, NEWEST, keep, mark, same_content, same_header
+from services.poller.domain.samples import LOWEST, NEWEST, keep, mark, outermost, same_content, same_header
 
 RAW = b"Subject: a\r\nFrom: b@example.org\r\n\r\nbody\r\n"
 
@@ -27,3 +27,9 @@ def test_the_lowest_and_the_newest_are_kept(known, new):
     kept = {int(uid) for uid in keep({str(uid): "x" for uid in known}, dict.fromkeys(new, "y"))}
     everything = sorted(known | new)
     assert kept == set(everything[:LOWEST]) | set(everything[-NEWEST:])
+
+
+@given(st.lists(st.sets(st.integers(1, 500)), max_size=8))
+def test_what_is_kept_was_outermost_in_its_own_group(groups):
+    kept = {int(uid) for uid in keep({}, {uid: "x" for group in groups for uid in group})}
+    assert all(kept & group <= set(outermost(group)) for group in groups)
