@@ -1,14 +1,13 @@
 """Fetch the bodies that are missing. A UID that fails costs itself only: it is asked alone, then quarantined."""
 
-import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from services.poller.delivery import Group, Put
 from services.poller.domain.schedule import quarantine_until
 from services.poller.domain.state import FolderRecord, Quarantined
-from services.poller.domain.uidset import UidSet
+from services.poller.domain.uidset import EMPTY, UidSet
 from services.poller.imap.errors import CommandRejected, ImapError, LiteralTooLarge, QuotaExceeded, Refused, Temporary
 from services.poller.imap.model import Fetched
 from services.poller.imap.session import Session
@@ -16,17 +15,27 @@ from services.poller.imap.spooling import discard
 from services.poller.work import Progress, Work
 
 ITEMS = ("EMAILID", "X-GM-MSGID", "X-GM-LABELS")
+FIRST, SLICE = 200, 1000  # a server works out the sizes of so many before the bodies at hand are delivered
+Ready = Callable[[UidSet], Awaitable[UidSet]]
 
 
 @dataclass(slots=True)
 class Errand:
-    """The bodies of one folder's pass: what was asked for and what came."""
+    """The bodies of one folder's pass: what was asked for and what came.
+
+    ``budget``: octets that may be taken, None without a limit. ``large``: messages for which a group has no room.
+    ``settled``: looked at before the others, or too large to be asked for at all. ``sizes``: whether the server tells.
+    """
 
     work: Work
     session: Session
     record: FolderRecord
     wanted: UidSet
     put: Put
+    budget: int | None = None
+    large: set[int] = field(default_factory=set)
+    settled: set[int] = field(default_factory=set)
+    sizes: bool = True
     answered: set[int] = field(default_factory=set)
     count: int = 0
     taken: int = 0
@@ -43,26 +52,41 @@ class Errand:
         return part - UidSet.of(self.answered)
 
 
-async def fetch(errand: Errand, sizes: dict[int, int]) -> None:
-    """Ask for all wanted bodies: in groups, large and suspicious ones alone and last.
+async def fetch(errand: Errand, ready: Ready) -> None:
+    """Ask for all wanted bodies, newest first: in groups, large and suspicious ones alone and last.
 
+    ``ready`` is told of each slice when its turn comes, and gives what of it may go in groups: a server takes its time
+    to work out sizes, and the bodies of the slice before are delivered meanwhile.
     Raises ImapError when the connection is of no further use; what came before is on its way all the same.
     """
-    left = await asyncio.to_thread(errand.work.budget_left)
+    doubtful = errand.work.memory.doubtful.get(errand.key, [])
+    suspects = UidSet.of(_suspects(errand))
     try:
-        for chunk in _plan(errand, sizes):
-            _within_budget(errand, left)
-            started = errand.work.clock.monotonic()
-            await _ask(errand, chunk)
-            if errand.session.throttled:  # half the rate: as long a pause as the answer took
-                await errand.work.clock.sleep(errand.work.clock.monotonic() - started)
+        for part in _slices(errand.wanted):
+            fresh = await ready(part) - suspects
+            for group in doubtful:
+                fresh = fresh - group
+            await ask(errand, _newest_first(fresh, errand.work.account.settings.batch_messages))
+        await ask(errand, _last(errand, doubtful, suspects))
     finally:
         await _flush(errand)
 
 
-def _within_budget(errand: Errand, left: int | None) -> None:
+async def ask(errand: Errand, chunks: Iterable[UidSet]) -> int:
+    """Ask for these, one chunk after the other; how many bodies came. Raises ImapError and QuotaExceeded."""
+    before = errand.count
+    for chunk in chunks:
+        _within_budget(errand)
+        started = errand.work.clock.monotonic()
+        await _ask(errand, chunk)
+        if errand.session.throttled:  # half the rate: as long a pause as the answer took
+            await errand.work.clock.sleep(errand.work.clock.monotonic() - started)
+    return errand.count - before
+
+
+def _within_budget(errand: Errand) -> None:
     """Providers shut out who takes too much a day; ``daily_bytes`` stays below that. Raises QuotaExceeded."""
-    if left is not None and errand.taken >= left:
+    if errand.budget is not None and errand.taken >= errand.budget:
         now = errand.work.clock.now()
         midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
         daily = errand.work.account.settings.daily_bytes
@@ -70,26 +94,28 @@ def _within_budget(errand: Errand, left: int | None) -> None:
         raise QuotaExceeded(reason, wait=(midnight - now).total_seconds())
 
 
-def _plan(errand: Errand, sizes: dict[int, int]) -> list[UidSet]:
-    """Groups never tried come first, then those that went with a connection, in smaller groups; single ones last."""
-    alone = UidSet.of(_alone(errand, sizes))
-    doubtful = [(group & errand.wanted) - alone for group in errand.work.memory.doubtful.get(errand.key, ())]
-    fresh = errand.wanted - alone
-    for group in doubtful:
-        fresh = fresh - group
+def _suspects(errand: Errand) -> Iterable[int]:
+    return (uid for *key, uid in errand.work.memory.suspects if tuple(key) == errand.key and uid in errand.wanted)
+
+
+def _newest_first(uids: UidSet, size: int) -> list[UidSet]:
+    """Chunks in an order that does not leave today's mail behind ten years of it."""
+    return list(uids.chunks(size))[::-1]
+
+
+def _slices(wanted: UidSet) -> list[UidSet]:
+    """Newest first; of many a small one before the others, so that something is delivered as early as can be."""
+    first = wanted.newest(FIRST) if len(wanted) > SLICE else EMPTY
+    return [*_newest_first(first, FIRST), *_newest_first(wanted - first, SLICE)]
+
+
+def _last(errand: Errand, doubtful: Iterable[UidSet], suspects: UidSet) -> list[UidSet]:
+    """What is not asked for with others: groups that went with a connection, smaller ones later, then single ones."""
+    settled = UidSet.of(errand.settled)
+    alone = (suspects | UidSet.of(errand.large)) - settled
+    groups = [(group & errand.wanted) - alone - settled for group in doubtful]
     singles = [UidSet.of([uid]) for uid in reversed(list(alone))]
-    return [*_chunks(errand, fresh), *sorted(filter(len, doubtful), key=len, reverse=True), *singles]
-
-
-def _alone(errand: Errand, sizes: dict[int, int]) -> Iterable[int]:
-    suspects = {uid for *key, uid in errand.work.memory.suspects if tuple(key) == errand.key}
-    large = {uid for uid, size in sizes.items() if size > errand.work.account.settings.batch_bytes}
-    return (uid for uid in suspects | large if uid in errand.wanted)
-
-
-def _chunks(errand: Errand, uids: UidSet) -> list[UidSet]:
-    """Newest first while there is a backlog, so that today's mail is not behind ten years of it."""
-    return list(uids.chunks(errand.work.account.settings.batch_messages))[::-1]
+    return [*sorted(filter(len, groups), key=len, reverse=True), *singles]
 
 
 async def _ask(errand: Errand, chunk: UidSet) -> None:

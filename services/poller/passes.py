@@ -18,7 +18,7 @@ from services.common.events import SyncReported
 from services.poller import bodies, handlers, peeking
 from services.poller.checkpoint import Checkpoint
 from services.poller.comparing import compare, tell_labels
-from services.poller.delivery import Put, delivering
+from services.poller.delivery import delivering
 from services.poller.domain.counters import FLAGS_EVERY, Counters, believable
 from services.poller.domain.state import FolderRecord, Ledger, Outcome
 from services.poller.domain.uidset import UidSet
@@ -31,7 +31,7 @@ from services.poller.imap.session import Session
 from services.poller.relinking import relink
 from services.poller.resuming import Look
 from services.poller.sharing import share
-from services.poller.sizing import large_ones
+from services.poller.sizing import without_large
 from services.poller.work import Work, next_sequence
 
 MAX_ROUNDS = 3
@@ -157,11 +157,10 @@ async def _rounds(
         error = None if listed.complete else f"the server lists {len(listed.uids)} of {exists} messages"
         ledger = await compare(work, session, record, ledger, listed)
         before = ledger.published
-        await _fetch(work, session, record, ledger, listed)
+        events = await _fetch(work, session, record, ledger, listed)
         ledger = await asyncio.to_thread(work.ledger.ledger, record.id, record.epoch, record.uidvalidity or 0)
         fetched = ledger.published != before
         rounds, idle = rounds + 1, 0 if fetched else idle + 1
-        events = await _news(session, fetched=fetched)
         await tell_labels(work, session, record, ledger, before)
         left = (ledger.missing(await _quarantined(work, record)) & listed.uids) - _suspects(work, record)
         grown = events.exists is not None and events.exists != exists
@@ -177,11 +176,10 @@ async def _rounds(
     return error, whole
 
 
-async def _news(session: Session, *, fetched: bool) -> Events:
-    """What happened meanwhile; after bodies were fetched it is asked for: some servers only say it then."""
-    if fetched:
-        with contextlib.suppress(Refused, CommandRejected):
-            return await session.noop()
+async def _news(session: Session) -> Events:
+    """What happened meanwhile: some servers only say it when they are asked after bodies were fetched."""
+    with contextlib.suppress(Refused, CommandRejected):
+        return await session.noop()
     return session.take_events()
 
 
@@ -204,34 +202,33 @@ def _suspects(work: Work, record: FolderRecord) -> UidSet:
     return UidSet.of(uid for folder, epoch, uid in keys if (folder, epoch) == (record.id, record.epoch))
 
 
-async def _fetch(work: Work, session: Session, record: FolderRecord, ledger: Ledger, listed: Listed) -> None:
+async def _fetch(work: Work, session: Session, record: FolderRecord, ledger: Ledger, listed: Listed) -> Events:
+    """Get what is missing, and deliver it; what happened meanwhile."""
     waiting = await _quarantined(work, record)
-    wanted = ledger.missing(waiting) & listed.uids
-    if not wanted:
-        return
+    missing = ledger.missing(waiting) & listed.uids
+    if not missing:
+        return session.take_events()
     checkpoint = Checkpoint(work, record)
     try:
-        wanted = wanted - await relink(work, session, record, wanted, checkpoint)
+        wanted = missing - await relink(work, session, record, missing, checkpoint)
         wanted = wanted - await share(work, session, record, wanted, checkpoint)
-        sizes = await large_ones(work, session, record, wanted)
-        wanted = wanted - await _quarantined(work, record)
+        budget = await asyncio.to_thread(work.budget_left)
         async with delivering(partial(handlers.deliver, work, record, checkpoint)) as put:
-            fetch = partial(_bodies, work, session, record, put, sizes)
-            looked_at = await peeking.check(
-                work, session, peeking.unread(wanted - UidSet.of(sizes), listed.flags), fetch
-            )
-            await fetch(wanted - looked_at)
+            errand = bodies.Errand(work, session, record, wanted, put, budget)
+            await bodies.fetch(errand, partial(_ready, errand, peeking.unread(wanted, listed.flags)))
+            events = await _news(session) if errand.count or wanted != missing else session.take_events()
     finally:
         await checkpoint.write()
+    return events
 
 
-async def _bodies(
-    work: Work, session: Session, record: FolderRecord, put: Put, sizes: dict[int, int], wanted: UidSet
-) -> int:
-    """Fetch these bodies; how many came."""
-    errand = bodies.Errand(work, session, record, wanted, put)
-    await bodies.fetch(errand, sizes)
-    return errand.count
+async def _ready(errand: bodies.Errand, unread: UidSet, part: UidSet) -> UidSet:
+    """What of a slice may be fetched in groups: neither large nor fetched already to see whether that marks as read."""
+    small = await without_large(errand, part)
+    among = unread & UidSet.range(part.lowest, part.highest) & small
+    looked_at = await peeking.check(errand.work, errand.session, among, lambda one: bodies.ask(errand, [one]))
+    errand.settled.update(looked_at)
+    return small - looked_at
 
 
 async def _failed(work: Work, record: FolderRecord, failure: ImapError) -> None:

@@ -42,7 +42,7 @@ async def recall(work: Work) -> None:
 
 
 async def check(work: Work, session: Session, unread_ones: UidSet, fetch: Fetch) -> UidSet:
-    """Look whether a look marks as read, when that is due; the UIDs that were fetched for it.
+    """Look at the newest whether a look marks as read, when that is due; the UIDs that were fetched for it.
 
     Raises:
         MarksRead: it does, now or as known, and the owner did not accept that.
@@ -59,16 +59,16 @@ async def check(work: Work, session: Session, unread_ones: UidSet, fetch: Fetch)
 
 
 def unread(uids: UidSet, flags: dict[str, UidSet]) -> UidSet:
-    """The newest three of the UIDs that are not marked as read."""
+    """The UIDs that are not marked as read."""
     for flag, having in flags.items():
         if flag.lower() == SEEN:
             uids = uids - having
-    return uids.newest(LOOKS)
+    return uids
 
 
 async def _look(work: Work, session: Session, unread_ones: UidSet, fetch: Fetch) -> UidSet:
     taken = EMPTY
-    for uid in reversed(list(unread_ones)):
+    for uid in reversed(list(unread_ones.newest(LOOKS))):
         one = UidSet.of([uid])
         came = await fetch(one)
         taken = taken | one

@@ -6,6 +6,7 @@ at the folder list, folders that are done left alone, and a listing used again w
 
 from collections import Counter
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
 from services.common.errors import MailweirError
@@ -20,12 +21,12 @@ LIFE = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A listing of one folder, the counters under which it was made, and sizes of its large messages once known."""
+    """A listing of one folder, the counters under which it was made, and which are known to be large."""
 
     key: tuple[str, int]
     opened: Opened
     listed: Listed
-    sizes: dict[int, int] | None = None
+    large: frozenset[int] = frozenset()
 
 
 @dataclass(slots=True)
@@ -87,20 +88,20 @@ class Run:
         self.look = None
 
     def looked(self, look: Look) -> None:
-        """Note a listing; only the last one is kept, with the sizes that are known of it."""
+        """Note a listing; only the last one is kept, with what is known of sizes."""
         if self.recall(look.key, look.opened) is None:
             self.look = look
             self.learned.add(("looked", look.key))
 
-    def sized(self, key: tuple[str, int], sizes: dict[int, int]) -> None:
-        """Add the sizes of large messages to the listing they belong to."""
+    def sized(self, key: tuple[str, int], large: AbstractSet[int]) -> None:
+        """Add large messages to the listing they belong to."""
         if self.look is not None and self.look.key == key:
-            self.look = replace(self.look, sizes=sizes)
+            self.look = replace(self.look, large=self.look.large | large)
             self.learned.add(("sized", key))
 
-    def sizes(self, key: tuple[str, int]) -> dict[int, int] | None:
-        """Sizes that an earlier connection found; None: ask."""
-        return self.look.sizes if self.thrifty and self.look is not None and self.look.key == key else None
+    def large(self, key: tuple[str, int]) -> frozenset[int]:
+        """Large messages that an earlier connection found."""
+        return self.look.large if self.look is not None and self.look.key == key else frozenset()
 
     def recall(self, key: tuple[str, int], opened: Opened) -> Look | None:
         """The listing of this folder, if nothing can have come or gone since. Flags may: they are seen next time."""

@@ -2,44 +2,58 @@
 
 import contextlib
 
-from services.poller import bodies
-from services.poller.domain.state import FolderRecord
+from services.poller.bodies import Errand, suspect
 from services.poller.domain.uidset import UidSet
 from services.poller.imap.errors import CommandRejected, Refused
-from services.poller.imap.session import Session
-from services.poller.work import Work
 
 
-async def large_ones(work: Work, session: Session, record: FolderRecord, wanted: UidSet) -> dict[int, int]:
-    """Declared sizes of large messages only. One truly above the limit is quarantined unasked."""
-    settings, run = work.account.settings, work.memory.run
-    if (known := run.sizes((record.id, record.epoch))) is not None:
-        return known
+async def without_large(errand: Errand, part: UidSet) -> UidSet:
+    """Those that may be asked for in groups. One truly above the limit is quarantined unasked."""
+    run = errand.work.memory.run
     if run.thrifty:
-        return {}
-    large: dict[int, int] = {}
-    with contextlib.suppress(Refused, CommandRejected):  # sizes only help; a literal has a limit of its own
-        async for listing in session.fetch_listing(wanted, ("RFC822.SIZE",)):
-            if listing.size is not None and listing.size > min(settings.batch_bytes, settings.max_message_bytes):
-                large[listing.uid] = listing.size
-    for uid in [uid for uid, size in large.items() if size > settings.max_message_bytes]:
-        if await _is_too_large(work, session, record, uid):
-            detail = f"{large[uid]} octets, {settings.max_message_bytes} allowed: raise max_message_bytes"
-            await bodies.suspect(work, record, uid, "too-large", detail, final=True)
-    run.sized((record.id, record.epoch), large)
-    return large
+        large = {uid for uid in run.large(errand.key) if uid in part}
+    else:
+        large = await _declared_large(errand, part)
+        run.sized(errand.key, large)
+    errand.large |= large
+    return part - UidSet.of(large)
 
 
-async def _is_too_large(work: Work, session: Session, record: FolderRecord, uid: int) -> bool:
+async def _declared_large(errand: Errand, part: UidSet) -> set[int]:
+    settings = errand.work.account.settings
+    most = min(settings.batch_bytes, settings.max_message_bytes)
+    large = {uid: size for uid, size in (await _sizes(errand, part)).items() if size > most}
+    for uid, size in large.items():
+        if size > settings.max_message_bytes and await _is_too_large(errand, uid):
+            detail = f"{size} octets, {settings.max_message_bytes} allowed: raise max_message_bytes"
+            await suspect(errand.work, errand.record, uid, "too-large", detail, final=True)
+            errand.settled.add(uid)
+    return set(large)
+
+
+async def _sizes(errand: Errand, part: UidSet) -> dict[int, int]:
+    """What is told of the sizes of these; once it is refused, no more is asked."""
+    sizes: dict[int, int] = {}
+    if errand.sizes:
+        try:
+            async for listing in errand.session.fetch_listing(part, ("RFC822.SIZE",)):
+                if listing.size is not None:
+                    sizes[listing.uid] = listing.size
+        except (Refused, CommandRejected):  # sizes only help; a literal has a limit of its own
+            errand.sizes = False
+    return sizes
+
+
+async def _is_too_large(errand: Errand, uid: int) -> bool:
     """Whether there is an octet beyond the limit.
 
     Asked once: where a piece is refused or ends the connection, the literal says it when the message is fetched.
     """
-    key = (record.id, record.epoch, uid)
-    if key in work.memory.probed:
+    memory, key = errand.work.memory, (*errand.key, uid)
+    if key in memory.probed:
         return False
-    work.memory.probed.add(key)
-    work.memory.steps += 1
+    memory.probed.add(key)
+    memory.steps += 1
     with contextlib.suppress(Refused, CommandRejected):
-        return bool(await session.fetch_piece(uid, work.account.settings.max_message_bytes, 1))
+        return bool(await errand.session.fetch_piece(uid, errand.work.account.settings.max_message_bytes, 1))
     return False
