@@ -5,7 +5,6 @@ durable. It keeps nothing: when it ends in the middle, its groups are repeated h
 """
 
 import asyncio
-import gc
 import os
 import socket
 import sys
@@ -20,6 +19,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from services.common.collector import settle
 from services.common.contract import Record, decode, encode
 from services.common.errors import Unavailable
 from services.common.events import Event, MessageFetched
@@ -38,7 +38,7 @@ def forked(work: Callable[[socket.socket], None]) -> Iterator[socket.socket]:
     with all that is imported, and must not use a connection or thread pool of its parent.
     """
     ours, theirs = socket.socketpair()
-    gc.freeze()  # what is there stays: neither process needs to look at it again, nor to copy it for looking
+    settle()  # what is there stays: neither process needs to look at it again, nor to copy it for looking
     child = os.fork()
     if child == 0:
         ours.close()

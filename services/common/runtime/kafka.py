@@ -18,6 +18,7 @@ import faust
 from mode.supervisors import CrashingSupervisor
 
 from services.common import metrics
+from services.common.collector import settle
 from services.common.contract import Record
 from services.common.dead_letters import DeadLetterCounter
 from services.common.errors import Unavailable
@@ -34,7 +35,6 @@ from services.common.service import Publisher, Service, Subscription
 log = logging.getLogger(__name__)
 _LOOK = 0.2
 _READ_AT_ONCE = 500  # records: what is read beyond a batch waits unpacked in aiokafka
-_NEWS_BEFORE_A_LOOK = 20_000  # objects that the collector lets come; its 700 come and go many times in every batch
 
 
 async def run(service: Service, settings: KafkaSettings, *, health: Health, stop: asyncio.Event) -> None:
@@ -202,7 +202,8 @@ async def _broker_is_there(probe: LagProbe, settings: KafkaSettings, health: Hea
 
 async def _consume(runtime: Runtime, probe: LagProbe, stop: asyncio.Event) -> None:
     async with runtime.started():
-        _settle()
+        gc.collect()
+        settle()
         log.info("running", extra={"count": len(runtime.service.subscriptions)})
         tasks: list[asyncio.Future[Any]] = [
             asyncio.create_task(stop.wait()),
@@ -219,13 +220,6 @@ async def _consume(runtime: Runtime, probe: LagProbe, stop: asyncio.Event) -> No
                 task.cancel()
     if runtime.failed.done():
         runtime.failed.result()
-
-
-def _settle() -> None:
-    """Let the garbage collector pass over all that is imported and started: it took 1.5 of 60 CPU s of an import."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_NEWS_BEFORE_A_LOOK)
 
 
 async def _watch(runtime: Runtime, probe: LagProbe) -> None:
