@@ -8,7 +8,6 @@ the stack of all processes, and there of each; what the components take is the f
 """
 
 import argparse
-import os
 import resource
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, text
 
+from benchmarks.machine import told
 from benchmarks.mail import messages
 from infra.local import cluster, dovecot
 from services.common.database import engine_for
@@ -145,7 +145,7 @@ def main() -> int:
     parser.add_argument("--only", default=",".join(WAYS))
     options = parser.parse_args()
     megabytes = sum(map(len, messages(options.messages))) / 1e6
-    print(f"{options.messages} messages, {megabytes:.0f} MB, {os.cpu_count()} cores")
+    print(f"{options.messages} messages, {megabytes:.0f} MB; {told()}")
     base: float | None = None
     with ExitStack() as homes:  # removed at the end: new files cost more just after others were deleted
         for name in options.only.split(","):
