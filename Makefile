@@ -18,8 +18,8 @@ setup: $(STAMP) bytecode assets compiled  ## environment in .venv, the console's
 
 $(STAMP): requirements/dev.txt pyproject.toml
 	@py="$(PY)" && echo "Python: $$py (for another one: rm -r $(VENV) && make setup PY=/path/to/python)" \
-	&& $$py -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make PY=/path/to/python")' \
-	&& $$py -m venv $(VENV)
+	&& "$$py" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make PY=/path/to/python")' \
+	&& "$$py" -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@

@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from time import perf_counter
 
+from benchmarks.machine import told
 from benchmarks.parser_rows import EXTRA, PARSERS, attachment, rows
 
 _BIG = ("5 MB attachment", "25 MB attachment")
@@ -163,6 +164,7 @@ def main() -> None:
     if arguments.json:
         print(json.dumps({"rows": result, "memory": peaks, "goals": reached}))
     else:
+        print(told())
         show(result, peaks)
     sys.exit(any((value > bar) if "at most" in name else (value < bar) for name, (value, bar) in reached.items()))
 

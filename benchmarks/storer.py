@@ -32,6 +32,7 @@ from services.common.place import Place
 from services.parser.handlers import parse
 from services.storer import app, merging, rows
 from services.storer.adapters import PostgresWriter
+from services.storer.copying import octets_of
 from services.storer.settings import StorerSettings
 from services.storer.threads import refs
 
@@ -94,9 +95,9 @@ Prepared = tuple[tuple[list[str], list[str]], bytes, bytes, bytes, tuple[list[st
 
 
 def _prepared(events: Sequence[EmailParsed]) -> Prepared:
-    mails = merging.packed([rows.email_row(event) for event in events])
-    files = merging.packed([row for event in events for row in rows.attachment_rows(event)])
-    places = merging.packed([rows.place_row(event) for event in events])
+    mails = octets_of([rows.email_row(event) for event in events])
+    files = octets_of([row for event in events for row in rows.attachment_rows(event)])
+    places = octets_of([rows.place_row(event) for event in events])
     named = sorted({ref for event in events for ref in refs(event)})
     identities = merging.columns([(event.place.account, event.contentsha256) for event in events])
     return identities, mails, files, places, merging.columns(named)

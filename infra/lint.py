@@ -62,8 +62,8 @@ def possessive_groups(files: list[Path]) -> Iterator[str]:
 def _patterns(path: Path) -> Iterator[tuple[int, str]]:
     """Line and text of every literal piece of a pattern."""
     for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(call, ast.Call) and ast.unparse(call.func).startswith("re."):
-            for piece in (each for argument in call.args[:1] for each in ast.walk(argument)):
+        if isinstance(call, ast.Call) and call.args and ast.unparse(call.func).startswith("re."):
+            for piece in ast.walk(call.args[0]):
                 if isinstance(piece, ast.Constant):
                     text = piece.value.decode("latin-1") if isinstance(piece.value, bytes) else str(piece.value)
                     yield piece.lineno, text

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager, contextmanager
 from socket import socket
 
 from services.cli.context import Context
+from services.common.collector import settle
 from services.common.contract import Record
 from services.common.errors import Unavailable
 from services.common.service import Publisher
@@ -18,6 +19,7 @@ async def publishing(context: Context, helper: socket | None = None) -> AsyncIte
 
     Raises ``Unavailable`` when Kafka does not answer at the start.
     """
+    settle()
     if context.embedded:
         from services.cli.embedded import publisher
         from services.common.runtime.helper import helped

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from services.cli.context import Context
 from services.cli.sync_progress import bar
 from services.common.clock import SystemClock
-from services.common.collector import settle
 from services.common.errors import MailweirError
 from services.common.expiry import expires_at
 from services.common.oauth_tokens import sign_in_secret
@@ -31,7 +30,6 @@ def run_once(context: Context, names: Sequence[str], timeout: float | None) -> l
     """Sync the accounts side by side; one account's trouble never touches another."""
     from services.cli.helper import helper
 
-    settle()
     with helper(context) as second, bar() as watcher:
         return asyncio.run(_all(context, names, timeout, watcher, second))
 

@@ -10,7 +10,7 @@ from services.common.place import Place
 UNWRITTEN = frozenset({"place", "body", "hashed", "email", "contenttype"})
 """Fields that are no attribute: they are several, the value, its content type, or true within one process only."""
 _COMMON = frozenset({"internaldate", "size", "contentsha256"})
-_READ_APART = frozenset({"place", "internaldate", "body", "hashed", "email"})
+_READ_APART = (UNWRITTEN | {"internaldate"}) - {"contenttype"}
 _NUMBERS = ("size", "partsize")
 
 

@@ -40,11 +40,6 @@ class Listed:
     merge: str
 
 
-def packed(rows: Sequence[Row]) -> bytes:
-    """Rows as COPY reads them. Raises ``ValueError`` for text that is no Unicode (a lone surrogate)."""
-    return octets_of(rows)
-
-
 def load(cursor: Cursor, *filled: tuple[Stage, bytes]) -> None:
     """Create staging tables once per connection and fill them; they are emptied at the end of the transaction.
 
@@ -80,7 +75,7 @@ def columns(pairs: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]]:
 def merge(cursor: Cursor, stage: Stage, rows: Sequence[Row]) -> None:
     """Load and merge. An empty batch costs nothing."""
     if rows:
-        load(cursor, (stage, packed(rows)))
+        load(cursor, (stage, octets_of(rows)))
         cursor.execute(stage.merge)
 
 

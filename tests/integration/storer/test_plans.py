@@ -5,6 +5,7 @@ from msgspec.structs import replace
 from services.common import topics
 from services.common.events import EmailParsed
 from services.storer import merging, rows, thread_rows
+from services.storer.copying import octets_of
 from tests.fakes.mail_events import message, parsed
 from tests.integration.storer.conftest import Storer
 
@@ -27,7 +28,7 @@ async def mails() -> list[EmailParsed]:
 async def test_no_look_up_reads_a_whole_table(storer: Storer) -> None:
     events = await mails()
     assert not await storer.take(topics.MAIL_PARSED, events)
-    places = merging.packed([rows.place_row(event) for event in events[:100]])
+    places = octets_of([rows.place_row(event) for event in events[:100]])
     named = merging.columns([("work", f"m{uid}@x") for uid in range(100)])
     with storer.engine.connect() as connection:
         cursor = connection.connection.cursor()
