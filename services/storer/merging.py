@@ -13,9 +13,11 @@ import msgspec
 from services.storer.copying import Row, Value, octets_of
 
 Cursor = Any
-# A row that fits a page stays whole here: it is compressed and moved out once, in the table where it belongs.
-_TABLE = """CREATE TEMP TABLE IF NOT EXISTS {stage.name} ({stage.columns})
-WITH (toast_tuple_target = 8160) ON COMMIT DELETE ROWS"""
+# A row is only passed on here: its long values are neither compressed nor, as long as it fits a page, moved out.
+_TABLE = """IF to_regclass('pg_temp.{name}') IS NULL THEN EXECUTE $made$
+CREATE TEMP TABLE {name} ({columns}) WITH (toast_tuple_target = 8160) ON COMMIT DELETE ROWS;
+ALTER TABLE {name} {plain} $made$; END IF;"""
+_OF_FIXED_LENGTH = {"bigint", "int", "boolean", "timestamptz"}
 _COPY_OCTETS = 1 << 20  # psycopg2 takes the interpreter lock for each piece; its 8 kB wait for it a hundred times
 
 
@@ -45,10 +47,16 @@ def load(cursor: Cursor, *filled: tuple[Stage, bytes]) -> None:
 
     All are created by one statement: an answer of the server is waited for, and then the interpreter lock.
     """
-    cursor.execute("; ".join(_TABLE.format(stage=stage) for stage, _ in filled))
+    cursor.execute(f"DO $$BEGIN {' '.join(_created(stage) for stage, _ in filled)} END$$")
     for stage, rows in filled:
         if rows:
             cursor.copy_expert(f"COPY {stage.name} FROM STDIN", BytesIO(rows), _COPY_OCTETS)
+
+
+def _created(stage: Stage) -> str:
+    long = [name for name, kind in map(str.split, stage.columns.split(",")) if kind not in _OF_FIXED_LENGTH]
+    plain = ", ".join(f"ALTER COLUMN {name} SET STORAGE EXTERNAL" for name in long)
+    return _TABLE.format(name=stage.name, columns=stage.columns, plain=plain)
 
 
 def merge_listed(cursor: Cursor, listed: Listed, rows: Sequence[Row]) -> None:

@@ -12,6 +12,7 @@ from services.poller import tables as _poller
 from services.storer import tables
 
 REVISIONS = (
+    "0009_refusals",
     "0007_habits",
     "0006_console",
     "0005_threads",

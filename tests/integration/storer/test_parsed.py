@@ -118,3 +118,12 @@ async def test_a_relinked_place_finds_content_that_comes_later(storer: Storer) -
     assert storer.rows("SELECT uid, email_id FROM email_places") == [(9, None)]
     await storer.take(topics.MAIL_PARSED, [mail])
     assert storer.rows("SELECT uid, email_id IS NOT NULL FROM email_places ORDER BY uid") == [(1, True), (9, True)]
+
+
+async def test_pglz_never_compresses_a_long_body(storer: Storer) -> None:
+    """It takes most of the time of an insert; a server has lz4, or rows lie as they are."""
+    mail, _ = await parsed(message(text="the same words again\n" * 5_000).as_bytes())
+    assert await storer.take(topics.MAIL_PARSED, [mail]) == []
+    has_lz4 = storer.value("SELECT 'lz4' = ANY(enumvals) FROM pg_settings WHERE name = 'default_toast_compression'")
+    found = storer.rows("SELECT pg_column_compression(body_text), length(body_text) FROM emails")
+    assert found == [("lz4" if has_lz4 else None, 105_000)]
