@@ -5,21 +5,20 @@ import errno
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO
 
 import msgspec
 
 from services.common.durable import sync_folder
 from services.common.errors import Unavailable
+from services.common.group_sync import GroupSync
 from services.common.objects import NewObject, ObjectInfo
 from services.common.own_folder import OwnFolder
 
 File = tuple[str, int]  # name and descriptor
-T = TypeVar("T")
 _BLOCK = 1 << 20
 _WORK = ".incoming"
 _NOT_PLAIN = {"", ".", ".."}
@@ -29,7 +28,6 @@ _NO_ATTRIBUTES = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 # it is full.
 _TOO_LARGE = {errno.E2BIG, errno.ENOSPC}
 _SHORTER = (400, 150)  # octets of each text; a place and a date, which make rows again, take 102 and 34 at most
-_SYNCS_AT_ONCE = 4  # measured with writing begun before: as fast as 16 without, with a third less CPU
 _OPEN_AT_ONCE = 128  # files; a process may often open 1,024
 
 
@@ -47,14 +45,14 @@ class FolderStore:
         self._top = str(self._root)
         self._numbers = count()
         self._known: set[str] = set()
-        self._threads = ThreadPoolExecutor(_SYNCS_AT_ONCE, thread_name_prefix="objects")
+        self._sync = GroupSync()
 
     def put(self, new: NewObject) -> None:
         """Write one object; durable on return."""
         self.put_many([new])
 
     def put_many(self, news: list[NewObject]) -> None:
-        """Write objects; all are durable on return. Syncs run side by side, so that the disk commits them together."""
+        """Write objects; all are durable on return. They are synced in groups, which the disk commits together."""
         with _world():
             named = {self._name_of(new.key): new for new in news}
             fresh = [name for name in named if not os.path.exists(name)]
@@ -110,23 +108,14 @@ class FolderStore:
                 self._prune(path.parent)
 
     def _put_group(self, news: Mapping[str, NewObject]) -> None:
-        """Threads do nothing but sync: more would only wait for the interpreter."""
         folders = {self._made(os.path.dirname(name)) for name in news}
         with self._incoming() as made:
             files = [_filled(made(), new) for new in news.values()]
-            self._side_by_side(os.fdatasync, [descriptor for _, descriptor in files])
-        for (name, _), target in zip(files, news, strict=True):
-            os.rename(name, target)
-        self._side_by_side(sync_folder, list(folders))
-
-    def _side_by_side(self, action: Callable[[T], None], items: Sequence[T]) -> None:
-        shares = [items[start::_SYNCS_AT_ONCE] for start in range(min(_SYNCS_AT_ONCE, len(items)))]
-
-        def work(share: Sequence[T]) -> None:
-            for item in share:
-                action(item)
-
-        list(self._threads.map(work, shares))
+            descriptors = [descriptor for _, descriptor in files]
+            self._sync.files(descriptors)
+            for (name, _), target in zip(files, news, strict=True):
+                os.rename(name, target)
+            self._sync.names(descriptors, list(folders))
 
     @contextmanager
     def _incoming(self) -> Iterator[Callable[[], File]]:
@@ -204,7 +193,6 @@ def _filled(file: File, new: NewObject) -> File:
     _, descriptor = file
     _write(descriptor, new.data)
     _describe(descriptor, new.content_type, new.metadata)
-    _begin(descriptor)
     return file
 
 
@@ -269,9 +257,3 @@ def _metadata(path: Path) -> tuple[str, dict[str, str]]:
     except (AttributeError, OSError, ValueError):
         return ObjectInfo("", 0).content_type, {}
     return str(content_type), {str(name): str(text) for name, text in metadata.items()}
-
-
-def _begin(descriptor: int) -> None:
-    """The disk begins to write now, so that the sync only waits; where the advice is unknown, the sync does both."""
-    with suppress(AttributeError, OSError):
-        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)

@@ -1,0 +1,55 @@
+"""Groups of files onto the disk: each by itself, or their whole file system."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from services.common import group_sync
+from services.common.errors import Unavailable
+from services.common.group_sync import GroupSync, sync_file_system
+from services.common.objects import NewObject
+from services.common.objects_folder import FolderStore
+from tests.fakes.full_disk import no_file_larger_than
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[int]:
+    descriptor = os.open(tmp_path / "file", os.O_WRONLY | os.O_CREAT)
+    yield descriptor
+    os.close(descriptor)
+
+
+def test_the_kind_of_a_file_system_is_what_the_system_says(tmp_path: Path, opened: int) -> None:
+    said = subprocess.run(["stat", "-f", "-c", "%t", tmp_path], capture_output=True, text=True, check=True).stdout
+    assert group_sync._kind(opened) == int(said, 16)
+
+
+def test_what_is_no_file_system_on_a_disk_is_never_synced_as_a_whole() -> None:
+    with Path("/proc/self/comm").open("rb") as elsewhere:
+        assert not group_sync._together([elsewhere.fileno()] * group_sync.MANY)
+
+
+def test_a_sync_of_a_file_that_is_closed_fails(tmp_path: Path) -> None:
+    closed = os.open(tmp_path, os.O_RDONLY)
+    sync_file_system(closed)
+    os.close(closed)
+    for sync in (sync_file_system, lambda file: GroupSync().files([file] * 3)):
+        with pytest.raises(OSError, match="descriptor"):
+            sync(closed)
+
+
+@pytest.mark.parametrize("many", [1, 1_000], ids=["as a whole", "each"])
+def test_both_ways_store_the_same_and_leave_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    monkeypatch.setattr(group_sync, "MANY", many)
+    store = FolderStore(tmp_path)
+    news = [NewObject(f"work/{n % 5}/{n:03}", b"%d" % n * 1_000, "text/plain") for n in range(300)]
+    with no_file_larger_than(2_500), pytest.raises(Unavailable, match="object folder"):
+        store.put_many(news)
+    store.put_many(news)
+    assert {key: store.read(key) for key in store.keys("work/")} == {new.key: new.data for new in news}
+    assert sum(path.is_file() for path in tmp_path.rglob("*")) == len(news)
