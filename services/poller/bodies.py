@@ -25,6 +25,7 @@ class Errand:
 
     ``budget``: octets that may be taken, None without a limit. ``large``: messages for which a group has no room.
     ``settled``: looked at before the others, or too large to be asked for at all. ``sizes``: whether the server tells.
+    ``told``: sizes that came with the listing, in octets.
     """
 
     work: Work
@@ -36,6 +37,7 @@ class Errand:
     large: set[int] = field(default_factory=set)
     settled: set[int] = field(default_factory=set)
     sizes: bool = True
+    told: dict[int, int] = field(default_factory=dict)
     answered: set[int] = field(default_factory=set)
     count: int = 0
     taken: int = 0

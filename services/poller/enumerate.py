@@ -12,6 +12,8 @@ from services.poller.imap.session import Session
 
 EVERYTHING = UidSet.range(1, MAX_UID)
 ITEMS = ("FLAGS", "X-GM-LABELS")
+WITH_SIZES = (*ITEMS, "RFC822.SIZE")
+MOST_SIZES = 1000  # a server takes its time to work them out
 MOST_REFUSALS = 64
 MOST_HOLES = 200
 
@@ -20,6 +22,7 @@ class Listed(Struct, frozen=True):
     """What the server lists. ``complete``: as many UIDs as it says exist, or more.
 
     ``flagged``: UIDs whose flags were told. ``whole``: every UID was asked for, nothing was concluded from counters.
+    ``sizes``: octets by UID, as far as they were told along with the rest.
     """
 
     uids: UidSet
@@ -27,6 +30,7 @@ class Listed(Struct, frozen=True):
     complete: bool
     flagged: UidSet
     whole: bool = True
+    sizes: dict[int, int] = {}
 
 
 class Done(Struct, frozen=True):
@@ -52,6 +56,7 @@ class Collected:
     def __init__(self, session: Session) -> None:
         self._session = session
         self.flags = Flags()
+        self.sizes: dict[int, int] = {}
         self.uids = self.bare = EMPTY
 
     async def ask(self, wanted: UidSet, items: tuple[str, ...] = ITEMS) -> UidSet:
@@ -62,6 +67,8 @@ class Collected:
                 if not known or listing.uid not in known:
                     new.add(listing.uid)
                     self.flags.add(listing.uid, listing.flags or (), listing.labels or ())
+                    if listing.size is not None:
+                        self.sizes[listing.uid] = listing.size
         finally:
             came = new.result()
             self.uids = known | came
@@ -150,13 +157,20 @@ async def enumerate_changes(session: Session, opened: Opened, visible: UidSet, d
         return None
     found = Collected(session)
     if opened.uidnext > done.uidnext:
-        await found.ask(UidSet.range(done.uidnext, MAX_UID))
+        await _ask_for_new(found, UidSet.range(done.uidnext, MAX_UID), opened.uidnext - done.uidnext)
     new = found.uids
     changed, gone = await _changed(session, visible, done.since_modseq(opened), found.flags)
     uids = (visible | new) - gone
     if len(uids) != opened.exists or changed - visible - new:
         return None
-    return Listed(uids, found.flags.sets(), complete=True, flagged=(new | changed) & uids, whole=False)
+    flagged = (new | changed) & uids
+    return Listed(uids, found.flags.sets(), complete=True, flagged=flagged, whole=False, sizes=found.sizes)
+
+
+async def _ask_for_new(found: Collected, new: UidSet, most: int) -> None:
+    """List new mail; of at most so many that it takes no time with sizes, which then need no question of their own."""
+    if most > MOST_SIZES or not await found.try_(new, WITH_SIZES):
+        await found.ask(new)
 
 
 async def _changed(session: Session, visible: UidSet, modseq: int | None, flags: Flags) -> tuple[UidSet, UidSet]:

@@ -214,7 +214,7 @@ async def _fetch(work: Work, session: Session, record: FolderRecord, ledger: Led
         wanted = wanted - await share(work, session, record, wanted, checkpoint)
         budget = await asyncio.to_thread(work.budget_left)
         async with delivering(partial(handlers.deliver, work, record, checkpoint)) as put:
-            errand = bodies.Errand(work, session, record, wanted, put, budget)
+            errand = bodies.Errand(work, session, record, wanted, put, budget, told=listed.sizes)
             await bodies.fetch(errand, partial(_ready, errand, peeking.unread(wanted, listed.flags)))
             events = await _news(session) if errand.count or wanted != missing else session.take_events()
     finally:

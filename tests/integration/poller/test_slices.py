@@ -11,6 +11,7 @@ from tests.integration.poller.conftest import Play, inbox
 
 SIZES = "(UID RFC822.SIZE)"
 REFUSALS = ["NO no sizes", "BAD no sizes"]
+CONDSTORE = ("IMAP4rev1", "CONDSTORE")
 
 
 def asked(p: Play) -> list[tuple[str, str]]:
@@ -66,6 +67,42 @@ async def test_sizes_that_are_refused_are_not_asked_for_again(play, refusal):
         assert (await p.sync()).exit_code == 0
         assert p.complete()
         assert [what for what, _ in asked(p)].count("sizes") == 1
+
+
+@pytest.mark.parametrize(("new", "questions"), [(1, []), (1000, []), (1001, ["804:1003", "3:803"])])
+async def test_sizes_of_new_mail_come_with_its_listing_unless_there_is_much(play, new, questions):
+    script = Script({b"INBOX": Mailbox(messages(2))}, capabilities=CONDSTORE)
+    async with play(script, accept_seen=True) as p:
+        await p.sync()
+        before = len(asked(p))
+        for _ in range(new):
+            inbox(script).deliver(b"Subject: new\r\n\r\nnew\r\n")
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+        assert [uids for what, uids in asked(p)[before:] if what == "sizes"] == questions
+
+
+async def test_new_mail_above_the_limit_is_quarantined_unasked(play):
+    script = Script({b"INBOX": Mailbox(messages(2))}, capabilities=CONDSTORE)
+    async with play(script, accept_seen=True, max_message_bytes=100_000) as p:
+        await p.sync()
+        for octets in (10, 200_000, 20):
+            inbox(script).deliver(b"Subject: new\r\n\r\n" + b"x" * octets)
+        before = len(asked(p))
+        assert (await p.sync()).exit_code == 3
+        assert p.quarantined() == {4: "too-large"}
+        assert asked(p)[before:] == [("bodies", "3,5")]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+async def test_new_mail_is_listed_without_sizes_where_they_are_refused(play, refusal):
+    hooks = [on("UID FETCH", says(refusal), has="RFC822.SIZE)")]
+    async with play(Script({b"INBOX": Mailbox(messages(2))}, capabilities=CONDSTORE, hooks=hooks)) as p:
+        await p.sync()
+        inbox(p.server.script).deliver(b"Subject: new\r\n\r\nnew\r\n")
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+        assert any(line.endswith("3:* (UID FLAGS)") for line in p.server.commands("UID FETCH"))
 
 
 async def test_unread_mail_below_a_slice_without_any_is_looked_at_before_it_is_fetched(play):
