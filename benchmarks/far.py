@@ -9,7 +9,6 @@ to disk, ours with rows and objects. How much of ours is start-up, sign-in and g
 
 import argparse
 import asyncio
-import contextlib
 import multiprocessing
 import subprocess
 import sys
@@ -37,11 +36,11 @@ BARS = {"ours_to_mbsync": Bar(0.76)}
 @contextmanager
 def far_away(port: int) -> Iterator[int]:
     """A port of this machine behind which ``port`` seems to be ``ONE_WAY`` seconds away in each direction."""
-    ours, theirs = multiprocessing.Pipe()
-    proxy = multiprocessing.Process(target=_serve, args=(port, theirs), daemon=True)
+    here, there = multiprocessing.Pipe()
+    proxy = multiprocessing.Process(target=_serve, args=(port, there), daemon=True)
     proxy.start()
     try:
-        yield ours.recv()
+        yield here.recv()
     finally:
         proxy.terminate()
         proxy.join()
@@ -63,22 +62,26 @@ def _serve(port: int, pipe: Connection) -> None:
 
 
 async def _delayed(reader: StreamReader, writer: StreamWriter) -> None:
-    """Pass on each piece ``ONE_WAY`` seconds after it came, and the end as well."""
+    """Pass on each piece ``ONE_WAY`` seconds after it came, and then the end."""
     clock = asyncio.get_running_loop().time
     on_the_way: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(IN_FLIGHT)
 
     async def arrive() -> None:
-        while (due := await on_the_way.get())[1]:
-            await asyncio.sleep(due[0] - clock())
-            writer.write(due[1])
+        due, piece = await on_the_way.get()
+        while piece:
+            await asyncio.sleep(due - clock())
+            writer.write(piece)
             await writer.drain()
+            due, piece = await on_the_way.get()
 
-    with contextlib.suppress(ConnectionError):  # a client that left is no concern of the proxy
+    try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(arrive())
             while piece := await reader.read(CHUNK):
                 await on_the_way.put((clock() + ONE_WAY, piece))
-            await on_the_way.put((0.0, b""))
+            await on_the_way.put((clock(), b""))
+    except* ConnectionError:
+        pass  # who left expects nothing more
     writer.close()
 
 
