@@ -22,6 +22,7 @@ from sqlalchemy import Connection, text
 from benchmarks.machine import told
 from benchmarks.mail import messages
 from infra.local import cluster, dovecot
+from infra.local.program import Program
 from services.common.database import engine_for
 from tests.e2e.test_stack import complete, filed
 from tests.e2e.world import USER, World, embedded, stack
@@ -59,14 +60,20 @@ def mbsync(home: Path, count: int) -> tuple[float, float]:
         world = World(components, None)  # type: ignore[arg-type]
         world.deliver(list(messages(count)))
         imap = components.imap
-        (home / "mail").mkdir()
-        places = {"port": imap.ports["imaps"], "user": USER, "mail": home / "mail"}
-        files = {"password": dovecot.password_file(imap.folder, USER), "ca": dovecot.ca_file(imap.folder)}
-        (home / "mbsyncrc").write_text(MBSYNC.format(**places, **files))
-        took = timed(lambda: subprocess.run(["mbsync", "-q", "-c", str(home / "mbsyncrc"), "-a"], check=True))
+        configuration = mbsyncrc(home, imap, imap.ports["imaps"])
+        took = timed(lambda: subprocess.run(["mbsync", "-q", "-c", str(configuration), "-a"], check=True))
         found = sum(1 for path in (home / "mail").rglob("*") if path.is_file() and path.parent.name in ("cur", "new"))
         assert found == count, f"mbsync fetched {found} of {count}"
         return took
+
+
+def mbsyncrc(home: Path, imap: Program, port: int) -> Path:
+    """Configuration of mbsync for an empty Maildir below ``home``, with the server behind ``port``."""
+    (home / "mail").mkdir()
+    files = {"password": dovecot.password_file(imap.folder, USER), "ca": dovecot.ca_file(imap.folder)}
+    path = home / "mbsyncrc"
+    path.write_text(MBSYNC.format(port=port, user=USER, mail=home / "mail", **files))
+    return path
 
 
 def in_one_process(home: Path, count: int) -> tuple[float, float]:

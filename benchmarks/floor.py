@@ -34,6 +34,7 @@ from services.common.runtime.producer import KafkaPublisher
 from services.common.service import Outcome
 from services.common.topics import MAIL_ATTACHMENTS, MAIL_FETCHED, MAIL_FILED, MAIL_PARSED, Topic
 from services.parser.handlers import parse
+from services.poller.connect import INLINE_LIMIT
 from services.poller.domain.uidset import UidSet
 from services.poller.imap.model import Credentials, Endpoint
 from services.poller.imap.session import Session
@@ -41,22 +42,15 @@ from services.storer.adapters import PostgresWriter, write_filed, write_parsed
 from tests.e2e.world import ACCOUNT, FOLDERS, USER, World, bucket, stack
 
 BATCH = 500
-INLINE = 900 * 1024
 
 
-class Costs:
-    """The machine's CPU seconds by step, printed as they come."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    async def of(self, name: str, step: Awaitable[Any]) -> Any:
-        """Run one step; what it gives."""
-        before = _busy()
-        result = await step
-        self.seconds[name] = _busy() - before
-        print(f"    {name:34} {self.seconds[name]:6.1f} CPU s", flush=True)
-        return result
+async def cost(costs: dict[str, float], name: str, step: Awaitable[Any]) -> Any:
+    """Run one step and note the machine's CPU seconds; what the step gives."""
+    before = _busy()
+    result = await step
+    costs[name] = _busy() - before
+    print(f"    {name:34} {costs[name]:6.1f} CPU s", flush=True)
+    return result
 
 
 def _busy() -> float:
@@ -81,8 +75,8 @@ async def retrieved(world: World) -> list[MessageFetched]:
 
 def _event(folder: str, uid: int, body: object) -> MessageFetched:
     assert isinstance(body, bytes)
-    place = Place(account=ACCOUNT, folder=folder, folderid=hashlib.sha256(folder.encode()).hexdigest()[:16],
-                  uidvalidity=1, uid=uid)  # fmt: skip
+    folderid = f"f{FOLDERS.index(folder)}"
+    place = Place(account=ACCOUNT, folder=folder, folderid=folderid, uidvalidity=1, uid=uid)
     sha256 = hashlib.sha256(body).hexdigest()
     return MessageFetched(place=place, contentsha256=sha256, internaldate=None, size=len(body), body=body)
 
@@ -124,26 +118,26 @@ def _batches(events: Sequence[Event]) -> Iterator[Sequence[Event]]:
     return (events[start : start + BATCH] for start in range(0, len(events), BATCH))
 
 
-async def walk(world: World, costs: Costs) -> None:
+async def walk(world: World, costs: dict[str, float]) -> None:
     """The way of the mail, step by step."""
     settings, store = KafkaSettings(bootstrap=world.components.kafka), bucket(world.components)
-    parser = partial(parse, open_source=_none, inline_limit=INLINE)
-    fetched = await costs.of("IMAP to events", retrieved(world))
-    await costs.of("mail.fetched, written", published(settings, "poller", fetched))
-    again = await costs.of("mail.fetched, read by the parser", read(settings, MAIL_FETCHED, len(fetched)))
-    outcomes = await costs.of("parse", handled(parser, again))
-    await costs.of("mail.parsed, .attachments, written", published(settings, "parser", outcomes))
+    parser = partial(parse, open_source=_none, inline_limit=INLINE_LIMIT)
+    fetched = await cost(costs, "IMAP to events", retrieved(world))
+    await cost(costs, "mail.fetched, written", published(settings, "poller", fetched))
+    again = await cost(costs, "mail.fetched, read by the parser", read(settings, MAIL_FETCHED, len(fetched)))
+    outcomes = await cost(costs, "parse", handled(parser, again))
+    await cost(costs, "mail.parsed, .attachments, written", published(settings, "parser", outcomes))
     files = sum(isinstance(outcome, AttachmentExtracted) for outcome in outcomes)
-    again = await costs.of("mail.fetched, read by attachments", read(settings, MAIL_FETCHED, len(fetched)))
-    filed = await costs.of("messages into MinIO", handled(partial(file_messages, store=store), again))
-    again = await costs.of("mail.attachments, read", read(settings, MAIL_ATTACHMENTS, files))
-    filed += await costs.of("attachments into MinIO", handled(partial(file_attachments, store=store), again))
-    await costs.of("mail.filed, written", published(settings, "attachments", filed))
+    again = await cost(costs, "mail.fetched, read by attachments", read(settings, MAIL_FETCHED, len(fetched)))
+    filed = await cost(costs, "messages into MinIO", handled(partial(file_messages, store=store), again))
+    again = await cost(costs, "mail.attachments, read", read(settings, MAIL_ATTACHMENTS, files))
+    filed += await cost(costs, "attachments into MinIO", handled(partial(file_attachments, store=store), again))
+    await cost(costs, "mail.filed, written", published(settings, "attachments", filed))
     writer = PostgresWriter(engine_for(world.components.database_url))
-    again = await costs.of("mail.parsed, read", read(settings, MAIL_PARSED, len(fetched)))
-    await costs.of("rows of mail", written(writer, write_parsed, again))
-    again = await costs.of("mail.filed, read", read(settings, MAIL_FILED, len(filed)))
-    await costs.of("rows of objects", written(writer, write_filed, again))
+    again = await cost(costs, "mail.parsed, read", read(settings, MAIL_PARSED, len(fetched)))
+    await cost(costs, "rows of mail", written(writer, write_parsed, again))
+    again = await cost(costs, "mail.filed, read", read(settings, MAIL_FILED, len(filed)))
+    await cost(costs, "rows of objects", written(writer, write_filed, again))
 
 
 def _none(*_: Any) -> Any:
@@ -156,12 +150,12 @@ def main() -> int:
     arguments.add_argument("--messages", type=int, default=10_000)
     count = arguments.parse_args().messages
     print(f"{count} messages; {told()}")
-    costs = Costs()
+    costs: dict[str, float] = {}
     with tempfile.TemporaryDirectory(prefix="mailweir-bench-", ignore_cleanup_errors=True) as home:
         with stack(Path(home)) as world:
             world.deliver(list(messages(count)))
             asyncio.run(walk(world, costs))
-        total, cores = sum(costs.seconds.values()), os.cpu_count() or 1
+        total, cores = sum(costs.values()), os.cpu_count() or 1
         print(f"floor      {total / cores:7.1f} s: {total:.1f} CPU s on {cores} cores")
         stack_home = Path(home) / "stack"
         stack_home.mkdir()
