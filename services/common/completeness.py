@@ -9,42 +9,13 @@ from msgspec import Struct
 from sqlalchemy import Engine, text
 
 from services.common.database import transaction
+from services.common.settled import COUNTED, settle
 
 _FOLDERS = text(
     "SELECT account, folder_id, folder, wire, coalesce(uidvalidity, 0) AS uidvalidity, epoch, present, state, listed, "
     "published, stored, pending, quarantined, vanished, missing, last_pass, last_error FROM completeness "
     "WHERE (CAST(:account AS text) IS NULL OR account = :account) ORDER BY account, folder, epoch"
 )
-COUNTED = """
-incomplete AS (
-    SELECT DISTINCT a.email_id FROM attachments a
-    LEFT JOIN objects o ON (o.account_id, o.kind, o.sha256) = (a.account_id, 'attachment', a.sha256)
-    WHERE a.account_id = ANY(:slugs) AND o.sha256 IS NULL
-), held AS (
-    SELECT p.folder_id, p.uidvalidity, range_agg(int8range(p.uid, p.uid, '[]')) AS stored FROM email_places p
-    JOIN objects o ON (o.account_id, o.kind, o.sha256) = (p.account_id, 'message', p.content_sha256)
-    WHERE p.account_id = ANY(:slugs) AND o.account_id = ANY(:slugs) AND p.email_id IS NOT NULL
-    AND p.email_id NOT IN (SELECT email_id FROM incomplete) GROUP BY p.folder_id, p.uidvalidity
-), sets AS MATERIALIZED (
-    SELECT f.account, f.id AS folder_id, f.name AS folder, f.wire, f.state, f.epoch, f.pass_at AS last_pass,
-           f.last_error, l.uidvalidity, l.listed, l.published, l.vanished,
-           coalesce(h.stored, '{}') - l.vanished AS stored, coalesce(b.quarantined, '{}') - l.vanished AS barred
-    FROM folders f JOIN folder_ledger l ON l.folder_id = f.id AND l.epoch = f.epoch
-    LEFT JOIN held h ON h.folder_id = f.id AND h.uidvalidity = l.uidvalidity
-    LEFT JOIN barred_places b ON b.folder_id = f.id AND b.epoch = l.epoch
-    WHERE f.state <> 'gone' AND f.account = ANY(:slugs)
-), counted AS (
-    SELECT account, folder, wire, coalesce(uidvalidity, 0) AS uidvalidity, epoch, state, last_pass, last_error,
-           multirange_count(listed) AS listed, multirange_count(published) AS published,
-           multirange_count(stored) AS stored, multirange_count(vanished) AS vanished,
-           multirange_count(published - stored - barred - vanished) AS pending,
-           multirange_count(barred - stored) AS quarantined,
-           multirange_count(listed - published - barred - vanished) AS missing FROM sets
-)"""
-"""The counts of the view ``completeness`` for the accounts ``:slugs`` alone, present folders and epochs only.
-
-The view itself would count the mail of all accounts first. To be put after WITH.
-"""
 _FOLDERS_OF_SOME = text(f"WITH {COUNTED} SELECT * FROM counted ORDER BY account, folder")  # noqa: S608 (a constant of ours)
 _STATUS = text("SELECT account_id, state, signin, detail, advice, next_try, expires_at FROM account_status")
 _SETS = text(
@@ -133,9 +104,10 @@ def statuses(engine: Engine, accounts: Sequence[tuple[str, str]], only: str | No
 
 
 def folders_of(engine: Engine, slug: str) -> list[FolderStatus]:
-    """The folders of one account, in time that grows with its mail alone."""
+    """The folders of one account, in time that does not grow with its mail."""
+    settle(engine, [slug])
     with transaction(engine) as connection:
-        return [_folder(row) for row in connection.execute(_FOLDERS_OF_SOME, {"slugs": [slug]})]
+        return [_folder(row) for row in connection.execute(_FOLDERS_OF_SOME, {"slugs": [slug], "most": None})]
 
 
 def signins(engine: Engine) -> dict[str, SignInStatus]:

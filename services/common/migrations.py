@@ -8,7 +8,7 @@ from sqlalchemy import create_engine, inspect, text
 
 from services.common.database import engine_for, fault_named
 
-HEAD = "0010_compression"
+HEAD = "0011_settled"
 
 
 def current(url: str) -> str | None:

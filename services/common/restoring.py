@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Engine, text
 
 from services.common import migrations
 from services.common.database import METADATA, transaction
+from services.common.settled import settled_places
 
 _THERE = text("SELECT tablename FROM pg_tables WHERE schemaname = :schema")
 _COLUMNS = text(
@@ -41,7 +42,7 @@ def restore(url: str, derived: Collection[str]) -> None:
         connection.execute(text("ALTER SCHEMA public RENAME TO kept"))
         connection.execute(text("CREATE SCHEMA public"))
         command.upgrade(config, migrations.HEAD)
-        _copy(connection, derived)
+        _copy(connection, {*derived, settled_places.name})
         connection.execute(text("DROP SCHEMA kept CASCADE"))
 
     migrations.run(url, anew)

@@ -11,8 +11,8 @@ from msgspec import Struct
 from sqlalchemy import Engine, text
 
 from services.cli.plain import line
-from services.common.completeness import COUNTED
 from services.common.database import transaction
+from services.common.settled import COUNTED, settle
 
 PACE_SECONDS = 60
 _LINES = text(
@@ -166,8 +166,9 @@ class Window(Struct, frozen=True):
 
 def account_lines(engine: Engine, slugs: Sequence[str], now: datetime) -> list[AccountLine]:
     """The figures of each account, by name."""
+    settle(engine, slugs)
     with transaction(engine) as connection:
-        rows = connection.execute(_LINES, {"slugs": list(slugs)}).all()
+        rows = connection.execute(_LINES, {"slugs": list(slugs), "most": None}).all()
         moving = [row.account for row in rows if row.missing or row.pending]
         pace = _pace(connection, moving, now) if moving else {}
     return [_line(row, pace.get(row.account, 0)) for row in rows]

@@ -18,6 +18,7 @@ _OF_FOLDERS = ("place_states", "folder_ledger", "quarantine")
 _OF_ACCOUNT = {
     "emails": "account_id",
     "email_places": "account_id",
+    "settled_places": "account_id",
     "thread_refs": "account_id",
     "objects": "account_id",
     "email_sync_status": "account_id",
