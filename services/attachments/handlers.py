@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from services.attachments.detect import HEAD_OCTETS, detect
 from services.attachments.heading import heading
-from services.attachments.streaming import HashMismatch, file_by_reference
+from services.attachments.streaming import HashMismatch, file_by_reference, raw_key
 from services.common.events import AttachmentExtracted, DataRef, Event, MailEvent, MessageFetched, ObjectFiled
 from services.common.message_day import HEAD_OCTETS as DAY_OCTETS
 from services.common.message_day import message_day
-from services.common.objects import NewObject, ObjectStore, attachment_key, key_of, message_key
+from services.common.objects import NewObject, ObjectStore, attachment_key, message_key
 from services.common.service import Outcome, Rejected, side_by_side, wrong_hash
 
 MESSAGE_TYPE = "message/rfc822"
@@ -61,11 +61,16 @@ def _raw_object(event: MessageFetched, body: bytes) -> NewObject:
 
 
 def _raw_by_reference(event: MessageFetched, reference: DataRef, store: ObjectStore) -> Outcome:
-    key = key_of(reference.uri)
+    try:
+        key = raw_key(event, reference, store)
+    except KeyError:
+        return _no_object(event)
     found = store.stat(key)
-    if found is None or found.size != event.size:
-        return Rejected(event, "refused.object", "the object of the claim check is absent or has another size")
-    return _filed_message(event, store, key)
+    return _filed_message(event, store, key) if found and found.size == event.size else _no_object(event)
+
+
+def _no_object(event: MessageFetched | AttachmentExtracted) -> Rejected:
+    return Rejected(event, "refused.object", "the claim check leads to no raw message of this place, hash and size")
 
 
 def _filed_message(event: MessageFetched, store: ObjectStore, key: str) -> ObjectFiled:
@@ -105,7 +110,7 @@ def _attachment_by_reference(event: AttachmentExtracted, store: ObjectStore) -> 
     except HashMismatch:
         return wrong_hash(event)
     except KeyError:
-        return Rejected(event, "refused.object", "the object of the claim check is absent")
+        return _no_object(event)
     return _filed_attachment(event, store, head)
 
 

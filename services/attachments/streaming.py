@@ -8,9 +8,9 @@ from typing import BinaryIO
 
 from services.attachments.detect import HEAD_OCTETS
 from services.common.errors import Unavailable
-from services.common.events import AttachmentExtracted, DataRef
+from services.common.events import AttachmentExtracted, DataRef, MailEvent
 from services.common.incremental import Decoder, decoder
-from services.common.objects import ObjectStore, key_of
+from services.common.objects import ObjectStore, key_of, uri_of
 
 BLOCK = 4 << 20
 
@@ -24,12 +24,12 @@ def file_by_reference(event: AttachmentExtracted, store: ObjectStore, key: str, 
 
     Raises:
         HashMismatch: the decoded bytes have another hash.
-        KeyError: the raw message is not in the store.
+        KeyError: the claim check is none for the raw message of this event, or the message is not in the store.
         Unavailable: the store does not answer, or there is no room for temporary files.
     """
     assert isinstance(event.body, DataRef)
     with _temporary() as file:
-        size = _decode_into(file, _blocks(store, event.body, event.size), event)
+        size = _decode_into(file, _blocks(store, raw_key(event, event.body, store), event.body, event.size), event)
         file.seek(0)
         head = file.read(HEAD_OCTETS)
         file.seek(0)
@@ -66,8 +66,20 @@ def _decoded(decoding: Decoder, blocks: Iterator[bytes]) -> Iterator[bytes]:
     yield decoding.finish()
 
 
-def _blocks(store: ObjectStore, reference: DataRef, whole: int) -> Iterator[bytes]:
-    key, offset = key_of(reference.uri), reference.first or 0
+def raw_key(event: MailEvent, reference: DataRef, store: ObjectStore) -> str:
+    """Key of the raw message that a claim check must lead to. Raises ``KeyError`` for another bucket, account, content.
+
+    An object is in the store under the hash that was taken of it, so the name is what tells its content.
+    """
+    key = key_of(reference.uri)
+    owned = key.startswith(f"{event.place.account}/messages/") and key.endswith(f"/{event.contentsha256}.eml")
+    if not owned or reference.uri != uri_of(store.bucket, key):
+        raise KeyError(key)
+    return key
+
+
+def _blocks(store: ObjectStore, key: str, reference: DataRef, whole: int) -> Iterator[bytes]:
+    offset = reference.first or 0
     end = whole if reference.last is None else reference.last + 1
     while offset < end:
         block = store.read(key, offset, min(BLOCK, end - offset))

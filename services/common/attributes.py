@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any
 
 from services.common.events import AttachmentExtracted, DataRef, MailEvent, MessageFetched
+from services.common.objects import key_of
 from services.common.place import Place
 
 UNWRITTEN = frozenset({"place", "body", "hashed", "email", "contenttype"})
@@ -12,6 +13,7 @@ UNWRITTEN = frozenset({"place", "body", "hashed", "email", "contenttype"})
 _COMMON = frozenset({"internaldate", "size", "contentsha256"})
 _READ_APART = (UNWRITTEN | {"internaldate"}) - {"contenttype"}
 _NUMBERS = ("size", "partsize")
+_LARGEST = 1 << 63
 
 
 def mail_attributes(event: MailEvent, flags: tuple[str, ...] = ()) -> dict[str, str]:
@@ -65,14 +67,14 @@ def _text(name: str, value: Any) -> str:
 
 
 def mail_fields(event: type[MailEvent], attributes: dict[str, str], value: bytes | None = None) -> dict[str, Any]:
-    """Constructor arguments of a mail event from its attributes. Raises KeyError or ValueError on bad ones."""
+    """Constructor arguments of a mail event. Raises KeyError, ValueError or OverflowError on bad attributes."""
     fields: dict[str, Any] = {
         "place": Place(
             account=attributes["account"],
             folder=attributes["folder"],
             folderid=attributes["folderid"],
-            uidvalidity=int(attributes["uidvalidity"]),
-            uid=int(attributes["uid"]),
+            uidvalidity=_number(attributes["uidvalidity"]),
+            uid=_number(attributes["uid"]),
         ),
         "internaldate": _instant(attributes.get("internaldate")),
     }
@@ -86,18 +88,34 @@ def mail_fields(event: type[MailEvent], attributes: dict[str, str], value: bytes
 
 def _value(name: str, text: str) -> Any:
     if name in _NUMBERS:
-        return int(text)
+        return _number(text)
     if name == "labels":
         return tuple(text.split("\n"))
     return tuple(text.split(" ")) if name == "flags" else text
 
 
+def _number(text: str) -> int:
+    number = int(text)
+    if not 0 <= number < _LARGEST:
+        raise ValueError("a number is negative, or larger than a database or a file takes")
+    return number
+
+
 def _instant(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+    return datetime.fromisoformat(text).astimezone(UTC) if text else None
 
 
 def _claim(attributes: dict[str, str]) -> DataRef | None:
     if "dataref" not in attributes:
         return None
+    uri = attributes["dataref"]
+    key_of(uri)
     first, dash, last = attributes.get("datarange", "").partition("-")
-    return DataRef(attributes["dataref"], int(first), int(last)) if dash else DataRef(attributes["dataref"])
+    return DataRef(uri, *_checked(int(first), int(last))) if dash else DataRef(uri)
+
+
+def _checked(first: int, last: int) -> tuple[int, int]:
+    """Both ends of a range, which may be empty: then the last octet is the one before the first."""
+    if not 0 <= first <= last + 1 < _LARGEST:
+        raise ValueError("datarange is no range of octets")
+    return first, last

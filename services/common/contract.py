@@ -69,6 +69,7 @@ SPEC_BY_TYPE = {spec.type: spec for spec in SPECS}
 _ENCODER = msgspec.json.Encoder()
 _JSON_DECODERS = {spec.type: msgspec.json.Decoder(spec.event) for spec in SPECS if spec.value == "json"}
 _EMAIL_DECODER = msgspec.json.Decoder(Email)
+_SHOWN = 100  # characters of what a stranger wrote; a reason must fit beside the largest record
 
 
 def topic_of(event: ev.Event) -> str:
@@ -179,12 +180,11 @@ def decode(record: Record) -> ev.Event:
     attributes = _attributes(record)
     spec = SPEC_BY_TYPE.get(attributes.get("type", ""))
     if spec is None or spec.topic.name != record.topic:
-        raise ContractViolated(
-            "contract.type", f"{attributes.get('type', 'no ce_type')!r} is not read from {record.topic}"
-        )
+        said = attributes.get("type", "no ce_type")[:_SHOWN]
+        raise ContractViolated("contract.type", f"{said!r} is not read from {record.topic}")
     try:
         return _decode_value(spec, record, attributes)
-    except (msgspec.DecodeError, msgspec.ValidationError, ValueError, KeyError) as error:
+    except (msgspec.DecodeError, ValueError, KeyError, OverflowError, RecursionError) as error:
         raise ContractViolated("contract.schema", f"{spec.type}: {_shape(error)}") from error
 
 
@@ -199,15 +199,28 @@ def _decode_value(spec: EventSpec, record: Record, attributes: dict[str, str]) -
     value = record.value or b""
     if spec.value == "json":
         event: ev.Event = _JSON_DECODERS[spec.type].decode(value)
+        _check_moments(event)
         return event
     if spec.value == "email":
-        fields = mail_fields(spec.event, attributes)
-        return msgspec.convert(fields | {"email": _EMAIL_DECODER.decode(value)}, ev.EmailParsed)
+        mail = msgspec.convert(
+            mail_fields(spec.event, attributes) | {"email": _EMAIL_DECODER.decode(value)}, ev.EmailParsed
+        )
+        if mail.email.id != mail.contentsha256:
+            raise ContractViolated("contract.schema", f"{spec.type}: the Email's id is not ce_contentsha256")
+        return mail
     content_type = dict(record.headers).get("content-type", b"").decode()
     made: ev.Event = msgspec.convert(
         mail_fields(spec.event, attributes | {"contenttype": content_type}, value), spec.event
     )
     return made
+
+
+def _check_moments(event: ev.Event) -> None:
+    """Raise OverflowError for a moment that leaves the years 1 to 9999 in UTC: what reads it later could not."""
+    for name in event.__struct_fields__:
+        moment = getattr(event, name)
+        if isinstance(moment, datetime):
+            moment.astimezone(UTC)
 
 
 def _shape(error: Exception) -> str:
@@ -220,6 +233,8 @@ def _shape(error: Exception) -> str:
 def _decode_dead_letter(record: Record) -> ev.DeadLetter:
     why = {name[4:]: raw.decode(errors="replace") for name, raw in record.headers if name.startswith("dlq_")}
     original = tuple(header for header in record.headers if not header[0].startswith("dlq_"))
+    if why.get("topic") != record.topic.removesuffix(".dlq"):
+        raise ContractViolated("contract.dead-letter", f"dlq_topic is not the topic of {record.topic}")
     try:
         return ev.DeadLetter(
             topic=why["topic"],

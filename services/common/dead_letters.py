@@ -1,6 +1,7 @@
 """Dead letters: how one is made from a record, and how many are too many."""
 
 from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -32,10 +33,23 @@ def dead_letter(record: Record, service: str, error: str, reason: str, at: datet
 
 
 def shortened(letter: DeadLetter) -> DeadLetter:
-    """The same with the beginning of the value only, and it is said: for one that its topic does not take whole."""
+    """The same with the beginnings only, and it is said: for one that its topic does not take whole."""
     value = letter.value or b""
     said = f"{letter.error}: {letter.reason}; only the first {KEPT} of {len(value)} octets are kept here"
-    return replace(letter, value=value[:KEPT], error=CUT, reason=said)
+    headers, key = tuple(_first(letter.headers)), letter.key[:KEPT]
+    if (headers, key) != (letter.headers, letter.key):
+        said += ", nor the whole of the key and the headers"
+    return replace(letter, key=key, value=value[:KEPT], headers=headers, error=CUT, reason=said)
+
+
+def _first(headers: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
+    """Headers from the front, as many as the space of a value takes."""
+    left = KEPT
+    for name, value in headers:
+        left -= len(name.encode()) + len(value)
+        if left < 0:
+            return
+        yield name, value
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
 
+_NOT_PLAIN = frozenset({"", ".", ".."})
+_KEY_OCTETS = 1_024
+
 
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
@@ -72,9 +75,14 @@ def uri_of(bucket: str, key: str) -> str:
 
 
 def key_of(uri: str) -> str:
-    """The key in ``s3://bucket/key``. Raises ``ValueError`` for anything else."""
+    """The key in ``s3://bucket/key``. Raises ``ValueError`` for anything else, and for what no store takes as a key."""
     scheme, separator, rest = uri.partition("://")
     bucket, slash, key = rest.partition("/")
-    if scheme != "s3" or not (separator and bucket and slash and key):
+    if scheme != "s3" or not (separator and bucket and slash and is_plain(key)):
         raise ValueError("a claim check must have the form s3://bucket/key")
     return key
+
+
+def is_plain(key: str) -> bool:
+    """Whether a key is one for every store: segments that are no way out, without NUL, as long as S3 takes."""
+    return _NOT_PLAIN.isdisjoint(key.split("/")) and "\x00" not in key and len(key.encode()) <= _KEY_OCTETS

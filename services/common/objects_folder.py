@@ -15,13 +15,12 @@ import msgspec
 from services.common.durable import sync_folder
 from services.common.errors import Unavailable
 from services.common.group_sync import GroupSync
-from services.common.objects import NewObject, ObjectInfo
+from services.common.objects import NewObject, ObjectInfo, is_plain
 from services.common.own_folder import OwnFolder
 
 File = tuple[str, int]  # name and descriptor
 _BLOCK = 1 << 20
 _WORK = ".incoming"
-_NOT_PLAIN = {"", ".", ".."}
 _ATTRIBUTE = "user.mailweir"
 _NO_ATTRIBUTES = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 # Above 64 KiB Linux says E2BIG; ext4 has 4 kB for all of a file (960 octets in blocks of 1 kB) and says ENOSPC, as when
@@ -78,6 +77,8 @@ class FolderStore:
         with _world():
             try:
                 with self._path(key).open("rb") as file:
+                    if offset >= os.fstat(file.fileno()).st_size:
+                        return b""
                     file.seek(offset)
                     return file.read() if length is None else file.read(length)
             except FileNotFoundError:
@@ -152,7 +153,7 @@ class FolderStore:
 
     def _name_of(self, key: str) -> str:
         """Where a key lies; a key that would leave the folder is a bug of the caller."""
-        if not _NOT_PLAIN.isdisjoint(key.split("/")) or "\x00" in key:
+        if not is_plain(key):
             raise ValueError("an object key must be made of plain path segments")
         return f"{self._top}/{key}"
 

@@ -29,6 +29,7 @@ _GROUPS_AT_ONCE = 4  # bounds the memory of their copies
 _GROUP_KEY = ".mailweir-group.tar"
 _LARGEST = 64 << 20
 _ABSENT = ("NoSuchKey", "NoSuchObject")
+_BEHIND_THE_END = "InvalidRange"
 
 
 def connect(endpoint: str, access_key: str, secret_key: str) -> Minio:
@@ -105,7 +106,12 @@ class S3Store:
         if length == 0:
             return b""
         with _world(key):
-            response = self._client.get_object(self.bucket, key, offset=offset, length=length or 0)
+            try:
+                response = self._client.get_object(self.bucket, key, offset=offset, length=length or 0)
+            except S3Error as error:
+                if error.code == _BEHIND_THE_END:
+                    return b""
+                raise
             try:
                 data: bytes = response.read()
                 return data

@@ -41,18 +41,37 @@ def dump(event_record: Record, file_name: str | None = None) -> str:
 
 
 def unusable(topic: str) -> list[Record]:
-    """Records that nobody can use: no headers, an unknown major, a broken value or attribute, 10 MB, the largest."""
+    """Records that nobody can use: no headers, an unknown major, a broken value or attribute, 10 MB, the largest.
+
+    And what a reader could stumble over: values nested deeper than a stack, moments outside of the calendar, claim
+    checks to nowhere, a type as long as a record, a key as long as no index takes.
+    """
     event = next(spec for spec in SPECS if spec.topic.name == topic)
     example = record(min((EXAMPLES / event.name / "v1").glob("*.json")), topic)
     plain = dict(example.headers)
     newer = plain | {"ce_type": plain["ce_type"].replace(b".v1", b".v9")}
-    broken = [(plain, b"not json"), (plain, b'{"a": 1}')]
+    deep = b'{"more": ' * 100_000 + b"1" + b"}" * 100_000
+    broken = [(plain, b"not json"), (plain, b'{"a": 1}'), (plain, deep), (plain, None)]
     if event.value == "bytes":
         less = {name: value for name, value in plain.items() if name != "ce_contentsha256"}
-        broken = [(plain | {"ce_uid": b"many"}, b"x"), (less, b"x")]
+        far = plain | {"ce_internaldate": b"9999-12-31T23:59:59-12:00"}
+        claims = (b"s3://mailweir/../../etc/passwd", b"s3://mailweir/" + b"n" * 2_000, b"file:///etc/passwd")
+        outside = [(plain | {"ce_dataref": claim}, b"") for claim in claims]
+        range_ = plain | {"ce_dataref": b"s3://mailweir/a", "ce_datarange": b"9-1"}
+        broken = [(plain | {"ce_uid": b"many"}, b"x"), (less, b"x"), (far, b"x"), *outside, (range_, b"")]
     unnamed: dict[str, bytes] = {}
+    long = {"ce_type": os.urandom(250_000).hex().encode(), "ce_id": b"\xff" * 250_000}
     noise = [(unnamed, b"no headers"), (unnamed, bytes(10_000_000)), (unnamed, os.urandom(MAX_RECORD - 200))]
     return [
-        Record(topic, b"bad", value, tuple(headers.items()))
-        for headers, value in [(newer, example.value), *broken, *noise]
+        Record(topic, b"work/" + os.urandom(2_000).hex().encode() + b"/1/2", b"x", (("ce_type", b"?"),)),
+        *(
+            Record(topic, b"bad", value, tuple(headers.items()))
+            for headers, value in [
+                (newer, example.value),
+                *broken,
+                *noise,
+                (long, b"x"),
+                (long | {"ce_id": b"1"}, b"x"),
+            ]
+        ),
     ]

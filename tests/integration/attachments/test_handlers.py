@@ -137,3 +137,27 @@ async def test_a_full_disk_for_temporary_files_is_waited_for(store: FolderStore)
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     (filed,) = await handlers.file_attachments([large], store=store)
     assert isinstance(filed, ObjectFiled)
+
+
+async def test_a_claim_check_to_anything_but_the_raw_message_is_refused(store: FolderStore) -> None:
+    event = claim(store, b"data" * 1000, "base64")
+    assert isinstance(event.body, DataRef)
+    raw = fetched(b"", body=replace(event.body, first=None, last=None))
+    raw = replace(raw, contentsha256=event.contentsha256, size=event.size)
+    (filed,) = await handlers.file_messages([raw], store=store)
+    assert isinstance(filed, ObjectFiled)
+    before = visible(store)
+    others = [
+        {"body": replace(raw.body, uri=raw.body.uri.replace("s3://mailweir/", "s3://elsewhere/"))},
+        {"place": place(account="home")},
+        {"contentsha256": "0" * 64},
+        {"size": 10**30},
+    ]
+    outcomes = await handlers.file_messages([replace(raw, **other) for other in others], store=store)
+    assert [each.error for each in outcomes if isinstance(each, Rejected)] == ["refused.object"] * 4
+    others[0] = {"body": replace(event.body, uri=event.body.uri.replace("s3://mailweir/", "s3://elsewhere/"))}
+    others[3] = {"body": replace(event.body, first=10**9, last=10**18)}
+    outcomes = await handlers.file_attachments([replace(event, **other) for other in others], store=store)
+    errors = [each.error for each in outcomes if isinstance(each, Rejected)]
+    assert errors == ["refused.object"] * 3 + ["refused.hash"]
+    assert visible(store) == before

@@ -46,6 +46,8 @@ def test_ranges_and_absence(store: ObjectStore) -> None:
     assert store.read("work/x", 250, 100) == bytes(range(250, 256))
     assert store.read("work/x", 250) == bytes(range(250, 256))
     assert store.read("work/x", 3, 0) == b""
+    for offset in (256, 10_000, 2**62):
+        assert store.read("work/x", offset, 5) == b""
     assert store.stat("work/none") is None
     with pytest.raises(KeyError):
         store.read("work/none")

@@ -28,6 +28,11 @@ def records(*uids: int) -> list[Record]:
     return [encode(fetched(uid), "poller", AT) for uid in uids]
 
 
+def octets(letter: DeadLetter) -> int:
+    headers = sum(len(name) + len(value) for name, value in letter.headers)
+    return len(letter.key) + len(letter.value or b"") + headers
+
+
 class Sink:
     """A publisher that remembers; it may be down for some calls, or refuse a UID as too large."""
 
@@ -43,7 +48,7 @@ class Sink:
             raise Unavailable("Kafka does not answer")
         if any(isinstance(event, MessageFetched) and event.place.uid == self.too_large for event in events):
             raise ContractViolated("record.too-large", "does not fit")
-        if any(isinstance(event, DeadLetter) and len(event.value or b"") > self.letter_octets for event in events):
+        if any(isinstance(event, DeadLetter) and octets(event) > self.letter_octets for event in events):
             raise ContractViolated("record.too-large", "does not fit")
         self.events += events
 
@@ -127,7 +132,7 @@ async def test_an_output_that_fits_no_record_costs_only_its_own_input() -> None:
 
 
 async def test_a_letter_that_is_too_large_itself_is_cut_and_its_partition_goes_on() -> None:
-    sink = Sink(letter_octets=KEPT)
+    sink = Sink(letter_octets=KEPT + 1)
     noise = Record("mail.fetched", b"k", b"x" * (KEPT + 1), ())
     await process(work(echo, sink), [*records(1), noise, *records(3)])
     assert sink.uids() == [1, 3]
@@ -157,3 +162,14 @@ async def test_a_dead_letter_that_cannot_be_used_has_no_dead_letter_of_its_own()
     twin = topics.twin(topics.MAIL_FETCHED)
     await process(work(echo, sink, topic=twin), [Record(twin.name, b"k", b"v", ())])
     assert sink.events == []
+
+
+async def test_a_letter_whose_key_and_headers_are_too_large_is_cut_and_its_partition_goes_on() -> None:
+    sink = Sink(letter_octets=3 * KEPT)
+    headers = (("ce_type", b"x" * KEPT), ("y" * 9, b"y"))
+    noise = Record("mail.fetched", b"k" * 4 * KEPT, b"x", headers)
+    await process(work(echo, sink), [*records(1), noise, *records(2)])
+    assert sink.uids() == [1, 2]
+    (letter,) = sink.letters()
+    assert (letter.error, letter.key, letter.value, letter.headers) == (CUT, b"k" * KEPT, b"x", ())
+    assert "nor the whole of the key and the headers" in letter.reason

@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from services.common import events as ev
-from services.common.contract import SPECS, Record, decode, encode, event_id
+from services.common.contract import SPECS, EventSpec, Record, decode, encode, event_id
+from services.common.dead_letters import dead_letter
 from services.common.errors import ContractViolated
 from services.common.place import Place
+from tests.contract import records
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 HERE = Place(account="work", folder="INBOX", folderid="f1", uidvalidity=1, uid=1)
@@ -101,6 +103,96 @@ def test_an_unknown_major_is_refused() -> None:
     record = Record("mail.fetched", b"k", b"x", (("ce_type", b"org.mailweir.message-fetched.v2"),))
     with pytest.raises(ContractViolated, match=r"is not read from mail\.fetched"):
         decode(record)
+
+
+def fetched_with(**attributes: str) -> Record:
+    """A record of a good message, with attributes of a stranger's."""
+    good = encode(ev.MessageFetched(place=HERE, contentsha256="0" * 64, internaldate=NOW, size=1, body=b"x"), "p", NOW)
+    headers = dict(good.headers) | {f"ce_{name}": text.encode() for name, text in attributes.items()}
+    return structs.replace(good, headers=tuple(headers.items()))
+
+
+@pytest.mark.parametrize("spec", [spec for spec in SPECS if spec.value != "bytes"], ids=lambda spec: spec.name)
+@pytest.mark.parametrize("piece", [b'{"more": ', b"["])
+def test_a_value_that_is_nested_deeper_than_a_stack_is_refused(spec: EventSpec, piece: bytes) -> None:
+    end = b"}" if piece.startswith(b"{") else b"]"
+    deep = b'{"more": ' + piece * 100_000 + b"1" + end * 100_000 + b"}"
+    headers = (*fetched_with(type=spec.type).headers,)
+    with pytest.raises(ContractViolated, match="RecursionError"):
+        decode(Record(spec.topic.name, b"k", deep, headers))
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+def test_a_moment_outside_of_the_calendar_is_refused(moment: str) -> None:
+    with pytest.raises(ContractViolated, match="OverflowError"):
+        decode(fetched_with(internaldate=moment))
+    audited = ev.AccessAudited(id="1", at=NOW, service="s", account="a", action="list", outcome="ok")
+    record = encode(audited, "s", NOW)
+    assert record.value is not None
+    value = record.value.replace(b"2026-11-20T09:00:00Z", moment.encode())
+    assert value != record.value
+    with pytest.raises(ContractViolated, match="OverflowError"):
+        decode(structs.replace(record, value=value))
+
+
+@pytest.mark.parametrize("name", ["uid", "uidvalidity", "size"])
+@pytest.mark.parametrize("number", ["-1", str(2**63), "9" * 5_000, "1.0", ""])
+def test_a_number_that_is_none_of_a_mailbox_is_refused(name: str, number: str) -> None:
+    with pytest.raises(ContractViolated, match=r"contract\.schema"):
+        decode(fetched_with(**{name: number}))
+
+
+def test_a_moment_is_read_in_utc() -> None:
+    event = decode(fetched_with(internaldate="2026-11-20T10:00:00+01:00"))
+    assert isinstance(event, ev.MessageFetched)
+    assert (event.internaldate, event.internaldate and event.internaldate.tzinfo) == (NOW, UTC)
+
+
+def test_a_reason_does_not_repeat_what_a_stranger_wrote_at_length() -> None:
+    with pytest.raises(ContractViolated, match=r"is not read from mail\.fetched") as refused:
+        decode(fetched_with(type="x" * 900_000))
+    assert len(refused.value.reason) < 300
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        {"dataref": "s3://mailweir/../../etc/passwd"},
+        {"dataref": "s3://mailweir//a"},
+        {"dataref": "s3://mailweir/a\x00b"},
+        {"dataref": "s3://mailweir/" + "n" * 1_025},
+        {"dataref": "file:///etc/passwd"},
+        {"dataref": ""},
+        {"dataref": "s3://mailweir/a", "datarange": "9-7"},
+        {"dataref": "s3://mailweir/a", "datarange": "-9-1"},
+        {"dataref": "s3://mailweir/a", "datarange": "0--2"},
+        {"dataref": "s3://mailweir/a", "datarange": f"0-{10**30}"},
+        {"dataref": "s3://mailweir/a", "datarange": "all-of-it"},
+    ],
+)
+def test_a_claim_check_to_nowhere_is_refused(claim: dict[str, str]) -> None:
+    with pytest.raises(ContractViolated, match=r"contract\.schema"):
+        decode(fetched_with(**claim))
+
+
+def test_an_empty_range_is_one() -> None:
+    event = decode(fetched_with(dataref="s3://mailweir/a", datarange="0--1"))
+    assert isinstance(event, ev.MessageFetched)
+    assert event.body == ev.DataRef("s3://mailweir/a", 0, -1)
+
+
+def test_parsed_mail_of_another_content_is_refused() -> None:
+    path = min((records.EXAMPLES / "email-parsed" / "v1").glob("*.json"))
+    good = records.record(path, "mail.parsed")
+    headers = dict(good.headers) | {"ce_contentsha256": b"0" * 64}
+    with pytest.raises(ContractViolated, match="id is not ce_contentsha256"):
+        decode(structs.replace(good, headers=tuple(headers.items())))
+
+
+def test_a_dead_letter_of_another_topic_is_refused() -> None:
+    letter = dead_letter(Record("mail.audit", b"k", b"v", (), 0, 1), "storer", "contract.type", "-", NOW)
+    with pytest.raises(ContractViolated, match=r"not the topic of mail\.fetched\.dlq"):
+        decode(structs.replace(encode(letter, "storer", NOW), topic="mail.fetched.dlq"))
 
 
 def test_a_dead_letter_keeps_the_original_record() -> None:
