@@ -17,6 +17,7 @@ _CONFLICT = ("40001", "40P01")
 
 
 _TIMEOUTS = """
+SET timezone = 'UTC';
 SET statement_timeout = {statement};
 SET lock_timeout = 20000;
 SET idle_in_transaction_session_timeout = 10000

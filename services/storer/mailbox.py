@@ -10,7 +10,6 @@ from services.common.events import (
     AccountReported,
     Event,
     FlagsChanged,
-    FolderEvent,
     FolderGone,
     FolderRenamed,
     MessagesReturned,
@@ -34,6 +33,8 @@ labels = coalesce(excluded.labels, place_states.labels), visible = coalesce(excl
 sequence = excluded.sequence WHERE place_states.sequence < excluded.sequence;
 DELETE FROM stage_states"""
 
+Ranges = list[tuple[int, int]]
+Now = tuple[list[str] | None, list[str] | None, bool | None]  # flags, labels, visible; None for what stays as it is
 State = tuple[str, int, int, list[str] | None, list[str] | None, bool | None, int]
 
 
@@ -83,26 +84,25 @@ def _apply(cursor: Any, event: FlagsChanged | MessagesVanished | MessagesReturne
 
 
 def _states(event: FlagsChanged | MessagesVanished | MessagesReturned) -> Iterator[State]:
+    groups = list(_groups(event))
+    if sum(last - first + 1 for ranges, _ in groups for first, last in ranges) > _MOST_UIDS:
+        raise ValueError(f"more than {_MOST_UIDS} UIDs in one event")  # a fault of the sender: refused as data
+    for ranges, now in groups:
+        for uid in chain.from_iterable(range(first, last + 1) for first, last in ranges):
+            yield (event.folderid, event.uidvalidity, uid, *now, event.sequence)
+
+
+def _groups(event: FlagsChanged | MessagesVanished | MessagesReturned) -> Iterator[tuple[Ranges, Now]]:
     if isinstance(event, FlagsChanged):
         for change in event.changes:
             labels = list(change.labels) if change.labels is not None else None
-            for uid in _uids(change.uids):
-                yield (event.folderid, event.uidvalidity, uid, list(change.flags), labels, None, event.sequence)
-        return
-    visible = isinstance(event, MessagesReturned)
-    for uid in _uids(event.uids):
-        yield (*_folder(event), uid, None, None, visible, event.sequence)
+            yield _ranges(change.uids), (list(change.flags), labels, None)
+    else:
+        yield _ranges(event.uids), (None, None, isinstance(event, MessagesReturned))
 
 
-def _folder(event: FolderEvent) -> tuple[str, int]:
-    return event.folderid, event.uidvalidity
-
-
-def _uids(text: str) -> Iterator[int]:
-    """Members of a sequence-set; more than a million are a fault of the sender, and are refused as data."""
-    ranges = [
-        (int(low), int(high or low)) for low, _, high in (part.partition(":") for part in text.split(",") if part)
-    ]
-    if sum(high - low + 1 for low, high in ranges) > _MOST_UIDS:
-        raise ValueError(f"more than {_MOST_UIDS} UIDs in one event")
-    return chain.from_iterable(range(low, high + 1) for low, high in ranges)
+def _ranges(text: str) -> Ranges:
+    """First and last of each range of a sequence-set, whose ends may stand in any order (RFC 3501 section 9)."""
+    ends = [part.partition(":") for part in text.split(",") if part]
+    pairs = [(int(one), int(other or one)) for one, _, other in ends]
+    return [(min(pair), max(pair)) for pair in pairs]

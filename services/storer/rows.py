@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from msgspec.structs import asdict
 
@@ -22,6 +22,8 @@ from services.storer.copying import Json, Row
 from services.storer.threads import cut_id
 
 _NUMBER = re.compile(r"[0-9]{1,10}")
+_VERSION = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})*")
+_INDEXED = 1_000  # octets of a key: no place of ours is so long, and no index takes 2,704
 BY_PLACE = {
     topic.name for topic in (topics.MAIL_FETCHED, topics.MAIL_PARSED, topics.MAIL_ATTACHMENTS, topics.MAIL_FILED)
 }
@@ -36,7 +38,7 @@ def email_row(event: EmailParsed) -> Row:
     return (
         event.place.account,
         event.contentsha256,
-        email.mailweir.parser_version,
+        _version(email),
         event.size,
         (cut_id(email.message_id[0]) or None) if email.message_id else None,
         email.in_reply_to or (),
@@ -58,6 +60,14 @@ def email_row(event: EmailParsed) -> Row:
         tuple(dict.fromkeys((*(defect.code for defect in email.mailweir.defects), *_repairs(email, text, html)))),
         _searched(email, senders, text or derived),
     )
+
+
+def _version(email: Email) -> str:
+    """Raises ``ValueError`` for what cannot be compared: such a row would keep every later parser out."""
+    version = email.mailweir.parser_version
+    if _VERSION.fullmatch(version) is None:
+        raise ValueError("a parser version is numbers with dots between them")
+    return version
 
 
 def _searched(email: Email, senders: Sequence[EmailAddress], text: str | None) -> str:
@@ -95,8 +105,8 @@ def _repairs(email: Email, *texts: str | None) -> list[str]:
 def _instant(text: str | None) -> datetime | None:
     """RFC 8621's UTC-or-offset date; a year that Postgres or a time zone cannot take is left out."""
     try:
-        return datetime.fromisoformat(text) if text else None
-    except ValueError:
+        return datetime.fromisoformat(text).astimezone(UTC) if text else None
+    except (ValueError, OverflowError):
         return None
 
 
@@ -163,6 +173,7 @@ def dead_letter_row(event: DeadLetter) -> Row:
 def _place_of_key(topic: str, key: bytes) -> tuple[str | None, str | None, int | None, int | None]:
     """Account, folder id, UIDVALIDITY and UID, as far as the record's key says them."""
     account, *rest = key.decode(errors="replace").split("/")
-    if topic in BY_PLACE and len(rest) == 3 and all(_NUMBER.fullmatch(part) for part in rest[1:]):
+    is_place = topic in BY_PLACE and len(rest) == 3 and len(key) <= _INDEXED
+    if is_place and all(_NUMBER.fullmatch(part) for part in rest[1:]):
         return account, rest[0], int(rest[1]), int(rest[2])
     return account or None, None, None, None

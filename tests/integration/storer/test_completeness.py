@@ -1,5 +1,6 @@
 """The view: listed = stored + pending + quarantined + vanished + missing, from the sets of all stages."""
 
+import os
 from datetime import UTC, datetime
 
 from msgspec.structs import replace
@@ -95,3 +96,11 @@ async def test_a_dead_letter_with_any_key_is_kept(storer: Storer) -> None:
     letters = [replace(letter(number, "mail.parsed"), key=key) for number, key in enumerate(keys)]
     assert await storer.take(topics.twin(topics.MAIL_PARSED), letters) == []
     assert storer.value("SELECT count(*) FROM dead_letters") == len(keys)
+
+
+async def test_a_letter_with_a_key_of_any_length_is_listed(storer: Storer) -> None:
+    key = b"work/" + os.urandom(4_000).hex().encode() + b"/1/2"
+    assert await storer.take(topics.DEAD_LETTER_TOPICS[0], [replace(letter(1), key=key)]) == []
+    assert storer.rows("SELECT account_id, folder_id, octet_length(key) FROM dead_letters") == [
+        ("work", None, len(key))
+    ]

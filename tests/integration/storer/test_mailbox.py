@@ -58,10 +58,24 @@ async def test_flags_that_come_before_the_message_are_not_lost(storer: Storer) -
     assert storer.value("SELECT count(*) FROM place_states") == 0
 
 
-async def test_too_many_uids_are_refused_as_data(storer: Storer) -> None:
-    (outcome,) = await storer.take(topics.MAIL_MAILBOX, [flags(1, "1:4294967295", "\\Seen")])
+@pytest.mark.parametrize("uids", ["1:4294967295", "4294967295:1", f"1:{10**12},{10**12}:1", f"1:{10**30}"])
+async def test_too_many_uids_are_refused_as_data(storer: Storer, uids: str) -> None:
+    for event in (flags(1, uids, "\\Seen"), MessagesVanished(**about(1), uids=uids)):
+        (outcome,) = await storer.take(topics.MAIL_MAILBOX, [event])
+        assert isinstance(outcome, Rejected)
+        assert outcome.error == "refused.data"
+
+
+async def test_too_many_uids_in_many_groups_are_refused_as_data(storer: Storer) -> None:
+    groups = tuple(FlagSet(uids="1:900000", flags=(f"n{number}",)) for number in range(5_000))
+    (outcome,) = await storer.take(topics.MAIL_MAILBOX, [FlagsChanged(**about(1), changes=groups)])
     assert isinstance(outcome, Rejected)
-    assert outcome.error == "refused.data"
+
+
+async def test_the_ends_of_a_range_stand_in_any_order(storer: Storer) -> None:
+    await stored(storer, 1, 2, 3)
+    await storer.take(topics.MAIL_MAILBOX, [flags(5, "3:2", "\\Seen")])
+    assert storer.rows(STATES) == [(1, [], True), (2, ["\\Seen"], True), (3, ["\\Seen"], True)]
 
 
 async def test_the_newest_report_stays(storer: Storer) -> None:

@@ -1,8 +1,9 @@
 """Parsed mail as rows, on a real Postgres."""
 
+import pytest
 from msgspec.structs import replace
 
-from services.common import topics
+from services.common import lookup, topics
 from services.common.email import EmailBodyPart, EmailHeader
 from services.common.events import Event, PlaceRelinked
 from services.common.service import Rejected
@@ -127,3 +128,27 @@ async def test_pglz_never_compresses_a_long_body(storer: Storer) -> None:
     has_lz4 = storer.value("SELECT 'lz4' = ANY(enumvals) FROM pg_settings WHERE name = 'default_toast_compression'")
     found = storer.rows("SELECT pg_column_compression(body_text), length(body_text) FROM emails")
     assert found == [("lz4" if has_lz4 else None, 105_000)]
+
+
+@pytest.mark.parametrize("version", ["newest", "1.x", "", "1..2", f"1.{10**12}", "1.0.0-rc1", "\u0661"])
+async def test_a_version_that_cannot_be_compared_does_not_keep_later_parsers_out(storer: Storer, version: str) -> None:
+    mail, _ = await parsed(message().as_bytes())
+    facts = replace(mail.email.mailweir, parser_version=version)
+    (outcome,) = await storer.take(topics.MAIL_PARSED, [replace(mail, email=replace(mail.email, mailweir=facts))])
+    assert isinstance(outcome, Rejected)
+    assert await storer.take(topics.MAIL_PARSED, [mail]) == []
+    assert storer.rows(COUNTS) == [(1, 1, 0)]
+
+
+@pytest.mark.parametrize("date", ["Fri, 31 Dec 9999 23:59:59 -1200", "Fri, 31 Dec 9999 23:59:59 +0000"])
+async def test_the_last_day_of_the_calendar_can_be_read_again(storer: Storer, date: str) -> None:
+    raw = message("late").as_bytes().replace(b"Fri, 20 Nov 2026 10:00:00 +0100", date.encode())
+    mail, _ = await parsed(raw)
+    assert mail.email.sent_at
+    assert await storer.take(topics.MAIL_PARSED, [mail]) == []
+    assert storer.value("SELECT subject FROM emails WHERE sent_at IS NULL OR sent_at > '9999-12-30Z'") == "late"
+    assert lookup.one(storer.engine, mail.contentsha256).subject == "late"
+
+
+def test_moments_are_read_in_utc_wherever_the_server_stands(storer: Storer) -> None:
+    assert storer.value("SHOW timezone") == "UTC"

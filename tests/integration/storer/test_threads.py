@@ -45,3 +45,11 @@ async def test_mail_without_any_id_has_a_thread_only_if_it_names_one(storer: Sto
     other, _ = await parsed(message("other", Message_ID="<other@x>").as_bytes(), 2)
     await storer.take(topics.MAIL_PARSED, [mail, other])
     assert storer.value("SELECT count(DISTINCT thread_id) FROM emails") == 2
+
+
+async def test_messages_that_refer_to_each_other_in_a_ring_are_one_thread(storer: Storer) -> None:
+    ring = {"a": "<b@x>", "b": "<c@x>", "c": "<a@x>", "d": "<d@x> <c@x> <d@x>"}
+    for uid, (name, references) in enumerate(ring.items(), 1):
+        raw = message(name, Message_ID=f"<{name}@x>", References=references, In_Reply_To=f"<{name}@x>").as_bytes()
+        assert await storer.take(topics.MAIL_PARSED, [(await parsed(raw, uid))[0]]) == []
+    assert storer.rows("SELECT count(DISTINCT thread_id), count(thread_id) FROM emails") == [(1, 4)]
