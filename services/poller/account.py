@@ -124,6 +124,7 @@ async def _pass_all(work: Work, session: Session, outcomes: list[Outcome]) -> No
             if not error.usable or isinstance(error, Throttled):
                 raise
             refused = refused or error
+    await passes.note_looks(work)
     if refused is not None:
         raise refused
 

@@ -39,6 +39,10 @@ _SAVE_FOLDER = text(
     f"INSERT INTO folders ({', '.join(_FOLDER)}) VALUES ({', '.join(':' + name for name in _FOLDER)}) "
     f"ON CONFLICT (id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _FOLDER[1:])}"
 )
+_NOTE_LOOKS = text(
+    "UPDATE folders SET pass_at = look.at "
+    "FROM unnest(CAST(:ids AS text[]), CAST(:times AS timestamptz[])) AS look (id, at) WHERE folders.id = look.id"
+)
 _SAVE_LEDGER = text(
     "INSERT INTO folder_ledger (folder_id, epoch, uidvalidity, listed, vanished, invisible, invisible_since, flags) "
     "VALUES (:folder_id, :epoch, :uidvalidity, CAST(:listed AS int8multirange), CAST(:vanished AS int8multirange), "
@@ -121,6 +125,12 @@ class PostgresLedger:
         with transaction(self._engine) as connection:
             self._fence(connection)
             connection.execute(_SAVE_FOLDER, values)
+
+    def note_looks(self, looks: Mapping[str, datetime]) -> None:
+        """Remember when folders were found unchanged, by one statement."""
+        with transaction(self._engine) as connection:
+            self._fence(connection)
+            connection.execute(_NOTE_LOOKS, {"ids": list(looks), "times": list(looks.values())})
 
     def ledger(self, folder_id: str, epoch: int, uidvalidity: int) -> Ledger:
         """The ledger of one epoch; an empty one for a new epoch."""

@@ -9,6 +9,7 @@ The sets decide what is missing; UIDNEXT and HIGHESTMODSEQ only say when nothing
 
 import asyncio
 import contextlib
+from datetime import timedelta
 from functools import partial
 
 from msgspec.structs import replace
@@ -36,6 +37,7 @@ from services.poller.work import Work, next_sequence
 
 MAX_ROUNDS = 3
 MOST_ROUNDS = 30
+NOTED_EVERY = timedelta(minutes=1)
 
 
 async def once(work: Work, session: Session, record: FolderRecord) -> Outcome:
@@ -74,7 +76,7 @@ async def run(work: Work, session: Session, record: FolderRecord, *, thorough: b
     verified = await verify(work, session, record) if thorough else record
     if quiet and verified is record:
         if not thorough:
-            return _outcome(record, ledger, quarantined)
+            return _unchanged(work, record, ledger, quarantined)
         return await _report(work, session, replace(record, last_error=None), ledger)
     if verified is not record:
         record, ledger = verified, Ledger(uidvalidity=verified.uidvalidity or 0)
@@ -124,7 +126,7 @@ async def _by_status(work: Work, record: FolderRecord, *, thorough: bool) -> Out
         return None
     ledger = await asyncio.to_thread(work.ledger.ledger, record.id, record.epoch, record.uidvalidity or 0)
     waiting = await _quarantined(work, record)
-    return None if ledger.invisible or ledger.missing(waiting) else _outcome(record, ledger, waiting)
+    return None if ledger.invisible or ledger.missing(waiting) else _unchanged(work, record, ledger, waiting)
 
 
 def _nothing_new(
@@ -236,6 +238,21 @@ async def _failed(work: Work, record: FolderRecord, failure: ImapError) -> None:
     fresh = await asyncio.to_thread(_latest, work, record)
     text = f"{failure.state}: {failure.reason}"[:300]
     await asyncio.to_thread(work.ledger.save_folder, replace(fresh, last_error=text, pass_at=work.clock.now()))
+
+
+def _unchanged(work: Work, record: FolderRecord, ledger: Ledger, barred: UidSet) -> Outcome:
+    """Nothing is new, so nothing is said; that somebody looked is noted, at most once a minute."""
+    now = work.clock.now()
+    if record.pass_at is None or now - record.pass_at >= NOTED_EVERY:
+        work.memory.looks[record.id] = now
+    return _outcome(record, ledger, barred)
+
+
+async def note_looks(work: Work) -> None:
+    """Note the folders that were found unchanged, all at once."""
+    looks, work.memory.looks = work.memory.looks, {}
+    if looks:
+        await asyncio.to_thread(work.ledger.note_looks, looks)
 
 
 async def _report(work: Work, session: Session, record: FolderRecord, ledger: Ledger) -> Outcome:

@@ -19,6 +19,9 @@ class LedgerStore(Protocol):
     def save_folder(self, record: FolderRecord) -> None:
         """Insert or update one folder."""
 
+    def note_looks(self, looks: Mapping[str, datetime]) -> None:
+        """Remember when folders, by id, were found unchanged."""
+
     def ledger(self, folder_id: str, epoch: int, uidvalidity: int) -> Ledger:
         """The ledger of one epoch; an empty one for a new epoch."""
 

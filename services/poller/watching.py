@@ -133,6 +133,7 @@ async def _pass(work: Work, session: Session, records: Sequence[FolderRecord], *
             unfinished = True
         else:
             unfinished = unfinished or outcome.missing > 0
+    await passes.note_looks(work)
     return unfinished
 
 

@@ -53,6 +53,7 @@ class Memory:
     ``doubtful``: groups of UIDs that were asked for when a connection went; they are asked for apart from the others.
     ``habits``: what the server is known to do, from the ledger. ``marked``: looks in a row that marked mail as read.
     ``contents``: mark (see ``samples``) and size by the server's name for them.
+    ``looks``: when folders were found unchanged, by id, to be noted together.
     ``probed``: messages whose size was doubted and looked at.
     ``unlisted``: what was wrong with the folder list. ``avoids_plain``: AUTHENTICATE PLAIN ended the last connection.
     ``published`` counts messages and ``steps`` what was found out since, to tell progress from running in circles.
@@ -71,6 +72,7 @@ class Memory:
     relinked: Counter[str] = field(default_factory=Counter)
     verified: set[str] = field(default_factory=set)
     statuses: dict[str, FolderStatus] = field(default_factory=dict)
+    looks: dict[str, datetime] = field(default_factory=dict)
     alert: str = ""
     habits: dict[str, datetime] = field(default_factory=dict)
     marked: int = 0

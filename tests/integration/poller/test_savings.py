@@ -5,10 +5,12 @@ import time
 from itertools import pairwise
 
 import pytest
+from sqlalchemy import text
 
-from services.common.events import MessageFetched, PlaceRelinked, UidValidityChanged
+from services.common.events import MessageFetched, PlaceRelinked, SyncReported, UidValidityChanged
 from tests.fakes.imap_model import Mailbox, Script, messages, on, sample
 from tests.integration.poller.conftest import inbox
+from tests.integration.poller.test_watch import until, watched
 
 RICH = ("IMAP4rev1", "LIST-EXTENDED", "LIST-STATUS", "CONDSTORE")
 
@@ -41,6 +43,44 @@ async def test_one_changed_folder_among_many_is_the_only_one_opened(play):
         assert (await p.sync()).exit_code == 0
         assert p.complete()
         assert len(p.server.commands("EXAMINE")) == before + 1
+
+
+def long_ago(p) -> None:
+    """Every folder was looked at an hour ago."""
+    with p.engine.begin() as connection:
+        statement = text("UPDATE folders SET pass_at = pass_at - interval '1 hour' WHERE account = :account")
+        connection.execute(statement, {"account": p.slug})
+
+
+def neglected(p) -> int:
+    """Folders that nobody looked at in the last minute."""
+    query = text(
+        "SELECT count(*) FROM folders WHERE account = :account AND pass_at < CURRENT_TIMESTAMP - interval '1 minute'"
+    )
+    with p.engine.connect() as connection:
+        return connection.execute(query, {"account": p.slug}).scalar()
+
+
+async def test_a_folder_that_the_list_says_is_unchanged_was_looked_at(play):
+    boxes = {f"F{n}".encode(): Mailbox(messages(2), uidvalidity=n + 1) for n in range(5)}
+    async with play(Script({b"INBOX": Mailbox(messages(1)), **boxes}, capabilities=RICH)) as p:
+        await p.sync()
+        long_ago(p)
+        said, asked = len(p.recorder.of(SyncReported)), p.server.counts["EXAMINE"]
+        assert neglected(p) == 6
+        assert (await p.sync()).exit_code == 0
+        assert neglected(p) == 0
+        assert (len(p.recorder.of(SyncReported)), p.server.counts["EXAMINE"]) == (said, asked)
+
+
+async def test_a_folder_that_is_opened_without_news_was_looked_at(play):
+    boxes = {b"INBOX": Mailbox(messages(1)), b"Work": Mailbox(messages(2), uidvalidity=3)}
+    async with play(Script(boxes, capabilities=("IMAP4rev1",)), poll_interval=0.1) as p, watched(p):
+        await until(lambda: p.server.counts["EXAMINE"] >= 6)
+        long_ago(p)
+        said = len(p.recorder.of(SyncReported))
+        await until(lambda: neglected(p) == 0)
+        assert len(p.recorder.of(SyncReported)) == said
 
 
 @pytest.mark.parametrize("capabilities", [("IMAP4rev1",), RICH, (*RICH, "QRESYNC", "ENABLE")])
