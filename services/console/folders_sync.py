@@ -74,7 +74,7 @@ async def synchronise(ports: Ports, account: Account) -> Changes:
     A poller that works on the account is asked to do it, so that two never write the same ledger.
 
     Raises:
-        Forbidden, ImapError, TokenError, SignInRefused: the server was not listed.
+        Forbidden, ImapError, TokenError: the server was not listed.
         ConfigurationError: a chosen folder is no longer there.
 
     """

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 import msgspec
 
 from services.common import guard
-from services.common.errors import ConfigurationError, MailweirError, SignInRefused
+from services.common.errors import ConfigurationError, MailweirError
 from services.common.providers import candidates
 from services.poller import doctor_mail
 from services.poller.connect import ID_FIELDS, endpoint, for_a_renewed_token, introduced
@@ -22,6 +22,7 @@ from services.poller.imap.errors import (
     ImapError,
     NetworkError,
     ProtocolViolation,
+    SignInImpossible,
     TlsError,
     TokenRefused,
     about,
@@ -62,14 +63,10 @@ async def folders_of(visit: Visit) -> tuple[Folder, ...]:
 
 @asynccontextmanager
 async def signed_in(visit: Visit) -> AsyncIterator[Session]:
-    """A session while the block runs. Raises ImapError, TokenError, or SignInRefused when no secret is stored."""
+    """A session while the block runs. Raises ImapError or TokenError."""
     visit.session = await _open_any(visit)
     try:
-        credentials = await _credentials(visit)
-        if credentials is None:
-            name = visit.account.slug
-            raise SignInRefused(f"no secret is stored for {name}; run: mailweir accounts secret {name}")
-        await visit.connected.sign_in(credentials)
+        await visit.connected.sign_in(await _credentials(visit))
         await _identify(visit)
         yield visit.connected
     finally:
@@ -209,8 +206,6 @@ async def _open(visit: Visit) -> Session:
 async def _sign_in(visit: Visit) -> Step:
     start, renewed = visit.clock.monotonic(), False
     credentials = await _credentials(visit)
-    if credentials is None:
-        return Step("signin", "failed", {}, "credential", "no secret is stored for this account", "missing", 4)
     try:
         await introduced(visit.connected, credentials)
     except (TokenRefused, AmbiguousRefusal):  # Microsoft refuses a token without saying why
@@ -230,15 +225,14 @@ async def _again(visit: Visit, *, fresh: bool = False) -> None:
     credentials = await _credentials(visit, fresh=fresh)
     visit.connected.close()
     visit.session = await _open(visit)
-    if credentials is not None:
-        await visit.session.sign_in(credentials)
+    await visit.session.sign_in(credentials)
 
 
-async def _credentials(visit: Visit, *, fresh: bool = False) -> Credentials | None:
+async def _credentials(visit: Visit, *, fresh: bool = False) -> Credentials:
     secret, is_token = await visit.credentials(fresh)
     account, force = visit.account, visit.profile.force_login
     if secret is None:
-        return None
+        raise SignInImpossible("no secret is stored for this account", about="missing")
     return Credentials(account.user, secret.reveal(), account.auth, token=is_token, force_login=force)
 
 

@@ -207,6 +207,18 @@ def test_check_of_a_wrong_secret_and_of_an_untrusted_certificate(
     assert (done.code, json.loads(done.out)["state"]) == (5, "tls")
 
 
+@pytest.mark.parametrize("command", [("check", "work"), ("sync", "work"), ("accounts", "folders", "work")])
+def test_a_missing_secret_is_configuration_whichever_command_meets_it(
+    run: Run, server: dict[str, Any], tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    add(run, server, tmp_path, PASSWORD)
+    run("accounts", "secret", "work", "--clear")
+    done = run(*command)
+    assert done.code == 2
+    assert "no secret is stored for this account" in done.out + done.err
+    assert "mailweir accounts secret work" in done.out + done.err
+
+
 def test_an_account_kept_to_public_addresses_reaches_no_other(run: Run, server: dict[str, Any], tmp_path: Path) -> None:
     add(run, server, tmp_path, PASSWORD, "--set", "public_only=true", "--set", "attempts=1")
     for command in ("sync", "check"):
