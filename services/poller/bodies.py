@@ -8,7 +8,7 @@ from services.poller.delivery import Group, Put
 from services.poller.domain.schedule import quarantine_until
 from services.poller.domain.state import FolderRecord, Quarantined
 from services.poller.domain.uidset import EMPTY, UidSet
-from services.poller.imap.errors import CommandRejected, ImapError, LiteralTooLarge, QuotaExceeded, Refused, Temporary
+from services.poller.imap.errors import CommandRejected, ImapError, LiteralTooLarge, QuotaExceeded, Refused
 from services.poller.imap.model import Fetched
 from services.poller.imap.session import Session
 from services.poller.imap.spooling import discard
@@ -128,7 +128,7 @@ async def _ask(errand: Errand, chunk: UidSet) -> None:
         errand.answered = set()
         try:
             await _stream(errand, part)
-        except (Refused, CommandRejected, Temporary) as error:
+        except (Refused, CommandRejected) as error:
             if not error.usable:
                 raise
             rest = errand.rest(part)
@@ -146,7 +146,7 @@ async def _bare(errand: Errand, part: UidSet) -> bool:
     """Some servers fail on the date or the size of a message: whether it came when nothing else was asked for."""
     try:
         await _stream(errand, part, bare=True)
-    except (Refused, CommandRejected, Temporary) as error:
+    except (Refused, CommandRejected) as error:
         if not error.usable:
             raise
     return not errand.rest(part)
@@ -157,13 +157,22 @@ async def _stream(errand: Errand, part: UidSet, *, bare: bool = False) -> None:
         async for fetched in errand.session.fetch_bodies(part, ITEMS, bare=bare):
             await _take(errand, fetched)
     except LiteralTooLarge as error:
-        uid = error.uid or errand.rest(part).lowest
-        await suspect(errand.work, errand.record, uid, "too-large", f"{error.announced} octets", final=True)
+        await _too_large(errand, part, error)
         raise
     except ImapError as error:
         if not error.usable:
             await _lost(errand, part, error)
         raise
+
+
+async def _too_large(errand: Errand, part: UidSet, error: LiteralTooLarge) -> None:
+    """A UID that the server named, if it was asked for; else the only one that it can be, once that stands alone."""
+    rest = errand.rest(part)
+    named = rest & UidSet.of([error.uid] if error.uid else []) or rest
+    if len(named) == 1:
+        await suspect(errand.work, errand.record, named.lowest, "too-large", f"{error.announced} octets", final=True)
+    else:
+        await _lost(errand, part, error)
 
 
 async def _lost(errand: Errand, part: UidSet, error: ImapError) -> None:
@@ -225,7 +234,7 @@ async def _left_out(errand: Errand, part: UidSet) -> list[UidSet]:
     if not rest:
         return []
     try:
-        await errand.session.noop()
+        await errand.session.poke()
         listed = UidSet.of([listing.uid async for listing in errand.session.fetch_listing(rest, ())])
     except (Refused, CommandRejected):
         listed = rest

@@ -8,7 +8,7 @@ from services.common.events import UidValidityChanged
 from services.poller.domain.state import FolderRecord
 from services.poller.domain.validity import Verdict, judge
 from services.poller.folders import close_epoch, folder_fields, introduce, retire, successor
-from services.poller.imap.errors import ConnectionLost, Temporary
+from services.poller.imap.errors import ConnectionLost, NotNow
 from services.poller.imap.model import Opened
 from services.poller.imap.session import Session
 from services.poller.recognising import recognise
@@ -19,14 +19,14 @@ async def settle(work: Work, session: Session, record: FolderRecord, opened: Ope
     """The record in the epoch that the server is in now.
 
     A smaller UIDVALIDITY is believed when a second connection shows it too. Raises ConnectionLost to ask for that
-    connection, Temporary while several back-ends disagree.
+    connection, NotNow while several back-ends disagree.
     """
     epochs = await asyncio.to_thread(work.ledger.epochs, record.id)
     verdict = judge(record.uidvalidity, opened.uidvalidity, epochs, record.epoch_changes, work.clock.now())
     if verdict is Verdict.SAME or verdict is Verdict.FIRST:
         return await _recreated(work, session, record, opened)
     if verdict is Verdict.FLAPPING:
-        raise Temporary("UIDVALIDITY changed more than five times in a day: the folder rests", usable=True)
+        raise NotNow("UIDVALIDITY changed more than five times in a day: the folder rests", usable=True)
     value = opened.uidvalidity or 0
     if verdict is Verdict.DOUBTFUL and work.memory.doubted.get(record.id) != value:
         work.memory.doubted[record.id] = value

@@ -1,7 +1,6 @@
 """The folder list: new, renamed, gone. A folder is addressed by its raw name and known by our id."""
 
 import asyncio
-import contextlib
 import hashlib
 from collections.abc import Sequence
 from typing import Any
@@ -14,13 +13,15 @@ from services.common.events import Event, FolderCreated, FolderGone, FolderRenam
 from services.poller.domain.choose import chosen, unmatched
 from services.poller.domain.state import FolderRecord
 from services.poller.domain.uidset import UidSet
-from services.poller.imap.errors import CommandRejected, Refused
+from services.poller.imap.errors import CommandRejected, ImapError, Refused
+from services.poller.imap.errors import FolderGone as NoSuchFolder
 from services.poller.imap.model import Folder
 from services.poller.imap.session import Session
 from services.poller.recognising import recognise
 from services.poller.work import Work, next_sequence
 
 INBOX = b"INBOX"
+MOST_ENDS = 2
 
 
 async def wanted(work: Work, session: Session) -> list[FolderRecord]:
@@ -62,7 +63,7 @@ async def refresh(work: Work, session: Session) -> list[FolderRecord]:
 async def _listed(work: Work, session: Session, known: Sequence[FolderRecord]) -> tuple[Folder, ...]:
     """The folder list. What is wrong with it is kept in ``unlisted``: then at least INBOX and known folders are read.
 
-    INBOX is there whether it is listed or not (RFC 9051 section 5.1), if STATUS knows it.
+    INBOX is there whether it is listed or not (RFC 9051 section 5.1), unless STATUS says that it is not.
     """
     try:
         rich = session.has("LIST-STATUS") and not work.memory.run.thrifty
@@ -77,10 +78,13 @@ async def _listed(work: Work, session: Session, known: Sequence[FolderRecord]) -
     await work.say(work.audit("list", "ok" if work.memory.unlisted is None else "failed"))
     if any(folder.wire.upper() == INBOX for folder in listed):
         return listed
-    with contextlib.suppress(Refused, CommandRejected):
+    try:
         status = await session.status(INBOX)
-        listed = (Folder(INBOX, "INBOX", special_use="\\Inbox", status=status), *listed)
-    return listed
+    except NoSuchFolder:
+        return listed
+    except (Refused, CommandRejected):
+        status = None
+    return (Folder(INBOX, "INBOX", special_use="\\Inbox", status=status), *listed)
 
 
 def _doubt(unreadable: int, listed: Sequence[Folder], known: Sequence[FolderRecord]) -> str:
@@ -120,7 +124,7 @@ def _importance(record: FolderRecord) -> tuple[int, str]:
 async def _newcomer(work: Work, session: Session, folder: Folder, absent: Sequence[FolderRecord]) -> FolderRecord:
     """A folder under a name that we do not know: an old one renamed, or a new one."""
     for candidate in absent:
-        if await _is_same(session, folder, candidate):
+        if await _recognised(work, session, folder, candidate):
             return await _rename(work, folder, candidate)
     record = FolderRecord(
         id=folder_id(work.account.slug, folder.wire, salt=work.clock.now().isoformat() if _taken(work, folder) else ""),
@@ -144,14 +148,31 @@ def folder_id(account: str, wire: bytes, salt: str = "") -> str:
     return hashlib.sha256(b"\x00".join((account.encode(), wire, salt.encode()))).hexdigest()[:16]
 
 
+async def _recognised(work: Work, session: Session, folder: Folder, candidate: FolderRecord) -> bool:
+    """As ``_is_same``; a folder that ended connections when it was opened for this is taken as a new one."""
+    fatal = work.memory.run.fatal
+    if fatal[folder.wire] >= MOST_ENDS:
+        return False
+    try:
+        return await _is_same(session, folder, candidate)
+    except ImapError as error:
+        fatal[folder.wire] += not error.usable
+        raise
+
+
 async def _is_same(session: Session, folder: Folder, candidate: FolderRecord) -> bool:
-    """MAILBOXID decides where there is one (RFC 8474); else the same UIDVALIDITY and the same bytes of known UIDs."""
+    """The same MAILBOXID (RFC 8474), or without one the same UIDVALIDITY and the same bytes of known UIDs.
+
+    Some servers give one MAILBOXID to several folders: known UIDs must not have other mail.
+    """
     try:
         opened = await session.examine(folder.wire)
-    except Refused:
+    except (Refused, CommandRejected):
         return False
     if opened.mailboxid and candidate.mailboxid:
-        return opened.mailboxid == candidate.mailboxid
+        same = opened.mailboxid == candidate.mailboxid
+        renumbered = opened.uidvalidity != candidate.uidvalidity
+        return same and (renumbered or await recognise(session, candidate.samples) is not False)
     if opened.uidvalidity is None or opened.uidvalidity != candidate.uidvalidity or not candidate.samples:
         return False
     return await recognise(session, candidate.samples) is True

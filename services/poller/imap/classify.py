@@ -11,6 +11,7 @@ from services.poller.imap.errors import (
     FolderGone,
     IdentificationWanted,
     ImapError,
+    NotNow,
     PermissionRefused,
     QuotaExceeded,
     Refused,
@@ -169,7 +170,7 @@ def _kind(status: Status, command: str) -> tuple[type[ImapError], str]:
     if _UNSAFE.search(status.text):
         return IdentificationWanted, "the server wants the client to identify itself"
     if status.code in TEMPORARY_CODES:
-        return Temporary, f"the server cannot answer {command} now"
+        return NotNow, f"the server cannot answer {command} now"
     return _permanent(status), f"the server refused {command}"
 
 

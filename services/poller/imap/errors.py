@@ -146,6 +146,10 @@ class Refused(ImapError):
     """A command was answered NO with nothing more specific; the session goes on."""
 
 
+class NotNow(Temporary, Refused):
+    """NO to a command after the sign-in, for the time being (UNAVAILABLE and its like); the session goes on."""
+
+
 class FetchRefused(Refused):
     """NO to a UID FETCH: split the set down to single UIDs (RFC 2180 section 4.1.2)."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from services.poller.domain.uidset import UidSet
+from services.poller.imap.errors import ConnectionLost
 from services.poller.imap.model import Events, Listing
 from services.poller.imap.responses import Status, natural, uid_ranges
 from services.poller.imap.tokens import Part, Unparsable
@@ -15,6 +16,7 @@ class EventLog:
     """Collects events of one connection; bounded: beyond 1000 flag changes only the fact remains (``expunged`` + 1)."""
 
     def __init__(self) -> None:
+        self.uidvalidity: int | None = None  # of the open folder
         self._reset()
 
     def _reset(self) -> None:
@@ -44,7 +46,7 @@ class EventLog:
 
     def forget_mailbox(self) -> None:
         """Another folder is opened: what was said of the last one is of no use."""
-        self.exists, self.expunged, self.vanished = None, 0, _EMPTY
+        self.exists, self.expunged, self.vanished, self.uidvalidity = None, 0, _EMPTY, None
         self.flags.clear()
 
     def take_vanished(self) -> UidSet:
@@ -63,6 +65,7 @@ class EventLog:
             self.exists = number
         elif word == b"EXPUNGE":
             self.expunged += 1
+            self.exists = self.exists - 1 if self.exists else self.exists
 
     def gone(self, parts: Sequence[Part]) -> None:
         """VANISHED with or without (EARLIER); a set that cannot be read counts as "something went away"."""
@@ -82,13 +85,19 @@ class EventLog:
             self.expunged += 1
 
     def said(self, status: Status) -> None:
-        """An OK, NO, BAD or BYE, tagged or not."""
+        """An OK, NO, BAD or BYE, tagged or not. Raises ConnectionLost when the open folder has new UIDs by it."""
         if status.code == "ALERT" and len(self.alerts) < 20:
             self.alerts.append(status.text)
         if status.code == "THROTTLED" or "[THROTTLED]" in status.text.upper():
             self.throttled = True
         if status.kind == "BYE":
             self.bye = status.text
+        if self._renumbered(status):
+            raise ConnectionLost("UIDVALIDITY changed while the folder was open; it is opened anew")
+
+    def _renumbered(self, status: Status) -> bool:
+        value = natural(status.argument.decode("latin-1")) if status.code == "UIDVALIDITY" else None
+        return None not in (value, self.uidvalidity) and value != self.uidvalidity
 
 
 def numbered(line: bytes) -> tuple[int | None, bytes]:

@@ -133,7 +133,7 @@ async def examine(connection: Connection, wire: bytes, argument: bytes | None) -
     opened = _opened(connection, wire, frames, answer)
     if opened is None:
         raise Refused("the server opened the folder without saying how many messages exist", usable=True)
-    connection.exists = opened.exists
+    connection.exists, connection.events.uidvalidity = opened.exists, opened.uidvalidity
     return opened
 
 

@@ -23,6 +23,7 @@ _MODSEQ = (1 << 63) - 1
 _SECTION = re.compile(r"\[([A-Z]*\]?)")
 _NONE = "no section"
 _ABSENT = rb"(\0)?"
+_NAMES = frozenset({"UID", "FLAGS", "INTERNALDATE", "RFC822.SIZE", "MODSEQ", "EMAILID", "THREADID"})
 _QUICK = {
     "FLAGS": rb' FLAGS \(([^()"{}\r]*)\)',
     "INTERNALDATE": rb' INTERNALDATE "([ 0-9A-Za-z:+-]{1,40})"',
@@ -208,9 +209,17 @@ def items_of(frame: Sequence[Part]) -> Items | None:
     except Unparsable:
         return None
     found = values[0] if values else None
-    if not isinstance(found, list) or (len(frame) > 1 and len(found) % 2):  # a literal that was longer than announced
+    if not isinstance(found, list) or (len(frame) > 1 and (len(values) > 1 or _overflows(frame, found))):
         return None
     return pairs(found)
+
+
+def _overflows(frame: Sequence[Part], found: list[Value]) -> bool:
+    """Whether the message goes on behind its literal: it was longer than announced, and what came is cut."""
+    place = next((place for place, value in enumerate(found) if value is frame[-2]), len(found))
+    names = [name for name in found[place + 1 :: 2] if isinstance(name, str)]
+    known = all(name.upper() in _NAMES or (name[:1].isalpha() and name == name.upper()) for name in names)
+    return len(found) % 2 == 1 or not known
 
 
 def listing_of(frame: Sequence[Part]) -> Listing | None:

@@ -201,8 +201,9 @@ class Resync:
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """What came unasked since the last look. ``exists``: last count; ``expunged``: number of EXPUNGE responses.
+    """What came unasked since the last look.
 
+    ``exists``: last count, less what went since; ``expunged``: number of EXPUNGE responses.
     ``ignored`` counts responses that had to be left out (no UID, UID 0 or above 32 bits, body of another UID).
     """
 

@@ -240,8 +240,12 @@ class Session:
 
     async def noop(self) -> Events:
         """NOOP; all events seen so far, as ``take_events``."""
-        await folders.run(self._connection, "NOOP", [], frozenset())
+        await self.poke()
         return self.take_events()
+
+    async def poke(self) -> None:
+        """NOOP, so that the server can tell what happened; that stays for the next ``take_events``."""
+        await folders.run(self._connection, "NOOP", [], frozenset())
 
     async def unselect(self) -> None:
         """Leave the folder: UNSELECT when advertised, else nothing (the next EXAMINE leaves it)."""

@@ -5,11 +5,11 @@ from services.poller.imap.errors import (
     CommandRejected,
     FolderGone,
     IdentificationWanted,
+    NotNow,
     PermissionRefused,
     QuotaExceeded,
     Refused,
     ServerBye,
-    Temporary,
     Throttled,
 )
 from services.poller.imap.model import FolderStatus, Resync
@@ -140,7 +140,7 @@ async def test_examine_argument_refused_with_bad(play):
     [
         ("NO [NONEXISTENT] none", FolderGone), ("NO Mailbox does not exist", FolderGone),
         ("NO [NOPERM] no", PermissionRefused), ("NO [CANNOT] no", PermissionRefused), ("NO hm", Refused),
-        ("NO EXAMINE Unsafe Login. Please contact kefu", IdentificationWanted), ("NO [INUSE] busy", Temporary),
+        ("NO EXAMINE Unsafe Login. Please contact kefu", IdentificationWanted), ("NO [INUSE] busy", NotNow),
         ("BAD no", CommandRejected), ("NO [OVERQUOTA] Account exceeded command or bandwidth limits.", QuotaExceeded),
         ("NO Request is throttled. Suggested Backoff Time: 2500 milliseconds", Throttled),
     ],

@@ -1,0 +1,171 @@
+"""Answers that look well and are not: each of these once stored, dropped or blamed the wrong message."""
+
+import pytest
+
+from tests.fakes.imap_model import (
+    Action,
+    Command,
+    Mailbox,
+    Message,
+    Reply,
+    Script,
+    adds,
+    changes,
+    closes,
+    messages,
+    on,
+    sample,
+    says,
+)
+from tests.fakes.imap_scenarios import QRESYNC
+from tests.integration.poller.conftest import inbox
+from tests.integration.poller.ten_messages import only_missing, ten
+
+BODY, HUGE = "BODY.PEEK[]", "5368709120"
+
+
+def in_bodies(script: Script, action: Action, **values: int) -> Script:
+    script.hooks.append(on("UID FETCH", action, has=BODY, **values))
+    return script
+
+
+def three() -> Script:
+    boxes = {wire: Mailbox(messages(3), uidvalidity=n) for n, wire in enumerate((b"INBOX", b"Alpha", b"Beta"), 5)}
+    return Script(boxes)
+
+
+@pytest.mark.parametrize("end", [b") and on", b" and on)", b" and (on) and on)"])
+async def test_a_literal_that_ends_inside_the_message_is_never_stored(play, end):
+    raw = b"Subject: x\r\n\r\nto here" + end + b"\r\nand further\r\n"
+    short = b"{%d}" % raw.index(end)
+    edit = changes(lambda chunk: chunk.replace(b"{%d}" % len(raw), short) if b"UID 5 " in chunk else chunk)
+    async with play(in_bodies(ten(raw=raw), edit)) as p:
+        assert (await p.sync()).exit_code == 3
+        assert only_missing(p, 5)
+        assert p.quarantined() == {5: "no-answer"}
+
+
+@pytest.mark.parametrize("head", ["5 FETCH (BODY[] {%s}", "5 FETCH (UID 99 BODY[] {%s}"], ids=["unnamed", "foreign"])
+async def test_a_huge_literal_is_blamed_on_no_other_message(play, head):
+    def action(_command: Command, reply: Reply) -> Reply | None:
+        asked = any(b"UID 5 " in chunk for chunk in reply.untagged)
+        return Reply([b"* " + (head % HUGE).encode() + b"\r\n"], b"", close=True) if asked else None
+
+    async with play(in_bodies(ten(), action)) as p:
+        assert (await p.sync()).exit_code == 3
+        assert only_missing(p, 5)
+        assert p.quarantined() == {5: "too-large"}
+
+
+async def test_uids_that_are_given_anew_while_the_folder_is_open(play):
+    script = ten()
+
+    def renumber(_command: Command, reply: Reply) -> None:
+        inbox(script).uidvalidity = 1_800_000_000
+        for message in inbox(script).messages:
+            message.raw = sample(message.uid + 100)
+        reply.untagged.insert(0, b"* OK [UIDVALIDITY 1800000000] renumbered\r\n")
+
+    async with play(in_bodies(script, renumber, times=1)) as p:
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+
+
+async def test_the_same_uidvalidity_told_again_changes_nothing(play):
+    async with play(in_bodies(ten(), adds("* OK [UIDVALIDITY 1700000000] still", "* OK [UIDVALIDITY x] odd"))) as p:
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+        assert p.server.connections == 1
+
+
+async def test_one_mailboxid_for_several_folders_is_no_rename(play):
+    def box(first: int) -> Mailbox:
+        return Mailbox([Message(n, sample(first + n)) for n in (1, 2, 3)], uidvalidity=7, mailboxid="SAME")
+
+    script = Script({b"INBOX": box(0), b"Old": box(10)}, capabilities=QRESYNC)
+    async with play(script) as p:
+        await p.sync()
+        del script.mailboxes[b"Old"]
+        script.mailboxes[b"New"] = box(20)
+        assert (await p.sync()).exit_code == 0
+        assert {place for place in p.stored if place[0] == "New"} == {("New", 7, uid) for uid in (1, 2, 3)}
+
+
+@pytest.mark.parametrize(
+    "hook",
+    [
+        on("LIST", says("NO [SERVERBUG] not in this form"), has="RETURN"),
+        on("EXAMINE", says("NO [UNAVAILABLE] not in this form"), has="CONDSTORE"),
+        on("NOOP", says("NO [UNAVAILABLE] later")),
+    ],
+    ids=["list", "examine", "noop"],
+)
+async def test_an_optional_command_that_is_never_available_is_done_without(play, hook):
+    script = three()
+    script.capabilities = QRESYNC
+    script.hooks.append(hook)
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+        assert p.server.connections == 1
+
+
+async def test_without_a_folder_list_for_the_time_being_inbox_is_read(play):
+    script = three()
+    script.hooks.append(on("LIST", says("NO [UNAVAILABLE] later")))
+    async with play(script, attempts=2) as p:
+        result = await p.sync()
+        assert (result.exit_code, "LIST" in result.failure) == (3, True)
+        assert {place[0] for place in p.stored} == {"INBOX"}
+
+
+@pytest.mark.parametrize("answer", ["NO [INUSE] later", "NO refused", "BAD what"])
+async def test_an_inbox_that_is_neither_listed_nor_told_of_is_opened_all_the_same(play, answer):
+    script = three()
+    script.hooks.append(on("LIST", changes(lambda chunk: b"" if b"INBOX" in chunk else chunk)))
+    script.hooks.append(on("STATUS", says(answer)))
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+
+
+@pytest.mark.parametrize(
+    "action",
+    [says("BAD no"), says("NO [UNAVAILABLE] later"), closes(), lambda _c, _r: Reply(silent=True)],
+    ids=["bad", "unavailable", "closes", "silent"],
+)
+async def test_a_new_folder_that_cannot_be_opened_keeps_no_other_from_being_read(play, action):
+    script = three()
+    async with play(script, command_timeout=0.5) as p:
+        await p.sync()
+        script.mailboxes[b"Aaa"] = script.mailboxes.pop(b"Alpha")
+        script.mailboxes[b"Beta"].deliver(sample(50))
+        script.hooks.append(on("EXAMINE", action, has="Aaa"))
+        assert (await p.sync()).exit_code == 3
+        assert ("Beta", 7, 4) in p.stored
+
+
+async def test_mail_that_comes_while_another_message_is_left_out_is_fetched_in_the_same_run(play):
+    script = ten()
+
+    def left_out(_command: Command, reply: Reply) -> None:
+        inbox(script).deliver(sample(60))
+        reply.untagged = [*(chunk for chunk in reply.untagged if b"UID 5 " not in chunk), b"* 11 EXISTS\r\n"]
+
+    async with play(in_bodies(script, left_out, times=1, skip=1)) as p:
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+
+
+async def test_what_goes_after_it_was_counted_is_not_waited_for(play):
+    script = ten()
+
+    def come_and_go(_command: Command, reply: Reply) -> None:
+        inbox(script).deliver(sample(60))
+        inbox(script).expunge(1, 2, 3)
+        reply.untagged += [b"* 11 EXISTS\r\n", *[b"* 1 EXPUNGE\r\n"] * 3]
+
+    async with play(in_bodies(script, come_and_go, times=1)) as p:
+        assert (await p.sync()).exit_code == 0
+        assert {place[2] for place in p.stored} >= set(range(4, 12))
+        assert (p.server.connections, p.server.counts["UID SEARCH"]) == (1, 0)
