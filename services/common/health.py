@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 MAX_AGE = 15.0
@@ -83,8 +84,9 @@ class Health:
             }
         )
         fresh = self._path.with_suffix(f".{os.getpid()}")
-        fresh.write_text(text)
-        fresh.replace(self._path)
+        with suppress(OSError):  # on a full disk the file grows old, which is told as unhealthy; the service goes on
+            fresh.write_text(text)
+            fresh.replace(self._path)
 
 
 def verdict(path: Path, max_age: float, now: float) -> str | None:

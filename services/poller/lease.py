@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from services.common.clock import Clock
@@ -37,13 +37,13 @@ async def leased(
     try:
         yield ledger.fenced(account, token)
     except asyncio.CancelledError:
-        if not renewing.done():
+        if not renewing.done() or working.uncancel():
             raise
-        working.uncancel()
         raise LeaseLost(f"another process works on account {account} now; this one stops") from None
     finally:
         renewing.cancel()
-        await asyncio.to_thread(leases.release, account, me)
+        with suppress(Unavailable):  # it would hide why the work ended; a lease that is not renewed ends by itself
+            await asyncio.to_thread(leases.release, account, me)
 
 
 def _take(leases: PostgresLeases, account: str, me: str, clock: Clock) -> int:

@@ -48,6 +48,23 @@ def test_the_file_is_touched_once_a_second_and_tells_since_when(tmp_path: Path) 
     assert [entry.name for entry in path.parent.iterdir()] == ["parser.json"]
 
 
+def test_a_heartbeat_that_cannot_be_written_is_old_and_the_service_goes_on(tmp_path: Path) -> None:
+    clock = Clock()
+    path = path_of(tmp_path, "parser")
+    health = Health("parser", path, clock)
+    health.beat()
+    away = path.parent.rename(tmp_path / "away")
+    clock.now += 20
+    health.beat()
+    health.red("kafka", "Kafka does not answer")
+    assert health.state == "red"
+    away.rename(path.parent)
+    assert "20 s ago" in (verdict(path, 15, clock.now) or "")
+    clock.now += 1
+    health.green("kafka")
+    assert verdict(path, 15, clock.now) is None
+
+
 def test_missing_old_red_and_broken_files_are_unhealthy(tmp_path: Path) -> None:
     clock = Clock()
     path = path_of(tmp_path, "parser")
