@@ -44,9 +44,15 @@ def parse(value: str) -> str | None:
 
 
 def received(value: str) -> datetime | None:
-    """The instant of a Received field (RFC 5321 section 4.4): what follows the last semicolon."""
+    """The instant of a Received field (RFC 5321 section 4.4): what follows the last semicolon.
+
+    None when that is no date, or one that leaves the calendar in UTC.
+    """
     found = _found(value[value.rfind(";") + 1 :])
-    return None if found is None else found[1].astimezone(UTC)
+    try:
+        return None if found is None else found[1].astimezone(UTC)
+    except OverflowError:
+        return None
 
 
 Found = tuple[str, datetime]

@@ -48,7 +48,7 @@ def _leaf(leaf: Leaf) -> EmailBodyPart:
         size=leaf.size,
         type=content.type,
         name=content.name,
-        charset=content.charset or ("us-ascii" if content.type.startswith("text/") else None),
+        charset=(content.charset or "us-ascii") if content.type.startswith("text/") else None,
         disposition=content.disposition,
         cid=content.cid,
         language=content.language,

@@ -40,6 +40,10 @@ def test_received_is_what_follows_the_last_semicolon() -> None:
     assert dates.received(field) == datetime(2026, 11, 20, 9, 12, tzinfo=UTC)
 
 
+def test_a_received_field_that_leaves_the_calendar_in_utc_has_no_instant() -> None:
+    assert dates.received(" by b; Fri, 31 Dec 9999 23:59:59 -1200") is None
+
+
 @given(st.datetimes(min_value=datetime(1970, 1, 1), max_value=datetime(2100, 1, 1)), st.integers(-14, 14))  # noqa: DTZ001
 def test_what_was_written_is_read(moment: datetime, hours: int) -> None:
     zone = f"{'-' if hours < 0 else '+'}{abs(hours):02}:00"

@@ -67,6 +67,13 @@ def test_html_alone_gives_derived_text_and_a_preview() -> None:
     assert email.preview == "Hello there"
 
 
+def test_only_a_text_has_a_charset() -> None:
+    parsed = parse(mixed(b"Content-Type: application/json; charset=utf-8\n\n{}", b"Content-Type: text/csv\n\na;b"))
+    told = parsed.body_structure.sub_parts or ()
+    assert [part.charset for part in told] == [None, "us-ascii"]
+    assert parsed.mailweir.parts["1"].declared_charset == "utf-8"
+
+
 def test_a_page_declares_its_own_charset() -> None:
     page = '<meta charset="gbk"><p>中文</p>'.encode("gbk")
     assert "中文" in parse(HEAD + b"Content-Type: text/html\n\n" + page).body_values["1"].value
