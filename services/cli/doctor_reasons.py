@@ -6,6 +6,7 @@ Each pair is a pattern for the beginning of a reason and its words; groups are `
 import re
 
 _LEGACY = "; an old server may need the account setting legacy_tls=true (verification stays on)"
+_OFFER = r"; it offers (\S+) with (\S+)"
 REASONS = (
     (r"the name (\S+) cannot be resolved", r"无法解析域名 \1"),
     (r"(\S+) leads to an address that is not public, which its setting public_only forbids",
@@ -79,6 +80,8 @@ REASONS = (
     (r"the server's store is damaged", "服务器上的邮件存储已损坏"),
 )  # fmt: skip
 _ENDINGS = (
+    (re.escape(_LEGACY) + _OFFER, r"；旧服务器可能需要账户设置 legacy_tls=true（仍验证证书）；服务器提供的是 \1 与 \2"),
+    (_OFFER, r"；服务器提供的是 \1 与 \2"),
     (re.escape(_LEGACY), "；旧服务器可能需要账户设置 legacy_tls=true（仍验证证书）"),
     (r"; this machine's clock is ([+-]\d+) s off: set it first", r"；本机时间相差 \1 秒，请先校准"),
     (r": a renewed token, too", "：刷新后的令牌同样被拒绝"),

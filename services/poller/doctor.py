@@ -28,9 +28,11 @@ from services.poller.imap.errors import (
     about,
 )
 from services.poller.imap.model import Credentials, Folder, Limits
+from services.poller.imap.offer import offered
 from services.poller.imap.session import Session
 
 SOON_DAYS = 14
+_HANDSHAKE = {"legacy", "tls_old", "tls_weak"}
 
 
 async def examine(visit: Visit) -> AsyncIterator[Step]:
@@ -143,6 +145,8 @@ async def _reached(visit: Visit) -> list[Step]:
         step = failed(place, error)
         if isinstance(error, ProtocolViolation):  # no IMAP server there, whatever else it may be
             step = msgspec.structs.replace(step, exit_code=5)
+        if place == "tls" and step.about in _HANDSHAKE:
+            step = await _with_offer(visit, step)
         return [*([] if place == "connect" else [Step("connect", "ok", port)]), step]
     facts = session.facts
     return [
@@ -151,6 +155,19 @@ async def _reached(visit: Visit) -> list[Step]:
         Step("greeting", "ok", {"text": facts.greeting}),
         Step("capabilities", "ok", {"names": sorted(facts.capabilities_before)}),
     ]
+
+
+async def _with_offer(visit: Visit, step: Step) -> Step:
+    """The failed handshake with what the server would take; only for an operator, who may connect anywhere."""
+    account = visit.account
+    if visit.addresses or account.settings.public_only:
+        return step
+    offer = await offered(endpoint(account, account.host), account.settings.connect_timeout)
+    if offer is None:
+        return step
+    seen = {"version": offer.version, "cipher": offer.cipher}
+    reason = f"{step.reason}; it offers {offer.version} with {offer.cipher}"
+    return msgspec.structs.replace(step, seen=seen, reason=reason)
 
 
 def _where(error: ImapError) -> str:

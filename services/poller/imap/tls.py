@@ -9,8 +9,14 @@ from services.poller.imap.errors import ImapError, NetworkError, OperationTimeou
 # CPython's list since 3.10, written out because distributions change the default.
 _CIPHERS = "@SECLEVEL=2:ECDH+AESGCM:ECDH+CHACHA20:ECDH+AES:DHE+AES:!aNULL:!eNULL:!aDSS:!SHA1:!AESCCM"
 _LEGACY = "DEFAULT:@SECLEVEL=2"
-_CERTIFICATE = {9: "certificate_date", 10: "certificate_date", 62: "certificate_name", 64: "certificate_name"}
-"""Advice by OpenSSL's verification codes (X509_V_ERR_*): not yet valid, expired, another name, another address."""
+_CERTIFICATE = {
+    9: "certificate_date", 10: "certificate_date", 62: "certificate_name", 64: "certificate_name",
+    66: "certificate_weak", 67: "certificate_weak", 68: "certificate_weak",
+}  # fmt: skip
+"""Advice by OpenSSL's verification codes (X509_V_ERR_*): not yet valid, expired; another name or address; weak."""
+_NO_TLS = {"WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG"}
+_TOO_OLD = {"TLSV1_ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL"}
+_TOO_WEAK = {"DH_KEY_TOO_SMALL", "EE_KEY_TOO_SMALL", "TLSV1_ALERT_INSUFFICIENT_SECURITY"}
 
 
 def context(ca_file: Path | None, *, legacy: bool) -> ssl.SSLContext:
@@ -45,8 +51,19 @@ def failure(error: OSError, host: str, *, legacy: bool) -> ImapError:
     if isinstance(error, ConnectionAbortedError):  # asyncio's word for its handshake time-out
         return OperationTimeout(f"{host} did not complete the TLS handshake in time")
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError) or not isinstance(error, ssl.SSLError):
-        return NetworkError(f"{host} closed the connection during the TLS handshake{advice}", about="legacy")
+        return NetworkError(
+            f"{host} closed the connection during the TLS handshake{advice}", about="" if legacy else "legacy"
+        )
     name = error.reason or "TLS error"
-    if name in {"WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG"}:
+    if name in _NO_TLS:
         return TlsCompatibility(f"{host} does not speak TLS on this port ({name})", about="port")
-    return TlsCompatibility(f"no common TLS version or cipher with {host} ({name}){advice}")
+    about = _about(name, legacy=legacy)
+    advice = advice if about == "legacy" else ""
+    return TlsCompatibility(f"no common TLS version or cipher with {host} ({name}){advice}", about=about)
+
+
+def _about(name: str, *, legacy: bool) -> str:
+    """Which advice fits: older ciphers help neither against an old version nor where they are allowed already."""
+    if name in _TOO_OLD:
+        return "tls_old"
+    return "tls_weak" if legacy or name in _TOO_WEAK else "legacy"
