@@ -5,10 +5,11 @@ Nothing that exists is changed, so it may run again at any time.
 
 import base64
 import secrets
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+
+from services.common.durable import create
 
 ROOT = Path(__file__).parents[1]
 DEMO_USER = "reader@example.test"
@@ -29,14 +30,13 @@ def generate(root: Path) -> list[str]:
     """
     made = []
     if not (root / ".env").exists():
-        shutil.copyfile(root / ".env.example", root / ".env")
+        create(root / ".env", (root / ".env.example").read_text("utf-8"))
         made.append(".env")
     folder = root / "secrets"
     folder.mkdir(mode=0o700, exist_ok=True)
     for name, make in _MAKERS.items():
         if not (folder / name).exists():
-            (folder / name).write_text(make(folder))
-            (folder / name).chmod(0o644)
+            create(folder / name, make(folder))
             made.append(f"secrets/{name}")
     return made
 

@@ -12,7 +12,7 @@ from services.common.errors import ConfigurationError, Unavailable
 
 def folder() -> Path:
     """``MAILWEIR_CACHE``, else ``~/.cache/mailweir``."""
-    return Path(os.environ.get("MAILWEIR_CACHE") or "~/.cache/mailweir").expanduser()
+    return Path(os.environ.get("MAILWEIR_CACHE") or "~/.cache/mailweir").expanduser().absolute()
 
 
 def provided(name: str, make: Callable[[Path], None]) -> Path:

@@ -13,6 +13,7 @@ from infra.local import apt, folders, tokens
 from infra.local.dovecot_config import render, run_folder
 from infra.local.program import Program
 from infra.local.tls_greeting import greets
+from services.common.durable import replace
 from services.common.errors import ConfigurationError
 from services.common.testca import write_certificates
 
@@ -118,8 +119,6 @@ def _prepare(folder: Path, ports: Mapping[str, int], options: Options) -> None:
     for user in options.users:
         lines.append(f"{user}:{{PLAIN}}{folders.secret(password_file(folder, user))}\n")
         maildir(folder, user)
-    users = folder / "users"
-    users.unlink(missing_ok=True)
-    folders.secret(users, "".join(lines))
+    replace(folder / "users", "".join(lines), 0o600)
     for name, text in render(folder, ports, plain=options.plain).items():
         (folder / name).write_text(text)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from itertools import count
 from pathlib import Path
 
+from services.common.durable import create, locked, replace
 from services.common.errors import ConfigurationError
 
 _FIRST, _LAST = 15_000, 32_000  # below the range from which Linux takes ports for outgoing connections
@@ -20,12 +21,15 @@ def ports(folder: Path, purposes: Sequence[str], wanted: Mapping[str, int] | Non
 
     Remembered in ``folder/ports.json``, which people may edit. Raises ConfigurationError when it is unreadable.
     """
-    path = folder / "ports.json"
+    path, given = folder / "ports.json", wanted or {}
     known = _known(path)
-    chosen = {purpose: (wanted or {}).get(purpose) or known.get(purpose) or free_port() for purpose in purposes}
-    if chosen != known:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o755)
-        path.write_text(json.dumps(chosen) + "\n")
+    if set(known) == set(purposes) and known.items() >= given.items():
+        return known
+    folder.mkdir(parents=True, exist_ok=True, mode=0o755)
+    with locked(folder / ".ports.lock"):  # of two commands that are the first, the second takes what the first chose
+        known = _known(path)
+        chosen = {purpose: given.get(purpose) or known.get(purpose) or free_port() for purpose in purposes}
+        replace(path, json.dumps(chosen) + "\n")
     return chosen
 
 
@@ -48,9 +52,7 @@ def secret(path: Path, text: str | None = None) -> str:
     """The text of a file with mode 0600, written once: ``text``, else 24 random octets in base64url."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(text if text is not None else secrets.token_urlsafe(24))
+        create(path, text if text is not None else secrets.token_urlsafe(24), 0o600)
     return path.read_text()
 
 
@@ -70,8 +72,10 @@ def give_to(path: Path, user: str) -> None:
 
 def _known(path: Path) -> dict[str, int]:
     try:
-        found = json.loads(path.read_text())
-        return {str(purpose): int(port) for purpose, port in found.items()}
+        found = {str(purpose): int(port) for purpose, port in json.loads(path.read_text()).items()}
+        if not all(0 < port < 65_536 for port in found.values()):
+            raise ValueError
+        return found
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError, AttributeError) as error:

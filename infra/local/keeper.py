@@ -7,11 +7,13 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from infra.local import program, stack
 from infra.local.program import Program
+from services.common.errors import MailweirError
 
 _LOOK = 1.0
 _FIRST, _LONGEST, _STEADY = 1.0, 60.0, 120.0  # seconds: waits, and a life after which a service counts as well
@@ -40,12 +42,21 @@ class Watch:
 
     def look(self, now: float) -> None:
         """Start the service again if it is dead and its wait is over."""
-        if now - self._last < self._wait or not program.revive(self._service):
+        if now - self._last < self._wait:
             return
+        try:
+            if not program.revive(self._service):
+                return
+            _say(f"{self._service.name} ended by itself and was started again")
+        except (MailweirError, OSError) as error:
+            _say(f"{self._service.name} ended by itself and cannot be started again now: {error}")
         self._wait = _FIRST if now - self._last > _STEADY else min(self._wait * 2, _LONGEST)
         self._last = now
-        moment = datetime.now(UTC).isoformat(timespec="seconds")
-        print(f"{moment} {self._service.name} ended by itself and was started again", flush=True)
+
+
+def _say(text: str) -> None:
+    with suppress(OSError):  # the log lies on a disk that may be full; the services are watched all the same
+        print(f"{datetime.now(UTC).isoformat(timespec='seconds')} {text}", flush=True)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import psycopg2
 
 from infra.local import folders, processes
 from infra.local.program import Program
+from services.common.durable import replace
 from services.common.embedded_postgres import DISCREET
 from services.common.errors import ConfigurationError
 
@@ -84,8 +85,7 @@ def _environment() -> dict[str, str]:
 def _prepare(folder: Path, port: int) -> None:
     password = folders.secret(folder / "password")
     url_file = folder / "database_url"
-    url_file.unlink(missing_ok=True)
-    folders.secret(url_file, f"postgresql://{_USER}:{password}@127.0.0.1:{port}/{DATABASE}")
+    replace(url_file, f"postgresql://{_USER}:{password}@127.0.0.1:{port}/{DATABASE}", 0o600)
     data, user = folder / "data", _server_user()
     if (data / "PG_VERSION").exists() and (folder / "created").exists():
         _forget_crashed(data / "postmaster.pid")

@@ -6,6 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.common.durable import replace
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -38,8 +40,8 @@ def recorded(pid_file: Path) -> Identity | None:
 
 
 def record(pid_file: Path, process: Identity) -> None:
-    """Write a pid file: number and start."""
-    pid_file.write_text(f"{process.pid} {process.started}\n")
+    """Write a pid file: number and start, as a program that starts does itself (``launch``)."""
+    replace(pid_file, f"{process.pid} {process.started}\n")
 
 
 def send(process: Identity, number: signal.Signals) -> None:

@@ -175,14 +175,13 @@ def _launch(program: Program) -> None:
         "environment": dict(environment),
         "folder": str(program.folder),
         "log": str(program.log_file),
+        "pid_file": str(program.pid_file),
         "user": program.user,
     }
     python = [sys.executable, "-I", "-S", launch.__file__]
-    done = subprocess.run(python, input=json.dumps(wanted), capture_output=True, text=True, check=True)
-    found = processes.identity(int(done.stdout))
-    if found is None:
-        raise Unavailable(f"{program.name} ended at once: {last_line(program)} (log: {program.log_file})")
-    processes.record(program.pid_file, found)
+    done = subprocess.run(python, input=json.dumps(wanted), capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Unavailable(f"{program.name} cannot be started: {done.stderr.strip()}")
 
 
 def _wait_until_ready(program: Program) -> None:

@@ -180,8 +180,10 @@ def trouble(stack: Stack) -> list[str]:
 
 def health_of(stack: Stack, one: Program) -> str:
     """``green``, or why a service is not; the keeper has no health of its own."""
+    if not program.running(one):
+        return "does not run"
     if one.name not in SERVICES:
-        return "green" if program.running(one) else "does not run"
+        return "green"
     return health.verdict(health.path_of(stack.home, one.name), health.MAX_AGE, time.time()) or "green"
 
 

@@ -1,10 +1,14 @@
 import sys
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from infra.local import processes
 from infra.local.keeper import Watch
 from infra.local.processes import Identity
 from infra.local.program import Program
+from tests.fakes.full_disk import no_file_larger_than
 
 
 def _program(folder: Path) -> Program:
@@ -31,6 +35,24 @@ def test_after_a_long_life_it_is_started_at_once_again(tmp_path: Path) -> None:
         _looked(watch, program, now)
     assert _looked(watch, program, 300)
     assert _looked(watch, program, 301)
+
+
+def test_what_cannot_be_started_again_is_tried_again_and_the_keeper_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = replace(_program(tmp_path), command=(str(tmp_path / "gone"),))
+    watch = Watch(program)
+    assert [now for now in range(10) if _said(watch, program, now, capsys)] == [0, 1, 3, 7]
+    with no_file_larger_than(0):
+        watch.look(15)
+    assert _said(watch, program, 31, capsys)
+    assert _looked(Watch(_program(tmp_path)), program, 0)
+
+
+def _said(watch: Watch, program: Program, now: float, capsys: pytest.CaptureFixture[str]) -> str:
+    processes.record(program.pid_file, Identity(2**22 + 1, 1))
+    watch.look(now)
+    return capsys.readouterr().out
 
 
 def _looked(watch: Watch, program: Program, now: float) -> bool:

@@ -5,6 +5,7 @@ import pytest
 
 from infra.setup import ROOT, generate
 from services.common.master_key import parse
+from tests.fakes.full_disk import no_file_larger_than
 
 
 @pytest.fixture
@@ -33,6 +34,15 @@ def test_a_file_that_is_there_is_kept_and_used(tmp_path: Path) -> None:
     (tmp_path / "secrets" / "postgres_password").write_text("own")
     assert "secrets/postgres_password" not in generate(tmp_path)
     assert (tmp_path / "secrets" / "database_url").read_text() == "postgresql://mailweir:own@postgres:5432/mailweir"
+
+
+def test_a_full_disk_leaves_no_empty_secret(tmp_path: Path) -> None:
+    shutil.copy(ROOT / ".env.example", tmp_path)
+    with no_file_larger_than(0), pytest.raises(OSError, match="File too large"):
+        generate(tmp_path)
+    generate(tmp_path)
+    assert all(path.stat().st_size > 0 for path in (tmp_path / "secrets").iterdir())
+    assert (tmp_path / ".env").read_bytes() == (ROOT / ".env.example").read_bytes()
 
 
 def test_only_the_owner_reaches_the_secrets(root: Path) -> None:
