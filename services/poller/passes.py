@@ -64,7 +64,11 @@ async def run(work: Work, session: Session, record: FolderRecord, *, thorough: b
     """
     if (outcome := await _by_status(work, record, thorough=thorough)) is not None:
         return outcome
-    opened = await _open(work, session, record)
+    try:
+        opened = await _open(work, session, record)
+    except (Refused, CommandRejected) as refusal:
+        await _failed(work, record, refusal)
+        raise
     if record.uidvalidity is None:
         record = await introduce(work, replace(record, uidvalidity=opened.uidvalidity or 0))
         await asyncio.to_thread(work.ledger.save_folder, record)
@@ -75,7 +79,7 @@ async def run(work: Work, session: Session, record: FolderRecord, *, thorough: b
     quiet = _nothing_new(work, record, ledger, opened, quarantined, thorough=thorough)
     verified = await verify(work, session, record) if thorough else record
     if quiet and verified is record:
-        if not thorough:
+        if not thorough and record.last_error is None:
             return _unchanged(work, record, ledger, quarantined)
         return await _report(work, session, replace(record, last_error=None), ledger)
     if verified is not record:

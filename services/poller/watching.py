@@ -1,6 +1,7 @@
 """One account, for ever: a kept connection, IDLE as a hint, polling beside it, and a try again after each failure."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -35,13 +36,18 @@ from services.poller.work import Work
 
 TOKEN_LIFE = 3000.0
 INBOX = b"INBOX"
+HASTE, MOST_HASTY = 1.0, 10
 PERSON = (SignInError, IdentificationWanted, TlsError, ConfigurationError, ConsentNeeded, ClientRefused)
 FAILURES = (ImapError, TokenError, Unavailable, ConfigurationError)
 
 
 @dataclass(slots=True)
 class Watch:
-    """What one account's task remembers between connections."""
+    """What one account's task remembers between connections.
+
+    ``heard``: the number of messages in INBOX that was last acted upon. ``hasty``: rounds in a row that took less than
+    ``HASTE`` seconds and brought nothing.
+    """
 
     work: Work
     secret_of: SecretSource
@@ -51,6 +57,8 @@ class Watch:
     no_idle: bool = False
     renewed: bool = False
     said: str = ""
+    heard: int | None = None
+    hasty: int = 0
 
 
 async def watch(watched: Watch) -> None:
@@ -105,16 +113,21 @@ def _life(work: Work) -> float:
 
 
 async def _stay(watched: Watch, session: Session, records: list[FolderRecord], life: float) -> None:
-    work, clock = watched.work, watched.work.clock
-    end, listed = clock.monotonic() + life, clock.monotonic()
-    while clock.monotonic() < end:
+    """Look at INBOX when it says something, and at all folders at least every ``poll_interval``."""
+    work, clock, settings = watched.work, watched.work.clock, watched.work.account.settings
+    end, listed, polled = clock.monotonic() + life, clock.monotonic(), clock.monotonic()
+    while (began := clock.monotonic()) < end:
+        before = work.memory.published
         inbox = [record for record in records if record.wire.upper() == INBOX]
-        if await _news(watched, session, inbox):
+        if await _news(watched, session, inbox) and clock.monotonic() - polled < settings.poll_interval:
             await _pass(work, session, inbox)
-            continue
-        if clock.monotonic() - listed >= work.account.settings.list_interval:
-            records, listed = await folders.refresh(work, session), clock.monotonic()
-        await _pass(work, session, records)
+        else:
+            if clock.monotonic() - listed >= settings.list_interval:
+                records, listed = await folders.refresh(work, session), clock.monotonic()
+            await _pass(work, session, records)
+            polled = clock.monotonic()
+        quick = clock.monotonic() - began < HASTE and work.memory.published == before
+        watched.hasty = watched.hasty + 1 if quick else 0
 
 
 async def _pass(work: Work, session: Session, records: Sequence[FolderRecord], *, thorough: bool = False) -> bool:
@@ -138,16 +151,28 @@ async def _pass(work: Work, session: Session, records: Sequence[FolderRecord], *
 
 
 async def _news(watched: Watch, session: Session, inbox: list[FolderRecord]) -> bool:
-    """Wait until INBOX says something, or until it is time to poll."""
-    settings = watched.work.account.settings
-    if watched.no_idle or not inbox or not session.has("IDLE"):
-        await watched.work.clock.sleep(settings.poll_interval)
+    """Wait until INBOX says something, or until it is time to poll.
+
+    A server whose IDLE ends at once, or which always has something to say, is polled for a while.
+    """
+    if inbox and not watched.no_idle and session.has("IDLE") and watched.hasty < MOST_HASTY:
+        with contextlib.suppress(CommandRejected, Refused):
+            return await _listen(watched, session, inbox[0])
+    await watched.work.clock.sleep(watched.work.account.settings.poll_interval)
+    watched.hasty = 0
+    with contextlib.suppress(CommandRejected, Refused):
         await session.noop()
-        return False
-    opened = await session.examine(inbox[0].wire)
+    return False
+
+
+async def _listen(watched: Watch, session: Session, inbox: FolderRecord) -> bool:
+    """Whether INBOX has another number of messages than before, or said something. Raises as ``Session.examine``."""
+    settings = watched.work.account.settings
+    opened = await session.examine(inbox.wire)
     known = await asyncio.to_thread(watched.work.ledger.folders, watched.work.account.slug)
-    count = next((record.server_count for record in known if record.id == inbox[0].id), None)
-    if opened.exists != count:
+    count = next((record.server_count for record in known if record.id == inbox.id), None)
+    if opened.exists not in (count, watched.heard):
+        watched.heard = opened.exists
         return True
     try:
         return (await session.idle(min(settings.poll_interval, settings.idle_refresh))).mailbox_changed

@@ -10,8 +10,9 @@ from sqlalchemy import text
 from services.common.events import MessageFetched, PlaceRelinked, SyncReported, UidValidityChanged
 from tests.fakes.imap_model import Mailbox, Script, messages, on, sample
 from tests.integration.poller.conftest import inbox
-from tests.integration.poller.test_watch import until, watched
+from tests.integration.poller.test_watch import no_accounts, until, watched
 
+__all__ = ["no_accounts"]
 RICH = ("IMAP4rev1", "LIST-EXTENDED", "LIST-STATUS", "CONDSTORE")
 
 

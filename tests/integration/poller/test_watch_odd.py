@@ -1,0 +1,95 @@
+"""Servers that an account is watched on for ever: none is hurried, and no folder waits for another one."""
+
+import pytest
+from sqlalchemy import text
+
+from tests.fakes.imap_model import Command, Mailbox, Reply, Script, messages, on, sample, says
+from tests.integration.poller.conftest import Play, inbox
+from tests.integration.poller.test_watch import IDLE, no_accounts, until, watched
+
+__all__ = ["no_accounts"]
+FLAGS, BODY = "FLAGS)", "BODY.PEEK[]"
+
+
+def three(*hooks, first: int = 3, **values: object) -> Script:
+    boxes = {wire: Mailbox(messages(3), uidvalidity=n) for n, wire in enumerate((b"INBOX", b"Alpha", b"Beta"), 5)}
+    boxes[b"INBOX"] = Mailbox(messages(first), uidvalidity=5)
+    return Script(boxes, hooks=list(hooks), **{"capabilities": IDLE, **values})
+
+
+def says_at_once(*lines: bytes) -> Reply:
+    return Reply([b"+ idling\r\n", *lines], b"")
+
+
+def errors(p: Play) -> dict[str, str | None]:
+    query = text("SELECT name, last_error FROM folders WHERE account = :account")
+    with p.engine.connect() as connection:
+        return {row.name: row.last_error for row in connection.execute(query, {"account": p.slug})}
+
+
+@pytest.mark.parametrize(
+    "action", [says("OK done"), lambda _c, _r: says_at_once(b"* 3 EXISTS\r\n")], ids=["ends", "repeats-itself"]
+)
+async def test_an_idle_that_never_waits_is_not_hurried(play, action):
+    async with play(three(on("IDLE", action)), poll_interval=0.2) as p, watched(p):
+        await until(lambda: p.server.counts["NOOP"] >= 6)
+        assert p.server.counts["IDLE"] <= 60
+        p.server.script.mailboxes[b"Beta"].deliver(sample(9))
+        await until(lambda: ("Beta", 7, 4) in p.stored)
+        assert p.complete()
+        assert p.server.connections == 1
+
+
+@pytest.mark.parametrize(
+    "script",
+    [lambda: three(peek_sets_seen=True, first=6), lambda: three(on("UID FETCH", says("NO no"), has=FLAGS))],
+    ids=["marks-read", "lists-nothing"],
+)
+async def test_an_inbox_that_cannot_be_read_is_not_tried_without_end(play, script):
+    async with play(script(), poll_interval=0.2) as p, watched(p):
+        await until(lambda: p.server.counts["IDLE"] >= 3)
+        assert p.server.counts["EXAMINE"] < 100
+
+
+@pytest.mark.parametrize("answer", ["NO [UNAVAILABLE] later", "NO no", "BAD no"])
+async def test_a_folder_that_is_refused_keeps_no_other_waiting_and_says_why(play, answer):
+    async with play(three(on("EXAMINE", says(answer), has="Alpha")), poll_interval=0.2) as p, watched(p):
+        await until(lambda: ("Beta", 7, 3) in p.stored)
+        p.server.script.mailboxes[b"Beta"].deliver(sample(9))
+        await until(lambda: ("Beta", 7, 4) in p.stored)
+        assert "EXAMINE" in (errors(p)["Alpha"] or "")
+        p.server.script.hooks.clear()
+        await until(lambda: len(p.stored) == 10 and errors(p)["Alpha"] is None)
+        assert p.server.connections <= 2  # what could not be read is looked at on a second connection
+
+
+@pytest.mark.parametrize(
+    "hook",
+    [
+        on("EXAMINE", says("NO [NOPERM] not yours"), has="INBOX"),
+        on("NOOP", says("BAD what")),
+        on("IDLE", says("NO [UNAVAILABLE] later")),
+    ],
+    ids=["inbox", "noop", "idle"],
+)
+async def test_a_refusal_between_two_polls_costs_no_sign_in(play, hook):
+    capabilities = ("IMAP4rev1",) if hook.name == "NOOP" else IDLE
+    async with play(three(hook, capabilities=capabilities), poll_interval=0.1) as p, watched(p):
+        await until(lambda: p.server.counts["NOOP"] >= 6)
+        p.server.script.mailboxes[b"Beta"].deliver(sample(9))
+        await until(lambda: ("Beta", 7, 4) in p.stored)
+        assert p.server.connections <= 2
+
+
+async def test_an_inbox_that_always_has_news_keeps_no_folder_waiting(play):
+    script = three()
+
+    def deliver(_command: Command, _reply: Reply) -> Reply:
+        inbox(script).deliver(sample(100 + len(inbox(script).messages)))
+        return says_at_once(b"* %d EXISTS\r\n" % len(inbox(script).messages))
+
+    script.hooks.append(on("IDLE", deliver))
+    async with play(script, poll_interval=0.5) as p, watched(p):
+        await until(lambda: len(p.stored) > 12)
+        script.mailboxes[b"Beta"].deliver(sample(9))
+        await until(lambda: ("Beta", 7, 4) in p.stored, 30)
