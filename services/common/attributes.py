@@ -1,8 +1,12 @@
 """Mail events as CloudEvents extension attributes (lower-case names, text values) and back."""
 
+import json
+import re
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
+
+import msgspec
 
 from services.common.events import AttachmentExtracted, DataRef, MailEvent, MessageFetched
 from services.common.objects import key_of
@@ -14,6 +18,8 @@ _COMMON = frozenset({"internaldate", "size", "contentsha256"})
 _READ_APART = (UNWRITTEN | {"internaldate"}) - {"contenttype"}
 _NUMBERS = ("size", "partsize")
 _LARGEST = 1 << 63
+_NONCHARACTERS = "".join(chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF))
+_DISALLOWED = re.compile(rf"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef{_NONCHARACTERS}]")
 
 
 def mail_attributes(event: MailEvent, flags: tuple[str, ...] = ()) -> dict[str, str]:
@@ -21,7 +27,7 @@ def mail_attributes(event: MailEvent, flags: tuple[str, ...] = ()) -> dict[str, 
     place = event.place
     attributes = {
         "account": place.account,
-        "folder": place.folder,
+        "folder": _string(place.folder),
         "folderid": place.folderid,
         "uidvalidity": str(place.uidvalidity),
         "uid": str(place.uid),
@@ -30,7 +36,7 @@ def mail_attributes(event: MailEvent, flags: tuple[str, ...] = ()) -> dict[str, 
     }
     if event.internaldate is not None:
         attributes["internaldate"] = event.internaldate.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    return attributes | ({"flags": " ".join(flags)} if flags else {})
+    return attributes | ({"flags": _string(" ".join(flags))} if flags else {})
 
 
 def text_attributes(event: MessageFetched | AttachmentExtracted) -> dict[str, str]:
@@ -62,8 +68,13 @@ def _text(name: str, value: Any) -> str:
     if value is None:
         return ""
     if name == "labels":
-        return "\n".join(value)
-    return " ".join(value) if name == "flags" else str(value)
+        return json.dumps(value) if value else ""
+    return _string(" ".join(value) if name == "flags" else str(value))
+
+
+def _string(text: str) -> str:
+    """``text`` as a String of CloudEvents 1.0 ("Type System"): U+FFFD for each character that such may not hold."""
+    return text if text.isprintable() else _DISALLOWED.sub("\ufffd", text)
 
 
 def mail_fields(event: type[MailEvent], attributes: dict[str, str], value: bytes | None = None) -> dict[str, Any]:
@@ -90,8 +101,13 @@ def _value(name: str, text: str) -> Any:
     if name in _NUMBERS:
         return _number(text)
     if name == "labels":
-        return tuple(text.split("\n"))
+        return _labels(text)
     return tuple(text.split(" ")) if name == "flags" else text
+
+
+def _labels(text: str) -> tuple[str, ...]:
+    """A JSON array; records of before that was so have one label a line."""
+    return msgspec.json.decode(text, type=tuple[str, ...]) if text.startswith('["') else tuple(text.split("\n"))
 
 
 def _number(text: str) -> int:

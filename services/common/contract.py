@@ -108,7 +108,8 @@ def _distinction(event: ev.Event) -> tuple[str, ...]:
     if isinstance(event, ev.AttachmentExtracted):
         return (event.contentsha256, event.partid, event.partsha256)
     if isinstance(event, ev.ObjectFiled):
-        return (event.kind, event.key)
+        part = (event.partid,) if event.partid else ()
+        return (event.kind, event.key, *part)
     if isinstance(event, ev.MailEvent):
         return (event.contentsha256,)
     return (str(event.sequence),) if isinstance(event, ev.FolderEvent | ev.AccountReported) else ()
@@ -150,7 +151,8 @@ def _encode_value(spec: EventSpec, event: ev.Event) -> tuple[bytes, dict[str, st
         body = event.body if isinstance(event.body, bytes) else b""
         media = event.contenttype if isinstance(event, ev.AttachmentExtracted) else "message/rfc822"
         return body, text_attributes(event), media
-    attributes = mail_attributes(event) if isinstance(event, ev.MailEvent) else {}
+    flags = event.flags if isinstance(event, ev.PlaceRelinked) else ()
+    attributes = mail_attributes(event, flags) if isinstance(event, ev.MailEvent) else {}
     return _ENCODER.encode(event), attributes, "application/json"
 
 

@@ -31,6 +31,16 @@ _PLACE_AND_CLAIM = {
     "ce_datarange": "Claim check for a part: first-last octet of the object, inclusive, still transfer-encoded.",
 }
 _OPTIONAL_TEXT = "Left out when empty."
+_DECIMAL = "In decimal digits."
+_FORMS = {
+    "uidvalidity": _DECIMAL,
+    "uid": _DECIMAL,
+    "size": _DECIMAL,
+    "partsize": _DECIMAL,
+    "internaldate": "RFC 3339, in UTC.",
+    "flags": "Separated by spaces.",
+    "labels": "A JSON array of strings.",
+}
 
 
 def value_schema(spec: EventSpec) -> dict[str, Any]:
@@ -84,7 +94,8 @@ def _attributes(spec: EventSpec) -> tuple[dict[str, Any], list[str]]:
     carried = [f for f in fields if spec.value == "bytes" or f.name in base or f.name == "flags"]
     described = _properties(spec.event) | _properties(Place)
     names = [field.name for field in msgspec.structs.fields(Place)] + [field.name for field in carried]
-    properties = {f"ce_{name}": {"type": "string", "description": described[name]} for name in names}
+    texts = {name: f"{described[name]} {_FORMS.get(name, '')}".rstrip() for name in names}
+    properties = {f"ce_{name}": {"type": "string", "description": texts[name]} for name in names}
     if spec.value == "bytes":
         properties |= {name: {"type": "string", "description": text} for name, text in _PLACE_AND_CLAIM.items()}
     optional = {f"ce_{field.name}" for field in carried if not field.required or field.name == "internaldate"}

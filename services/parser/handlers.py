@@ -64,11 +64,16 @@ def _attachment(file: File, common: dict[str, Any], event: MessageFetched) -> At
         partid=file.part_id,
         partsha256=file.sha256,
         partsize=file.size,
-        contenttype=file.type,
+        contenttype=_content_type(file.type),
         filename=file.name,
         safename=file.safe_name,
         disposition=file.disposition,
     )
+
+
+def _content_type(declared: str) -> str:
+    """The type of a file, but none by which a reader would take the file for a CloudEvent in structured mode."""
+    return "application/octet-stream" if declared.startswith("application/cloudevents") else declared
 
 
 def _body(file: File, event: MessageFetched) -> tuple[bytes | DataRef, str]:

@@ -1,5 +1,6 @@
 """Events survive the wire: encode, decode, equal; and what is not an event is refused, never raised otherwise."""
 
+import unicodedata
 from datetime import UTC, datetime
 
 import pytest
@@ -16,7 +17,8 @@ from tests.contract import records
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 HERE = Place(account="work", folder="INBOX", folderid="f1", uidvalidity=1, uid=1)
-TEXT = st.text(st.characters(codec="utf-8"), min_size=1, max_size=30)
+TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cn"]), min_size=1, max_size=30)
+ANYTHING = st.text(st.characters(), max_size=30)
 SHA = st.text("0123456789abcdef", min_size=64, max_size=64)
 PLACES = st.builds(
     Place,
@@ -41,7 +43,7 @@ FETCHED = st.builds(
     **MAIL,
     body=st.binary(max_size=200) | REFERENCES,
     flags=FLAGS,
-    labels=st.lists(st.text("xyz 合", min_size=1), max_size=3).map(tuple),
+    labels=st.lists(st.text('xyz\n"[ 合'), max_size=3).map(tuple),
 )
 ATTACHMENTS = st.builds(
     ev.AttachmentExtracted,
@@ -59,6 +61,43 @@ ATTACHMENTS = st.builds(
 @given(FETCHED | ATTACHMENTS)
 def test_what_is_encoded_is_decoded(event: ev.Event) -> None:
     assert decode(encode(event, "poller", NOW)) == event
+
+
+@given(folder=ANYTHING, name=ANYTHING, flag=ANYTHING, label=ANYTHING)
+def test_no_attribute_holds_what_a_cloudevents_string_may_not(folder: str, name: str, flag: str, label: str) -> None:
+    place = structs.replace(HERE, folder=folder)
+    common = {"place": place, "contentsha256": "0" * 64, "internaldate": None, "size": 1, "body": b""}
+    file = {"partid": "1", "partsha256": "0" * 64, "partsize": 0, "contenttype": "text/plain"}
+    for event in (
+        ev.MessageFetched(**common, flags=(flag,), labels=("x", label)),
+        ev.AttachmentExtracted(**common, **file, filename=name, safename=name),
+    ):
+        for _, raw in encode(event, "poller", NOW).headers:
+            assert not any(unicodedata.category(each) in {"Cc", "Cs"} or is_nonchar(each) for each in raw.decode())
+
+
+def is_nonchar(character: str) -> bool:
+    code = ord(character)
+    return 0xFDD0 <= code <= 0xFDEF or code & 0xFFFE == 0xFFFE
+
+
+def test_labels_of_records_with_one_a_line_are_read() -> None:
+    event = decode(fetched_with(labels="\\Inbox\n合同 2026"))
+    assert isinstance(event, ev.MessageFetched)
+    assert event.labels == ("\\Inbox", "合同 2026")
+
+
+def test_flags_of_a_relinked_place_are_an_attribute_too() -> None:
+    event = ev.PlaceRelinked(place=HERE, contentsha256="0" * 64, internaldate=None, size=1, flags=("\\Seen", "$x"))
+    assert dict(encode(event, "poller", NOW).headers)["ce_flags"] == b"\\Seen $x"
+
+
+def test_one_file_twice_in_a_message_is_two_events() -> None:
+    first = ev.ObjectFiled(
+        place=HERE, contentsha256="0" * 64, internaldate=None, size=1, kind="attachment", sha256="1" * 64, bucket="b",
+        key="work/attachments/1/a.txt", objectsize=1, contenttype="text/plain", partid="2",
+    )  # fmt: skip
+    assert event_id(first) != event_id(structs.replace(first, partid="3"))
 
 
 def test_a_record_cannot_say_that_its_hash_was_taken() -> None:

@@ -2,10 +2,12 @@
 
 import hashlib
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import msgspec
 
 from services.cli.samples import mailbox
+from services.common.contract import encode
 from services.common.errors import Unavailable
 from services.common.events import AttachmentExtracted, DataRef, EmailParsed, Event, MessageFetched
 from services.common.place import Place
@@ -51,6 +53,15 @@ async def test_each_message_gives_its_mail_and_its_files() -> None:
     named = {mail.place.uid: {part.part_id for part in mail.email.attachments} for mail in mails}
     filed = {(each.place.uid, each.partid) for each in outcomes if isinstance(each, AttachmentExtracted)}
     assert all((uid, part) in filed for uid, parts in named.items() for part in parts)
+
+
+async def test_a_file_that_calls_itself_a_cloudevent_does_not_make_its_record_one() -> None:
+    head = b"Content-Type: Application/CloudEvents+JSON\nContent-Disposition: attachment; filename=e.json\n\n"
+    mail, file = await run(fetched(head + b'{"specversion": "1.0"}'))
+    assert isinstance(mail, EmailParsed)
+    assert isinstance(file, AttachmentExtracted)
+    assert mail.email.attachments[0].type == "application/cloudevents+json"
+    assert dict(encode(file, "parser", datetime.now(UTC)).headers)["content-type"] == b"application/octet-stream"
 
 
 async def test_the_place_and_the_mailbox_facts_are_in_the_event() -> None:
