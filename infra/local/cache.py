@@ -36,11 +36,18 @@ def tool(name: str, purpose: str, advice: str) -> str:
     return path
 
 
-def run(what: str, command: list[str], environment: Mapping[str, str] | None = None, given: str = "") -> str:
-    """Output of a set-up program. Raises Unavailable with its last lines when it fails."""
+def run(
+    what: str,
+    command: list[str],
+    environment: Mapping[str, str] | None = None,
+    given: str = "",
+    folder: Path | None = None,
+) -> str:
+    """Output of a set-up program that works in ``folder``. Raises Unavailable with its last lines when it fails."""
     done = subprocess.run(
-        command, env={**os.environ, **(environment or {})}, input=given, capture_output=True, text=True, check=False
-    )
+        command, env={**os.environ, **(environment or {})}, input=given, capture_output=True, text=True, check=False,
+        cwd=folder,
+    )  # fmt: skip
     if done.returncode:
         last = " / ".join((done.stdout + done.stderr).strip().splitlines()[-3:])
         raise Unavailable(f"{what} failed (exit {done.returncode}): {last}")

@@ -1,6 +1,7 @@
 """Apache Kafka 4.1.1 as one KRaft node (broker and controller), from Maven's jars; answers on 127.0.0.1 only."""
 
 import base64
+import os
 import re
 import shutil
 import socket
@@ -23,6 +24,10 @@ _COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencie
 # with it and 2.6 without. One collector thread is enough for 512 MB.
 HEAP = ("-Xms256m", "-Xmx512m")
 JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+# It works in its folder and is told names only: a path in its settings may hold neither commas nor Chinese, and Java
+# finds no path with characters that are not in the locale's character set.
+_SETTINGS, _LOG_SETTINGS = "server.properties", "log4j2.properties"
+_LOCALE = {"LC_ALL": "C.UTF-8"}
 _CONFIG = """process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
@@ -31,7 +36,7 @@ advertised.listeners=PLAINTEXT://127.0.0.1:{broker}
 inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
-log.dirs={data}
+log.dirs=data
 broker.heartbeat.interval.ms=1000
 broker.session.timeout.ms=4000
 auto.create.topics.enable=false
@@ -76,10 +81,11 @@ def program(folder: Path, wanted: Mapping[str, int] | None = None) -> Program:
     return Program(
         "kafka",
         folder,
-        (*_java_command(folder, jars, [*HEAP, *JVM]), "kafka.Kafka", str(folder / "server.properties")),
+        (*_java_command(jars, [*HEAP, *JVM]), "kafka.Kafka", _SETTINGS),
         ready=lambda: answers(ports["broker"]),
         prepare=lambda: _prepare(folder, ports),
         ports=ports,
+        environment={**os.environ, **_LOCALE},
     )
 
 
@@ -108,17 +114,16 @@ def _fetch(target: Path) -> None:
     cache.run(f"fetching Kafka {VERSION}", [*command, f"-DoutputDirectory={target}"])
 
 
-def _java_command(folder: Path, jars: Path, options: list[str]) -> list[str]:
-    logging = f"-Dlog4j2.configurationFile={folder / 'log4j2.properties'}"
-    return [java(), *options, logging, "-cp", f"{jars}/*"]
+def _java_command(jars: Path, options: list[str]) -> list[str]:
+    return [java(), *options, f"-Dlog4j2.configurationFile={_LOG_SETTINGS}", "-cp", f"{jars}/*"]
 
 
 def _prepare(folder: Path, ports: Mapping[str, int]) -> None:
-    jars, data, config = install(), folder / "data", folder / "server.properties"
-    config.write_text(_CONFIG.format(**ports, data=data))
-    (folder / "log4j2.properties").write_text(_LOGGING)
-    if not (data / "meta.properties").exists():
+    jars = install()
+    (folder / _SETTINGS).write_text(_CONFIG.format(**ports))
+    (folder / _LOG_SETTINGS).write_text(_LOGGING)
+    if not (folder / "data" / "meta.properties").exists():
         quick = ["-Xmx128m", *JVM]
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        command = [*_java_command(folder, jars, quick), "kafka.tools.StorageTool", "format"]
-        cache.run("formatting Kafka's storage", [*command, f"--cluster-id={cluster}", "--config", str(config)])
+        command = [*_java_command(jars, quick), "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}"]
+        cache.run("formatting Kafka's storage", [*command, "--config", _SETTINGS], _LOCALE, folder=folder)

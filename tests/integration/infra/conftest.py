@@ -10,6 +10,6 @@ from infra.local.cluster import Cluster
 @pytest.fixture(scope="package")
 def components(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """All four components, started once for the tests of this folder."""
-    home: Path = tmp_path_factory.mktemp("components")
+    home: Path = tmp_path_factory.mktemp("components") / "a home, 合同"
     with cluster.running(cluster.NAMES, home) as found:
         yield found
