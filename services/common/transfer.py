@@ -15,7 +15,6 @@ FOREIGN = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 """Octets that are no part of base64."""
 _ODD = re.compile(rb"=(?:[ \t=]|\r(?!\n))")
 _SOFT_BREAK = re.compile(rb"=[ \t]*+(?:\r*+\n|\r|\Z)")
-_NO_ESCAPE = re.compile(rb"=(?![0-9A-Fa-f]{2}|[ \t]*+(?:[\r\n]|\Z))")
 
 
 def canonical(value: str | None) -> tuple[str, bool]:
@@ -80,8 +79,8 @@ def quoted_printable(data: bytes) -> tuple[bytes, str | None]:
         return data, None
     if _ODD.search(data) is None:
         return binascii.a2b_qp(data), None
-    kept = _SOFT_BREAK.sub(b"", _NO_ESCAPE.sub(b"=3D", data))
-    return binascii.a2b_qp(kept), "transfer.quoted-printable-damaged"
+    single = data.replace(b"==", b"=3D=").replace(b"==", b"=3D=")  # runs of them need both passes
+    return binascii.a2b_qp(_SOFT_BREAK.sub(b"=\n", single)), "transfer.quoted-printable-damaged"
 
 
 def uuencode(data: bytes) -> tuple[bytes, str | None]:

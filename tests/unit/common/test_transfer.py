@@ -51,6 +51,8 @@ def test_base64_takes_damage(sent: bytes, octets: bytes, defect: str | None) -> 
         (b"soft=  \t\nbreak", b"softbreak"),
         (b"bad =ZZ and =4", b"bad =ZZ and =4"),
         (b"a==b", b"a==b"),
+        (b"a=====41=", b"a====A"),
+        (b"a=4=\n1", b"a=41"),
         (b"old=\rmac", b"oldmac"),
     ],
 )
