@@ -15,7 +15,7 @@ from typing import Final
 import chardetng_py
 
 from services.parser.mime import chinese, japanese
-from services.parser.mime.labels import MULTI_BYTE, NOT_TEXT, STATEFUL, WHATWG
+from services.parser.mime.labels import BARE, MULTI_BYTE, NOT_TEXT, STATEFUL, WHATWG, bare
 
 _SAMPLE: Final = 16 * 1024
 _DETECTABLE: Final = 16
@@ -31,6 +31,7 @@ _CHINESE: Final = {"iso-2022-cn": chinese.iso_2022, "hz": chinese.hz}
 _ESCAPE: Final = 0x1B
 """As a number, here and elsewhere: asked for octets, ``in`` makes an exception first and drops it."""
 _NON_ASCII: Final = bytes(range(128, 256))
+_SAYS_NOTHING: Final = frozenset({None, "us-ascii"})
 _BOMS: Final = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _PYTHON: Final = frozenset(encodings.aliases.aliases) | {
     module.name for module in pkgutil.iter_modules(encodings.__path__)
@@ -66,15 +67,14 @@ def _codec(label: str) -> str | None:
 
 
 def _mended(name: str) -> str | None:
-    """Labels that senders spell their own way: ``utf8``, ``uft-8``, ``cp-850``, ``utf-8 (something)``."""
-    word = re.split(r"[\s;,*(\"']", name, maxsplit=1)[0]
-    bare = re.sub(r"[-_. ]", "", word)
-    if bare.startswith(("utf8", "uft8", "unicode11utf8")):
+    """Labels that senders spell their own way: ``utf8``, ``uft-8``, ``x-gb2312``, ``utf-8 (something)``."""
+    word = bare(re.split(r"[\s;,*(\"']", name, maxsplit=1)[0])
+    if word.startswith(("utf8", "uft8", "unicode11utf8")):
         return "utf-8"
-    number = re.fullmatch(r"(?:cp|windows|win|x-cp|ibm|dos|x?ansi)(\d{3,5})", bare)
+    number = re.fullmatch(r"(?:cp|windows|win|xcp|ibm|dos|x?ansi)(\d{3,5})", word)
     if number and (found := WHATWG.get(f"windows-{number[1]}") or WHATWG.get(f"cp{number[1]}")):
         return found
-    return WHATWG.get(word) or WHATWG.get(re.sub(r"^(iso)-?(8859)-?", r"\1-\2-", word.replace("_", "-")))
+    return BARE.get(word) or BARE.get(word.removeprefix("x"))
 
 
 def codec(label: str | None) -> str | None:
@@ -87,9 +87,17 @@ def codec(label: str | None) -> str | None:
 def decode(data: bytes, label: str | None = None, tld: str | None = None) -> Text:
     """Text of ``data``. ``tld`` is the sender's country domain, a hint for the detector."""
     named = codec(label)
-    if data.isascii() and named not in STATEFUL and _ESCAPE not in data:
+    plain = named not in STATEFUL and data.isascii()
+    if plain and _ESCAPE not in data:
         return Text(data.decode("ascii"), named or "us-ascii", 0, "charset.unknown" if label and not named else None)
+    if plain and named not in _SAYS_NOTHING and (escaped := _by_escape(data)) is not None:
+        return Text(escaped.value, escaped.used, 0, "charset.label-lies")
     return _by_mark(data) or _by_label(data, label, named) or _by_content(data, named, tld)
+
+
+def says_nothing(label: str | None) -> bool:
+    """True for a label that is unknown or us-ascii, which octets beyond ASCII belie."""
+    return codec(label) in _SAYS_NOTHING
 
 
 def _by_mark(data: bytes) -> Text | None:
@@ -106,7 +114,7 @@ def _order(data: bytes) -> str:
 
 def _by_label(data: bytes, label: str | None, named: str | None) -> Text | None:
     """What the label says, unless it says nothing (us-ascii) or lies (octets are multi-byte UTF-8)."""
-    if named is None or named == "us-ascii":
+    if named in _SAYS_NOTHING or named is None:
         return None
     if named == "utf-16":
         return _strict(data, _order(data))
@@ -123,7 +131,7 @@ def _by_content(data: bytes, named: str | None, tld: str | None) -> Text:
     found = found or _by_escape(data) or _strict(data, "utf-8")
     if found is not None:
         return Text(found.value, found.used, 0, defect if named != "utf-8" else None)
-    if named in {None, "us-ascii"} and (cut := _cut(data)) is not None:
+    if named in _SAYS_NOTHING and (cut := _cut(data)) is not None:
         return cut
     if named is not None and named != "us-ascii" and (close := _nearly(data, named)) is not None:
         return close
@@ -174,9 +182,16 @@ def _strict(data: bytes, name: str) -> Text | None:
     try:
         value = data.decode(name)
     except (UnicodeError, LookupError, ValueError):
-        vendor = japanese.euc(data) if name == "euc_jp" else None
-        return None if vendor is None else Text(vendor, "euc-jp-ms")
+        return _by_vendor(data, name)
     return Text(value, name) if name not in STATEFUL else _sound(value, name)
+
+
+def _by_vendor(data: bytes, name: str) -> Text | None:
+    """What Python's codec refuses, with characters of vendors: those of cp932 in EUC-JP, those of cp950 in Big5."""
+    if name == "big5hkscs":
+        return _strict(data, "cp950")
+    value = japanese.euc(data) if name == "euc_jp" else None
+    return None if value is None else Text(value, "euc-jp-ms")
 
 
 def _japanese(data: bytes) -> Text | None:

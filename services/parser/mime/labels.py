@@ -45,6 +45,9 @@ def _table() -> dict[str, str]:
         "koi8-r": "koi8-r koi8 koi koi8_r cskoi8r",
         "koi8-u": "koi8-u koi8-ru",
         "mac-roman": "macintosh mac x-mac-roman csmacintosh macroman",
+        "mac-latin2": "x-mac-ce x-mac-centraleurroman x-mac-centraleurope",
+        "mac-greek": "x-mac-greek",
+        "mac-turkish": "x-mac-turkish",
         "mac-cyrillic": "x-mac-cyrillic x-mac-ukrainian",
         "cp866": "ibm866 cp866 866 csibm866",
         "cp850": "ibm850 cp850 850",
@@ -69,6 +72,15 @@ def _table() -> dict[str, str]:
 
 
 WHATWG: Final = _table()
+_MARKS: Final = str.maketrans("", "", "-_.:() ")
+
+
+def bare(label: str) -> str:
+    """A label without the marks that senders choose freely: ``gb_18030`` and ``gb-18030`` are ``gb18030``."""
+    return label.translate(_MARKS)
+
+
+BARE: Final = {bare(label): name for label, name in WHATWG.items()}
 MULTI_BYTE: Final = frozenset(
     {"gb18030", "big5hkscs", "cp932", "euc_jp", "cp949", "johab", "gb2312", "gbk", "euc_kr", "big5"}
 )

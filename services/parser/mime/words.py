@@ -119,7 +119,8 @@ def _octets(encoding: str, payload: str, label: str) -> bytes:
         return transfer.base64(raw)[0]
     if "=" not in payload:
         return raw.replace(b"_", b" ")
-    return binascii.a2b_qp(raw.replace(b"==", b"=3D=").replace(b"= ", b"=3D "), header=True)
+    whole = raw + b"3D" if raw.endswith(b"=") else raw
+    return binascii.a2b_qp(whole.replace(b"==", b"=3D=").replace(b"= ", b"=3D "), header=True)
 
 
 def _in_charset(payload: str, label: str) -> bytes:

@@ -25,6 +25,8 @@ REST = base64.b64encode("中文".encode()[4:]).decode()
         ("=?x-unknown?Q?caf=C3=A9?=", "café"),
         ("=?utf-8?Q?no end", "=?utf-8?Q?no end"),
         ("=?utf-8?Q?why? so??=", "why? so?"),
+        ("=?utf-8?Q?a=3D=C3=A9=?= =?utf-8?Q?==?=", "a=é==="),
+        ("=?x-gb2312?B?1tDOxA?=", "中文"),
         ("=?utf-8?Q??=\n =?utf-8?Q?=3F?=", "?"),
         ("=?iso-8859-1?Q?=80?=", "€"),
         ("a\x00b\x07c", "ab c"),
