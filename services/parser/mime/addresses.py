@@ -106,6 +106,8 @@ class _Mailbox:
         self.phrase: list[str] = []
         self.angle: list[str] = []
         self.comment: list[str] = []
+        self.before = 0
+        """How much of the phrase stands before the bracket."""
         self.bracketed = False
         self.inside = False
         self.addressed = False
@@ -164,7 +166,8 @@ def _delimit(box: _Mailbox, item: str) -> _Mailbox | None:
     elif item == ";" and not (box.inside and not box.addressed):
         return _Mailbox()
     elif item == ":" and not box.inside and not box.addressed and box.group is None:
-        box.group, box.phrase = _name(_plain(box.phrase)) or "", []
+        name = _name(_plain(box.phrase)) or ""
+        box.group, box.phrase = None if name.lower() == "mailto" else name, []
     else:
         (box.angle if box.inside else box.phrase).append(item)
     return None
@@ -175,10 +178,13 @@ def _open(box: _Mailbox) -> _Mailbox | None:
     if box.inside and not box.angle:
         return None
     ended = _Mailbox(box.group) if box.bracketed and box.addressed and not box.inside else None
-    if ended is None and box.bracketed:
+    if ended is not None:
+        box.phrase, ended.phrase = box.phrase[: box.before], box.phrase[box.before :]
+    elif box.bracketed:
         box.phrase += ["<", *box.angle, ">"]
         box.angle = []
     opened = ended or box
+    opened.before = len(opened.phrase)
     opened.bracketed = opened.inside = True
     return ended
 

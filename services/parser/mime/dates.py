@@ -14,7 +14,7 @@ _TIME: Final = r"(\d{1,2})\s*+[:.]\s*+(\d{1,2})(?:\s*+[:.]\s*+(\d{1,2})(?:[.,]\d
 _ZONE: Final = r"(?:\s*+(?:(?:UTC|GMT|UT)?\s*+([+-])\s?(\d[\d:]*+)|([A-Za-z]{1,5})))?"
 _DAY_NAME: Final = r"\s*+(?:[^\s\d,;:.-]{2,20}\.?\s*+,?\s*+)?,?\s*+"
 _USUAL: Final = re.compile(
-    _DAY_NAME + r"(\d{1,2})[\s-]+([A-Za-z]{3,9})\.?,?[\s-]+(\d{2,4}),?\s+" + _TIME + _ZONE, re.ASCII
+    _DAY_NAME + r"(\d{1,2})(?:[\s-]+|\.\s+)([A-Za-z]{3,9})\.?,?[\s-]+(\d{2,4}),?\s+" + _TIME + _ZONE, re.ASCII
 )
 _CTIME: Final = re.compile(
     r"\s*+(?:[A-Za-z]{3,9},?\s++)?([A-Za-z]{3,9})\s+(\d{1,2}),?\s+(?:(\d{4}),?\s+)?"

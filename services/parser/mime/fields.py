@@ -132,7 +132,7 @@ def _text(block: bytes) -> tuple[str, str]:
 def _pieces(text: str) -> list[str]:
     ends = _line_end(text)
     if not ends:
-        return [piece.removesuffix("\r") for piece in _CUTS[""].split(text.removesuffix("\n"))]
+        return [piece.rstrip("\r") for piece in _CUTS[""].split(text.removesuffix("\n"))]
     pieces: list[str] = _CUTS[ends].split(text)
     if len(pieces) > 1 and not pieces[-1]:
         pieces.pop()
@@ -166,7 +166,7 @@ def _damaged(text: str, pieces: list[str], codec: str, start: int, part: str | N
     for number, (offset, piece) in enumerate(_placed(text, pieces, codec)):
         name, colon, value = piece.partition(":")
         if _is_field(name, colon):
-            names.append(name.rstrip(" \t"))
+            names.append(_bare(name))
             values.append(value)
             continue
         following = pieces[number + 1 : number + 2]
@@ -178,7 +178,12 @@ def _damaged(text: str, pieces: list[str], codec: str, start: int, part: str | N
 
 
 def _is_field(name: str, colon: str) -> bool:
-    return bool(colon) and len(name) <= _LONGEST_LINE and _NAME.fullmatch(name.rstrip(" \t")) is not None
+    return bool(colon) and len(name) <= _LONGEST_LINE and _NAME.fullmatch(_bare(name)) is not None
+
+
+def _bare(name: str) -> str:
+    """A name without what stands in it by mistake: NUL, and blanks before the colon."""
+    return name.replace("\0", "").rstrip(" \t")
 
 
 def _placed(text: str, pieces: list[str], codec: str) -> Iterator[tuple[int, str]]:

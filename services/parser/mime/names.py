@@ -9,10 +9,10 @@ from services.common.normal_form import normal
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ -]{0,100}(?:\.[A-Za-z0-9_-]{1,20}){0,2}")
 _UNSAFE: Final = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]+"
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]+"
 )
 _RESERVED: Final = re.compile(r"[<>:\"|?*]")
-_DEVICE: Final = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)", re.IGNORECASE)
+_DEVICE: Final = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[\d¹²³]) *(?:\.|$)", re.IGNORECASE)
 _MOST: Final = 255
 _EXTENSIONS: Final = {
     "text/plain": ".txt",

@@ -53,7 +53,7 @@ def _parse(value: str, limit: int) -> Value:
     if usual:
         pairs: list[tuple[str, str, str]] = _PAIR.findall(value, usual.end(1))
         if len(pairs) <= limit and "=?" not in value:
-            named = {name.lower(): words.unfold(quoted or bare) for name, quoted, bare in reversed(pairs)}
+            named = {name.lower(): _said(name.lower(), quoted or bare) for name, quoted, bare in reversed(pairs)}
             defects = () if len(named) == len(pairs) else ("params.repeated",)
             return Value(usual[1].lower(), named, defects)
     return _lenient(value, limit)
@@ -62,8 +62,13 @@ def _parse(value: str, limit: int) -> Value:
 _cached: Final = lru_cache(maxsize=1024)(_parse)
 
 
+def _said(name: str, value: str) -> str:
+    """A value as text; a boundary stays as sent, as octets are compared with it."""
+    return words.unfold(value) if name == "boundary" else words.line(value)
+
+
 def _lenient(value: str, limit: int) -> Value:
-    main, *rest = _segments(words.unfold(_uncommented(value)))
+    main, *rest = _segments(words.unfold(uncommented(value)))
     if "=" in main:
         main, *rest = *_unseparated(main), *rest
     defects: list[str] = []
@@ -80,7 +85,7 @@ def _lenient(value: str, limit: int) -> Value:
             continue
         _keep(name.strip().lower(), _unquoted(content.strip(), defects), plain, pieces, defects)
     extended = {name: _combined(parts) for name, parts in pieces.items()}
-    decoded = {name: words.clean(text if name == "boundary" else words.decode(text)) for name, text in plain.items()}
+    decoded = {name: text if name == "boundary" else words.clean(words.decode(text)) for name, text in plain.items()}
     defects.extend("params.continuation-gap" for name, parts in pieces.items() if len(parts) > max(_run(parts), 1))
     known = {name: words.clean(text) for name, text in extended.items() if text}
     return Value(_main(main), decoded | known, tuple(dict.fromkeys(defects)), frozenset(known))
@@ -173,15 +178,17 @@ def _cut(value: str) -> Iterator[str]:
     yield value[start:]
 
 
+_TEXT: Final = re.compile(r"\s*+[^\s;]")
 _COMMENT: Final = re.compile(r"\"[^\"\\]*+(?:\\.[^\"\\]*+)*\"|\\.|[()]", re.DOTALL)
 
 
-def _uncommented(value: str) -> str:
+def uncommented(value: str) -> str:
     """Without RFC 5322 comments; brackets that do not balance are text (and file names have them)."""
     if "(" not in value:
         return value
     kept: list[str] = []
     depth, start, opened = 0, 0, 0
+    values = value.find("=")
     for match in _COMMENT.finditer(value):
         if match[0] == "(":
             depth += 1
@@ -192,8 +199,15 @@ def _uncommented(value: str) -> str:
                 opened = match.start()
         elif match[0] == ")" and depth:
             depth -= 1
-            start = match.end() if depth == 0 else start
+            if depth == 0:
+                inside = 0 <= values < opened and _inside_value(value, opened, match.end())
+                start = opened if inside else match.end()
     return "".join(kept) + value[start if depth == 0 else opened :]
+
+
+def _inside_value(value: str, opened: int, end: int) -> bool:
+    """True for brackets with an unquoted value on both sides: ``name=report (1).pdf``."""
+    return value[opened - 1] == " " and value[opened - 2] not in ' ;="' and _TEXT.match(value, end) is not None
 
 
 def _in_value(value: str, position: int) -> bool:

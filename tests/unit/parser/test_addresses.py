@@ -21,6 +21,8 @@ def pairs(value: str) -> list[tuple[str | None, str]]:
         ("<@relay,@other:u@d>", [(None, "u@d")]),
         ("<a@b, c@d", [(None, "a@b"), (None, "c@d")]),
         ("<a@b> <c@d>", [(None, "a@b"), (None, "c@d")]),
+        ("Ann <a@b> Bob C <c@d> (x) Eve <e@f>", [("Ann", "a@b"), ("Bob C", "c@d"), ("Eve", "e@f")]),
+        ("mailto:a@b, c@d", [(None, "a@b"), (None, "c@d")]),
         ("foo <bar> <x@y>", [("foo <bar>", "x@y")]),
         ("Foo (bar <a@b>", [("Foo (bar", "a@b")]),
         ('"john q"@x.com', [(None, '"john q"@x.com')]),

@@ -50,6 +50,17 @@ def test_two_of_them_start_the_body() -> None:
     assert header.end == 5
 
 
+def test_nul_in_a_name_is_dropped() -> None:
+    header, defects = parsed(b"A: 1\nSub\0ject\0: 2\nB: 3\n")
+    assert header.keys == ["a", "subject", "b"]
+    assert [defect.code for defect in defects] == ["header.nul"]
+
+
+def test_cr_cr_lf_ends_every_line() -> None:
+    header, _ = parsed(b"A: 1\r\r\nB: 2\r\r\n")
+    assert header.values == [" 1", " 2"]
+
+
 def test_offsets_count_octets() -> None:
     header, _ = parsed("A: é\nkörper\nmehr\n".encode())
     assert header.end == 6
