@@ -19,6 +19,7 @@ _UNREAD = re.compile(rf"(?im)^(?!(?:{_READ})[;:])[^\s].*+(?:\r?\n[ \t].*+)*\r?\n
 _ZONE_START = re.compile(r"(?im)^BEGIN:VTIMEZONE[ \t]*\r?$")
 _ZONE_END = re.compile(r"(?im)^END:VTIMEZONE[ \t]*\r?\n")
 _FOLD = re.compile(rb"\r?\n[ \t]")
+_BLANKS_AT_END = re.compile(r"(?<![ \t])[ \t]++(?=\r?$)", re.MULTILINE)
 _KINDS = ("VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY")
 _LIMIT = 64 * 1024
 _MOST = 100
@@ -37,6 +38,8 @@ class Calendar:
 
 def unfolded(data: bytes) -> bytes:
     """Octets with folded lines joined (RFC 5545 section 3.1): a fold may stand inside a character."""
+    if b"\n" not in data:
+        data = data.replace(b"\r", b"\n")
     return data if b"\0" in data else _FOLD.sub(b"", data)
 
 
@@ -87,6 +90,7 @@ def _object(text: str) -> tuple[Any, list[str]]:
         return None, []
     end = _END.search(text, start.end())
     body = _UNREAD.sub("", text[start.start() : end.end() if end else start.start() + 64 * _LIMIT])
+    body = _BLANKS_AT_END.sub("", body)
     defects = [] if end else ["calendar.unfinished"]
     if len(body) > _LIMIT:
         body, defects = body[: body.rfind("\nBEGIN:", 0, _LIMIT) + 1], [*defects, "limit.calendar"]

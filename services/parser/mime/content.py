@@ -108,7 +108,7 @@ def _describe(
     codes: list[str] = []
     typed = EMPTY if raw_type is None else _value(codec, raw_type, bounds, codes)
     disposed = EMPTY if raw_disposition is None else _value(codec, raw_disposition, bounds, codes)
-    encoding, known = transfer.canonical(raw_encoding)
+    encoding, known = transfer.canonical(params.uncommented(raw_encoding) if raw_encoding else raw_encoding)
     if not known:
         codes.append("transfer.unknown-encoding")
     media_type = default if raw_type is None else _type(typed.main, default, codes)

@@ -100,8 +100,8 @@ def _names_recipient(group: Mapping[str, str]) -> bool:
 
 def _recipient(group: Mapping[str, str]) -> RecipientStatus:
     return RecipientStatus(
-        final_recipient=_untyped(group.get("final-recipient")),
-        original_recipient=_untyped(group.get("original-recipient")),
+        final_recipient=_mailbox(group.get("final-recipient")),
+        original_recipient=_mailbox(group.get("original-recipient")),
         action=(_cut(group.get("action")) or "").lower().split(" ")[0] or None,
         status=(_cut(group.get("status")) or "").split(" ")[0] or None,
         diagnostic=_untyped(group.get("diagnostic-code")),
@@ -114,6 +114,12 @@ def _untyped(value: str | None) -> str | None:
         return None
     kind, semicolon, rest = value.partition(";")
     return _cut(rest if semicolon and " " not in kind.strip() else value)
+
+
+def _mailbox(value: str | None) -> str | None:
+    """An address with its type and, as some servers send it, in angle brackets."""
+    text = _untyped(value)
+    return _cut(text[1:-1]) if text and text[0] == "<" and text[-1] == ">" else text
 
 
 def _cut(value: str | None) -> str | None:

@@ -9,6 +9,8 @@ from services.parser.mime.content import UNTYPED
 from services.parser.mime.tree import Part
 
 _KINDS: Final = pkcs7.TYPES | UNTYPED | {"multipart/signed", "multipart/encrypted"}
+_UNPROTECTED: Final = frozenset({"compressed-data", "certs-only"})
+"""Contents of a pkcs7-mime part (RFC 8551 sections 3.6 and 3.8) that are neither signed nor encrypted."""
 SIGNATURES: Final = frozenset(
     {
         "application/pkcs7-signature",
@@ -32,6 +34,8 @@ def _secured(part: Part, unwrapped: Collection[str]) -> SecuredPart | None:
     kind = part.content.type
     if pkcs7.is_message(kind, part.content.name):
         said = part.content.params.get("smime-type", "enveloped-data").lower()
+        if said in _UNPROTECTED:
+            return None
         signed = "signed" in said or part.path in unwrapped
         form = kind if kind in pkcs7.TYPES else "application/pkcs7-mime"
         return SecuredPart(part=part.path, kind="signed" if signed else "encrypted", protocol=form)

@@ -34,8 +34,7 @@ def read(leaf: Leaf, tld: str | None, limits: Limits, defects: list[Defect]) -> 
     if truncated:
         defects.append(Defect("limit.text", part.path, part.body))
         data = _cut(data, limits.text)
-    label = part.content.charset or (_page_charset(data) if part.content.type == "text/html" else None)
-    text = charsets.decode(data, label, tld)
+    text = _decoded(data, part, tld)
     if text.defect:
         defects.append(Defect(text.defect, part.path, part.body))
     value = _lines(text.value)
@@ -51,6 +50,18 @@ def read(leaf: Leaf, tld: str | None, limits: Limits, defects: list[Defect]) -> 
     problem = text.replacements > 0
     shown = EmailBodyValue(value=value, is_encoding_problem=problem, is_truncated=truncated)
     return BodyText(shown, text.used, text.replacements, part.content.type)
+
+
+def _decoded(data: bytes, part: Part, tld: str | None) -> charsets.Text:
+    """By the label of the part; by the one in an HTML page where there is none, or one that says nothing."""
+    label = part.content.charset
+    if part.content.type != "text/html" or not (label is None or (charsets.says_nothing(label) and not data.isascii())):
+        return charsets.decode(data, label, tld)
+    page = _page_charset(data)
+    text = charsets.decode(data, page or label, tld)
+    if label is None or page is None or text.defect:
+        return text
+    return charsets.Text(text.value, text.used, text.replacements, "charset.label-lies")
 
 
 def _page_charset(data: bytes) -> str | None:

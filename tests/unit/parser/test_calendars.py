@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.parser.mime.calendars import as_text, is_calendar, merged, read
+from services.parser.mime.calendars import as_text, is_calendar, merged, read, unfolded
 
 ZONE = """BEGIN:VTIMEZONE
 TZID:Office
@@ -42,6 +42,14 @@ def test_an_invitation_as_a_digest() -> None:
     assert (digest.summary, digest.description) == ("Plan, part one", "first\nsecond")
     assert (digest.organizer, digest.attendees) == ("ann@example.org", ("bob@example.net", "eve@example.net"))
     assert as_text(digest) == "Plan, part one\nRoom 1\nfirst\nsecond"
+
+
+def test_blanks_at_line_ends_cost_nothing() -> None:
+    assert read(WHOLE.replace("\n", " \t\r\n"), "1").digests == read(WHOLE, "1").digests
+
+
+def test_bare_cr_ends_lines() -> None:
+    assert unfolded(b"SUMMARY:a\r b\rUID:c\r") == b"SUMMARY:ab\nUID:c\n"
 
 
 def test_the_method_of_the_object_counts_and_a_mismatch_is_told() -> None:

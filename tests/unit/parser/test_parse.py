@@ -30,6 +30,28 @@ def test_a_plain_message() -> None:
     assert email.mailweir.synthetic == ()
 
 
+def test_a_comment_before_the_transfer_encoding() -> None:
+    email = parse(HEAD + b"Content-Transfer-Encoding: (RFC 2045) base64\n\nYWJj")
+    assert (email.body_values["1"].value, email.mailweir.defects) == ("abc", ())
+
+
+@pytest.mark.parametrize(
+    ("label", "code"),
+    [(b"; charset=us-ascii", "charset.label-lies"), (b"; charset=x", "charset.label-lies"), (b"", None)],
+)
+def test_a_page_names_its_charset_where_the_label_says_nothing(label: bytes, code: str | None) -> None:
+    page = "<meta charset=gbk>合同".encode("gbk")
+    email = parse(HEAD + b"Content-Type: text/html" + label + b"\n\n" + page)
+    assert email.body_values["1"].value == "<meta charset=gbk>合同"
+    assert [defect.code for defect in email.mailweir.defects] == ([code] if code else [])
+
+
+@pytest.mark.parametrize("kind", [b"compressed-data", b"certs-only"])
+def test_what_is_neither_signed_nor_encrypted_is_not_secured(kind: bytes) -> None:
+    email = parse(HEAD + b"Content-Type: application/pkcs7-mime; smime-type=" + kind + b"\n\nx")
+    assert email.mailweir.secured == ()
+
+
 def test_no_message_id_no_secret_repeats() -> None:
     first, again, other = parse(b"Subject: a\n\nx"), parse(b"Received: y\nSubject: a\n\nx"), parse(b"Subject: a\n\ny")
     assert first.mailweir.synthetic == ("messageId",)

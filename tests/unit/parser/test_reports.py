@@ -32,6 +32,11 @@ def test_a_report_by_message_and_by_recipient() -> None:
     assert (bob.final_recipient, bob.action, bob.status) == ("bob", "delayed", None)
 
 
+def test_angle_brackets_are_no_part_of_a_recipient() -> None:
+    report = delivery(b"Final-Recipient: rfc822; <a@b.c>\nOriginal-Recipient: rfc822;<>\nAction: failed\n", "1")
+    assert (report.recipients[0].final_recipient, report.recipients[0].original_recipient) == ("a@b.c", None)
+
+
 def test_one_group_speaks_for_message_and_recipient() -> None:
     report = delivery(b"Reporting-MTA: dns;a\nFinal-Recipient: rfc822;x@y.z\nAction: failed\n", "1")
     assert (report.reporting_mta, report.recipients[0].final_recipient) == ("a", "x@y.z")
