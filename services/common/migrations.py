@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import create_engine, inspect, text
 
 from services.common.database import engine_for, fault_named
+from services.common.errors import ConfigurationError
 
 HEAD = "0011_settled"
 
@@ -25,9 +26,20 @@ def current(url: str) -> str | None:
 
 
 def upgrade(url: str, revision: str = HEAD) -> bool:
-    """Bring the schema to ``revision``; True when something was done. Safe to run from several processes at once."""
-    if current(url) == revision:
+    """Bring the schema to ``revision``; True when something was done. Safe to run from several processes at once.
+
+    Raises:
+        ConfigurationError: the schema is newer than this program.
+        Unavailable: the database does not answer.
+
+    """
+    found = current(url)
+    if found == revision:
         return False
+    if found is not None and found > HEAD:
+        raise ConfigurationError(
+            f"the database is at {found}, and this Mailweir knows it up to {HEAD}: use the newer Mailweir that wrote it"
+        )
     run(url, lambda command, config: command.upgrade(config, revision))
     return True
 

@@ -8,6 +8,7 @@ from sqlalchemy import Engine, inspect, text
 
 from services.common import migrations
 from services.common.database import METADATA, engine_for
+from services.common.errors import ConfigurationError
 from services.poller import tables as _poller
 from services.storer import tables
 
@@ -52,6 +53,17 @@ def test_up_down_and_up_again_keeps_what_each_revision_knows(empty: str) -> None
     assert inspect(engine).get_table_names() == ["alembic_version"]
     assert migrations.upgrade(empty)
     assert not migrations.upgrade(empty)
+    engine.dispose()
+
+
+def test_a_database_of_a_newer_mailweir_is_told_and_left_alone(empty: str) -> None:
+    migrations.upgrade(empty)
+    engine = engine_for(empty)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0999_later'"))
+    with pytest.raises(ConfigurationError, match=f"0999_later.*{migrations.HEAD}.*newer Mailweir"):
+        migrations.upgrade(empty)
+    assert migrations.current(empty) == "0999_later"
     engine.dispose()
 
 
