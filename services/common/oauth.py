@@ -19,7 +19,8 @@ Kind = Literal["consent", "operator", "temporary", "throttled", "unreachable", "
 MOST_WAIT = 86_400.0
 ASSUMED_LIFE = 3600.0
 NOTABLE_SKEW = 60.0
-_TOKEN = re.compile(r"^[A-Za-z0-9._~+/-]+=*$")
+MOST_SKEW = 10 * 365 * 86_400.0
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 _AADSTS = re.compile(r"AADSTS\d{3,8}")
 _OPERATOR = {"invalid_client", "unauthorized_client", "invalid_scope", "invalid_request", "unsupported_grant_type"}
 _CONSENT = {
@@ -114,10 +115,13 @@ def client_of(account: Account) -> Client:
 
 def is_safe(url: str) -> bool:
     """Whether tokens may travel there: https, or http to this machine (RFC 8252 section 8.3)."""
-    parts = urlsplit(url)
-    if not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        named = bool(parts.hostname) and parts.port != 0  # which is checked when it is read
+    except ValueError:
         return False
-    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+    local = parts.scheme == "http" and parts.hostname in _LOOPBACK
+    return named and url.isprintable() and (parts.scheme == "https" or local)
 
 
 def read(answer: Answer) -> Granted | Refused:
@@ -137,9 +141,10 @@ def read(answer: Answer) -> Granted | Refused:
 
 
 def skew(headers: Mapping[str, str], now: datetime) -> float:
-    """Seconds that this machine's clock is ahead of the server's ``Date`` header; 0 when there is none."""
+    """Seconds that this machine's clock is ahead of the server's ``Date`` header, ten years at most; 0 without one."""
     date = _http_date(headers.get("date", ""))
-    return (now - date).total_seconds() if date else 0.0
+    ahead = (now - date).total_seconds() if date else 0.0
+    return max(-MOST_SKEW, min(ahead, MOST_SKEW))
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -170,7 +175,7 @@ def _refused(code: str, description: str, wait: float | None) -> Refused:
 
 def _granted(found: Mapping[str, Any]) -> Granted | None:
     access, kind, renewed = found.get("access_token"), found.get("token_type") or "bearer", found.get("refresh_token")
-    if not isinstance(access, str) or not _TOKEN.match(access) or str(kind).lower() != "bearer":
+    if not isinstance(access, str) or not _TOKEN.fullmatch(access) or str(kind).lower() != "bearer":
         return None
     usable = renewed if isinstance(renewed, str) and re.fullmatch(r"[\x21-\x7e]+", renewed) else None
     life = _seconds(found.get("expires_in"))
@@ -205,7 +210,7 @@ def _object(body: bytes) -> Mapping[str, Any]:
 def _seconds(value: object) -> float | None:
     try:
         number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return min(number, 10 * 365 * MOST_WAIT) if number >= 0 else None
 

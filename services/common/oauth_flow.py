@@ -251,6 +251,6 @@ def _fields(answer: Answer) -> Mapping[str, object]:
 def _number(value: object, otherwise: float) -> float:
     try:
         number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return otherwise
     return number if 0 < number < 86_400 else otherwise

@@ -30,13 +30,16 @@ class Unreachable(MailweirError):
 async def ask(client: Client, url: str, form: Mapping[str, str], secret: Secret | None) -> Answer:
     """POST a form as that client (RFC 6749 section 2.3.1: Basic, and in the body where a server knows only that).
 
+    Outside ASCII servers disagree about the octets of Basic; in the body they are those of UTF-8 (appendix B).
+
     Raises:
         Unreachable: name, connection, TLS or time-out; the text names the host, never the form.
 
     """
-    method = "client_secret_basic" if secret else "none"
+    plain = secret is not None and (client.client_id + secret.reveal()).isascii()
+    method = "none" if secret is None else "client_secret_basic" if plain else "client_secret_post"
     answer = await _post(client, url, form, secret, method)
-    if secret and answer.status in {400, 401} and getattr(read(answer), "code", "") == "invalid_client":
+    if plain and answer.status in {400, 401} and getattr(read(answer), "code", "") == "invalid_client":
         answer = await _post(client, url, form, secret, "client_secret_post")
     return answer
 
@@ -58,14 +61,22 @@ async def _post(client: Client, url: str, form: Mapping[str, str], secret: Secre
         ):
             return Answer(response.status_code, dict(response.headers), await _bounded(response))
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-        raise Unreachable(f"{httpx.URL(url).host} did not answer: {type(error).__name__}") from None
+        raise Unreachable(f"{urlsplit(url).hostname} did not answer: {type(error).__name__}") from None
 
 
 def _context(ca_file: str | None) -> ssl.SSLContext:
+    """Not the default context: that one writes the keys of connections where the environment says."""
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    made.minimum_version = ssl.TLSVersion.TLSv1_2
+    made.hostname_checks_common_name = False  # RFC 9525 section 2
     try:
-        return ssl.create_default_context(cafile=ca_file)
+        if ca_file is None:
+            made.load_default_certs(ssl.Purpose.SERVER_AUTH)
+        else:
+            made.load_verify_locations(cafile=ca_file)
     except OSError as error:
         raise ConfigurationError(f"oauth_ca_file: {ca_file} cannot be used ({error.strerror})") from error
+    return made
 
 
 async def _bounded(response: "httpx.Response") -> bytes:

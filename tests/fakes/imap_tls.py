@@ -63,12 +63,13 @@ def write_ca(folder: Path) -> Path:
 @cache
 def _server_pem(kind: str) -> bytes:
     issuer = "Fake server" if kind == "self-signed" else "Fake CA"
-    builder = _builder("Fake server", issuer, expired=kind == "expired")
+    builder = _builder("localhost" if kind == "subject-name" else "Fake server", issuer, expired=kind == "expired")
     if kind == "wrong-name":
         names: list[x509.GeneralName] = [x509.DNSName("elsewhere.example.net")]
     else:
         names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-    builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    if kind != "subject-name":
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
     certificate = builder.sign(_key(), hashes.SHA256())
     key = _key().private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()

@@ -37,6 +37,7 @@ def answer(status: int = 200, body: object = None, **headers: str) -> Answer:
         (answer(200, b"<html>"), "unreadable"),
         (answer(200, {"access_token": ""}), "unreadable"),
         (answer(200, {"access_token": 7}), "unreadable"),
+        (answer(200, {"access_token": "a\n"}), "unreadable"),
         (answer(400, {"error": "authorization_pending"}), "pending"),
     ],
 )
@@ -48,7 +49,16 @@ def test_every_refusal_has_its_kind(found: Answer, kind: str) -> None:
 
 @pytest.mark.parametrize(
     ("given_", "life"),
-    [(3600, 3600), ("3600", 3600), (None, 3600), ("soon", 3600), (-5, 3600), (0, 0), (1e300, 315360000)],
+    [
+        (3600, 3600),
+        ("3600", 3600),
+        (None, 3600),
+        ("soon", 3600),
+        (-5, 3600),
+        (0, 0),
+        (1e300, 315360000),
+        (10**400, 3600),
+    ],
 )
 def test_the_life_of_a_token_is_read_with_care(given_: object, life: float) -> None:
     result = read(answer(200, {"access_token": "a", "token_type": "BEARER", "expires_in": given_}))
@@ -64,7 +74,7 @@ def test_a_refresh_token_with_control_characters_is_left_out() -> None:
 
 HEADERS = st.dictionaries(st.sampled_from(["date", "retry-after"]), st.text())
 FIELDS = st.sampled_from(["access_token", "token_type", "expires_in", "error", "refresh_token", "id_token", "x"])
-LEAVES = st.none() | st.booleans() | st.floats() | st.text()
+LEAVES = st.none() | st.booleans() | st.floats() | st.text() | st.just(10**400)
 
 
 @given(st.integers(100, 599), st.binary(max_size=200), HEADERS)
@@ -94,6 +104,11 @@ def test_a_clock_is_compared_with_the_servers() -> None:
     assert skew({}, NOW) == 0
 
 
+def test_a_senseless_date_leaves_a_skew_that_can_be_stored() -> None:
+    for date in ("Fri, 31 Dec 9999 23:59:59 GMT", "Mon, 01 Jan 0100 00:00:00 GMT"):
+        assert abs(skew({"date": date}, NOW)) < 2**31
+
+
 @pytest.mark.parametrize(("life", "early"), [(3600, 360), (86400, 8640), (1000, 300), (400, 200), (0, 0)])
 def test_the_margin_is_five_minutes_or_a_tenth_and_at_most_half(life: float, early: float) -> None:
     assert margin(life) == early
@@ -105,7 +120,9 @@ def test_the_margin_is_five_minutes_or_a_tenth_and_at_most_half(life: float, ear
         ("https://x.org/t", True), ("http://127.0.0.1:9/t", True), ("http://localhost/t", True),
         ("http://[::1]/t", True), ("ftp://localhost/t", False),
         ("http://x.org/t", False), ("http://127.0.0.1.evil.org/t", False), ("https://", False),
-        ("file:///etc/passwd", False),
+        ("file:///etc/passwd", False), ("https://[::1", False), ("https://x.org:99999/", False),
+        ("https://x.org:a/", False), ("https://ex\u2100.org/", False), ("https://x.org/\x7f", False),
+        ("https://例子.org/t", True),
     ],
 )  # fmt: skip
 def test_tokens_travel_by_https_or_stay_on_this_machine(url: str, good: bool) -> None:
