@@ -18,7 +18,7 @@ PORTS: dict[str, int] = {"implicit": 993, "starttls": 143}
 SLUG = r"[A-Za-z0-9][A-Za-z0-9._\-]{0,62}"
 _SLUG = re.compile(rf"{SLUG}\Z")
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)\Z")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 class Account(Struct, frozen=True, kw_only=True):
@@ -68,12 +68,21 @@ def checked(account: Account) -> Account:
 
 
 def ascii_host(host: str) -> str:
-    """A host name in lower case and IDNA form, an address as it is. Raises ValueError when it has none."""
+    """A host name in lower case and IDNA form, an address as it is. Raises ValueError when it has none.
+
+    By IDNA 2008 as browsers do: the codec of that name would lead from straße.example to strasse.example.
+    """
     name = host.strip().strip("[]").rstrip(".")
     try:
         return str(ipaddress.ip_address(name))
     except ValueError:
-        return name.lower() if name.isascii() else name.encode("idna").decode().lower()
+        return name.lower() if name.isascii() else _encoded(name)
+
+
+def _encoded(name: str) -> str:
+    import idna  # noqa: PLC0415 -- its tables take longer to load than most commands run
+
+    return idna.encode(name, uts46=True).decode().rstrip(".")
 
 
 def slug_of(address: str) -> str:

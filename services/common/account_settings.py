@@ -5,6 +5,7 @@ Units are seconds and octets. ``None`` means: what the provider profile says, or
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
@@ -25,9 +26,11 @@ Octets = Annotated[int, Meta(ge=1, le=1 << 40, description="octets, 1 to 1 TiB (
 Rate = Annotated[int, Meta(ge=0, le=1 << 30, description="octets per second, 0 (never) to 1 GiB")]
 Globs = Annotated[tuple[str, ...], Meta(description="a folder glob, =NAME, or a special use such as \\Sent")]
 Url = Annotated[str, Meta(pattern=r"^https?://[^\s]+$", description="an https:// address")]
-Text = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=2000, description="one line of text")]
+Text = Annotated[
+    str, Meta(pattern=r"^[^\x00-\x1f\x7f\ud800-\udfff]+$", max_length=2000, description="one line of text")
+]
 YesNo = Annotated[bool, Meta(description="true or false")]
-Day = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$", description="a day as YYYY-MM-DD")]
+Day = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}\Z", description="a day as YYYY-MM-DD")]
 
 
 class AccountSettings(Struct, frozen=True, kw_only=True):
@@ -70,6 +73,7 @@ class AccountSettings(Struct, frozen=True, kw_only=True):
 
 FIELDS = {field.name: field for field in msgspec.structs.fields(AccountSettings)}
 LISTS = frozenset({"include", "exclude"})
+DAYS = frozenset({"code_expires"})
 
 
 class SettingErrors(ConfigurationError):
@@ -105,6 +109,11 @@ def parse_pairs(pairs: Iterable[str]) -> dict[str, Value]:
 def parse_mapping(values: Mapping[str, object]) -> dict[str, Value]:
     """Typed values of a table (accounts file, console form), with the same rules and errors as the texts."""
     return _checked(values, [])
+
+
+def parse_stored(values: Mapping[str, object]) -> dict[str, Value]:
+    """Typed values of a stored account. A day that is none, as was once taken, counts as not given."""
+    return parse_mapping({key: value for key, value in values.items() if key not in DAYS or _is_day(value)})
 
 
 def settings_of(given: Mapping[str, Value], profile: Mapping[str, Value] | None = None) -> AccountSettings:
@@ -153,7 +162,16 @@ def _value(key: str, value: object) -> Value:
     if isinstance(value, str):
         value = _plain(value, expected(key))
     converted: Value = msgspec.convert(value, kind, strict=False)
+    if key in DAYS and not _is_day(converted):
+        raise ValueError
     return converted
+
+
+def _is_day(value: object) -> bool:
+    try:
+        return bool(date.fromisoformat(str(value)))
+    except ValueError:
+        return False
 
 
 def _plain(text: str, form: str) -> str:

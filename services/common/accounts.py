@@ -19,7 +19,7 @@ from services.common import account_secrets as secrets
 from services.common import master_key
 from services.common.account_fields import Account, State, checked
 from services.common.account_secrets import KeySource, SecretInfo
-from services.common.account_settings import parse_mapping, settings_of
+from services.common.account_settings import parse_stored, settings_of
 from services.common.accounts_tables import account_changes, accounts
 from services.common.database import transaction
 from services.common.errors import ConfigurationError
@@ -224,7 +224,7 @@ def _columns(account: Account) -> dict[str, object]:
 
 
 def _account(row: Row[Any]) -> Account:
-    given = parse_mapping(row.settings)
+    given = parse_stored(row.settings)
     return msgspec.convert(
         {name: getattr(row, name) for name in _STORED}
         | {"user": row.username, "version": row.version, "changed_at": row.changed_at, "given": given}

@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct, field
 
+from services.common.account_fields import ascii_host
 from services.common.account_settings import Value, parse_mapping
 
 GENERIC = "generic"
@@ -65,7 +66,11 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return self.text(texts, lang).replace("{account}", account)
 
     def hosts_of(self, domain: str) -> tuple[str, ...]:
-        """Host names to try for a domain, in order."""
+        """Host names to try for a domain, in order; none for what is no domain."""
+        try:
+            domain = ascii_host(domain)
+        except ValueError:
+            return ()
         parent = domain.partition(".")[2]
         parent = parent if "." in parent else domain
         return tuple(dict.fromkeys(host.format(domain=domain, parent=parent) for host in self.hosts))

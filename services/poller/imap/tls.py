@@ -34,6 +34,7 @@ def _context(ca_file: Path | None, _stamp: int, legacy: bool) -> ssl.SSLContext:
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     made.set_ciphers(_LEGACY if legacy else _CIPHERS)
     made.options |= ssl.OP_NO_COMPRESSION
+    made.hostname_checks_common_name = False  # RFC 9525 section 2
     if ca_file is None:
         made.load_default_certs(ssl.Purpose.SERVER_AUTH)
     else:

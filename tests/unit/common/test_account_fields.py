@@ -15,6 +15,9 @@ GOOD = Account(slug="work", host="imap.example.org", user="u@example.org")
         ("IMAP.Example.ORG.", "imap.example.org"),
         (" imap.example.org ", "imap.example.org"),
         ("邮件.example", "xn--5nq051n.example"),
+        ("straße.example", "xn--strae-oqa.example"),
+        ("ｉｍａｐ．ｑｑ．ｃｏｍ", "imap.qq.com"),
+        ("例子.中国。", "xn--fsqu00a.xn--fiqs8s"),
         ("127.0.0.1", "127.0.0.1"),
         ("[::1]", "::1"),
         ("localhost", "localhost"),
@@ -39,7 +42,7 @@ BAD = [
     Bad("host", "https://x.org"), Bad("host", "x" * 64 + ".org"), Bad("port", 0), Bad("port", 65536),
     Bad("slug", "a\n", "name"), Bad("host", "imap\n.example.org"), Bad("tls", "none"),
     Bad("user", ""), Bad("user", "a\r\nb"), Bad("user", "a\0"), Bad("user", "x" * 321), Bad("auth", "ntlm"),
-    Bad("ca_file", "a\nb"),
+    Bad("ca_file", "a\nb"), Bad("user", "\udcffme"), Bad("ca_file", "/\udcff"), Bad("host", "\udcff.org"),
 ]  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from services.common.account_settings import (
     expected,
     parse_mapping,
     parse_pairs,
+    parse_stored,
     settings_of,
 )
 
@@ -60,6 +61,7 @@ def test_a_list_setting_repeats_and_an_empty_value_empties_it() -> None:
         "poll_interval=x", "poll_interval=nan", "poll_interval=inf", "poll_interval=-1", "poll_interval=0",
         "batch_messages=1.5", "batch_messages=0", "batch_bytes=3Q", "legacy_tls=ja", "retention_days=0",
         "oauth_token_url=ftp://x", "include=a\rb", "code_expires=soon", "oauth_scope=a\nb",
+        "code_expires=2026-02-30", "code_expires=２０２６-０１-０１", "oauth_client_id=\udcff",
     ],
 )  # fmt: skip
 def test_refuses_a_bad_value_with_one_line_that_names_the_form(pair: str) -> None:
@@ -70,6 +72,11 @@ def test_refuses_a_bad_value_with_one_line_that_names_the_form(pair: str) -> Non
     assert caught.value.lines[0].startswith(f"{key}: ")
     assert expected(key) in caught.value.lines[0]
     assert caught.value.exit_code == 2
+
+
+def test_a_stored_day_that_is_none_counts_as_not_given() -> None:
+    assert parse_stored({"code_expires": "2026-02-30", "attempts": 3}) == {"attempts": 3}
+    assert parse_stored({"code_expires": "2026-02-28"}) == {"code_expires": "2026-02-28"}
 
 
 def test_tells_every_bad_field_at_once() -> None:

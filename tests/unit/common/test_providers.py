@@ -1,7 +1,8 @@
 import pytest
 
+from services.common.account_fields import ascii_host
 from services.common.account_settings import settings_of
-from services.common.providers import profile, profile_for, profiles
+from services.common.providers import candidates, profile, profile_for, profiles
 
 STATES = ("credential", "ambiguous", "temporary", "throttled", "configuration", "consent", "tls", "network", "unknown")
 
@@ -35,6 +36,13 @@ def test_finds_the_profile_of_an_address(address: str, host: str, found: str) ->
 def test_tries_the_name_of_the_province_before_its_parent() -> None:
     found = profile_for("u@gd.chinamobile.com")
     assert found.hosts_of("gd.chinamobile.com") == ("imap.gd.chinamobile.com", "imap.chinamobile.com")
+
+
+def test_hosts_of_a_domain_outside_ascii_are_those_that_an_account_stores() -> None:
+    hosts = profile("generic").hosts_of("例子.中国")
+    assert hosts[0] == ascii_host("imap.例子.中国") == "imap.xn--fsqu00a.xn--fiqs8s"
+    assert candidates(profile("generic"), hosts[0], "u@例子.中国") == hosts
+    assert profile("generic").hosts_of("例..子") == ()
 
 
 def test_an_unknown_provider_id_is_generic() -> None:

@@ -64,7 +64,7 @@ async def test_facts_of_a_verified_connection(play):
         assert session.take_events().alerts == ("hello [31mthere",)
 
 
-@pytest.mark.parametrize("kind", ["expired", "wrong-name", "self-signed"])
+@pytest.mark.parametrize("kind", ["expired", "wrong-name", "self-signed", "subject-name"])
 @pytest.mark.parametrize("tls", ["implicit", "starttls"])
 async def test_bad_certificates_are_refused(play, kind, tls):
     with pytest.raises(TlsSecurity, match="certificate"):
