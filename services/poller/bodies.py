@@ -24,7 +24,7 @@ class Errand:
     """The bodies of one folder's pass: what was asked for and what came.
 
     ``budget``: octets that may be taken, None without a limit. ``large``: messages for which a group has no room.
-    ``settled``: looked at before the others, or too large to be asked for at all. ``sizes``: whether the server tells.
+    ``settled``: looked at before the others, or too large to be asked for at all.
     ``told``: sizes that came with the listing, in octets.
     """
 
@@ -36,7 +36,6 @@ class Errand:
     budget: int | None = None
     large: set[int] = field(default_factory=set)
     settled: set[int] = field(default_factory=set)
-    sizes: bool = True
     told: dict[int, int] = field(default_factory=dict)
     answered: set[int] = field(default_factory=set)
     count: int = 0

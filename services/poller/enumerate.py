@@ -157,7 +157,7 @@ async def enumerate_changes(session: Session, opened: Opened, visible: UidSet, d
         return None
     found = Collected(session)
     if opened.uidnext > done.uidnext:
-        await _ask_for_new(found, UidSet.range(done.uidnext, MAX_UID), opened.uidnext - done.uidnext)
+        await _ask_for_new(session, found, UidSet.range(done.uidnext, MAX_UID), opened.uidnext - done.uidnext)
     new = found.uids
     changed, gone = await _changed(session, visible, done.since_modseq(opened), found.flags)
     uids = (visible | new) - gone
@@ -167,10 +167,13 @@ async def enumerate_changes(session: Session, opened: Opened, visible: UidSet, d
     return Listed(uids, found.flags.sets(), complete=True, flagged=flagged, whole=False, sizes=found.sizes)
 
 
-async def _ask_for_new(found: Collected, new: UidSet, most: int) -> None:
+async def _ask_for_new(session: Session, found: Collected, new: UidSet, most: int) -> None:
     """List new mail; of at most so many that it takes no time with sizes, which then need no question of their own."""
-    if most > MOST_SIZES or not await found.try_(new, WITH_SIZES):
-        await found.ask(new)
+    with_sizes = session.tells_sizes and most <= MOST_SIZES
+    if with_sizes and await found.try_(new, WITH_SIZES):
+        return
+    listed = await found.ask(new)
+    session.tells_sizes = session.tells_sizes and not (with_sizes and listed)
 
 
 async def _changed(session: Session, visible: UidSet, modseq: int | None, flags: Flags) -> tuple[UidSet, UidSet]:

@@ -21,7 +21,7 @@ async def recognise(session: Session, samples: Mapping[str, str]) -> bool | None
         return None
     known = {int(uid): text for uid, text in samples.items()}
     try:
-        headers = [header async for header in session.fetch_headers(UidSet.of(known))]
+        headers = [header async for header in session.fetch_headers(UidSet.of(known), bare=True)]
         differing = [each.listing.uid for each in headers if not same_header(known[each.listing.uid], each.header)]
         if not differing:
             return True if headers else None

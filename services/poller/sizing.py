@@ -32,16 +32,16 @@ async def _declared_large(errand: Errand, part: UidSet) -> set[int]:
 
 
 async def _sizes(errand: Errand, part: UidSet) -> dict[int, int]:
-    """What was or is told of the sizes of these; once it is refused, no more is asked."""
+    """What was or is told of the sizes of these; once it is refused, no more is asked on this connection."""
     sizes = {uid: size for uid, size in errand.told.items() if uid in part}
     unknown = part - UidSet.of(sizes)
-    if errand.sizes and unknown:
+    if errand.session.tells_sizes and unknown:
         try:
             async for listing in errand.session.fetch_listing(unknown, ("RFC822.SIZE",)):
                 if listing.size is not None:
                     sizes[listing.uid] = listing.size
         except (Refused, CommandRejected):  # sizes only help; a literal has a limit of its own
-            errand.sizes = False
+            errand.session.tells_sizes = False
     return sizes
 
 

@@ -18,6 +18,7 @@ _NEEDS = {
     "X-GM-THRID": "X-GM-EXT-1",
     "X-GM-LABELS": "X-GM-EXT-1",
 }
+IDENTITIES = tuple(_NEEDS)
 _PLAIN = ("FLAGS", "INTERNALDATE", "RFC822.SIZE")
 _FETCH = frozenset({b"FETCH"})
 _NOBODY = UidSet.of(())
@@ -51,10 +52,12 @@ async def changed(
                 yield found.listing
 
 
-async def headers(connection: Connection, uids: UidSet, fields: Sequence[str]) -> AsyncGenerator[Header, None]:
+async def headers(
+    connection: Connection, uids: UidSet, fields: Sequence[str], items: Sequence[str]
+) -> AsyncGenerator[Header, None]:
     """See ``Session.fetch_headers``."""
     section = "HEADER.FIELDS " + header_list(fields).decode("ascii") if fields else "HEADER"
-    wanted = offered([*_PLAIN, *_NEEDS], frozenset(connection.capabilities))
+    wanted = offered(items, frozenset(connection.capabilities))
     async with aclosing(_fetch(connection, uids, ("UID", *wanted, f"BODY.PEEK[{section}]"))) as stream:
         async for batch in stream:
             for found in batch:
@@ -62,12 +65,9 @@ async def headers(connection: Connection, uids: UidSet, fields: Sequence[str]) -
                     yield Header(found.listing, found.body)
 
 
-async def bodies(
-    connection: Connection, uids: UidSet, items: Sequence[str], *, bare: bool
-) -> AsyncGenerator[Fetched, None]:
+async def bodies(connection: Connection, uids: UidSet, items: Sequence[str]) -> AsyncGenerator[Fetched, None]:
     """See ``Session.fetch_bodies``."""
-    extra = [i for i in offered(items, frozenset(connection.capabilities)) if i not in _PLAIN]
-    more = () if bare else (*_PLAIN, *extra)
+    more = offered(items, frozenset(connection.capabilities))
     async with aclosing(_fetch(connection, uids, ("UID", *more, "BODY.PEEK[]"))) as stream:
         async for batch in stream:
             for found in batch:

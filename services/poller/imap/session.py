@@ -19,6 +19,7 @@ from services.poller.imap import fetching, folders, searching
 from services.poller.imap.connect import connect
 from services.poller.imap.errors import (
     CommandRejected,
+    ConnectionLost,
     FolderGone,
     IdentificationWanted,
     ImapError,
@@ -61,6 +62,7 @@ class Session:
         self._opened: Opened | None = None
         self._enabled: frozenset[str] = frozenset()
         self._stop = asyncio.Event()
+        self.tells_sizes = True  # False once RFC822.SIZE was refused: it is not asked for again on this connection
 
     @classmethod
     async def open(cls, endpoint: Endpoint, limits: Limits | None = None, known: Facts | None = None) -> Self:
@@ -183,6 +185,21 @@ class Session:
             self._opened = await folders.examine(self._connection, wire, None)
         return self._opened
 
+    async def reopen(self) -> None:
+        """EXAMINE the open folder again: what a session is told may be what was true when it opened the folder.
+
+        Another number of messages is an event. Raises as ``examine``, and ConnectionLost for another UIDVALIDITY.
+        """
+        assert self._opened is not None
+        before, expunged = self._opened, self.take_events().expunged
+        opened = await self.examine(before.wire)
+        if opened.uidvalidity != before.uidvalidity:
+            self.close()
+            raise ConnectionLost("UIDVALIDITY changed while the folder was open")
+        events = self._connection.events
+        events.exists = opened.exists if opened.exists != before.exists else None
+        events.expunged += expunged
+
     def fetch_listing(self, uids: UidSet, items: Sequence[str] = ("FLAGS",)) -> AsyncIterator[Listing]:
         """Stream listings of those UIDs (any order, only asked ones, items split over lines merged).
 
@@ -199,9 +216,9 @@ class Session:
         """
         return fetching.changed(self._connection, uids, modseq, vanished=vanished and "QRESYNC" in self._enabled)
 
-    def fetch_headers(self, uids: UidSet, fields: Sequence[str] = ()) -> AsyncIterator[Header]:
-        """Stream listings (FLAGS, INTERNALDATE, RFC822.SIZE and ids) with these header fields, or the whole header."""
-        return fetching.headers(self._connection, uids, fields)
+    def fetch_headers(self, uids: UidSet, fields: Sequence[str] = (), *, bare: bool = False) -> AsyncIterator[Header]:
+        """Stream these header fields, or the whole header; unless ``bare`` with flags, date, size and ids of each."""
+        return fetching.headers(self._connection, uids, fields, () if bare else (*self._plain, *fetching.IDENTITIES))
 
     def fetch_bodies(self, uids: UidSet, items: Sequence[str] = (), *, bare: bool = False) -> AsyncIterator[Fetched]:
         """Stream whole messages: UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[] and ``items``; ``bare``: the body only.
@@ -210,7 +227,11 @@ class Session:
         A literal above ``spool_above`` is a ``Spooled`` file. Raises FetchRefused, ExpungeIssued, LiteralTooLarge, and
         Unavailable when there is no room for it.
         """
-        return fetching.bodies(self._connection, uids, items, bare=bare)
+        return fetching.bodies(self._connection, uids, () if bare else (*self._plain, *items))
+
+    @property
+    def _plain(self) -> tuple[str, ...]:
+        return ("FLAGS", "INTERNALDATE", *["RFC822.SIZE"] * self.tells_sizes)
 
     async def fetch_piece(self, uid: int, offset: int, length: int) -> bytes | None:
         """Bytes [offset, offset + length) of a message; shorter at its end; None when nothing or NIL was said."""

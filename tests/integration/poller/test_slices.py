@@ -105,6 +105,19 @@ async def test_new_mail_is_listed_without_sizes_where_they_are_refused(play, ref
         assert any(line.endswith("3:* (UID FLAGS)") for line in p.server.commands("UID FETCH"))
 
 
+@pytest.mark.parametrize("refusal", REFUSALS)
+async def test_sizes_that_are_refused_are_asked_for_once_on_a_connection(play, refusal):
+    hooks = [on("UID FETCH", says(refusal), has="RFC822.SIZE")]
+    boxes = {b"INBOX": Mailbox(messages(5)), b"Work": Mailbox(messages(5), uidvalidity=3)}
+    async with play(Script(boxes, capabilities=CONDSTORE, hooks=hooks)) as p:
+        for connection in (1, 2):
+            assert (await p.sync()).exit_code == 0
+            assert p.complete()
+            assert sum("RFC822.SIZE" in line for number, line in p.server.record if number == connection) == 1
+            for box in boxes.values():
+                box.deliver(b"Subject: new\r\n\r\nnew\r\n")
+
+
 async def test_unread_mail_below_a_slice_without_any_is_looked_at_before_it_is_fetched(play):
     script = Script({b"INBOX": Mailbox(messages(1100))}, peek_sets_seen=True)
     for message in inbox(script).messages[50:]:
