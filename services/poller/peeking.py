@@ -1,8 +1,9 @@
 r"""Does a look leave mail unread? Some servers set \Seen although only BODY.PEEK was asked for.
 
-Looked at on first contact and then weekly: an unread message is fetched and its flags are read again. It may have been
-its owner, so two more have to become read in the same way. Then no body is fetched from this account until the owner
-accepts it (``accept_seen``) or a weekly look finds the server mended. Nothing is ever "repaired" by us.
+Looked at on first contact and then weekly: an unread message is fetched, the folder is opened anew, and the flags are
+read again. It may have been its owner, so two more have to become read in the same way. Then no body is fetched from
+this account until the owner accepts it (``accept_seen``) or a weekly look finds the server mended. Nothing is ever
+"repaired" by us.
 """
 
 import asyncio
@@ -72,9 +73,10 @@ async def _look(work: Work, session: Session, unread_ones: UidSet, fetch: Fetch)
         one = UidSet.of([uid])
         came = await fetch(one)
         taken = taken | one
-        if not came:
+        became_read = await _became_read(session, one) if came else None
+        if became_read is None:
             return taken
-        work.memory.marked = work.memory.marked + 1 if await _became_read(session, one) else 0
+        work.memory.marked = work.memory.marked + 1 if became_read else 0
         if work.memory.marked == 0:
             await _note(work, LEAVES, MARKS)
             return taken
@@ -92,10 +94,14 @@ async def _note(work: Work, habit: str, other: str) -> None:
     await recall(work)
 
 
-async def _became_read(session: Session, uids: UidSet) -> bool:
-    """Whether every one of these messages is marked as read now."""
+async def _became_read(session: Session, one: UidSet) -> bool | None:
+    """Whether this message, unread before, is marked as read now; None when the server does not say.
+
+    The folder is opened anew for that: some servers tell a session the flags of the moment when it opened the folder.
+    """
+    await session.reopen()
     try:
-        flags = [listing.flags or () async for listing in session.fetch_listing(uids, ("FLAGS",))]
+        flags = [listing.flags async for listing in session.fetch_listing(one, ("FLAGS",)) if listing.flags is not None]
     except (Refused, CommandRejected):
-        return False
-    return bool(flags) and all(SEEN in {flag.lower() for flag in each} for each in flags)
+        return None
+    return any(flag.lower() == SEEN for flag in flags[0]) if flags else None

@@ -1,9 +1,11 @@
 """Scenario 20: a server that marks mail as read although it is only looked at."""
 
+import re
+
 from sqlalchemy import text
 
 from services.common.events import AccountReported
-from tests.fakes.imap_model import Command, Mailbox, Reply, Script, messages, on, sample
+from tests.fakes.imap_model import Command, Mailbox, Reply, Script, changes, messages, on, sample, says
 from tests.integration.poller.conftest import Play, inbox
 
 
@@ -19,6 +21,51 @@ async def test_fetching_stops_after_three_marked_messages(play):
         assert "accept_seen=true" in result.advice
         assert len(p.stored) == 3
         assert (p.recorder.of(AccountReported)[-1].state, p.signin()) == ("attention", "ok")
+
+
+def frozen_view(script: Script) -> Script:
+    """A session is told the flags of the moment when it opened the folder."""
+    view: dict[int, bytes] = {}
+
+    def opens(command: Command, _reply: Reply) -> None:
+        box = script.mailboxes[command.arguments.strip(b'"')]
+        view.update({m.uid: " ".join(sorted(m.flags)).encode() for m in box.messages})
+
+    def tells(chunk: bytes) -> bytes:
+        uid = re.search(rb"UID (\d+)", chunk)
+        return re.sub(rb"(?<=FLAGS \()[^)]*", lambda _: view[int(uid[1])], chunk) if uid else chunk
+
+    script.hooks += [on("EXAMINE", opens), on("UID FETCH", changes(tells))]
+    return script
+
+
+async def test_a_session_that_does_not_see_the_mark_is_not_believed(play):
+    async with play(frozen_view(marking())) as p:
+        result = await p.sync()
+        assert result.exit_code == 3
+        assert "marks messages as read" in result.failure
+        assert len(p.stored) == 3
+
+
+async def test_mail_that_comes_during_the_look_is_fetched_in_the_same_run(play):
+    script = Script({b"INBOX": Mailbox(messages(10))})
+
+    def deliver(_command: Command, reply: Reply) -> None:
+        inbox(script).deliver(sample(50))
+        reply.untagged.append(b"* 11 EXISTS\r\n")
+
+    script.hooks.append(on("UID FETCH", deliver, has="BODY.PEEK[]", times=1))
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+
+
+async def test_a_look_that_the_server_does_not_answer_proves_nothing(play):
+    script = marking()
+    script.hooks.append(on("UID FETCH", says("NO not now"), has="(UID FLAGS)", skip=1, times=1))
+    async with play(script) as p:
+        result = await p.sync()
+        assert "marks messages as read" in result.failure
 
 
 async def test_later_runs_fetch_nothing_more_but_say_what_is_missing(play):
