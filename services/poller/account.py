@@ -39,7 +39,7 @@ from services.poller.imap.errors import (
 )
 from services.poller.imap.session import Session
 from services.poller.peeking import MarksRead
-from services.poller.work import Work, next_sequence
+from services.poller.work import Work
 
 LONGEST_WAIT = 120.0
 LONG_ENOUGH_TO_TELL = 5.0
@@ -212,7 +212,7 @@ async def say_state(
         advice=advice or warning(work.account, ends_at, now),
         nexttry=next_try,
         expiresat=ends_at,
-        sequence=next_sequence(0, now),
+        sequence=work.next_sequence(),
     )
     try:
         await work.say(report)

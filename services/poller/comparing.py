@@ -13,7 +13,7 @@ from services.poller.domain.uidset import EMPTY, UidSet
 from services.poller.enumerate import Listed
 from services.poller.folders import folder_fields
 from services.poller.imap.session import Session
-from services.poller.work import Work, next_sequence
+from services.poller.work import Work
 
 LABELS = "X-GM-EXT-1"
 
@@ -32,11 +32,10 @@ async def compare(work: Work, session: Session, record: FolderRecord, ledger: Le
     current = replace(current, flags=after)
     if current != ledger or not current.listed:  # an empty folder has its row, too
         await asyncio.to_thread(work.ledger.save_ledger, record.id, record.epoch, current)
-    fields = _fields(work, record)
-    said = [MessagesVanished(**fields, uids=vanished.text())] if vanished else []
-    doubted = [MessagesVanished(**fields, uids=hidden.text(), confirmed=False)] if hidden else []
-    back = [MessagesReturned(**fields, uids=returned.text())] if returned else []
-    await work.say(*said, *doubted, *back, *_flagged(session, fields, after, different))
+    said = [MessagesVanished(**_fields(work, record), uids=vanished.text())] if vanished else []
+    doubted = [MessagesVanished(**_fields(work, record), uids=hidden.text(), confirmed=False)] if hidden else []
+    back = [MessagesReturned(**_fields(work, record), uids=returned.text())] if returned else []
+    await work.say(*said, *doubted, *back, *_flagged(work, session, record, after, different))
     return current
 
 
@@ -44,14 +43,15 @@ async def tell_labels(work: Work, session: Session, record: FolderRecord, ledger
     """Say the labels of messages that were published since ``before``: a message itself does not hold them."""
     if session.has(LABELS):
         fresh = ledger.published - before
-        await work.say(*_flagged(session, _fields(work, record), ledger.flags, fresh))
+        await work.say(*_flagged(work, session, record, ledger.flags, fresh))
 
 
-def _flagged(session: Session, fields: dict[str, Any], flags: FlagSets, uids: UidSet) -> list[FlagsChanged]:
+def _flagged(work: Work, session: Session, record: FolderRecord, flags: FlagSets, uids: UidSet) -> list[FlagsChanged]:
     if not uids:
         return []
-    return [FlagsChanged(**fields, changes=flagging.grouped(flags, uids, labelled=session.has(LABELS)))]
+    return [FlagsChanged(**_fields(work, record), changes=flagging.grouped(flags, uids, labelled=session.has(LABELS)))]
 
 
 def _fields(work: Work, record: FolderRecord) -> dict[str, Any]:
-    return folder_fields(replace(record, sequence=next_sequence(record.sequence, work.clock.now())))
+    """Those of an event with a number of its own: of two with the same, the second would change nothing."""
+    return folder_fields(replace(record, sequence=work.next_sequence(record.sequence)))

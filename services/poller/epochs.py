@@ -12,7 +12,7 @@ from services.poller.imap.errors import ConnectionLost, NotNow
 from services.poller.imap.model import Opened
 from services.poller.imap.session import Session
 from services.poller.recognising import recognise
-from services.poller.work import Work, next_sequence
+from services.poller.work import Work
 
 
 async def settle(work: Work, session: Session, record: FolderRecord, opened: Opened) -> FolderRecord:
@@ -67,7 +67,7 @@ async def _change_epoch(work: Work, record: FolderRecord, value: int, known_epoc
     epoch = known_epoch or max([record.epoch, *epochs.values()]) + 1
     changed = replace(
         record, uidvalidity=value, epoch=epoch, uidnext_done=None, modseq_done=None, full_pass_at=None, samples={},
-        sequence=next_sequence(record.sequence, now), epoch_changes=(*record.epoch_changes[-9:], now),
+        sequence=work.next_sequence(record.sequence), epoch_changes=(*record.epoch_changes[-9:], now),
     )  # fmt: skip
     before = record.uidvalidity or 0
     said = UidValidityChanged(**folder_fields(changed), epoch=epoch, olduidvalidity=before, gone=gone)
@@ -82,7 +82,7 @@ async def report_move(work: Work, record: FolderRecord, published: int) -> Folde
     said = work.memory.moved.pop(record.id, None)
     if said is None:
         return record
-    counted = replace(record, sequence=next_sequence(record.sequence, work.clock.now()))
+    counted = replace(record, sequence=work.next_sequence(record.sequence))
     linked = work.memory.relinked.pop(record.id, 0)
     await work.say(replace(said, sequence=counted.sequence, relinked=linked, refetched=published - linked))
     return counted

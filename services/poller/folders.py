@@ -18,7 +18,7 @@ from services.poller.imap.errors import FolderGone as NoSuchFolder
 from services.poller.imap.model import Folder
 from services.poller.imap.session import Session
 from services.poller.recognising import recognise
-from services.poller.work import Work, next_sequence
+from services.poller.work import Work
 
 INBOX = b"INBOX"
 MOST_ENDS = 2
@@ -179,7 +179,7 @@ async def _is_same(session: Session, folder: Folder, candidate: FolderRecord) ->
 
 
 async def _rename(work: Work, folder: Folder, record: FolderRecord) -> FolderRecord:
-    sequence = next_sequence(record.sequence, work.clock.now())
+    sequence = work.next_sequence(record.sequence)
     renamed = replace(
         record, wire=folder.wire, name=folder.name, absent_since=None, state="active", sequence=sequence,
         special_use=folder.special_use,
@@ -199,9 +199,8 @@ async def _miss(work: Work, record: FolderRecord) -> None:
 
 async def retire(work: Work, record: FolderRecord) -> None:
     """Mark a folder as gone and say so."""
-    sequence = next_sequence(record.sequence, work.clock.now())
-    gone = replace(record, state="gone", sequence=sequence)
     await close_epoch(work, record)
+    gone = replace(record, state="gone", sequence=work.next_sequence(record.sequence))
     await work.say(FolderGone(**folder_fields(gone)))
     await _save(work, gone)
 
@@ -214,13 +213,14 @@ async def close_epoch(work: Work, record: FolderRecord) -> int:
         return 0
     closed = replace(ledger, vanished=ledger.listed, invisible=UidSet(), invisible_since=None)
     await asyncio.to_thread(work.ledger.save_ledger, record.id, record.epoch, closed)
-    await work.say(MessagesVanished(**folder_fields(record), uids=closing.text()))
+    told = replace(record, sequence=work.next_sequence(record.sequence))  # later than flags told in a pass that failed
+    await work.say(MessagesVanished(**folder_fields(told), uids=closing.text()))
     return len(closing)
 
 
 async def introduce(work: Work, record: FolderRecord) -> FolderRecord:
     """Say that a folder was seen for the first time, now that its UIDVALIDITY is known."""
-    sequence = next_sequence(record.sequence, work.clock.now())
+    sequence = work.next_sequence(record.sequence)
     known = replace(record, sequence=sequence)
     event: Event = FolderCreated(**folder_fields(known), delimiter=known.delimiter, specialuse=known.special_use)
     await work.say(event)

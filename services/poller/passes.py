@@ -33,7 +33,7 @@ from services.poller.relinking import relink
 from services.poller.resuming import Look
 from services.poller.sharing import share
 from services.poller.sizing import without_large
-from services.poller.work import Work, next_sequence
+from services.poller.work import Work
 
 MAX_ROUNDS = 3
 MOST_ROUNDS = 30
@@ -264,7 +264,7 @@ async def _report(work: Work, session: Session, record: FolderRecord, ledger: Le
     entries = await asyncio.to_thread(work.ledger.quarantine, record.id, record.epoch)
     barred = UidSet.of(entries) - ledger.published
     now = work.clock.now()
-    record = replace(record, pass_at=now, sequence=next_sequence(record.sequence, now))
+    record = replace(record, pass_at=now, sequence=work.next_sequence(record.sequence))
     await asyncio.to_thread(work.ledger.save_folder, record)
     left = await asyncio.to_thread(work.budget_left)
     report = SyncReported(

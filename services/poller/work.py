@@ -81,6 +81,7 @@ class Memory:
     unlisted: ImapError | None = None
     avoids_plain: bool = False
     audits: int = 0
+    sequence: int = 0
     run: Run = field(default_factory=Run)
 
     def share(self, contents: dict[str, tuple[str, int]]) -> None:
@@ -125,6 +126,14 @@ class Work:
         if events:
             await self.publisher.publish(events)
 
+    def next_sequence(self, before: int = 0) -> int:
+        """A number for one event: milliseconds of the clock, or more than ``before`` and all others of this task.
+
+        So it grows with every event, also when the database was lost or the clock went back.
+        """
+        self.memory.sequence = max(before + 1, self.memory.sequence + 1, int(self.clock.now().timestamp() * 1000))
+        return self.memory.sequence
+
     def audit(self, action: str, outcome: str = "ok", record: FolderRecord | None = None, **more: Any) -> AccessAudited:
         """An audit entry for one mail-access operation."""
         now = self.clock.now()
@@ -142,8 +151,3 @@ class Work:
             **where,
             **more,
         )
-
-
-def next_sequence(before: int, now: datetime) -> int:
-    """Grows with every event, also after the database was lost: milliseconds of the clock, or one more."""
-    return max(before + 1, int(now.timestamp() * 1000))

@@ -2,7 +2,16 @@
 
 import pytest
 
-from services.common.events import FolderCreated, FolderGone, FolderRenamed, MessagesReturned, MessagesVanished
+from services.common.events import (
+    FlagsChanged,
+    FlagSet,
+    FolderCreated,
+    FolderEvent,
+    FolderGone,
+    FolderRenamed,
+    MessagesReturned,
+    MessagesVanished,
+)
 from services.poller.adapters import PostgresLedger
 from tests.fakes.imap_model import Mailbox, Message, Script, folder, messages, on, sample, says
 from tests.integration.poller.conftest import inbox
@@ -163,6 +172,23 @@ async def test_mass_disappearance_and_return(play):
         assert (await p.sync()).exit_code == 0
         assert p.complete()
         assert [event.uids for event in p.recorder.of(MessagesReturned)] == ["1:100"]
+
+
+async def test_each_event_about_a_folder_has_a_number_above_those_before(play):
+    script = Script({b"INBOX": Mailbox(messages(3))})
+    async with play(script) as p:
+        await p.sync()
+        kept = inbox(script).messages
+        inbox(script).messages = kept[:2]
+        await p.sync()
+        kept[2].flags = ("\\Flagged",)
+        inbox(script).messages = kept
+        await p.sync()
+        assert [event.uids for event in p.recorder.of(MessagesReturned)] == ["3"]
+        (changed,) = p.recorder.of(FlagsChanged)
+        assert changed.changes == (FlagSet(uids="3", flags=("\\Flagged",)),)
+        numbers = [event.sequence for event in p.recorder.of(FolderEvent)]
+        assert numbers == sorted(set(numbers)), "of two with one number a reader drops the second"
 
 
 async def test_mass_disappearance_is_believed_at_a_later_look(play):
