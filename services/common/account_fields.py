@@ -43,7 +43,11 @@ class Account(Struct, frozen=True, kw_only=True):
 
 
 def checked(account: Account) -> Account:
-    """The account with its host in ASCII form; raises SettingErrors with one line per bad field."""
+    """The account with its host in ASCII form, its user without spaces around it.
+
+    Raises SettingErrors with one line per bad field.
+    """
+    account = msgspec.structs.replace(account, user=account.user.strip())
     problems = (
         (
             "name",

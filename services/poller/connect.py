@@ -1,6 +1,7 @@
 """From an account to a session that is signed in: hosts in order, verified TLS, sign-in once, ID where wanted."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,7 @@ from services.poller.work import NO_ID, Work
 ID_FIELDS = {"name": "Mailweir", "vendor": "Mailweir project"}
 SecretSource = Callable[[bool], Awaitable[tuple[Secret | None, bool]]]
 INLINE_LIMIT = 900 * 1024
+_SPACES = re.compile("[\\s\u200b\u2060\ufeff]+")
 
 
 async def connect(work: Work, secret_of: SecretSource, spool: Path | None = None) -> Session:
@@ -126,12 +128,22 @@ def for_a_renewed_token() -> Iterator[None]:
 
 
 async def _credentials(work: Work, secret_of: SecretSource, *, force: bool) -> Credentials:
-    account = work.account
     secret, is_token = await secret_of(force)
+    return credentials_of(work.account, secret, token=is_token, avoids_plain=work.memory.avoids_plain)
+
+
+def credentials_of(account: Account, secret: Secret | None, *, token: bool, avoids_plain: bool = False) -> Credentials:
+    """What an account signs in with. Codes that a provider makes have no spaces, but are shown and pasted with them.
+
+    Raises SignInImpossible without a secret.
+    """
     if secret is None:
         raise SignInImpossible("no secret is stored for this account", about="missing")
-    forced = profile(account.provider).force_login or work.memory.avoids_plain
-    return Credentials(account.user, secret.reveal(), account.auth, token=is_token, force_login=forced)
+    known = profile(account.provider)
+    text = secret.reveal()
+    if known.secret in {"code", "app_password"} and not token:
+        text = _SPACES.sub("", text)
+    return Credentials(account.user, text, account.auth, token=token, force_login=known.force_login or avoids_plain)
 
 
 async def _identify(work: Work, session: Session) -> bool:

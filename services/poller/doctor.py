@@ -14,7 +14,7 @@ from services.common import guard
 from services.common.errors import ConfigurationError, MailweirError
 from services.common.providers import candidates
 from services.poller import doctor_mail
-from services.poller.connect import ID_FIELDS, endpoint, for_a_renewed_token, introduced
+from services.poller.connect import ID_FIELDS, credentials_of, endpoint, for_a_renewed_token, introduced
 from services.poller.doctor_model import NAMES, Step, Visit
 from services.poller.imap.errors import (
     AmbiguousRefusal,
@@ -22,7 +22,6 @@ from services.poller.imap.errors import (
     ImapError,
     NetworkError,
     ProtocolViolation,
-    SignInImpossible,
     TlsError,
     TokenRefused,
     about,
@@ -247,10 +246,7 @@ async def _again(visit: Visit, *, fresh: bool = False) -> None:
 
 async def _credentials(visit: Visit, *, fresh: bool = False) -> Credentials:
     secret, is_token = await visit.credentials(fresh)
-    account, force = visit.account, visit.profile.force_login
-    if secret is None:
-        raise SignInImpossible("no secret is stored for this account", about="missing")
-    return Credentials(account.user, secret.reveal(), account.auth, token=is_token, force_login=force)
+    return credentials_of(visit.account, secret, token=is_token)
 
 
 async def _capabilities_after(visit: Visit) -> Step:

@@ -41,7 +41,8 @@ BAD = [
     Bad("host", ""), Bad("host", "a..b"), Bad("host", "a b"), Bad("host", "h\r\nx"), Bad("host", "-a.org"),
     Bad("host", "https://x.org"), Bad("host", "x" * 64 + ".org"), Bad("port", 0), Bad("port", 65536),
     Bad("slug", "a\n", "name"), Bad("host", "imap\n.example.org"), Bad("tls", "none"),
-    Bad("user", ""), Bad("user", "a\r\nb"), Bad("user", "a\0"), Bad("user", "x" * 321), Bad("auth", "ntlm"),
+    Bad("user", ""), Bad("user", " "), Bad("user", "a\r\nb"), Bad("user", "a\0"), Bad("user", "x" * 321),
+    Bad("auth", "ntlm"),
     Bad("ca_file", "a\nb"), Bad("user", "\udcffme"), Bad("ca_file", "/\udcff"), Bad("host", "\udcff.org"),
 ]  # fmt: skip
 
@@ -51,6 +52,10 @@ def test_a_bad_field_gives_one_line_with_its_name(bad: Bad) -> None:
     with pytest.raises(SettingErrors) as caught:
         checked(replace(GOOD, **{bad.field: bad.value}))
     assert [line.partition(":")[0] for line in caught.value.lines] == [bad.name or bad.field]
+
+
+def test_spaces_around_a_user_name_are_nobodys() -> None:
+    assert checked(replace(GOOD, user="\u3000me @example.org ")).user == "me @example.org"
 
 
 def test_all_bad_fields_are_told_at_once() -> None:
