@@ -55,6 +55,6 @@ def _unfinished(path: Path, text: str, mode: int) -> Path:
 def locked(path: Path) -> Iterator[None]:
     """Hold an exclusive lock on a file, made when missing; other processes wait."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
+    with path.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

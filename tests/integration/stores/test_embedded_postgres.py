@@ -1,6 +1,7 @@
 """The embedded Postgres as commands use it."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from services.common import embedded_postgres
 from services.common.database import engine_for
+from services.common.errors import Unavailable
 
 
 @pytest.fixture
@@ -87,8 +89,43 @@ def test_it_is_durable_survives_kill_and_stops_only_when_idle(home: Path) -> Non
         assert connection.execute(text("SELECT n FROM kept")).scalar() == 1
     again.dispose()
     until(lambda: not embedded_postgres.clients(home))
+    used_a_while_ago(home)
     assert embedded_postgres.stop(home, if_idle=True)
     assert embedded_postgres.clients(home) is None
+
+
+def test_a_command_that_is_about_to_connect_keeps_the_server(home: Path) -> None:
+    url = embedded_postgres.ensure(home)
+    used_a_while_ago(home)
+    assert embedded_postgres.ensure(home) == url
+    assert not embedded_postgres.stop(home, if_idle=True)
+    assert embedded_postgres.clients(home) == 0
+    used_a_while_ago(home)
+    assert embedded_postgres.stop(home, if_idle=True)
+
+
+@pytest.mark.parametrize("there", ["postgresql.conf", "pg_hba.conf", "postgres/postmaster.pid"])
+def test_a_first_start_that_was_killed_is_made_good_by_the_next(home: Path, there: str) -> None:
+    code = f"from services.common.embedded_postgres import *; ensure(Path({str(home)!r}))"
+    with subprocess.Popen([sys.executable, "-c", code], start_new_session=True, stderr=subprocess.DEVNULL) as first:
+        until(lambda: any(home.rglob(there)))
+        os.killpg(first.pid, signal.SIGKILL)
+    engine = engine_for(embedded_postgres.ensure(home))
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE works AS SELECT 1 AS n"))
+    engine.dispose()
+    assert "map=owner" in (home / "postgres" / "pg_hba.conf").read_text()
+
+
+def test_data_of_another_version_are_told(home: Path) -> None:
+    embedded_postgres.ensure(home)
+    embedded_postgres.stop(home)
+    version = home / "postgres" / "PG_VERSION"
+    present = version.read_text()
+    version.write_text("9\n")
+    with pytest.raises(Unavailable, match=r"expecting version \d+ but found version 9"):
+        embedded_postgres.ensure(home)
+    version.write_text(present)
 
 
 def test_the_log_of_the_server_holds_no_mail(home: Path) -> None:
@@ -106,6 +143,12 @@ def test_the_log_of_the_server_holds_no_mail(home: Path) -> None:
     log = (home / "postgres" / "log").read_text()
     assert log.count("ERROR:") == len(refused) + 1
     assert [line for line in log.splitlines() if "canary" in line and "invalid input syntax" not in line] == []
+
+
+def used_a_while_ago(home: Path) -> None:
+    """As if the last command had been given the URL a minute ago."""
+    then = time.time() - 60
+    os.utime(home / ".postgres.lock", (then, then))
 
 
 def until(true: Callable[[], bool], seconds: float = 60) -> None:
