@@ -3,16 +3,19 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from services.common import topics
-from services.common.contract import SPECS
+from services.common.contract import SPECS, EventSpec
 from services.common.runtime.producer import MAX_RECORD
+from tests.contract.records import example_files, load
 
 ROOT = Path(__file__).parents[2]
 SCHEMAS = ROOT / "schemas"
 DOCUMENT: dict[str, Any] = yaml.safe_load((SCHEMAS / "asyncapi.yaml").read_text(encoding="utf-8"))
 CHANNELS = {body["address"]: body for body in DOCUMENT["channels"].values()}
+MESSAGES = list(DOCUMENT["components"]["messages"].values())
 SERVICES = {"poller", "parser", "storer", "attachments", "cli"}
 
 
@@ -78,6 +81,20 @@ def test_messages_are_the_events_of_the_code_both_ways() -> None:
         for message in channel["messages"].values()
     }
     assert carried == {(spec.topic.name, spec.type) for spec in SPECS}
+
+
+@pytest.mark.parametrize("path", example_files(), ids=lambda path: f"{path.parts[-3]}/{path.stem}")
+def test_the_key_is_described_as_what_it_is(path: Path) -> None:
+    kinds = {0: "account", 1: "folder", 3: "place"}
+    message = next(each for each in MESSAGES if each["name"] == f"org.mailweir.{path.parts[-3]}.v1")
+    said = message["bindings"]["kafka"]["key"]["description"]
+    assert said.startswith(f"The {kinds[load(path)['key'].count('/')]} that the event is about")
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
+def test_every_event_has_a_line_in_the_docs(spec: EventSpec) -> None:
+    table = (ROOT / "docs" / "events.md").read_text(encoding="utf-8")
+    assert sum(line.startswith(f"| `{spec.name}`") for line in table.splitlines()) == 1
 
 
 def test_every_topic_has_a_dead_letter_twin_that_can_take_its_records_and_keeps_them_longer() -> None:
