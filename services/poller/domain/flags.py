@@ -1,6 +1,8 @@
 """Flags and labels of a whole folder as one UID set for each: small to keep, quick to compare. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 
 from services.common.events import FlagSet
 from services.poller.domain.uidset import EMPTY, Gathering, UidSet
@@ -36,27 +38,40 @@ class Flags:
 
 def changed(before: Mapping[str, UidSet], after: Mapping[str, UidSet], among: UidSet) -> UidSet:
     """UIDs of ``among`` whose flags differ."""
-    different = EMPTY
-    for flag in before.keys() | after.keys():
-        old, new = before.get(flag, EMPTY), after.get(flag, EMPTY)
-        different = different | (old - new) | (new - old)
-    return different & among
+    pairs = [(before.get(flag, EMPTY), after.get(flag, EMPTY)) for flag in before.keys() | after.keys()]
+    differing = (part for old, new in pairs for part in (old - new, new - old))
+    return UidSet.from_ranges(span for part in differing for span in part.spans()) & among
 
 
 def grouped(after: Mapping[str, UidSet], uids: UidSet, *, labelled: bool = False) -> tuple[FlagSet, ...]:
     """The given UIDs in groups that have exactly the same flags now, and labels where the server has any."""
-    groups: dict[tuple[str, ...], UidSet] = {(): uids}
-    for flag, having in after.items():
-        split: dict[tuple[str, ...], UidSet] = {}
-        for flags, members in groups.items():
-            for key, part in ((flags, members - having), ((*flags, flag), members & having)):
-                if part:
-                    split[key] = split.get(key, EMPTY) | part
-        groups = split
-    return tuple(_flag_set(names, members, labelled=labelled) for names, members in groups.items() if members)
+    names, groups = list(after), dict[tuple[int, ...], Gathering]()
+    for low, high, having in _stretches(uids, [after[name] for name in names]):
+        groups.setdefault(having, Gathering()).add_range(low, high)
+    ordered = sorted(groups.items(), key=lambda group: [-index for index in group[0]])
+    return tuple(
+        _flag_set([names[index] for index in having], members.result(), labelled=labelled)
+        for having, members in ordered
+    )
 
 
-def _flag_set(names: tuple[str, ...], members: UidSet, *, labelled: bool) -> FlagSet:
+def _stretches(uids: UidSet, sets: Sequence[UidSet]) -> Iterator[tuple[int, int, tuple[int, ...]]]:
+    """Runs of ``uids``, low to high, with the places of the sets that hold them; costs what all ranges cost."""
+    around = UidSet.range(uids.lowest, uids.highest) if uids else EMPTY
+    bounds = [(low, -1) for low, _ in uids.spans()] + [(high + 1, -1) for _, high in uids.spans()]
+    for index, members in enumerate(sets):
+        for low, high in (members & around).spans():
+            bounds += (low, index), (high + 1, index)
+    inside: set[int] = set()
+    start = 0
+    for uid, turning in groupby(sorted(bounds), key=itemgetter(0)):
+        if -1 in inside:
+            yield start, uid - 1, tuple(sorted(inside - {-1}))
+        start = uid
+        inside ^= {index for _, index in turning}
+
+
+def _flag_set(names: Sequence[str], members: UidSet, *, labelled: bool) -> FlagSet:
     flags = tuple(name for name in names if not name.startswith(LABEL))
     labels = tuple(name.removeprefix(LABEL) for name in names if name.startswith(LABEL))
     return FlagSet(members.text(), flags, labels if labelled else None)
