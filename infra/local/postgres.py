@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import shutil
 import signal
 import subprocess
 from collections.abc import Mapping
@@ -10,10 +11,10 @@ from pathlib import Path
 
 import psycopg2
 
-from infra.local import folders, processes
+from infra.local import folders
 from infra.local.program import Program
 from services.common.durable import replace
-from services.common.embedded_postgres import DISCREET
+from services.common.embedded_postgres import DISCREET, in_use
 from services.common.errors import ConfigurationError
 
 PORTS = ("postgres",)
@@ -87,24 +88,24 @@ def _prepare(folder: Path, port: int) -> None:
     url_file = folder / "database_url"
     replace(url_file, f"postgresql://{_USER}:{password}@127.0.0.1:{port}/{DATABASE}", 0o600)
     data, user = folder / "data", _server_user()
-    if (data / "PG_VERSION").exists() and (folder / "created").exists():
-        _forget_crashed(data / "postmaster.pid")
+    if (data / "PG_VERSION").exists():
+        _forget_crashed(data)
         return
-    if data.exists():
-        raise ConfigurationError(f"{data}: left unfinished by an earlier start; remove {folder} and start again")
-    data.mkdir(mode=0o700)
+    fresh = folder / "data.new"  # becomes the data folder when all is there: the command may be killed meanwhile
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(mode=0o700)
     if user is not None:
-        folders.make_reachable(data)
+        folders.make_reachable(fresh)
         folders.make_reachable(install() / "postgres")
-        folders.give_to(data, user)
-    _initialise(data, password, user)
-    (folder / "created").touch()
+        folders.give_to(fresh, user)
+    _initialise(fresh, password, user)
+    fresh.rename(data)
 
 
-def _forget_crashed(pid_file: Path) -> None:
-    """Remove what a killed server left: it takes a zombie that nobody has reaped yet for a living server."""
-    if pid_file.exists() and processes.identity(int(pid_file.read_text().split()[0])) is None:
-        pid_file.unlink()
+def _forget_crashed(data: Path) -> None:
+    """Remove what a killed server left: the number in it may be another program's by now, or a zombie's."""
+    if not in_use(data):
+        (data / "postmaster.pid").unlink(missing_ok=True)
 
 
 def _initialise(data: Path, password: str, user: str | None) -> None:

@@ -161,12 +161,17 @@ def _forget_the_dead(home: Path) -> None:
     if _pid(home) is not None or not (data / "postmaster.pid").exists():
         return
     deadline = time.monotonic() + _STOP_SECONDS
-    while any(_works_in(process, data) for process in Path("/proc").glob("[0-9]*")):
+    while in_use(data):
         if time.monotonic() > deadline:
             raise Unavailable(f"processes of a Postgres that was killed still use {data}; end them and try again")
         time.sleep(0.05)
     for lock in (data / "postmaster.pid", _socket_folder(data) / ".s.PGSQL.5432.lock"):
         lock.unlink(missing_ok=True)
+
+
+def in_use(data: Path) -> bool:
+    """Whether a process of a server works in this data folder, whatever its lock files say."""
+    return any(_works_in(process, data) for process in Path("/proc").glob("[0-9]*"))
 
 
 def _works_in(process: Path, folder: Path) -> bool:

@@ -1,5 +1,9 @@
+import os
+import signal
 import socket
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -142,6 +146,25 @@ def test_ports_and_data_stay_for_the_next_time(tmp_path: Path) -> None:
     first = cluster.describe({"postgres"}, tmp_path).programs["postgres"]
     assert first.ports == cluster.describe({"postgres"}, tmp_path).programs["postgres"].ports
     assert postgres.url_file(first).name == "database_url"
+
+
+@pytest.mark.parametrize("left", ["", f"{os.getpid()}\n/nowhere\n"])
+def test_postgres_starts_whatever_a_killed_one_left(tmp_path: Path, left: str) -> None:
+    with cluster.running({"postgres"}, tmp_path) as components:
+        components.kill("postgres")
+        (tmp_path / "postgres" / "data" / "postmaster.pid").write_text(left)
+        components.start("postgres")
+
+
+def test_a_first_start_of_postgres_that_was_killed_is_made_good_by_the_next(tmp_path: Path) -> None:
+    code = f"from infra.local.cluster import *; start(describe(['postgres'], Path({str(tmp_path)!r})))"
+    with subprocess.Popen([sys.executable, "-c", code], start_new_session=True, stderr=subprocess.DEVNULL) as first:
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.rglob("PG_VERSION")):
+            assert time.monotonic() < deadline
+        os.killpg(first.pid, signal.SIGKILL)
+    with cluster.running({"postgres"}, tmp_path) as components:
+        assert program.state(components.programs["postgres"]) == "running"
 
 
 def test_an_unknown_component_is_refused(tmp_path: Path) -> None:
