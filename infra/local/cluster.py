@@ -17,6 +17,7 @@ from infra.local.program import Program
 from services.common.errors import ConfigurationError, MailweirError
 
 NAMES = ("kafka", "minio", "postgres", "dovecot")
+PURPOSES = {"kafka": kafka.PORTS, "minio": minio.PORTS, "postgres": postgres.PORTS, "dovecot": dovecot.PORTS}
 BUCKET = "mailweir"
 Ports = Mapping[str, Mapping[str, int]]
 Report = Callable[[str, str], None]
@@ -99,18 +100,26 @@ class Cluster:
         program.resume(self.programs[name])
 
 
+def _check_ports(names: Collection[str], given: Ports) -> None:
+    known = [f"{name}.{purpose}" for name in NAMES if name in names for purpose in PURPOSES[name]]
+    unknown = sorted({f"{name}.{purpose}" for name, ports in given.items() for purpose in ports} - set(known))
+    if unknown:
+        raise ConfigurationError(f"no port is called {', '.join(unknown)}; there are {', '.join(known)}")
+
+
 def describe(
     names: Collection[str], home: Path, ports: Ports | None = None, imap: dovecot.Options | None = None
 ) -> Cluster:
     """The components ``names`` in folders below ``home``; nothing is started.
 
     Raises:
-        ConfigurationError: an unknown name, or a file of ports that is unreadable.
+        ConfigurationError: an unknown name, of a component or a port, or a file of ports that is unreadable.
 
     """
     unknown = sorted(set(names) - set(NAMES))
     if unknown:
         raise ConfigurationError(f"no component is called {', '.join(unknown)}; there are {', '.join(NAMES)}")
+    _check_ports(names, ports or {})
     home.mkdir(parents=True, exist_ok=True)
     home = home.resolve()
     makers = {"kafka": kafka.program, "minio": minio.program, "postgres": postgres.program}

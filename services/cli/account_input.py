@@ -170,7 +170,8 @@ def _find_host(known: Profile, user: str, ca_file: str | None) -> tuple[str, str
     tried = ", ".join(hosts)
     if found is None and known.id == GENERIC:
         raise ConnectionFailed(
-            f"no IMAP server found for {domain} (tried {tried} on port {known.port}); name it: --host"
+            f"no IMAP server found for {domain} (tried {tried} on port {known.port});"
+            f" name it: mailweir accounts add {user} --host HOST"
         )
     return found or hosts[0], "" if found else f"none of {tried} answers from here now; {hosts[0]} was taken"
 

@@ -104,7 +104,9 @@ def _wanted(tables: Mapping[str, Any], present: Mapping[str, Account]) -> list[W
             good.append(Wanted(_account(name, item, present), _secrets(item)))
         except SettingErrors as errors:
             lines += [f"{name}.{line}" for line in errors.lines]
-        except (ConfigurationError, msgspec.ValidationError) as error:
+        except msgspec.ValidationError as error:
+            lines.append(f"{name}: {error}; a table holds {', '.join(Declared.__struct_fields__)}")
+        except ConfigurationError as error:
             lines.append(f"{name}: {error}")
     if lines:
         raise SettingErrors(lines)

@@ -1,6 +1,7 @@
 """``mailweir check``: the login doctor. Tests a stored account, or a mail address that is not stored yet."""
 
 import asyncio
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -91,5 +92,8 @@ def _visit(store: "AccountStore", name: str, source: str | None) -> "Visit":
 
 
 def _print(text: str, outcome: str) -> None:
+    if os.environ.get("NO_COLOR"):
+        click.echo(text)
+        return
     colors = {"ok": "green", "warning": "yellow", "failed": "red", "skipped": "bright_black"}
     click.echo(click.style(text[:1], fg=colors[outcome]) + text[1:])

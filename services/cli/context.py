@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from services.common import embedded_postgres, migrations
 from services.common.accounts import AccountStore, open_accounts
 from services.common.database import engine_for
+from services.common.errors import ConfigurationError
 from services.common.objects import ObjectStore
 from services.common.settings import Settings, load
 from services.common.stores import open_store
@@ -45,6 +46,14 @@ class Context:
         return open_store(self.settings)
 
 
+def _embedded(home: Path) -> str:
+    try:
+        return embedded_postgres.ensure(home)
+    except OSError as error:
+        reason = f"the folder {home} cannot be used ({error.strerror}); name another one by MAILWEIR_HOME"
+        raise ConfigurationError(reason) from error
+
+
 @contextmanager
 def open_context(settings: Settings | None = None) -> Iterator[Context]:
     """Open the stores that the environment names, with the schema brought up to date.
@@ -54,7 +63,7 @@ def open_context(settings: Settings | None = None) -> Iterator[Context]:
         Unavailable: the database does not answer.
     """
     settings = settings or load()
-    url = settings.database_url.reveal() if settings.database_url else embedded_postgres.ensure(settings.home_path)
+    url = settings.database_url.reveal() if settings.database_url else _embedded(settings.home_path)
     migrations.upgrade(url)
     engine = engine_for(url)
     try:

@@ -48,7 +48,7 @@ def _show(rows: Any) -> None:
     click.echo("why, and what is in it: mailweir dlq show ID")
 
 
-@dlq.command()
+@dlq.command(short_help="Show one: where it was, why, its headers, its value.")
 @click.argument("number", type=int, metavar="ID")
 @click.option("--raw", is_flag=True, help="The original value, octet for octet.")
 def show(number: int, *, raw: bool) -> None:
@@ -56,12 +56,13 @@ def show(number: int, *, raw: bool) -> None:
     from services.cli import letters
     from services.cli.context import open_context
     from services.cli.plain import line
+    from services.cli.terminal import standard_output
 
     with open_context() as context:
         row = letters.one(context.engine, number)
     record = letters.record_of(row)
     if raw:
-        click.get_binary_stream("stdout").write(record.value or b"")
+        standard_output().write(record.value or b"")
         return
     click.echo(f"{row.topic}, partition {row.partition}, offset {row.offset}, read by {row.service}, {row.state}")
     click.echo(f"{row.error}: {line(row.reason)} ({row.at:%Y-%m-%d %H:%M:%S} UTC)")
@@ -70,7 +71,7 @@ def show(number: int, *, raw: bool) -> None:
         click.echo(f"  {line(name)}: {line(value.decode(errors='replace'))}")
 
 
-@dlq.command()
+@dlq.command(short_help="Send them once more through the same readers.")
 @click.argument("numbers", type=int, nargs=-1, metavar="[ID]...")
 @click.option("--all", "every", is_flag=True, help="All open ones.")
 @click.option("--topic", help="With --all: only this topic.")
@@ -95,7 +96,7 @@ def replay(numbers: tuple[int, ...], topic: str | None, *, every: bool) -> None:
     raise SystemExit(3 if again else 0)
 
 
-@dlq.command()
+@dlq.command(short_help="Give them up; they no longer count as quarantined.")
 @click.argument("numbers", type=int, nargs=-1, metavar="[ID]...")
 @click.option("--all", "every", is_flag=True, help="All open ones.")
 @click.option("--topic", help="With --all: only this topic.")

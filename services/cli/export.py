@@ -28,7 +28,10 @@ def export(form: str, to: Path, words: str | None, **sides: object) -> None:
     from services.cli.choice import choice_of
     from services.cli.context import open_context
     from services.common import lookup
+    from services.common.errors import ConfigurationError
 
+    if form == "eml" and str(to) == "-":
+        raise ConfigurationError("--to -: eml needs a folder; on standard output come mbox and jsonl (--format)")
     with open_context() as context:
         chosen = lookup.ids(context.engine, choice_of(context, words, **sides))
         with _target(form, to) as stream, _progress(len(chosen)) as advance:
@@ -57,11 +60,13 @@ def _export(context: "Context", chosen: list[int], write: Write, advance: Callab
 
 
 def _target(form: str, to: Path) -> "AbstractContextManager[BinaryIO | None]":
+    from services.cli.terminal import standard_output
+
     if form == "eml":
         to.mkdir(parents=True, exist_ok=True)
         return nullcontext(None)
     if str(to) == "-":
-        return nullcontext(click.get_binary_stream("stdout"))
+        return nullcontext(standard_output())
     return to.open("wb")
 
 

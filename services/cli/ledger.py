@@ -13,12 +13,13 @@ def ledger(name: str | None, *, as_json: bool) -> None:
     import msgspec
 
     from services.cli.context import open_context
+    from services.cli.terminal import is_terminal
     from services.common.completeness import ledger as lines
 
     with open_context() as context:
         only = context.accounts.get(name).slug if name else None
         for line in lines(context.engine, only):
-            if as_json or not sys.stdout.isatty():
+            if as_json or not is_terminal(sys.stdout):
                 click.echo(msgspec.json.encode(line))
             else:
                 where = f"{line.account} {line.folder} {line.uidvalidity}/{line.uid}"

@@ -2,7 +2,6 @@
 
 import gzip
 import os
-import sys
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO
 
+from services.cli.terminal import standard_input
 from services.parser import mbox
 
 _STREAMED = 16 << 20
@@ -71,7 +71,7 @@ def items(name: str) -> Iterator[Item]:
     """The messages in one file, or in standard input for ``-``; an unreadable file is one item with an error."""
     try:
         if name == "-":
-            yield from _from_stream(sys.stdin.buffer, "-")
+            yield from _from_stream(standard_input(), "-")
             return
         path = Path(name)
         with path.open("rb") as file:

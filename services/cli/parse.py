@@ -1,5 +1,6 @@
 """``mailweir parse``: files to ``mail.parsed`` objects, without any server."""
 
+import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -31,9 +32,10 @@ def parse(files: tuple[str, ...], as_json: bool, jobs: int) -> None:
     read is reported and the rest goes on (exit code 3).
     """
     from services.cli.mail_files import expanded, items
+    from services.cli.terminal import is_terminal, standard_output
 
-    names = expanded(files)
-    line_of = json_line if as_json or not sys.stdout.isatty() else summary
+    names, out = expanded(files), standard_output()
+    line_of = json_line if as_json or not is_terminal(sys.stdout) else summary
     failed = 0
     with _progress(len(names)) as advance:
         found = (item for name in names for item in _counted(name, items(name), advance))
@@ -42,8 +44,8 @@ def parse(files: tuple[str, ...], as_json: bool, jobs: int) -> None:
                 failed += 1
                 click.echo(f"mailweir parse: {error}", err=True)
             elif line is not None:
-                sys.stdout.buffer.write(line + b"\n")
-    sys.stdout.flush()
+                out.write(line + b"\n")
+    out.flush()
     if failed:
         sys.exit(3)
 
@@ -55,7 +57,9 @@ def _counted(name: str, found: "Iterable[Item]", advance: Callable[[], None]) ->
 
 def _progress(total: int) -> AbstractContextManager[Callable[[], None]]:
     """A bar on stderr when that is a terminal and the messages go elsewhere."""
-    if not sys.stderr.isatty() or sys.stdout.isatty():
+    from services.cli.terminal import is_terminal
+
+    if not is_terminal(sys.stderr) or is_terminal(sys.stdout):
         return nullcontext(lambda: None)
     from services.cli.progress import bar
 
@@ -72,13 +76,18 @@ def _outcomes(found: "Iterable[Item]", jobs: int, line_of: "Callable[[Email], by
     from multiprocessing import get_context
 
     waiting: deque[Future[list[Outcome]]] = deque()
-    with ProcessPoolExecutor(jobs, mp_context=get_context("forkserver")) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=get_context("forkserver"), initializer=_leave_interrupts) as pool:
         for chunk in chunks(found):
             waiting.append(pool.submit(_work, chunk, line_of))
             if len(waiting) > 2 * jobs:
                 yield from waiting.popleft().result()
         while waiting:
             yield from waiting.popleft().result()
+
+
+def _leave_interrupts() -> None:
+    """Ctrl-C reaches every process of the terminal; the one that was started ends the others."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def chunks(found: "Iterable[Item]") -> "Iterator[list[Item]]":

@@ -4,11 +4,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from services.cli.terminal import is_terminal
+
 
 @contextmanager
 def bar(text: str, total: int) -> Iterator[Callable[[], None]]:
     """Show ``text`` with a bar of ``total`` steps while the block runs; call what is given for each step done."""
-    if not sys.stderr.isatty():
+    if not is_terminal(sys.stderr):
         yield lambda: None
         return
     from rich.console import Console

@@ -7,6 +7,7 @@ from stat import S_IROTH
 
 import click
 
+from services.cli.terminal import is_terminal, standard_input
 from services.common.errors import ConfigurationError
 from services.common.secret import MOST, Secret, is_one_line
 
@@ -37,7 +38,7 @@ def read_secret(source: str | None, question: str, *, confirm: bool = False) -> 
 
     """
     if source is None:
-        if not sys.stdin.isatty():
+        if not is_terminal(sys.stdin):
             return None
         return _one_line(click.prompt(question, hide_input=True, confirmation_prompt=confirm).encode(), "the answer")
     secret = read_file(source)
@@ -61,7 +62,7 @@ def entered(source: str | None, question: str, *, confirm: bool = False) -> Secr
 
 def _octets(source: str) -> bytes:
     if source == "-":
-        return sys.stdin.buffer.read(MOST + 1)
+        return standard_input().read(MOST + 1)
     try:
         with Path(source).expanduser().open("rb") as file:
             return file.read(MOST + 1)

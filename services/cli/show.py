@@ -22,8 +22,9 @@ def show(name: str, form: str | None) -> None:
         row = lookup.one(context.engine, name)
         if form == "raw":
             from services.cli.stored import raw_of
+            from services.cli.terminal import standard_output
 
-            click.get_binary_stream("stdout").write(raw_of(context, row))
+            standard_output().write(raw_of(context, row))
         elif form == "json":
             import msgspec
 

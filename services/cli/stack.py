@@ -87,7 +87,7 @@ def env() -> None:
 @stack.command()
 @click.argument("name", required=False)
 @click.option("--follow", "-f", is_flag=True, help="Go on with what comes.")
-@click.option("--lines", "-n", default=50, show_default=True, help="Last lines of each log.")
+@click.option("--lines", "-n", type=click.IntRange(0), default=50, show_default=True, help="Last lines of each log.")
 def logs(name: str | None, lines: int, *, follow: bool) -> None:
     """Logs of all, or of the component or service NAME."""
     from infra.local import stack as local

@@ -5,7 +5,13 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
     from services.common.completeness import AccountStatus, FolderStatus
+
+TABLE_WIDTH = 80
+NUMBERS = ("listed", "stored", "pending", "quarantined", "vanished", "missing")
 
 
 @click.command()
@@ -26,7 +32,7 @@ def status(name: str | None, *, as_json: bool) -> None:
     if as_json:
         import msgspec
 
-        click.echo(msgspec.json.encode(found).decode())
+        click.echo(msgspec.json.encode(found))
     else:
         _show(found)
 
@@ -45,23 +51,36 @@ def _show(found: "list[AccountStatus]") -> None:
             if line:
                 console.print(f"  {line}", markup=False, highlight=False)
         if account.folders:
-            console.print(table(account.folders))
+            show_folders(console, account.folders)
         for folder in account.folders:
             if folder.last_error:
                 console.print(f"  {folder.folder}: {folder.last_error}", markup=False, highlight=False)
 
 
-def table(folders: "tuple[FolderStatus, ...]") -> "object":
+def show_folders(console: "Console", folders: "tuple[FolderStatus, ...]") -> None:
+    """A table, or two lines for each folder where a terminal is narrower than the headings."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    if console.width >= TABLE_WIDTH:
+        console.print(table(folders))
+        return
+    for folder in folders:
+        numbers = ", ".join(f"{name} {getattr(folder, name)}" for name in NUMBERS)
+        console.print(Padding(Text(folder.folder), (0, 0, 0, 2), expand=False))
+        console.print(Padding(Text(numbers), (0, 0, 0, 4), expand=False))
+
+
+def table(folders: "tuple[FolderStatus, ...]") -> "Table":
     """The folders of an account as a table, with a sum; 80 columns hold every heading."""
     from rich.table import Table
     from rich.text import Text
 
-    numbers = ("listed", "stored", "pending", "quarantined", "vanished", "missing")
     shown = Table("folder")
-    for name in numbers:
+    for name in NUMBERS:
         shown.add_column(name, justify="right", no_wrap=True)
     for folder in folders:
-        shown.add_row(Text(folder.folder), *(str(getattr(folder, name)) for name in numbers))
+        shown.add_row(Text(folder.folder), *(str(getattr(folder, name)) for name in NUMBERS))
     shown.add_section()
-    shown.add_row("all", *(str(sum(getattr(folder, name) for folder in folders)) for name in numbers))
+    shown.add_row("all", *(str(sum(getattr(folder, name) for folder in folders)) for name in NUMBERS))
     return shown

@@ -4,13 +4,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from services.cli.terminal import is_terminal
 from services.poller.work import Progress, silent
 
 
 @contextmanager
 def bar() -> Iterator[Callable[[Progress], None]]:
     """A watcher of sync progress: one line per folder that is being retrieved."""
-    if not sys.stderr.isatty():
+    if not is_terminal(sys.stderr):
         yield silent
         return
     from rich.console import Console

@@ -1,9 +1,9 @@
 """How the result of a sync is shown: a line per account for people, a JSON line for programs."""
 
-import json
 from collections.abc import Sequence
 
 import click
+import msgspec
 
 from services.poller.account import Result
 
@@ -12,7 +12,7 @@ def show(results: Sequence[Result], *, as_json: bool) -> None:
     """Print each result; what went wrong goes to stderr with what to do about it."""
     for result in results:
         if as_json:
-            click.echo(json.dumps(as_dict(result), ensure_ascii=False))
+            click.echo(msgspec.json.encode(as_dict(result)))
         else:
             _tell(result)
 

@@ -1,16 +1,20 @@
 """``mailweir users``: who may sign in to the console, and whose accounts are whose. No password is an argument."""
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
-from sqlalchemy import Engine
 
 from services.cli.secret_input import secret_options
 
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
 
 @contextmanager
-def opened() -> Iterator[Engine]:
+def opened() -> "Iterator[Engine]":
     """The database of this runtime (embedded or stack)."""
     from services.cli.context import open_context
 
@@ -37,7 +41,7 @@ def add(name: str, secret_file: str | None, dash: str | None, *, admin: bool) ->
         made = kept.add(engine, name, password, "admin" if admin else "user")
     click.echo(f"user {made.name} added" + (", an administrator" if admin else ""))
     if not admin:
-        click.echo(f"next: give them accounts: mailweir users grant {made.name} ACCOUNT", err=True)
+        click.echo(f"next: give them accounts: mailweir users grant {shlex.quote(made.name)} ACCOUNT", err=True)
 
 
 @users.command()

@@ -102,8 +102,11 @@ class Settings(BaseSettings):
 
     @property
     def home_path(self) -> Path:
-        """``home`` with ``~`` resolved."""
-        return self.home.expanduser()
+        """``home`` with ``~`` resolved. Raises ConfigurationError when no folder is known for it."""
+        try:
+            return self.home.expanduser()
+        except RuntimeError as error:
+            raise ConfigurationError(f"MAILWEIR_HOME: {self.home}: there is no such user's folder; name one") from error
 
     def require_kafka(self) -> str:
         """Bootstrap servers. Raises ConfigurationError without MAILWEIR_KAFKA."""
@@ -136,4 +139,4 @@ def read(kind: type[SettingsT]) -> SettingsT:
 
 def _fault(prefix: str, fault: Mapping[str, Any]) -> str:
     name = "_".join(str(part) for part in fault["loc"] if isinstance(part, str))
-    return f"{prefix}{name}".upper() + f": {fault['msg']}"
+    return f"{prefix}{name}".upper() + f": {fault['msg'].removeprefix('Value error, ')}"

@@ -5,7 +5,7 @@ import pytest
 from rich.console import Console
 
 from services.cli.demo_show import _next_steps
-from services.cli.status import table
+from services.cli.status import show_folders, table
 from services.common.completeness import FolderStatus
 
 
@@ -24,6 +24,15 @@ def test_80_columns_hold_every_heading_and_the_sum_stands_below() -> None:
     for name in ("folder", "listed", "stored", "pending", "quarantined", "vanished", "missing", "合同"):
         assert name in text
     assert "1000002" in text.splitlines()[-2]
+
+
+def test_a_narrow_terminal_shows_every_name_and_every_number() -> None:
+    out = StringIO()
+    show_folders(Console(file=out, width=40), (_folder("合同", 1_000_000), _folder("[x] Projects/2026", 2)))
+    text = out.getvalue()
+    for part in ("合同", "[x] Projects/2026", "listed 1000000", "quarantined 0", "missing 0"):
+        assert part in text
+    assert max(map(len, text.splitlines())) <= 40
 
 
 def test_the_demo_tells_how_to_reach_a_command_that_is_not_on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:

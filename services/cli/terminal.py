@@ -1,0 +1,27 @@
+"""Whether somebody sits there. A stream is None where whoever started the command closed it."""
+
+import sys
+from typing import BinaryIO, TextIO
+
+from services.common.errors import ConfigurationError
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether a person reads or types there."""
+    return stream is not None and stream.isatty()
+
+
+def standard_input() -> BinaryIO:
+    """The octets of standard input. Raises ConfigurationError when it is closed."""
+    return _octets(sys.stdin, "standard input")
+
+
+def standard_output() -> BinaryIO:
+    """Where octets go. Raises ConfigurationError when it is closed."""
+    return _octets(sys.stdout, "standard output")
+
+
+def _octets(stream: TextIO | None, name: str) -> BinaryIO:
+    if stream is None:
+        raise ConfigurationError(f"{name} is closed; give a file, or start the command with it open")
+    return stream.buffer

@@ -1,0 +1,91 @@
+"""Streams that are closed, other locales, no colour, Ctrl-C: what is told, and that nothing breaks."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from services.cli.check import _print
+from services.cli.context import open_context
+from services.cli.main import cli
+from services.common.errors import ConfigurationError
+from services.common.settings import Settings
+
+MAIL = "From: 王小梅 <wang@x.example>\nSubject: 合同\n\n请查收\n"
+COMMAND = [sys.executable, "-m", "services.cli.main"]
+
+
+@pytest.mark.parametrize(
+    ("words", "closed", "told"),
+    [
+        ("parse -", "<&-", "standard input is closed"),
+        ("parse letter.eml", ">&-", "standard output is closed"),
+        ("accounts add w --host h --user u -", "<&-", "standard input is closed"),
+        ("users add ann", "<&-", "there is no terminal to ask on"),
+    ],
+)
+def test_a_closed_stream_is_one_line(tmp_path: Path, words: str, closed: str, told: str) -> None:
+    (tmp_path / "letter.eml").write_text(MAIL)
+    line = f'cd "$1"; shift; exec "$@" {closed}'
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "MAILWEIR_HOME": str(tmp_path / "home")}
+    done = subprocess.run(
+        ["/bin/sh", "-c", line, "sh", str(tmp_path), *COMMAND, *words.split()],
+        env=environment, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert told in done.stderr
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize("no_color", ["", "1"])
+def test_no_color_is_kept_to(monkeypatch: pytest.MonkeyPatch, no_color: str) -> None:
+    monkeypatch.setenv("NO_COLOR", no_color)
+    command = click.command()(lambda: _print("✓ TLS", "ok"))
+    shown = CliRunner().invoke(command, color=True).output
+    assert ("\x1b" in shown) == (not no_color)
+    assert "✓" in shown
+
+
+def test_single_files_go_to_a_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(cli, ["export", "--to", "-"], env={"MAILWEIR_HOME": "home"})
+    assert (done.exit_code, isinstance(done.exception, ConfigurationError)) == (1, True)
+    assert "--format" in str(done.exception)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_home_that_cannot_be_used_is_named_with_its_variable(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(ConfigurationError, match=r"file/home.*MAILWEIR_HOME"),
+        open_context(Settings(home=tmp_path / "file" / "home")),
+    ):
+        pass
+
+
+def test_ctrl_c_ends_all_processes_of_a_parse_without_a_traceback(tmp_path: Path) -> None:
+    letter = b"From a@x.example Tue Sep  1 08:00:00 2026\n" + MAIL.encode() + b"\n"
+    out, err = tmp_path / "out", tmp_path / "err"
+    command = [*COMMAND, "parse", "--json", "--jobs", "2", "-"]
+    with (
+        out.open("wb") as lines,
+        err.open("wb") as told,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=lines, stderr=told, start_new_session=True) as process,
+    ):
+        assert process.stdin
+        process.stdin.write(letter * 300)
+        process.stdin.flush()
+        deadline = time.monotonic() + 60
+        while not out.stat().st_size and time.monotonic() < deadline:
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait(60)
+    assert (process.returncode, err.read_text().strip()) == (1, "Aborted!")
+    assert json.loads(out.read_bytes().splitlines()[0])["subject"] == "合同"
