@@ -52,8 +52,8 @@ def put(
     expires_at: datetime | None = None,
 ) -> None:
     """Seal a secret and write it over an older one. Raises ConfigurationError for a lost or wrong master key."""
+    _lock(connection, account)
     master = usable_keys(connection, source)
-    connection.execute(select(accounts.c.slug).where(accounts.c.slug == account).with_for_update())
     key = _key_row(connection, account) or _new_key(connection, master, account)
     sealed = seal(data_key_of(master, account, key), key.data_key_id, account, name, secret.reveal())
     values = {
@@ -116,8 +116,8 @@ def forget_grant(connection: Connection, account: str) -> None:
 
 def renew_key(connection: Connection, source: KeySource, account: str) -> int:
     """A fresh data key under the present master key, all secrets of the account sealed again; how many there were."""
+    _lock(connection, account)
     master = usable_keys(connection, source)
-    connection.execute(select(accounts.c.slug).where(accounts.c.slug == account).with_for_update())
     known = {info.field: (info, get(connection, source, account, info.field)) for info in infos(connection, account)}
     old = list(connection.scalars(select(account_keys.c.data_key_id).where(account_keys.c.account == account)))
     if known:
@@ -128,6 +128,11 @@ def renew_key(connection: Connection, source: KeySource, account: str) -> int:
         delete(account_keys).where(account_keys.c.data_key_id.in_(old), account_keys.c.account == account)
     )
     return len(known)
+
+
+def _lock(connection: Connection, account: str) -> None:
+    """Before the master key is read: a rotation that holds the account would retire a key read sooner."""
+    connection.execute(select(accounts.c.slug).where(accounts.c.slug == account).with_for_update())
 
 
 def _key_row(connection: Connection, account: str, data_key_id: str | None = None) -> WrappedKey | None:

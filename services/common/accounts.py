@@ -190,7 +190,12 @@ class AccountStore:
             return sum(1 for slug, field in names if secrets.get(connection, self.keys, slug, field))
 
     def renew_keys(self) -> int:
-        """Fresh data keys under the present master key for all accounts; how many secrets were sealed again."""
+        """Fresh data keys under the present master key for all accounts; how many secrets were sealed again.
+
+        Accounts that are being added, with keys as they were before, are waited for.
+        """
+        with transaction(self.engine) as connection:
+            _next_version(connection)
         count = 0
         for account in self.list():
             with transaction(self.engine) as connection:

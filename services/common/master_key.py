@@ -98,7 +98,7 @@ def parse(text: str, source: str) -> tuple[bytes, ...]:
 
 def write(path: Path, keys: Sequence[bytes]) -> None:
     """Replace a key file atomically and durably, mode 0600."""
-    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
+    fresh = _beside(path)
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write("".join(base64.b64encode(key).decode() + "\n" for key in keys))
         file.flush()
@@ -108,9 +108,9 @@ def write(path: Path, keys: Sequence[bytes]) -> None:
 
 
 def _create(path: Path) -> None:
-    """A new key; when two processes start at once, the first one's stays."""
+    """A new key; when several start at once, the first one's stays."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    fresh = path.with_name(f"{path.name}.{os.getpid()}")
+    fresh = _beside(path)
     write(fresh, [os.urandom(KEY_OCTETS)])
     try:
         path.hardlink_to(fresh)
@@ -119,6 +119,11 @@ def _create(path: Path) -> None:
     finally:
         fresh.unlink()
     sync_folder(path.parent)
+
+
+def _beside(path: Path) -> Path:
+    """A name that no other thread uses, nor a process of another container with the same id."""
+    return path.with_name(f"{path.name}.{os.urandom(8).hex()}.new")
 
 
 def _read(path: Path, source: str) -> str:

@@ -1,4 +1,6 @@
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from services.common.accounts import AccountStore, open_accounts
 from services.common.completeness import statuses
 from services.common.crypto import Undecryptable
 from services.common.errors import ConfigurationError
-from services.common.master_key import FILE_NAME, MasterKeys, load, write
+from services.common.master_key import FILE_NAME, MasterKeys, key_id, load, write
 from services.common.secret import Secret
 
 WORK = Account(slug="work", host="imap.example.org", user="u@example.org")
@@ -191,6 +193,42 @@ def test_a_rotation_seals_everything_again_and_retires_the_old_key(store: Accoun
     assert store.get_secret("two").reveal() == "p2"  # type: ignore[union-attr]
     with pytest.raises(ConfigurationError):
         open_accounts(store.engine, tmp_path, {"MAILWEIR_MASTER_KEY": MasterKeys(old).keys[0].hex()}).check_keys()
+
+
+@pytest.mark.parametrize("change", ["added", "renewed"])
+def test_a_secret_that_is_stored_during_a_rotation_opens_after_it(
+    store: AccountStore, tmp_path: Path, change: str
+) -> None:
+    """Whoever has read the keys before the rotation seals with the old one, which the rotation then retires."""
+    home, has_keys, goes_on = tmp_path / "home", threading.Event(), threading.Event()
+    store.add(WORK, ("password", CODE))
+    old = load(home, {}, may_create=False).keys
+
+    def slow(may_create: bool) -> MasterKeys:
+        keys = load(home, {}, may_create=may_create)
+        has_keys.set()
+        assert goes_on.wait(20)
+        return keys
+
+    def rotate() -> None:
+        write(home / FILE_NAME, [fresh, *old])
+        store.renew_keys()
+        assert store.key_ids() == {key_id(fresh)}
+        write(home / FILE_NAME, [fresh])
+
+    other, fresh = AccountStore(store.engine, slow), os.urandom(32)
+    with ThreadPoolExecutor(2) as pool:
+        if change == "added":
+            storing = pool.submit(lambda: other.add(replace(WORK, slug="new"), ("password", CODE)) and None)
+        else:
+            storing = pool.submit(other.put_secret, "work", "password", CODE, by_owner=False)
+        assert has_keys.wait(20)
+        rotating = pool.submit(rotate)
+        wait([rotating], timeout=1)
+        goes_on.set()
+        storing.result(20)
+        rotating.result(20)
+    assert store.check_keys() == (2 if change == "added" else 1)
 
 
 def test_the_database_holds_no_secret_in_clear(store: AccountStore) -> None:

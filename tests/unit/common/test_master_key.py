@@ -1,6 +1,8 @@
 import base64
 import os
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -56,6 +58,20 @@ def test_makes_a_private_file_once(tmp_path: Path) -> None:
     assert load(home, {}, may_create=False).keys == first.keys
     assert stat.S_IMODE((home / FILE_NAME).stat().st_mode) == 0o600
     assert [entry.name for entry in home.iterdir()] == [FILE_NAME]
+
+
+def test_makes_one_key_where_several_begin_at_once(tmp_path: Path) -> None:
+    for round_ in range(30):
+        together = threading.Barrier(4)
+
+        def begin(home: Path, together: threading.Barrier = together) -> tuple[bytes, ...]:
+            together.wait(10)
+            return load(home, {}, may_create=True).keys
+
+        with ThreadPoolExecutor(4) as pool:
+            found = set(pool.map(begin, [tmp_path / str(round_)] * 4))
+        assert len(found) == 1
+        assert [entry.name for entry in (tmp_path / str(round_)).iterdir()] == [FILE_NAME]
 
 
 def test_never_replaces_a_lost_key(tmp_path: Path) -> None:
