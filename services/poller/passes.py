@@ -125,6 +125,8 @@ async def _by_status(work: Work, record: FolderRecord, *, thorough: bool) -> Out
     status = work.memory.statuses.pop(record.id, None)
     if status is None or record.uidvalidity != status.uidvalidity or record.last_error is not None:
         return None
+    if None not in (record.mailboxid, status.mailboxid) and record.mailboxid != status.mailboxid:
+        return None
     seen = Counters(status.uidnext, status.highestmodseq, status.messages)
     if not believable(record, seen, work.clock.now(), work.account.settings.full_pass_interval, thorough=thorough):
         return None

@@ -25,7 +25,7 @@ from services.poller.work import Work
 
 CHUNK = 500
 ONE_IN = 100
-_ID = re.compile(rb"^message-id:\s*<([^<>\s]+)>", re.IGNORECASE | re.MULTILINE)
+_ID = re.compile(rb"^message-id:\s*<([^<>\s\0]+)>", re.IGNORECASE | re.MULTILINE)
 
 
 class Link(Struct, frozen=True):

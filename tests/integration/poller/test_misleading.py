@@ -2,6 +2,7 @@
 
 import pytest
 
+from services.poller.adapters import PostgresContents
 from tests.fakes.imap_model import (
     Action,
     Command,
@@ -18,7 +19,7 @@ from tests.fakes.imap_model import (
     says,
 )
 from tests.fakes.imap_scenarios import QRESYNC
-from tests.integration.poller.conftest import inbox
+from tests.integration.poller.conftest import inbox, on_server
 from tests.integration.poller.ten_messages import only_missing, ten
 
 BODY, HUGE = "BODY.PEEK[]", "5368709120"
@@ -89,6 +90,29 @@ async def test_one_mailboxid_for_several_folders_is_no_rename(play):
         script.mailboxes[b"New"] = box(20)
         assert (await p.sync()).exit_code == 0
         assert {place for place in p.stored if place[0] == "New"} == {("New", 7, uid) for uid in (1, 2, 3)}
+
+
+async def test_two_folders_that_swapped_names_are_told_apart_by_their_mailboxid(play):
+    def box(first: int) -> Mailbox:
+        return Mailbox([Message(n, sample(first + n)) for n in (1, 2, 3)], uidvalidity=7, mailboxid=f"M{first}")
+
+    script = Script({b"INBOX": box(0), b"One": box(10), b"Two": box(20)}, capabilities=QRESYNC)
+    async with play(script) as p:
+        await p.sync()
+        boxes = script.mailboxes
+        boxes[b"One"], boxes[b"Two"] = boxes[b"Two"], boxes[b"One"]
+        assert (await p.sync()).exit_code == 0
+        assert p.stored == on_server(script)
+
+
+async def test_a_message_id_with_nul_does_not_stop_a_new_epoch(play):
+    script = ten(raw=b"Message-ID: <a\0b@example.org>\r\nSubject: x\r\n\r\nbody\0\r\n")
+    async with play(script) as p:
+        p.contents = PostgresContents(p.engine)
+        await p.sync()
+        inbox(script).uidvalidity = 1_800_000_000
+        assert (await p.sync()).exit_code == 0
+        assert on_server(script).items() <= p.stored.items()
 
 
 @pytest.mark.parametrize(
