@@ -1,6 +1,7 @@
 """Invitations (RFC 5545, RFC 5546) as digests: who, when, where, and what is asked."""
 
 import re
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -19,6 +20,7 @@ _UNREAD = re.compile(rf"(?im)^(?!(?:{_READ})[;:])[^\s].*+(?:\r?\n[ \t].*+)*\r?\n
 _ZONE_START = re.compile(r"(?im)^BEGIN:VTIMEZONE[ \t]*\r?$")
 _ZONE_END = re.compile(r"(?im)^END:VTIMEZONE[ \t]*\r?\n")
 _FOLD = re.compile(rb"\r?\n[ \t]")
+_ZONED_UTC = re.compile(r"(?im)^(DTSTART|DTEND|DUE);TZID=(?:\"[^\"\r\n]*+\"|[^:\"\r\n]*+):(?=\d{8}T\d{6}Z)")
 _BLANKS_AT_END = re.compile(r"(?<![ \t])[ \t]++(?=\r?$)", re.MULTILINE)
 _KINDS = ("VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY")
 _LIMIT = 64 * 1024
@@ -90,7 +92,7 @@ def _object(text: str) -> tuple[Any, list[str]]:
         return None, []
     end = _END.search(text, start.end())
     body = _UNREAD.sub("", text[start.start() : end.end() if end else start.start() + 64 * _LIMIT])
-    body = _BLANKS_AT_END.sub("", body)
+    body = _ZONED_UTC.sub(r"\1:", _BLANKS_AT_END.sub("", body))
     defects = [] if end else ["calendar.unfinished"]
     if len(body) > _LIMIT:
         body, defects = body[: body.rfind("\nBEGIN:", 0, _LIMIT) + 1], [*defects, "limit.calendar"]
@@ -104,7 +106,9 @@ def _object(text: str) -> tuple[Any, list[str]]:
 
 def _parsed(body: str) -> Any:
     from icalendar import Calendar as Parser  # noqa: PLC0415 - 70 ms that only invitations should cost
+    from icalendar.error import GloballyUniqueTZIDGuessed  # noqa: PLC0415
 
+    warnings.filterwarnings("ignore", category=GloballyUniqueTZIDGuessed)  # it would put mail into the log
     try:
         return Parser.from_ical(body.replace("\0", ""))
     except Exception:  # a library on outside octets: whatever it raises, the mail goes on

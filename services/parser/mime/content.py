@@ -67,7 +67,8 @@ def parse(
     raw_type = first.get("content-type")
     raw_encoding = first.get("content-transfer-encoding")
     raw_disposition = first.get("content-disposition")
-    if raw_type is None and raw_encoding is None and raw_disposition is None and "content-id" not in first:
+    more = "content-id" in first or "content-location" in first or "content-language" in first
+    if raw_type is None and raw_encoding is None and raw_disposition is None and not more:
         return default
     if header.repeated:
         _flag_repeats(header, part, defects)
@@ -80,7 +81,7 @@ def parse(
     )
     if codes:
         defects.extend(Defect(code, part) for code in codes)
-    if "content-id" in first or "content-location" in first or "content-language" in first:
+    if more:
         return Content(
             content.type,
             content.typed,

@@ -32,6 +32,7 @@ _STRICT: Final = re.compile(
 _MONTH_TEXT: Final = {name.title(): f"{number:02}" for name, number in _MONTHS.items()}
 _MOST_ZONE: Final = "14:00"
 _LONG: Final = 1_000
+_LONG_TRACE: Final = 10_000
 
 
 def parse(value: str) -> str | None:
@@ -44,11 +45,13 @@ def parse(value: str) -> str | None:
 
 
 def received(value: str) -> datetime | None:
-    """The instant of a Received field (RFC 5321 section 4.4): what follows the last semicolon.
+    """The instant of a Received field (RFC 5321 section 4.4): what follows the last semicolon, comments apart.
 
     None when that is no date, or one that leaves the calendar in UTC.
     """
-    found = _found(value[value.rfind(";") + 1 :])
+    found = _after_semicolon(value)
+    if found is None and "(" in value:
+        found = _after_semicolon(_uncommented(value[:_LONG_TRACE]))
     try:
         return None if found is None else found[1].astimezone(UTC)
     except OverflowError:
@@ -56,6 +59,10 @@ def received(value: str) -> datetime | None:
 
 
 Found = tuple[str, datetime]
+
+
+def _after_semicolon(value: str) -> "Found | None":
+    return _found(value[value.rfind(";") + 1 :])
 
 
 def _found(value: str) -> Found | None:

@@ -48,6 +48,18 @@ def test_blanks_at_line_ends_cost_nothing() -> None:
     assert read(WHOLE.replace("\n", " \t\r\n"), "1").digests == read(WHOLE, "1").digests
 
 
+def test_utc_goes_before_a_zone() -> None:
+    (digest,) = read(
+        WHOLE.replace("110000", "110000Z").replace("TZID=Office", 'TZID="(UTC+08:00) Office"'), "1"
+    ).digests
+    assert digest.end == "2026-11-05T11:00:00+00:00"
+
+
+def test_a_zone_with_a_prefix_is_known_without_a_warning() -> None:
+    (digest,) = read(WHOLE.replace("TZID=Office", "TZID=/mozilla.org/20050126_1/Asia/Tokyo"), "1").digests
+    assert digest.start == "2026-11-05T10:00:00+09:00"
+
+
 def test_bare_cr_ends_lines() -> None:
     assert unfolded(b"SUMMARY:a\r b\rUID:c\r") == b"SUMMARY:ab\nUID:c\n"
 

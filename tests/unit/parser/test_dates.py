@@ -39,6 +39,8 @@ def test_dates(value: str, expected: str | None) -> None:
 def test_received_is_what_follows_the_last_semicolon() -> None:
     field = " from a by b; for c; Fri, 20 Nov 2026 17:12:00 +0800"
     assert dates.received(field) == datetime(2026, 11, 20, 9, 12, tzinfo=UTC)
+    assert dates.received(f"{field} (to x; y)") == datetime(2026, 11, 20, 9, 12, tzinfo=UTC)
+    assert dates.received(" from a (x; y)") is None
 
 
 def test_a_received_field_that_leaves_the_calendar_in_utc_has_no_instant() -> None:

@@ -30,6 +30,11 @@ def test_a_plain_message() -> None:
     assert email.mailweir.synthetic == ()
 
 
+def test_a_language_and_a_location_need_no_type() -> None:
+    part = parse(HEAD + b"Content-Language: en, zh-CN\nContent-Location: a b.txt\n\nx").body_structure
+    assert (part.type, part.language, part.location) == ("text/plain", ("en", "zh-CN"), "ab.txt")
+
+
 def test_a_comment_before_the_transfer_encoding() -> None:
     email = parse(HEAD + b"Content-Transfer-Encoding: (RFC 2045) base64\n\nYWJj")
     assert (email.body_values["1"].value, email.mailweir.defects) == ("abc", ())
