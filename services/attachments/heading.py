@@ -5,6 +5,7 @@ import re
 from itertools import groupby
 from operator import itemgetter
 
+from services.common.charset_labels import BARE, bare
 from services.common.message_day import header_block
 
 _FIELD = re.compile(rb"\n(Subject|From)[ \t]*:((?:[^\n]*\n[ \t])*[^\n]*)", re.IGNORECASE)
@@ -37,11 +38,17 @@ def _run(found: re.Match[bytes]) -> bytes:
 
     Raises ``ValueError`` or ``LookupError`` for what cannot be decoded.
     """
-    words = [(charset.lower(), _octets(encoding, text)) for charset, encoding, text in _EACH.findall(found[0])]
+    words = [(_codec(label), _octets(encoding, text)) for label, encoding, text in _EACH.findall(found[0])]
     return b"".join(
-        b"".join(octets for _, octets in group).decode(charset.decode() or "utf-8", "replace").encode()
-        for charset, group in groupby(words, key=itemgetter(0))
+        b"".join(octets for _, octets in group).decode(codec, "replace").encode()
+        for codec, group in groupby(words, key=itemgetter(0))
     )
+
+
+def _codec(label: bytes) -> str:
+    """The codec for what senders call so, ``gb18030`` for ``gb2312``; a language (RFC 2231 section 5) is dropped."""
+    name = label.partition(b"*")[0].decode().lower()
+    return BARE.get(bare(name)) or name or "utf-8"
 
 
 def _octets(encoding: bytes, text: bytes) -> bytes:

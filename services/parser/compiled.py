@@ -12,7 +12,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent / "mime"
 FOLDER = PACKAGE / ".compiled"
 _TYPES = Path(__file__).parents[1] / "common"
-_TYPED_BY = ("email.py", "incremental.py", "normal_form.py", "transfer.py")
+_TYPED_BY = ("charset_labels.py", "email.py", "incremental.py", "normal_form.py", "transfer.py")
 """Interpreted modules whose types the compiled ones rely on."""
 
 

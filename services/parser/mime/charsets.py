@@ -14,8 +14,8 @@ from typing import Final
 
 import chardetng_py
 
+from services.common.charset_labels import BARE, MULTI_BYTE, NOT_TEXT, STATEFUL, WHATWG, bare
 from services.parser.mime import chinese, japanese
-from services.parser.mime.labels import BARE, MULTI_BYTE, NOT_TEXT, STATEFUL, WHATWG, bare
 
 _SAMPLE: Final = 16 * 1024
 _DETECTABLE: Final = 16
@@ -87,11 +87,11 @@ def codec(label: str | None) -> str | None:
 def decode(data: bytes, label: str | None = None, tld: str | None = None) -> Text:
     """Text of ``data``. ``tld`` is the sender's country domain, a hint for the detector."""
     named = codec(label)
-    plain = named not in STATEFUL and data.isascii()
-    if plain and _ESCAPE not in data:
-        return Text(data.decode("ascii"), named or "us-ascii", 0, "charset.unknown" if label and not named else None)
-    if plain and named not in _SAYS_NOTHING and (escaped := _by_escape(data)) is not None:
-        return Text(escaped.value, escaped.used, 0, "charset.label-lies")
+    if data.isascii() and named not in STATEFUL:
+        if _ESCAPE not in data:
+            return Text(data.decode("ascii"), named or "us-ascii", 0, None if named or not label else "charset.unknown")
+        if named not in _SAYS_NOTHING and (escaped := _by_escape(data)) is not None:
+            return Text(escaped.value, escaped.used, 0, "charset.label-lies")
     return _by_mark(data) or _by_label(data, label, named) or _by_content(data, named, tld)
 
 

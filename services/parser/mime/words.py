@@ -6,9 +6,9 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from services.common import transfer
+from services.common.charset_labels import STATEFUL
 from services.common.normal_form import normal
 from services.parser.mime import charsets
-from services.parser.mime.labels import STATEFUL
 
 _WORD: Final = re.compile(r"=\?([^?\s]{1,100})\?([bBqQ])\?([^?]*+(?:\?(?!=)[^?]*+)*)\?=")
 _FOLD: Final = re.compile(r"[\r\n]+[ \t]?")

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.common.charset_labels import WHATWG
 from services.parser.mime import charsets
-from services.parser.mime.labels import WHATWG
 
 RUSSIAN = "Привет, как дела? Это письмо без метки."
 CHINESE = "这是一个没有标明字符集的测试邮件，请检查。"
