@@ -12,6 +12,7 @@ from services.cli.authorize import authorize
 from services.cli.language import language
 from services.cli.secret_input import secret_options
 
+_SETTING_HELP = "A setting, such as poll_interval=5m; an empty value resets it. `accounts show` lists all."
 _FOLDER_HELP = "Only such folders; may repeat. =NAME is a name as it is, \\Sent a special use."
 
 
@@ -25,7 +26,7 @@ def server_options(command: Callable[..., object]) -> Callable[..., object]:
         click.option("--auth", metavar="auto|password|xoauth2|oauthbearer", help="How to sign in."),
         click.option("--ca-file", metavar="F", help="Certificate authority of a private server (PEM)."),
         click.option("--folder", "folders", metavar="GLOB", multiple=True, help=_FOLDER_HELP),
-        click.option("--set", "pairs", metavar="KEY=VALUE", multiple=True, help="A setting; an empty value resets it."),
+        click.option("--set", "pairs", metavar="KEY=VALUE", multiple=True, help=_SETTING_HELP),
     )
     for option in reversed(options):
         command = option(command)
@@ -177,17 +178,17 @@ def remove(name: str, erase: bool, yes: bool) -> None:
 
     from services.cli.account_audit import noted
     from services.cli.context import open_context
+    from services.cli.terminal import is_terminal
 
     with open_context() as context:
         store = context.accounts
         account = store.get(name)
-        if erase and not yes and sys.stdin.isatty():
+        if erase and not yes and is_terminal(sys.stdin):
             click.confirm(f"erase all mail of {account.slug}, rows and objects", abort=True)
         if erase:
-            from services.storer.erase import erase_account
+            from services.cli.erasing import erased
 
-            store.set_state(account.slug, "paused")
-            objects, rows = erase_account(context, account.slug, on_the_way=not context.embedded)
+            objects, rows = erased(context, account)
             click.echo(f"erased {objects} objects and {rows} rows")
         store.remove(account.slug)
         noted(store, account.slug, "account-remove", "with all its mail" if erase else "its mail stays")
@@ -265,9 +266,11 @@ def _print_table(rows: list[tuple[str, ...]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from services.cli.terminal import is_terminal
+
     table = Table(box=None, pad_edge=False)
     for name in ("account", "server", "user", "sign-in", "state", "secret"):
         table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*row)
-    Console(width=None if sys.stdout.isatty() else 1_000).print(table)
+    Console(width=None if is_terminal(sys.stdout) else 1_000).print(table)

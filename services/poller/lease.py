@@ -31,7 +31,7 @@ async def leased(
     """
     me, working = owner(), asyncio.current_task()
     assert working is not None
-    token = await asyncio.to_thread(_take, leases, account, me, clock)
+    token = await asyncio.to_thread(take, leases, account, me, clock)
     renewing = asyncio.create_task(_renew(leases, account, me, token, clock))
     renewing.add_done_callback(lambda done: None if done.cancelled() else working.cancel())
     try:
@@ -46,7 +46,8 @@ async def leased(
             await asyncio.to_thread(leases.release, account, me)
 
 
-def _take(leases: PostgresLeases, account: str, me: str, clock: Clock) -> int:
+def take(leases: PostgresLeases, account: str, me: str, clock: Clock) -> int:
+    """The token of a lease of ours for ``SECONDS``. Raises Incomplete when another living process holds the account."""
     token = leases.acquire(account, me, clock.now(), SECONDS)
     if token is None:
         holder = leases.holder(account) or ""
