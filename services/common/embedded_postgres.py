@@ -43,6 +43,7 @@ def ensure(home: Path) -> str:
         Unavailable: it does not start; the text names its log.
     """
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _forget_other_servers()
     with locked(home / _LOCK):
         url = _running(home) or _start(home)
         (home / _LOCK).touch()
@@ -67,6 +68,12 @@ def clients(home: Path) -> int | None:
     """How many connections the embedded Postgres of ``home`` has, None when it does not run."""
     pid = _pid(home)
     return None if pid is None else _connections(pid)
+
+
+def _forget_other_servers() -> None:
+    """PGPORT, PGSERVICE, PGOPTIONS and the like are about servers of the user; they would change ours and its URL."""
+    for name in [name for name in os.environ if name.startswith("PG")]:
+        del os.environ[name]
 
 
 def _promised(home: Path) -> bool:
@@ -94,7 +101,7 @@ def _running(home: Path) -> str | None:
         return None
     lines = (home / _FOLDER / "postmaster.pid").read_text(encoding="utf-8").splitlines()
     ready = len(lines) > 7 and lines[7].strip() == "ready"
-    return f"postgresql://postgres@/postgres?host={quote(lines[4])}" if ready else None
+    return f"postgresql://postgres@/postgres?host={quote(lines[4])}&port={lines[3].strip()}" if ready else None
 
 
 def _pid(home: Path) -> int | None:

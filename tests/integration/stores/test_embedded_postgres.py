@@ -48,6 +48,20 @@ def test_a_locale_that_this_machine_lacks_is_no_trouble(home: Path, locale: str)
         connection.engine.dispose()
 
 
+def test_what_the_user_says_of_other_servers_is_not_about_this_one(home: Path) -> None:
+    start = f"from services.common.embedded_postgres import *; url = ensure(Path({str(home)!r})); "
+    query = "from services.common.database import *; from sqlalchemy import *; e = engine_for(url); "
+    ask = "print(e.connect().scalar(select(literal(chr(0x1F600))))); e.dispose()"
+    others = os.environ | {
+        "PGSERVICE": "no-such-service", "PGHOSTADDR": "192.0.2.1", "PGPORT": "5999", "PYTHONUTF8": "1",
+        "PGOPTIONS": "-c search_path=nowhere", "PGCLIENTENCODING": "GBK", "PGCHANNELBINDING": "require",
+    }  # fmt: skip
+    subprocess.run([sys.executable, "-c", start], env=others, check=True)
+    for environment in (dict(os.environ), others):
+        said = subprocess.check_output([sys.executable, "-c", start + query + ask], env=environment)
+        assert said.decode() == "\U0001f600\n"
+
+
 def test_no_variable_of_ours_is_left_to_what_outlives_the_command(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAILWEIR_MASTER_KEY", "canary-of-the-environment")
     embedded_postgres.ensure(home)
