@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,7 @@ def new_account(name: str, typed: Typed) -> tuple[Account, str]:
         ConnectionFailed: none of the hosts that such an address usually has answers.
 
     """
+    name = _narrow(name)
     user = typed.user or _address(name)
     if user is None:
         raise ConfigurationError(f"account {name} needs --user (or use the mail address as its name)")
@@ -64,6 +66,11 @@ def new_account(name: str, typed: Typed) -> tuple[Account, str]:
         settings=settings_of(given, known.settings),
     )
     return checked(account), remark
+
+
+def _narrow(name: str) -> str:
+    """An address typed with a full-width at sign, as Chinese input methods give it, in the usual characters."""
+    return unicodedata.normalize("NFKC", name) if "＠" in name else name
 
 
 def _address(name: str) -> str | None:
@@ -163,7 +170,9 @@ def _find_host(known: Profile, user: str, ca_file: str | None) -> tuple[str, str
     domain = user.rpartition("@")[2]
     if "@" not in user or not domain:
         raise ConfigurationError(f"--host is needed: {user} is not a mail address that tells it")
-    hosts = known.hosts_of(domain.encode("idna").decode() if not domain.isascii() else domain.lower())
+    hosts = known.hosts_of(domain)
+    if not hosts:
+        raise ConfigurationError(f"{user!r} is not a mail address; it looks like me@example.org")
     if len(hosts) == 1:
         return hosts[0], ""
     found = asyncio.run(_first_safe(hosts, known.port, ca_file))

@@ -196,7 +196,9 @@ def _address(id_token: object) -> str | None:
     except (IndexError, ValueError):
         return None
     found = claims.get("email")
-    return found if isinstance(found, str) and "@" in found else None
+    if not isinstance(found, str) or "@" not in found:
+        return None
+    return "".join(character if character.isprintable() else "?" for character in found)  # it is shown when it differs
 
 
 def _object(body: bytes) -> Mapping[str, Any]:

@@ -1,3 +1,4 @@
+import base64
 import json
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -70,6 +71,13 @@ def test_a_refresh_token_with_control_characters_is_left_out() -> None:
     result = read(answer(200, {"access_token": "a", "refresh_token": "r\r\nX"}))
     assert isinstance(result, Granted)
     assert result.refresh_token is None
+
+
+def test_an_address_of_a_grant_can_be_shown() -> None:
+    claims = base64.urlsafe_b64encode(json.dumps({"email": "\x1b[2Ja\ud800@b.org\u202e"}).encode()).decode()
+    result = read(answer(200, {"access_token": "a", "id_token": f"head.{claims}.signature"}))
+    assert isinstance(result, Granted)
+    assert result.address == "?[2Ja?@b.org?"
 
 
 HEADERS = st.dictionaries(st.sampled_from(["date", "retry-after"]), st.text())

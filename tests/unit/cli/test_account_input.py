@@ -1,0 +1,24 @@
+"""What was typed for a new account, before anything is looked up."""
+
+import pytest
+
+from services.cli.account_input import Typed, new_account
+from services.common.errors import ConfigurationError
+
+
+def test_an_address_typed_in_full_width_is_the_usual_one() -> None:
+    account, _ = new_account("ｍｅ＠ＱＱ．ｃｏｍ", Typed())
+    assert (account.user, account.host, account.provider, account.slug) == (
+        "me@QQ.com",
+        "imap.qq.com",
+        "qq",
+        "me-qq.com",
+    )
+
+
+@pytest.mark.parametrize("address", ["me@例..子", "me@\udcff.org", "me@" + "é" * 80 + ".org", "\udcff@qq.com"])
+def test_an_address_that_has_no_host_is_told_in_one_line(address: str) -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"^(user: .*|.* is not a mail address; it looks like me@example.org)$"
+    ):
+        new_account(address, Typed())
