@@ -13,15 +13,18 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.cluster import ClusterMetadata
-from aiokafka.errors import ConsumerStoppedError
+from aiokafka.errors import ConsumerStoppedError, KafkaError
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types import TP, AppT, ConsumerMessage, Message
 
 from services.common.runtime.assembling import Assembler, Records
 from services.common.runtime.offsets import CommitPosition
 from services.common.runtime.same_topics import SameTopics
+from services.common.runtime.topic_ids import topic_ids
 from services.common.service import Batch
 
+log = logging.getLogger(__name__)
+_AGAIN = 0.5  # seconds between two tries to ask a broker
 _LOOK = 0.05  # seconds: while one topic has no room, others are asked in short turns
 _FETCH_WAIT_MS = 100  # aiokafka asks a broker once at a time: partitions without news keep the others waiting so long
 
@@ -44,20 +47,51 @@ class PromptThread(AIOKafkaConsumerThread):
         return consumer
 
     def _listed(self, cluster: ClusterMetadata) -> None:
-        assert isinstance(self.consumer, OrderedConsumer)
-        self.consumer.same.listed(cluster.topics())
-        if self.consumer.same.lost is not None:
+        self._same.listed(cluster.topics())
+        if self._same.lost is not None:
             self._lost.set()
+
+    async def on_start(self) -> None:
+        """Connect, and see which topics are to be read before anything is."""
+        await super().on_start()
+        await self._identify()
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         """Commit until a topic is lost: aiokafka would try until there is another one of its name."""
-        committing, lost = asyncio.create_task(super()._commit(offsets)), asyncio.create_task(self._lost.wait())
+        committing = asyncio.create_task(self._commit_to_the_same(offsets))
+        lost = asyncio.create_task(self._lost.wait())
         try:
             await asyncio.wait({committing, lost}, return_when=asyncio.FIRST_COMPLETED)
             return committing.done() and committing.result()
         finally:
             committing.cancel()
             lost.cancel()
+
+    async def _commit_to_the_same(self, offsets: Mapping[TP, int]) -> bool:
+        """A topic may be made anew between two looks at its name: its id is asked for right before each commit.
+
+        The commit before may have been under way then, and have come to the new topic: so that one is taken back.
+        """
+        await self._identify()
+        if self._same.lost is not None:
+            await super()._commit({tp: 0 for tp in self.assignment() if tp.topic == self._same.lost})
+            return False
+        return bool(await super()._commit(offsets))
+
+    async def _identify(self) -> None:
+        while True:
+            try:
+                self._same.identified(await topic_ids(self._ensure_consumer()._client, self._same.names))
+            except KafkaError as error:
+                log.debug("asking for the ids of topics failed: %s", type(error).__name__)
+                await asyncio.sleep(_AGAIN)
+            else:
+                return
+
+    @property
+    def _same(self) -> SameTopics:
+        assert isinstance(self.consumer, OrderedConsumer)
+        return self.consumer.same
 
 
 class OrderedConsumer(Consumer):

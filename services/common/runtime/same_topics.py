@@ -2,7 +2,8 @@
 
 To a consumer like ours a topic is its name: one that is deleted and made anew would be read on at the old offsets, and
 a commit of them would make the next reader skip the first records. So such a worker commits nothing more and ends. A
-fresh one starts right, because Kafka forgets the commits of a topic together with the topic.
+fresh one starts right, because Kafka forgets the commits of a topic together with the topic. A topic that is away for a
+moment only shows by its id, which is asked for before each commit.
 """
 
 from collections.abc import Collection, Mapping
@@ -22,15 +23,20 @@ class SameTopics:
 
     def __init__(self, names: Collection[str] = ()) -> None:
         self.lost: str | None = None
-        self._names = frozenset(names)
+        self.names = frozenset(names)
         self._listed: frozenset[str] = frozenset()
         self._ends: Mapping[TopicPartition, int] = {}
+        self._ids: dict[str, bytes] = {}
 
     def listed(self, topics: Collection[str]) -> None:
         """What a broker lists now. Called from the reader's thread."""
-        now = self._names.intersection(topics)
+        now = self.names.intersection(topics)
         self._lose(self._listed - now)
         self._listed |= now
+
+    def identified(self, ids: Mapping[str, bytes]) -> None:
+        """Ids now, where a broker tells them. Called from the reader's thread, first before anything is read."""
+        self._lose({name for name, found in ids.items() if self._ids.setdefault(name, found) != found})
 
     def measured(self, lag: Lag) -> None:
         """Offsets now: the end of a topic never goes back; a commit seems to while a broker starts."""

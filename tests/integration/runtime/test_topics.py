@@ -1,5 +1,9 @@
 """The job that makes topics, on topics that an older version made: real Kafka."""
 
+import asyncio
+import signal
+import subprocess
+
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -7,7 +11,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from infra.local.cluster import Cluster
 from services.common.topics import ALL_TOPICS
 from services.common.topics_admin import Changes, create, wanted
-from tests.integration.runtime.lab import READ, Lab
+from tests.integration.runtime.lab import PARTITIONS, READ, Lab
 
 
 async def settings_of(bootstrap: str, topic: str) -> dict[str, str]:
@@ -91,5 +95,43 @@ async def deleted(lab: Lab, topic: str) -> None:
             return lab.prefix + topic not in await admin.list_topics()
 
         await lab.until("the broker lists it no more", is_gone)
+    finally:
+        await admin.close()
+
+
+@pytest.mark.parametrize("records", [400, 60])
+async def test_a_topic_made_anew_while_a_worker_stands_still_is_read_from_the_start(lab: Lab, records: int) -> None:
+    new = range(1001, 1001 + records)
+    lab.switch("most", "100")
+    await lab.publish(range(1, 201))
+    worker = lab.worker(probe_interval=60)
+    await lab.until("it works", lambda: len(lab.seen()) >= 100)
+    worker.send_signal(signal.SIGSTOP)
+    await made_anew(lab, READ.name)
+    await lab.publish(new)
+    worker.send_signal(signal.SIGCONT)
+    lab.release("most")
+    assert await lab.ended(worker) == 1
+    assert f"TopicLost: topic {lab.prefix}{READ.name} was deleted or made anew" in lab.logs()
+    worker = lab.worker()
+    await lab.until("all of the new topic at the sink", lambda: uids_of(lab, worker) >= set(new))
+    await lab.stopped(worker)
+
+
+def uids_of(lab: Lab, worker: "subprocess.Popen[bytes]") -> set[int]:
+    """What this worker brought to the sink."""
+    lines = (lab.folder / "sink").read_text().splitlines()
+    return {int(uid) for process, uid in map(str.split, lines) if int(process) == worker.pid}
+
+
+async def made_anew(lab: Lab, topic: str) -> None:
+    """Deleted, and made again as soon as the broker takes it."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=lab.bootstrap)
+    await admin.start()
+    try:
+        assert [code for _, code in (await admin.delete_topics([lab.prefix + topic])).topic_error_codes] == [0]
+        async with asyncio.timeout(60):
+            while (await admin.create_topics([NewTopic(lab.prefix + topic, PARTITIONS, 1)])).topic_errors[0][1]:
+                pass
     finally:
         await admin.close()

@@ -38,3 +38,13 @@ def test_offsets_that_stay_or_grow_are_the_same_topic() -> None:
     for seen in (lag(None, 0), lag(None, 10), lag(0, 10), lag(10, 10), lag(None, 10), lag(12, 300)):
         same.measured(seen)
     same.check()
+
+
+def test_another_id_is_another_topic() -> None:
+    same = SameTopics()
+    for ids in ({"mail.fetched": b"1"}, {}, {"mail.fetched": b"1", "mail.parsed": b"2"}):
+        same.identified(ids)
+    same.check()
+    same.identified({"mail.fetched": b"1", "mail.parsed": b"3"})
+    with pytest.raises(TopicLost, match=r"mail\.parsed"):
+        same.check()
