@@ -27,6 +27,7 @@ def repair(name: str | None, *, check: bool, offline: bool) -> None:
 
     with open_context() as context:
         _restore(context, check=check)
+        name = _account(context, name) if name else None
         damage = repairing.compare(context.engine, list(context.store.keys(f"{name}/" if name else "")), name)
         _tell(damage)
         if check:
@@ -35,6 +36,16 @@ def repair(name: str | None, *, check: bool, offline: bool) -> None:
         if not offline:
             code = max(code, _fetch(context, name))
     raise SystemExit(code)
+
+
+def _account(context: "Context", name: str) -> str:
+    """The account of that name or address; one that was removed counts as long as it has objects."""
+    from services.common.errors import ConfigurationError
+
+    found = context.accounts.find(name)
+    if found is None and next(iter(context.store.keys(f"{name}/")), None) is None:
+        raise ConfigurationError(f"there is no account {name!r}; `mailweir accounts list` shows them")
+    return found.slug if found else name
 
 
 def _restore(context: "Context", *, check: bool) -> None:
@@ -76,16 +87,20 @@ def _mend(context: "Context", damage: "Damage") -> int:
 def _events(
     context: "Context", damage: "Damage", again: list[tuple[str, str]], placeless: list[str]
 ) -> "Iterator[MessageFetched]":
+    from services.cli.progress import bar
     from services.cli.rebuilding import from_object
     from services.common import lookup
 
     keys = [lookup.message_object(context.engine, account, sha256) for account, sha256 in again]
-    for key in dict.fromkeys((*damage.unstored, *(key for key in keys if key))):
-        event = from_object(context.store, key)
-        if event is None:
-            placeless.append(key)
-        else:
-            yield event
+    wanted = dict.fromkeys((*damage.unstored, *(key for key in keys if key)))
+    with bar("mending", len(wanted)) as advance:
+        for key in wanted:
+            event = from_object(context.store, key)
+            if event is None:
+                placeless.append(key)
+            else:
+                yield event
+            advance()
 
 
 def _fetch(context: "Context", name: str | None) -> int:

@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from services.cli.embedded import publisher
 from services.common import lookup
+from services.common.errors import ConfigurationError
 from services.common.lookup import Choice
 from services.storer.erase import erase_account
 from tests.fakes.mail_events import fetched
@@ -22,6 +23,13 @@ async def test_rows_come_back_from_the_object_store_alone(stored: Home) -> None:
     assert stored.run("repair", "--offline").exit_code == 0
     assert [stored.value(query) for query in (ROWS, PLACES, FILES)] == before
     assert stored.run("repair", "--check").exit_code == 0
+
+
+async def test_a_repair_names_an_account_that_is_there(stored: Home) -> None:
+    for name in ("wrok", "../work", "wor"):
+        with pytest.raises(ConfigurationError, match="there is no account"):
+            stored.run("repair", name, "--offline")
+    assert stored.run("repair", "work", "--check").exit_code == 0  # a removed one, with its mail
 
 
 @pytest.mark.parametrize("dropped", [("emails",), ("objects", "attachments"), tuple(TABLES)], ids=["one", "two", "all"])
