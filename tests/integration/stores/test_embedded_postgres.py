@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from services.cli.context import open_context
 from services.common import embedded_postgres
 from services.common.database import engine_for
 from services.common.errors import Unavailable
@@ -140,6 +141,15 @@ def test_data_of_another_version_are_told(home: Path) -> None:
     with pytest.raises(Unavailable, match=r"expecting version \d+ but found version 9"):
         embedded_postgres.ensure(home)
     version.write_text(present)
+
+
+def test_a_command_that_stays_starts_it_again(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAILWEIR_HOME", str(home))
+    with open_context() as context:
+        os.kill(int((home / "postgres" / "postmaster.pid").read_text().splitlines()[0]), 9)
+        until(lambda: embedded_postgres.clients(home) is None)
+        with context.engine.connect() as connection:
+            assert connection.execute(text("SELECT count(*) FROM accounts")).scalar() == 0
 
 
 def test_the_log_of_the_server_holds_no_mail(home: Path) -> None:
