@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Protocol
 
 
@@ -26,8 +27,26 @@ class Named(Protocol):
 
 def chosen(folder: Named, include: Sequence[str], exclude: Sequence[str]) -> bool:
     """Whether a folder is wanted: selectable, included (no pattern includes all), not excluded."""
-    included = not include or any(fits(pattern, folder) for pattern in include)
-    return folder.selectable and included and not any(fits(pattern, folder) for pattern in exclude)
+    return folder.selectable and (not include or _any_fits(include, folder)) and not _any_fits(exclude, folder)
+
+
+def _any_fits(patterns: Sequence[str], folder: Named) -> bool:
+    names, others = _sorted_out(tuple(patterns))
+    return folder.name in names or any(fits(pattern, folder) for pattern in others)
+
+
+@lru_cache(maxsize=32)
+def _sorted_out(patterns: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Names of single folders, which may be thousands, and the patterns that have to be tried one by one."""
+    others = tuple(filter(_is_wide, patterns))
+    return frozenset(pattern.removeprefix("=") for pattern in patterns if not _is_wide(pattern)), others
+
+
+def _is_wide(pattern: str) -> bool:
+    """Whether more than one name may fit."""
+    if pattern.startswith("="):
+        return False
+    return pattern.startswith("\\") or "*" in pattern or "?" in pattern or pattern.upper() == "INBOX"
 
 
 def fits(pattern: str, folder: Named) -> bool:
@@ -53,4 +72,11 @@ def exactly(name: str) -> str:
 def unmatched(include: Sequence[str], folders: Iterable[Named]) -> list[str]:
     """Patterns that fit no folder: most likely a slip of the pen."""
     known = [folder for folder in folders if folder.selectable]
-    return [pattern for pattern in include if not any(fits(pattern, folder) for folder in known)]
+    names = {folder.name for folder in known}
+
+    def is_matched(pattern: str) -> bool:
+        if _is_wide(pattern):
+            return any(fits(pattern, folder) for folder in known)
+        return pattern.removeprefix("=") in names
+
+    return [pattern for pattern in include if not is_matched(pattern)]

@@ -1,3 +1,4 @@
+import time
 from dataclasses import dataclass
 
 import pytest
@@ -49,3 +50,29 @@ def test_an_exact_pattern_fits_its_folder_and_no_other(name: str) -> None:
     assert fits(exactly(name), Named(name, "\\Sent"))
     others = [other for other in ("a*", "a?", "ab", "=a*", "[a]", "\\Sent", "合同", "Sent") if other != name]
     assert not [other for other in others if fits(exactly(name), Named(other, "\\Sent"))]
+
+
+PATTERNS = st.sampled_from(["INBOX", "inbox", "a*", "a?", "ab", "=a*", "==x", "[a]", "\\Sent", "=\\Sent", "=", ""])
+FOLDERS = st.builds(
+    Named,
+    st.sampled_from(["INBOX", "inbox", "a*", "ab", "=x", "[a]", "\\Sent", "", "="]),
+    st.sampled_from([None, "\\Sent"]),
+)
+
+
+@given(st.lists(PATTERNS, max_size=4), FOLDERS)
+def test_a_folder_is_taken_when_one_of_the_patterns_fits(patterns: list[str], folder: Named) -> None:
+    one_fits = any(fits(pattern, folder) for pattern in patterns)
+    assert chosen(folder, patterns, ()) == (one_fits or not patterns)
+    assert chosen(folder, (), patterns) == (not one_fits)
+    assert unmatched(patterns, [folder]) == [pattern for pattern in patterns if not fits(pattern, folder)]
+
+
+def test_thousands_of_folders_that_are_named_one_by_one_are_found_at_once() -> None:
+    folders = [Named(f"项目/{number:04}") for number in range(4_000)]
+    names = tuple(exactly(folder.name) for folder in folders)
+    start = time.process_time()
+    assert all(chosen(folder, names, ()) for folder in folders)
+    assert not any(chosen(folder, (), names) for folder in folders)
+    assert unmatched((*names, "项目/x", "*/x"), folders) == ["项目/x", "*/x"]
+    assert time.process_time() - start < 2
