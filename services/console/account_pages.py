@@ -14,7 +14,7 @@ from services.console import failures, folders_sync, forms, testing, watching
 from services.console.adapters import Ports
 from services.console.folders_sync import Changes, FolderLine
 from services.console.forms import Form, Invalid
-from services.console.memory import Test
+from services.console.memory import Test, mailbox_of
 from services.console.texts import lookup
 from services.console.web import is_htmx, language_of, page, ports_of, wants_json
 from services.poller.adapters import PostgresLedger
@@ -110,7 +110,7 @@ def folder_lines(ports: Ports, account: Account) -> list[FolderLine]:
     """Folders as last seen on the server, with the state of ours. Blocks."""
     fresh = ports.accounts.find(account.slug) or account
     known = PostgresLedger(ports.engine).folders(account.slug)
-    return folders_sync.lines(fresh, ports.memory.listings.get(account.slug, ()), known)
+    return folders_sync.lines(fresh, ports.memory.listings.get(mailbox_of(fresh), ()), known)
 
 
 def begun(ports: Ports, account: Account) -> bool:
@@ -136,7 +136,7 @@ def folders(
         422 if problem else 200,
         account=account,
         lines=lines,
-        listed=account.slug in ports_of(request).memory.listings,
+        listed=mailbox_of(account) in ports_of(request).memory.listings,
         future=not account.given.get("include"),
         result=result,
         result_key=_RESULTS.get(result or "", ""),

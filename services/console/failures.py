@@ -17,6 +17,7 @@ from services.console.web import (
     NotYours,
     ProofNeeded,
     SignInNeeded,
+    here,
     is_htmx,
     language_of,
     page,
@@ -59,12 +60,7 @@ async def _to_sign_in(request: Request, error: Exception) -> Response:
 async def _to_proof(request: Request, error: Exception) -> Response:
     if wants_json(request):
         return JSONResponse({"error": "type the password again at /prove"}, 403)
-    return page(request, "prove.html", 403, back=_back(request), message="")
-
-
-def _back(request: Request) -> str:
-    """Where to return to: the form that was sent, which a browser can only open by GET."""
-    return request.url.path if request.method == "GET" else "/accounts"
+    return page(request, "prove.html", 403, back=here(request), message="")
 
 
 def _always(status: int) -> Callable[[Request, Exception], Awaitable[Response]]:

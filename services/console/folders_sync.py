@@ -18,6 +18,7 @@ from services.common.runtime.embedded import Embedded
 from services.common.settings import read
 from services.console import testing
 from services.console.adapters import Ports
+from services.console.memory import mailbox_of
 from services.poller import folders
 from services.poller.adapters import PostgresLeases, PostgresLedger
 from services.poller.doctor import signed_in
@@ -85,7 +86,7 @@ async def synchronise(ports: Ports, account: Account) -> Changes:
     visit = Visit(account, profile(account.provider), credentials, ports.clock, addresses)
     asked_at = ports.clock.now()
     async with signed_in(visit) as session:
-        ports.memory.listings[account.slug] = await session.list_folders()
+        ports.memory.listings[mailbox_of(account)] = await session.list_folders()
         followed = await _follow(ports, account, session)
     if not followed:
         await _ask_poller(ports, account, asked_at)

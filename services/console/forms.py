@@ -27,7 +27,7 @@ _FIELD_IS_HERE = re.compile(r"(?: and|[.。]? Then|[,，]?然后) ?(?:use|使用
 _BUTTONS = {"secret": "account.replace", "authorize": "account.authorize"}
 
 
-WORDS = frozenset({"empty", "line", "taken", "refused", "needed", "proof", "none"})
+WORDS = frozenset({"empty", "line", "taken", "left", "refused", "needed", "proof", "none"})
 """Problems that only a form has; their texts are ``problem.<word>``."""
 
 

@@ -14,6 +14,14 @@ from services.poller.imap.model import Folder
 _MOST_TESTS = 200
 
 
+Mailbox = tuple[str, str, str]
+
+
+def mailbox_of(account: Account) -> Mailbox:
+    """Name, host and user: the same name may lead to another mailbox later, whose folders are others."""
+    return account.slug, account.host, account.user
+
+
 @dataclass(slots=True)
 class Test:
     """A connection test of a user: the steps that may be shown so far, and the result once it ended.
@@ -37,7 +45,7 @@ class Memory:
     """Connection tests, folder lists as last seen on servers, and authorizations under way."""
 
     tests: dict[str, Test] = field(default_factory=dict)
-    listings: dict[str, Sequence[Folder]] = field(default_factory=dict)
+    listings: dict[Mailbox, Sequence[Folder]] = field(default_factory=dict)
     pendings: Pendings = field(default_factory=Pendings)
 
     def begin(self, user: int, account: Account) -> Test:

@@ -1,23 +1,36 @@
 """What a request carries: fields of a form, or a JSON object of a program; texts only, a file is refused."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import FormData
+
+MOST_FIELDS = 20_000
+"""Boxes that may be ticked at once: an account may have thousands of folders."""
+
+
+async def form(request: Request) -> FormData:
+    """The fields of a form, parsed once for each request. Raises HTTPException: it is none, or holds a file."""
+    return await request.form(max_files=0, max_fields=MOST_FIELDS)
 
 
 async def values(request: Request) -> Mapping[str, str]:
     """Each field once. Raises RequestValidationError for JSON of another shape."""
     if "json" in request.headers.get("content-type", ""):
         return _of_json(await request.body())
-    return {name: text for name, text in (await request.form(max_files=0)).items() if isinstance(text, str)}
+    return {name: text for name, text in (await form(request)).items() if isinstance(text, str)}
 
 
-async def boxes(request: Request) -> Sequence[str]:
-    """The ticked boxes called ``folder``."""
-    return [text for text in (await request.form(max_files=0)).getlist("folder") if isinstance(text, str)]
+def ticked(name: str) -> Callable[[Request], Awaitable[Sequence[str]]]:
+    """What reads the ticked boxes of a name."""
+
+    async def read(request: Request) -> Sequence[str]:
+        return [text for text in (await form(request)).getlist(name) if isinstance(text, str)]
+
+    return read
 
 
 def _of_json(body: bytes) -> Mapping[str, str]:
@@ -39,4 +52,5 @@ def _text(value: object) -> str:
 
 
 Values = Annotated[Mapping[str, str], Depends(values)]
-Boxes = Annotated[Sequence[str], Depends(boxes)]
+Folders = Annotated[Sequence[str], Depends(ticked("folder"))]
+Slugs = Annotated[Sequence[str], Depends(ticked("account"))]

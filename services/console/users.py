@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
-from sqlalchemy import Engine, delete, func, literal, or_, select, update
+from sqlalchemy import Engine, delete, func, literal, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from services.common.accounts_tables import accounts
@@ -23,6 +23,13 @@ LEAST_LENGTH = 10
 _WINDOW = timedelta(minutes=15)
 _CHECKING = BoundedSemaphore(2)
 _PER_PAIR, _PER_NAME, _PER_ADDRESS = 5, 50, 50
+
+
+_LEFT_BY_ANOTHER = text("""
+SELECT (EXISTS (SELECT FROM folders WHERE account = :slug) OR EXISTS (SELECT FROM emails WHERE account_id = :slug))
+AND (SELECT detail FROM audit_log WHERE account_id = :slug AND service = 'console'
+     AND action IN ('console-add', 'console-remove') ORDER BY at DESC LIMIT 1) IS DISTINCT FROM :removed
+""")
 
 
 class TooManyAttempts(MailweirError):
@@ -144,6 +151,13 @@ def own_exactly(engine: Engine, user: User, slugs: Sequence[str]) -> None:
 def may_see(engine: Engine, user: User, slug: str) -> bool:
     """Whether an account exists and is this user's; an admin sees all."""
     return slug in visible(engine, user)
+
+
+def is_anothers(engine: Engine, user: User, slug: str) -> bool:
+    """Whether an account of this name left mail behind that this user did not see: not the one who removed it last."""
+    values = {"slug": slug, "removed": f"by {user.name}: removed"}
+    with transaction(engine) as connection:
+        return bool(connection.execute(_LEFT_BY_ANOTHER, values).scalar())
 
 
 def visible(engine: Engine, user: User) -> Sequence[str]:

@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from services.cli.plain import line
 from services.common.account_fields import SLUG, Account
-from services.console import sessions, users
+from services.console import sent, sessions, users
 from services.console.adapters import Ports
 from services.console.navigation import navigation
 from services.console.sessions import Session
@@ -128,17 +128,17 @@ async def unforged(request: Request) -> None:
     """Every change carries the token of its page, as header or form field; programs have no cookie to abuse."""
     if request.method in _SAFE or _bearer(request):
         return
-    sent = request.headers.get("x-csrf-token") or await _form_field(request)
+    told = request.headers.get("x-csrf-token") or await _form_field(request)
     token = token_of(request)
-    if not token or not hmac.compare_digest(sent.encode(), sessions.csrf_of(token).encode()):
+    if not token or not hmac.compare_digest(told.encode(), sessions.csrf_of(token).encode()):
         raise Forged
 
 
 async def _form_field(request: Request) -> str:
     if not request.headers.get("content-type", "").startswith(("application/x-www-form", "multipart/form-data")):
         return ""
-    sent = (await request.form(max_files=0)).get("csrf")
-    return sent if isinstance(sent, str) else ""
+    token = (await sent.form(request)).get("csrf")
+    return token if isinstance(token, str) else ""
 
 
 Asking = Annotated[Ports, Depends(ports_of)]
@@ -180,6 +180,13 @@ def local(path: str) -> str:
     return path if plain else "/"
 
 
+def here(request: Request) -> str:
+    """Where a browser can return to: this page with its query; after a form, which no link opens, the accounts."""
+    if request.method not in _SAFE:
+        return "/accounts"
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
+
+
 def page(request: Request, template: str, status: int = 200, **values: Any) -> Response:
     """A page, or for htmx its ``main`` block alone. Templates get user, csrf, lang, t, theme and ``values``."""
     session = getattr(request.state, "session", None)
@@ -192,6 +199,7 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> R
         "lang": language,
         "t": lookup(language),
         "theme": theme_of(request),
+        "here": here(request),
         "asset": address,
         "navigation": navigation(session.user) if session else (),
         "layout": "part.html" if is_htmx(request) else "base.html",

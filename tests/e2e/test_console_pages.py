@@ -1,6 +1,7 @@
 """Every page of the console in a real browser: both sizes, both themes, both languages, nothing from elsewhere."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -9,7 +10,7 @@ from playwright.sync_api import Browser, expect
 from sqlalchemy import Engine, text
 
 from infra import assets
-from services.common.database import transaction
+from services.common.database import engine_for, transaction
 from services.console import users
 from tests.e2e.browser import chromium
 from tests.e2e.pages import covered, overflows, violations, window
@@ -30,7 +31,7 @@ PAGES = (
     ),
     *(f"/api/imap/config?account={OWNED}", "/api/imap/config?address=reader@qq.com", "/users", "/no-such-page"),
 )
-LOOKS = (("light", 1280, "en-GB"), ("dark", 1280, "zh-CN"), ("light", 390, "zh-CN"), ("dark", 390, "en-GB"))
+LOOKS = (("light", 1280, "en-GB"), ("dark", 1280, "zh-CN"), ("light", 390, "zh-CN"), ("dark", 320, "en-GB"))
 FIRST_PAGE = 150_000
 _EVENTS = (
     "INSERT INTO quarantine (folder_id, epoch, uid, stage, reason, detail) "
@@ -143,3 +144,76 @@ def test_an_open_overview_follows_what_happens(browser: Browser, people: Cast, d
             )
         page.wait_for_function("before => document.querySelector('progress').value < before", arg=before)
     assert shown.complaints == []
+
+
+@pytest.fixture
+def without_database(people: Cast) -> Iterator[Callable[[], None]]:
+    """What takes the database away from the console until the end of the test."""
+    there = people.ports.engine
+    gone = engine_for("postgresql://nobody@127.0.0.1:1/none")
+    yield lambda: object.__setattr__(people.ports, "engine", gone)
+    object.__setattr__(people.ports, "engine", there)
+    gone.dispose()
+
+
+def test_an_open_page_says_when_its_figures_are_old(browser: Browser, people: Cast) -> None:
+    with window(browser, people.address, dict(people.owner.cookies)) as shown:
+        page = shown.open("/")
+        told = page.locator("[data-unanswered]")
+        expect(told).to_be_hidden()
+        page.context.set_offline(True)
+        expect(told).to_be_visible()
+        expect(page.locator("#live table")).to_be_visible()
+        assert violations(page) == []
+        page.context.set_offline(False)
+        expect(told).to_be_hidden()
+
+
+def test_an_open_page_outlives_a_database_that_is_away(
+    browser: Browser, people: Cast, without_database: Callable[[], None]
+) -> None:
+    with window(browser, people.address, dict(people.owner.cookies)) as shown:
+        page = shown.open(ACCOUNT)
+        expect(page.locator("#progress table")).to_be_visible()
+        without_database()
+        expect(page.locator("[data-unanswered]")).to_be_visible()
+        expect(page.locator("#progress table")).to_be_visible()
+
+
+def test_the_dialog_says_that_the_database_is_away_and_keeps_its_fields(
+    browser: Browser, people: Cast, without_database: Callable[[], None]
+) -> None:
+    with window(browser, people.address, dict(people.owner.cookies)) as shown:
+        page = shown.open("/accounts")
+        page.locator("main a.btn-primary").click()
+        page.locator("#address").fill("reader@qq.com")
+        page.keyboard.press("Enter")
+        expect(page.locator("#field-host")).to_have_value("imap.qq.com")
+        without_database()
+        page.locator("#field-user").fill("reader@126.com")
+        page.locator("#field-secret").fill("half filled")
+        expect(page.locator("dialog [data-unanswered]")).to_be_visible()
+        expect(page.locator("#field-host")).to_have_value("imap.qq.com")
+        page.locator("button[hx-post]").click()
+        expect(page.locator("#test-result [role=alert]")).to_contain_text("database does not answer")
+        expect(page.locator("#field-secret")).to_have_value("half filled")
+
+
+async def slowly(host: str, port: int) -> list[str]:
+    """Every name has a public address, which takes a while to find."""
+    await asyncio.sleep(1)
+    return ["8.8.8.8"]
+
+
+def test_a_second_click_does_not_send_a_form_twice(browser: Browser, people: Cast) -> None:
+    object.__setattr__(people.ports, "resolver", slowly)
+    with window(browser, people.address, dict(people.owner.cookies)) as shown:
+        page = shown.open("/api/imap/config?address=twice@qq.com")
+        sent: list[str] = []
+        page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+        save = page.locator("#account-form button.btn-primary")
+        save.evaluate("button => { button.click(); setTimeout(() => button.click(), 300); }")
+        page.wait_for_url("**/accounts/*/secret?done=added")
+        assert len(sent) == 1
+    with transaction(people.ports.engine) as connection:
+        connection.execute(text("DELETE FROM accounts WHERE username = 'twice@qq.com'"))

@@ -52,12 +52,37 @@ document.addEventListener("click", (event) => {
   }
 });
 
-// A form that the server answers with its faults (422, 403, ...) is shown again, not dropped.
+// A part that is taken out of an answer is in no answer that tells a fault: what was shown stays, and is said to be old.
+function selects(event) {
+  return event.detail.requestConfig.elt.hasAttribute("hx-select");
+}
+
+function told(unanswered) {
+  for (const place of document.querySelectorAll("[data-unanswered]")) place.hidden = !unanswered;
+}
+
+// A form that the server answers with its faults (422, 403, 503, ...) is shown again, not dropped.
 document.addEventListener("htmx:beforeSwap", (event) => {
-  if ([400, 403, 404, 409, 422, 429].includes(event.detail.xhr.status)) {
+  if (event.detail.xhr.status >= 400 && !selects(event)) {
     event.detail.shouldSwap = true;
     event.detail.isError = false;
   }
+});
+
+document.addEventListener("htmx:afterRequest", (event) => {
+  told(selects(event) ? !event.detail.successful : event.detail.xhr.status === 0);
+});
+
+// A second click while the first one is under way would do the same once more.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (event.defaultPrevented || form.method !== "post") return;
+  if (form.dataset.sent) event.preventDefault();
+  form.dataset.sent = "yes";
+});
+
+window.addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
 });
 
 document.addEventListener("alpine:init", () => {

@@ -18,7 +18,8 @@ from services.console import account_pages as pages
 from services.console import forms, handlers, testing, users
 from services.console.adapters import Ports
 from services.console.forms import Form, Invalid
-from services.console.sent import Boxes, Values
+from services.console.memory import mailbox_of
+from services.console.sent import Folders, Values
 from services.console.sessions import Session
 from services.console.texts import lookup
 from services.console.users import TooManyAttempts, User
@@ -151,7 +152,7 @@ def folders(request: Request, ports: Asking, account: OwnAccount, done: str = ""
 
 @router.post("/{name}/folders")
 def choose(
-    request: Request, ports: Asking, account: OwnAccount, user: CurrentUser, values: Values, taken: Boxes
+    request: Request, ports: Asking, account: OwnAccount, user: CurrentUser, values: Values, taken: Folders
 ) -> Response:
     """Take the ticked folders; ``future``: also those that appear later; ``start``: a paused account goes on."""
     lines = pages.folder_lines(ports, account)
@@ -186,7 +187,7 @@ def remove(request: Request, ports: Asking, account: OwnAccount, user: CurrentUs
         ports.accounts.set_state(account.slug, "paused")
         erase_account(ports, account.slug, on_the_way=ports.on_stack)
     ports.accounts.remove(account.slug)
-    ports.memory.listings.pop(account.slug, None)
+    ports.memory.listings.pop(mailbox_of(account), None)
     done = "erased" if erased else "removed"
     ports.audit(user, "console-remove", account.slug, detail=done)
     return RedirectResponse(f"/accounts?done={done}", 303)
@@ -206,12 +207,15 @@ async def _checked(ports: Ports, form: Form, before: Account | None) -> Account:
 
 
 def _added(ports: Ports, user: User, account: Account, secret: Secret | None) -> None:
+    if not user.is_admin and users.is_anothers(ports.engine, user, account.slug):
+        raise Invalid({"name": "left"})
     try:
         ports.accounts.add(account, *([("password", secret)] if secret else []))
     except ConfigurationError as error:
         if ports.accounts.find(account.slug) is None:
             raise
         raise Invalid({"name": "taken"}) from error
+    ports.memory.listings.pop(mailbox_of(account), None)
     users.own(ports.engine, user, account.slug)
     ports.audit(user, "console-add", account.slug, detail=account.host)
 

@@ -11,6 +11,7 @@ from fastapi.responses import Response
 from services.cli import doctor_view
 from services.cli.plain import line
 from services.common import completeness
+from services.common.completeness import FolderStatus
 from services.console import figures, forms, users, watching
 from services.console.texts import Language, Lookup, lookup
 from services.console.watching import AccountLine
@@ -19,6 +20,7 @@ from services.console.web import Asking, CurrentUser, OwnAccount, language_of, p
 router = APIRouter(include_in_schema=False)
 PageNumber = Annotated[int, Query(ge=1, le=100_000)]
 _PER_PAGE = 20
+_FOLDERS_PER_PAGE = 200
 
 
 def shown(request: Request, now: datetime) -> dict[str, Any]:
@@ -54,7 +56,8 @@ def overview(request: Request, ports: Asking, user: CurrentUser, number: PageNum
     """Accounts of the user with what was listed, stored, and what is missing."""
     mine = users.visible(ports.engine, user)
     now = ports.clock.now()
-    slugs = mine[(number - 1) * _PER_PAGE : number * _PER_PAGE]
+    place = _place(number, len(mine), _PER_PAGE)
+    slugs = mine[(place - 1) * _PER_PAGE : place * _PER_PAGE]
     start = time.monotonic()
     lines = watching.account_lines(ports.engine, slugs, now)
     return page(
@@ -62,21 +65,39 @@ def overview(request: Request, ports: Asking, user: CurrentUser, number: PageNum
         "overview.html",
         accounts=lines,
         total=len(mine),
-        place=number,
-        more=len(mine) > number * _PER_PAGE,
+        place=place,
+        more=len(mine) > place * _PER_PAGE,
         pause=figures.pause(sum(each.left for each in lines), time.monotonic() - start),
         **shown(request, now),
     )
 
 
 @router.get("/accounts/{name}/progress")
-def progress(request: Request, ports: Asking, account: OwnAccount) -> Response:
-    """One account folder by folder; the page of the account holds it, too."""
+def progress(request: Request, ports: Asking, account: OwnAccount, number: PageNumber = 1) -> Response:
+    """One account folder by folder; the page of the account holds it, too.
+
+    Where not all folders fit, those that something is left or wrong with come first.
+    """
     now, start = ports.clock.now(), time.monotonic()
     (figures_of_all,) = watching.account_lines(ports.engine, [account.slug], now)
+    found = completeness.folders_of(ports.engine, account.slug)
+    if len(found) > _FOLDERS_PER_PAGE:
+        found.sort(key=_is_well)
+    place = _place(number, len(found), _FOLDERS_PER_PAGE)
     values: dict[str, Any] = {
         "account": figures_of_all,
-        "folders": completeness.folders_of(ports.engine, account.slug),
+        "folders": found[(place - 1) * _FOLDERS_PER_PAGE : place * _FOLDERS_PER_PAGE],
+        "place": place,
+        "more": len(found) > place * _FOLDERS_PER_PAGE,
         "pause": figures.pause(figures_of_all.left, time.monotonic() - start),
     }
     return page(request, "account_progress.html", **values, **shown(request, now))
+
+
+def _place(number: int, entries: int, per_page: int) -> int:
+    """The page that was asked for, or the last one when the list has become shorter."""
+    return min(number, max(1, -(-entries // per_page)))
+
+
+def _is_well(folder: FolderStatus) -> bool:
+    return not (folder.missing or folder.pending or folder.quarantined or folder.last_error)

@@ -9,6 +9,7 @@ from services.common.errors import ConfigurationError
 from services.common.secret import Secret
 from services.console import users
 from services.console.adapters import Ports
+from services.console.sent import Slugs
 from services.console.texts import lookup
 from services.console.users import Role, User
 from services.console.web import Admin, Asking, NotYours, language_of, page, proved
@@ -51,12 +52,10 @@ def choice(request: Request, ports: Asking, user: Admin, number: int) -> Respons
 
 
 @router.post("/users/{number}/accounts", dependencies=_PROVED)
-def share(
-    ports: Asking, user: Admin, number: int, account: Annotated[list[str] | None, Form(max_length=10_000)] = None
-) -> Response:
+def share(ports: Asking, user: Admin, number: int, slugs: Slugs) -> Response:
     """Give a user exactly the accounts that are ticked."""
     found = _known(ports, number)
-    users.own_exactly(ports.engine, found, account or [])
+    users.own_exactly(ports.engine, found, slugs)
     ports.audit(user, "console-user-accounts", detail=found.name)
     return RedirectResponse("/users", 303)
 

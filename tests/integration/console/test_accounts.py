@@ -10,6 +10,7 @@ from services.cli.account_input import Typed, changed_account
 from services.common.guard import parse_allowed
 from services.common.secret import Secret
 from services.console import users
+from services.storer.erase import erase_account
 from tests.integration.console.cast import OWNED, PASSWORD, Cast
 from tests.integration.console.seeds import seed
 
@@ -34,6 +35,7 @@ def public_names(people: Cast, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     for account in people.ports.accounts.list():
         if account.slug != OWNED:
             people.ports.accounts.remove(account.slug)
+            erase_account(people.ports, account.slug)
 
 
 def added(people: Cast, **values: str) -> str:

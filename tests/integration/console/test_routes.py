@@ -214,3 +214,20 @@ def test_the_way_back_leads_nowhere_else(owner: httpx.Client, back: str) -> None
     answer = owner.post("/prove", data={"password": PASSWORD, "back": back})
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
     assert "set-cookie" not in answer.headers
+
+
+def test_a_page_that_answers_a_form_leads_back_to_one_that_can_be_opened(owner: httpx.Client) -> None:
+    for path, data in (
+        ("/accounts", {"user": ""}),
+        ("/api/imap/test", {"user": ""}),
+        ("/dead-letters/1/drop", {}),
+        ("/users/9/remove", {}),
+    ):
+        shown = owner.post(path, data=data)
+        assert shown.status_code in (404, 422)
+        assert "back=/accounts" in shown.text
+    listed = owner.get("/arrivals", params={"days": 90, "account": ""}).text
+    assert "back=/arrivals%3Fdays%3D90%26account%3D" in listed
+    language = "/preferences/language?back=/arrivals%3Fdays%3D90%26account%3D"
+    answer = owner.post(language, data={"choice": "en"})
+    assert answer.headers["location"] == "/arrivals?days=90&account="
