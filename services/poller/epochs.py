@@ -37,10 +37,18 @@ async def settle(work: Work, session: Session, record: FolderRecord, opened: Ope
 
 async def _recreated(work: Work, session: Session, record: FolderRecord, opened: Opened) -> FolderRecord:
     """A UIDNEXT that fell: either a lie, or another folder under the old name and the old UIDVALIDITY."""
-    fell = record.uidnext_done is not None and opened.uidnext is not None and opened.uidnext < record.uidnext_done
-    if not fell or not record.samples or not opened.exists:
+    if not _fell(record, opened) or not record.samples or not opened.exists:
         return record
     return record if await recognise(session, record.samples) else await succeed(work, record)
+
+
+def _fell(record: FolderRecord, opened: Opened) -> bool:
+    return record.uidnext_done is not None and opened.uidnext is not None and opened.uidnext < record.uidnext_done
+
+
+def uidnext_to_keep(record: FolderRecord, opened: Opened) -> int | None:
+    """UIDNEXT as it is told. Where it fell in an empty folder the old one: there was no mail to compare yet."""
+    return record.uidnext_done if _fell(record, opened) and not opened.exists else opened.uidnext
 
 
 async def verify(work: Work, session: Session, record: FolderRecord) -> FolderRecord:

@@ -24,7 +24,7 @@ from services.poller.domain.counters import FLAGS_EVERY, Counters, believable
 from services.poller.domain.state import FolderRecord, Ledger, Outcome
 from services.poller.domain.uidset import UidSet
 from services.poller.enumerate import Done, Listed, enumerate_all, enumerate_changes
-from services.poller.epochs import report_move, settle, verify
+from services.poller.epochs import report_move, settle, uidnext_to_keep, verify
 from services.poller.folders import folder_fields, introduce
 from services.poller.imap.errors import CommandRejected, IdentificationWanted, ImapError, Refused
 from services.poller.imap.model import Events, Opened
@@ -96,7 +96,7 @@ async def run(work: Work, session: Session, record: FolderRecord, *, thorough: b
     if whole:
         done = replace(done, full_pass_at=now)
     if error is None:
-        done = replace(done, uidnext_done=opened.uidnext, modseq_done=opened.highestmodseq)
+        done = replace(done, uidnext_done=uidnext_to_keep(record, opened), modseq_done=opened.highestmodseq)
     done = await report_move(work, done, len(ledger.published))
     return await _report(work, session, done, ledger)
 

@@ -133,12 +133,10 @@ async def _stay(watched: Watch, session: Session, records: list[FolderRecord], l
 async def _pass(work: Work, session: Session, records: Sequence[FolderRecord], *, thorough: bool = False) -> bool:
     """Pass over folders; one that is refused costs itself only. Whether something is left to do."""
     unfinished = False
-    known = {record.id: record for record in await asyncio.to_thread(work.ledger.folders, work.account.slug)}
-    for record in records:
+    for record in await _present(work, records):
         try:
-            now = known.get(record.id, record)
             outcome = await (
-                passes.once(work, session, now) if thorough else passes.run(work, session, now, thorough=False)
+                passes.once(work, session, record) if thorough else passes.run(work, session, record, thorough=False)
             )
         except (Refused, CommandRejected) as error:
             if not error.usable or isinstance(error, IdentificationWanted):
@@ -148,6 +146,14 @@ async def _pass(work: Work, session: Session, records: Sequence[FolderRecord], *
             unfinished = unfinished or outcome.missing > 0
     await passes.note_looks(work)
     return unfinished
+
+
+async def _present(work: Work, records: Sequence[FolderRecord]) -> list[FolderRecord]:
+    """What is known of these folders now; one that is gone is left to the folder that took its name, if any."""
+    known = await asyncio.to_thread(work.ledger.folders, work.account.slug)
+    by_id, by_wire = {record.id: record for record in known}, {record.wire: record for record in known}
+    found = [by_id.get(record.id) or by_wire.get(record.wire) for record in records]
+    return [record for record in found if record is not None]
 
 
 async def _news(watched: Watch, session: Session, inbox: list[FolderRecord]) -> bool:
@@ -169,8 +175,7 @@ async def _listen(watched: Watch, session: Session, inbox: FolderRecord) -> bool
     """Whether INBOX has another number of messages than before, or said something. Raises as ``Session.examine``."""
     settings = watched.work.account.settings
     opened = await session.examine(inbox.wire)
-    known = await asyncio.to_thread(watched.work.ledger.folders, watched.work.account.slug)
-    count = next((record.server_count for record in known if record.id == inbox.id), None)
+    count = next((record.server_count for record in await _present(watched.work, [inbox])), None)
     if opened.exists not in (count, watched.heard):
         watched.heard = opened.exists
         return True

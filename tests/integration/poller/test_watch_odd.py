@@ -3,8 +3,9 @@
 import pytest
 from sqlalchemy import text
 
-from tests.fakes.imap_model import Command, Mailbox, Reply, Script, messages, on, sample, says
-from tests.integration.poller.conftest import Play, inbox
+from services.common.events import FolderCreated
+from tests.fakes.imap_model import Command, Mailbox, Message, Reply, Script, messages, on, sample, says
+from tests.integration.poller.conftest import Play, inbox, on_server
 from tests.integration.poller.test_watch import IDLE, no_accounts, until, watched
 
 __all__ = ["no_accounts"]
@@ -93,3 +94,32 @@ async def test_an_inbox_that_always_has_news_keeps_no_folder_waiting(play):
         await until(lambda: len(p.stored) > 12)
         script.mailboxes[b"Beta"].deliver(sample(9))
         await until(lambda: ("Beta", 7, 4) in p.stored, 30)
+
+
+@pytest.mark.parametrize("capabilities", [("IMAP4rev1",), ("IMAP4rev1", "CONDSTORE")])
+async def test_a_folder_made_anew_that_was_seen_empty_in_between_is_another_one(play, capabilities):
+    script = three(capabilities=capabilities)
+    async with play(script, poll_interval=0.1) as p, watched(p):
+        await until(lambda: len(p.stored) == 9)
+        script.mailboxes[b"Beta"] = Mailbox(uidvalidity=7)
+        looks = p.server.counts["EXAMINE"]
+        await until(lambda: p.server.counts["EXAMINE"] > looks + 6)
+        script.mailboxes[b"Beta"] = Mailbox([Message(n, sample(n + 70)) for n in (1, 2)], uidvalidity=7)
+        wanted = on_server(script)
+        await until(lambda: all(p.stored[place] == sha256 for place, sha256 in wanted.items()), 30)
+
+
+async def test_a_folder_that_took_the_place_of_another_is_watched_on(play):
+    script = three()
+    async with play(script, poll_interval=0.1) as p, watched(p):
+        await until(lambda: len(p.stored) == 9)
+        for wire, value in ((b"INBOX", 5), (b"Beta", 7)):
+            script.mailboxes[wire] = Mailbox([Message(n, sample(n + 70)) for n in (1, 2)], uidvalidity=value)
+        created = [b"INBOX", b"Alpha", b"Beta", b"INBOX", b"Beta"]
+        await until(lambda: len(p.recorder.of(FolderCreated)) == len(created), 30)
+        for wire in (b"INBOX", b"Beta"):
+            script.mailboxes[wire].deliver(sample(80))
+        wanted = on_server(script)
+        await until(lambda: all(p.stored.get(place) == sha256 for place, sha256 in wanted.items()), 30)
+        assert sorted(event.folder.encode() for event in p.recorder.of(FolderCreated)) == sorted(created)
+        assert p.server.connections == 1
