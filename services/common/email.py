@@ -56,9 +56,9 @@ class Defect(Struct, frozen=True, gc=False):
     """One repair or oddity: what (``code``), where (part and offset into the raw message)."""
 
     code: Annotated[str, Meta(description="Stable code such as charset.label-lies.")]
-    part: Annotated[
-        str | None, Meta(description="partId, or the path of a multipart; null for the whole message.")
-    ] = None
+    part: Annotated[str | None, Meta(description="partId, or the path of a multipart; null for the whole message.")] = (
+        None
+    )
     offset: Annotated[int | None, Meta(description="Octet offset into the raw message.")] = None
 
 
