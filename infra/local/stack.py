@@ -133,8 +133,6 @@ def endpoints(wanted: Program) -> dict[str, str]:
 
 
 def _service(home: Path, name: str, shared: Mapping[str, str]) -> Program:
-    dropped = {f"MAILWEIR_{variable}{end}" for variable in _SHARED for end in ("", "_FILE")}
-    kept = {variable: text for variable, text in os.environ.items() if variable not in dropped}
     folder = folder_of(home) / name
     ports = folders.ports(folder, ["pages"]) if name == CONSOLE else {}
     where = {"MAILWEIR_CONSOLE_PORT": str(ports["pages"])} if ports else {}
@@ -144,7 +142,7 @@ def _service(home: Path, name: str, shared: Mapping[str, str]) -> Program:
         (sys.executable, "-m", f"services.{name}"),
         ready=partial(_healthy, health.path_of(home, name), folder / f"{name}.pid"),
         ports=ports,
-        environment={**kept, **shared, **where},
+        environment={**_kept(), **shared, **where},
         start_seconds=90,
         stop_seconds=_STOP_SECONDS,
     )
@@ -152,7 +150,13 @@ def _service(home: Path, name: str, shared: Mapping[str, str]) -> Program:
 
 def _keeper(home: Path) -> Program:
     command = (sys.executable, "-m", "infra.local.keeper", str(home))
-    return Program(KEEPER, folder_of(home) / KEEPER, command, ready=lambda: True)
+    return Program(KEEPER, folder_of(home) / KEEPER, command, ready=lambda: True, environment=_kept())
+
+
+def _kept() -> dict[str, str]:
+    """The caller's variables without those that the stack sets itself, secrets among them."""
+    dropped = {f"MAILWEIR_{variable}{end}" for variable in _SHARED for end in ("", "_FILE")}
+    return {variable: text for variable, text in os.environ.items() if variable not in dropped}
 
 
 def _healthy(heartbeat: Path, pid_file: Path) -> bool:

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from services.common.errors import ConfigurationError
+
 MAX_AGE = 15.0
 _BEAT = 1.0
 
@@ -25,7 +27,7 @@ def path_of(home: Path, service: str) -> Path:
 class Health:
     """State of one service: red while any source says why, else green. Times are Unix seconds.
 
-    ``path`` None keeps the state in memory only.
+    ``path`` None keeps the state in memory only. Raises ConfigurationError when its folder cannot be made.
     """
 
     def __init__(self, service: str, path: Path | None = None, clock: Callable[[], float] = time.time) -> None:
@@ -36,7 +38,7 @@ class Health:
         self._since = clock()
         self._written = float("-inf")
         if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            _make(path.parent)
 
     @property
     def state(self) -> str:
@@ -87,6 +89,13 @@ class Health:
         with suppress(OSError):  # on a full disk the file grows old, which is told as unhealthy; the service goes on
             fresh.write_text(text)
             fresh.replace(self._path)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"{folder} cannot be made ({error.strerror}); name another MAILWEIR_HOME") from None
 
 
 def verdict(path: Path, max_age: float, now: float) -> str | None:

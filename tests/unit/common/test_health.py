@@ -5,6 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from services.common.errors import ConfigurationError
 from services.common.health import Health, path_of, verdict
 
 
@@ -63,6 +66,12 @@ def test_a_heartbeat_that_cannot_be_written_is_old_and_the_service_goes_on(tmp_p
     clock.now += 1
     health.green("kafka")
     assert verdict(path, 15, clock.now) is None
+
+
+def test_a_home_that_cannot_be_used_is_a_wrong_configuration(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("a file")
+    with pytest.raises(ConfigurationError, match=r"home.* cannot be made \(Not a directory\).*MAILWEIR_HOME"):
+        Health("parser", path_of(tmp_path / "home", "parser"))
 
 
 def test_missing_old_red_and_broken_files_are_unhealthy(tmp_path: Path) -> None:

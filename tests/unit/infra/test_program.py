@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from infra.local import cache, program, stack
-from infra.local.cluster import Cluster
+from infra.local.cluster import NAMES, Cluster
 from infra.local.program import Program
 from infra.local.stack import Stack
 from services.common.errors import Unavailable
@@ -50,6 +50,17 @@ def test_a_program_that_is_not_there_is_named(trial: Program) -> None:
 def test_a_relative_cache_is_the_same_for_programs_that_work_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAILWEIR_CACHE", "cache")
     assert cache.folder() == Path.cwd() / "cache"
+
+
+def test_nothing_that_outlives_the_command_is_given_its_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("MAILWEIR_MASTER_KEY", "MAILWEIR_DATABASE_URL", "MAILWEIR_S3_SECRET_KEY"):
+        monkeypatch.setenv(name, "canary-of-the-environment")
+    found = stack.describe(tmp_path, NAMES)
+    assert len(found.programs) == 10
+    given = [one.environment if one.environment is not None else program.not_ours() for one in found.programs]
+    assert not [one for one in given if "canary-of-the-environment" in one.values()]
 
 
 def test_a_service_that_was_killed_is_not_green_by_its_last_heartbeat(trial: Program) -> None:
