@@ -195,7 +195,7 @@ def test_the_dialog_says_that_the_database_is_away_and_keeps_its_fields(
         expect(page.locator("dialog [data-unanswered]")).to_be_visible()
         expect(page.locator("#field-host")).to_have_value("imap.qq.com")
         page.locator("button[hx-post]").click()
-        expect(page.locator("#test-result [role=alert]")).to_contain_text("database does not answer")
+        expect(page.locator("#test-result [role=alert]")).to_contain_text("does not answer")
         expect(page.locator("#field-secret")).to_have_value("half filled")
 
 

@@ -162,10 +162,12 @@ async def test(request: Request, ports: Asking, user: CurrentUser, values: Value
 
 @router.get("/test/{test_id}", include_in_schema=False)
 def progress(request: Request, ports: Asking, user: CurrentUser, test_id: str) -> Response:
-    """How far a test of the same user is."""
+    """How far a test of the same user is. Raises what ended a test without a result."""
     found = ports.memory.tests.get(test_id)
     if found is None or found.user != user.id:
         raise NotYours
+    if found.result is None and not found.flood and found.task and found.task.done():
+        found.task.result()
     return pages.tested(request, found)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,11 +14,11 @@ from services.common import guard
 from services.common.account_fields import Account
 from services.common.guard import parse_allowed
 from services.common.secret import Secret
-from services.console import users
+from services.console import testing, users
 from services.poller.imap import tls
 from tests.fakes.imap_model import PASSWORD, Mailbox, Script, folder, messages, on, says
 from tests.fakes.imap_server import serve
-from tests.integration.console.cast import Cast, cast
+from tests.integration.console.cast import PATIENCE, Cast, cast
 
 EVIL = "<script>alert(1)</script>"
 QUOTED = '"onfocus="alert(1)" autofocus x="'
@@ -164,3 +165,20 @@ def test_the_secret_is_in_no_log(people: Cast, caplog: pytest.LogCaptureFixture)
     form = {"user": USER, "host": "127.0.0.1", "port": "993", "secret": "canary-secret-Lg5"}
     assert people.owner.post("/api/imap/test", data=form).status_code == 200
     assert "canary-secret" not in caplog.text
+
+
+def test_a_test_that_fails_for_a_fault_of_ours_ends_and_says_so(people: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*_: object) -> None:
+        raise RuntimeError("inner detail")
+
+    monkeypatch.setattr(testing, "run", broken)
+    form = {"user": USER, "host": "imap.example.org", "port": "993", "secret": "s"}
+    begun = people.owner.post("/api/imap/test", data=form, headers={"hx-request": "true"})
+    (path,) = re.findall(r'hx-get="(/api/imap/test/[^"]+)"', begun.text)
+    end = time.monotonic() + PATIENCE
+    while (shown := people.owner.get(path, headers={"hx-request": "true"})).status_code == 200:
+        assert time.monotonic() < end, shown.text
+        time.sleep(0.05)
+    assert shown.status_code == 500
+    assert "the log says what" in shown.text
+    assert "inner detail" not in shown.text

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.common.errors import ConfigurationError
+from services.common.errors import ConfigurationError, Unavailable
 from services.console.app import create
 from services.console.security import CSP, MOST_OCTETS
 from services.console.settings import ConsoleSettings
@@ -94,6 +94,21 @@ async def test_an_unexpected_failure_has_the_wall_around_it_and_says_nothing(peo
     assert answer.status_code == 500
     assert answer.headers["content-security-policy"] == CSP
     assert "inner detail" not in answer.text
+
+
+@pytest.mark.parametrize(("language", "told"), [("en", "or another service"), ("zh", "或其他服务")])
+async def test_what_does_not_answer_is_not_always_the_database(people: Cast, language: str, told: str) -> None:
+    app = create(people.ports, ConsoleSettings(port=0))
+
+    @app.get("/waiting")
+    def waiting() -> None:
+        raise Unavailable("Kafka does not answer at broker-7.inside:9092")
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
+        answer = await client.get("/waiting", headers={"accept-language": language})
+    assert answer.status_code == 503
+    assert told in answer.text
+    assert "broker-7" not in answer.text
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
