@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from aioimaplib.aioimaplib import LOGOUT, NONAUTH, Commands, IMAP4ClientProtocol
 
 from services.common.errors import MailweirError, Unavailable
+from services.poller.imap import sasl
 from services.poller.imap.classify import going_away
 from services.poller.imap.encode import Argument, LiteralArgument
 from services.poller.imap.errors import ConnectionLost, ImapError, ProtocolViolation, ResponseTooLarge, TlsSecurity
@@ -263,9 +264,7 @@ class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
             self.transport.pause_reading()
 
     def _said(self, line: bytes) -> Status | None:
-        for secret in self.hidden:  # some servers repeat what they refuse
-            line = line.replace(secret, b"***")
-        return status(line)
+        return status(sasl.struck(line, self.hidden))
 
     def _status(self, line: bytes) -> None:
         said = self._said(line)

@@ -13,6 +13,8 @@ from services.poller.imap.model import Credentials, Endpoint
 _TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
 _MAX_CHALLENGE = 16 * 1024
 _SHORTEST = 3
+_SHORTEST_PIECE = 14
+_MOST_TOLD = 2048
 
 
 def check(credentials: Credentials) -> None:
@@ -45,6 +47,36 @@ def traces(credentials: Credentials, endpoint: Endpoint) -> tuple[bytes, ...]:
     forms = {secret, escaped, base64.b64encode(secret), quote(credentials.secret).encode()}
     forms |= {initial_response(name, credentials, endpoint) for name in ("PLAIN", "XOAUTH2", "OAUTHBEARER")}
     return tuple(sorted((form for form in forms if len(form) > _SHORTEST), key=len, reverse=True))
+
+
+def struck(line: bytes, hidden: tuple[bytes, ...]) -> bytes:
+    """A status line, from its word on, without the secret in any of its ``traces``; a refusal without its pieces, too.
+
+    Servers repeat what they refuse, and cut what is long.
+    """
+    for form in hidden:
+        line = line.replace(form, b"***")
+    if line[:2].upper() == b"OK":
+        return line
+    line = line[:_MOST_TOLD]  # of which a person sees 300 characters
+    lower, forms = line.lower(), tuple(form.lower() for form in hidden)
+    told, at = bytearray(), 0
+    while at < len(line):
+        length = _piece(lower, at, forms)
+        told += b"***" if length else line[at : at + 1]
+        at += length or 1
+    return bytes(told)
+
+
+def _piece(line: bytes, at: int, forms: tuple[bytes, ...]) -> int:
+    """Length of the piece of a form that begins there, 0 for a short one: it may be a word that both happen to use."""
+    end = at + _SHORTEST_PIECE
+    known = [form for form in forms if line[at:end] in form] if end <= len(line) else []
+    if not known:
+        return 0
+    while end < len(line) and any(line[at : end + 1] in form for form in known):
+        end += 1
+    return end - at
 
 
 def terminator(mechanism: str) -> bytes:

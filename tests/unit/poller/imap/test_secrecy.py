@@ -11,10 +11,11 @@ import pytest
 
 from services.common.errors import MailweirError
 from services.poller.imap import errors as errors_module
+from services.poller.imap import sasl
 from services.poller.imap.encode import string
 from services.poller.imap.errors import ImapError
 from services.poller.imap.exchange import Exchange
-from services.poller.imap.model import Credentials
+from services.poller.imap.model import Credentials, Endpoint
 from services.poller.imap.protocol import ALLOWED
 from services.poller.imap.session import Session
 from tests.fakes.imap_model import Mailbox, Reply, Script, closes, messages, on, says
@@ -23,6 +24,9 @@ from tests.unit.poller.imap.conftest import QUICK
 
 CANARY = "cän/ary+Zx81=="
 FORMS = (CANARY, base64.b64encode(CANARY.encode()).decode(), quote(CANARY), f"\\0{CANARY}", "n/ary+Zx81")
+
+
+ANYWHERE = Endpoint("h")
 
 
 def clean_of_canary(text: str) -> bool:
@@ -65,6 +69,31 @@ async def test_server_that_repeats_the_secret(play, form, answer):
         shown = str(caught.value) + repr(vars(caught.value)) + repr(session.take_events())
         assert "***" in shown or "[{}]" in answer
         assert clean_of_canary(shown)
+
+
+LONG = "ya29." + "".join(chr(97 + 7 * i % 26) + str(i) for i in range(400))
+OAUTH = Credentials("user@example.com", LONG, token=True)
+
+
+@pytest.mark.parametrize("answer", ["NO [ALERT] {} is no token", "BAD too long: {}", "BYE"])
+@pytest.mark.parametrize("form", [
+    LONG[:90], LONG[50:140], LONG.upper()[:90], sasl.initial_response("XOAUTH2", OAUTH, ANYWHERE)[30:200].decode(),
+])  # fmt: skip
+async def test_server_that_repeats_a_piece_of_the_secret(play, answer, form):
+    action = closes(f"* BYE bad {form}") if answer == "BYE" else says(answer.format(form))
+    script = Script(capabilities=("IMAP4rev1", "AUTH=XOAUTH2", "SASL-IR"), hooks=[on("AUTHENTICATE", action)])
+    async with play(script, user=None) as (session, _):
+        with pytest.raises(ImapError) as caught:
+            await session.sign_in(OAUTH)
+        shown = str(caught.value) + repr(vars(caught.value)) + repr(session.take_events())
+        assert "***" in shown
+        assert not any(form[at : at + 12].lower() in shown.lower() for at in range(len(form) - 11))
+
+
+def test_only_a_longer_piece_is_struck_out():
+    hidden = sasl.traces(Credentials("u", "my password is long"), ANYWHERE)
+    assert sasl.struck(b"NO the password is wrong", hidden) == b"NO the password is wrong"
+    assert sasl.struck(b"NO my password is lo", hidden) == b"NO ***"
 
 
 def test_only_reading_commands_exist():
