@@ -51,7 +51,10 @@ _FORBIDDEN = re.compile(r"permission denied|access denied|not allowed", re.IGNOR
 _EXPUNGED = re.compile(r"no longer exist|expunged|has been deleted|no matching messages", re.IGNORECASE)
 _TRY_LATER = re.compile(r"try again later|temporar|system (is )?busy|server (is )?busy|系统繁忙|稍后", re.IGNORECASE)
 _SECRET_WORDS = re.compile(r"password|passwd|credential|密码|授权码|authorization code|account", re.IGNORECASE)
-_CODE_WRONG = re.compile(r"授权码|authorization code|app(lication)?[- ]specific password|app password", re.IGNORECASE)
+_CODE_WRONG = re.compile(
+    r"授权码|专用密码|authorization code|(app(lication)?|client)[- ]specific password|app password", re.IGNORECASE
+)
+_WEB_FIRST = re.compile(r"log ?in via your web browser|web login required", re.IGNORECASE)
 _BARRED = re.compile(
     r"basic auth\w*( is| has been)? (disabled|blocked|off|turned off|not (allowed|enabled|supported))"
     r"|^login( command)?( is| has been)? (disabled|not (allowed|enabled|supported|available))"
@@ -138,7 +141,9 @@ def _barred(status: Status, *, token: bool) -> ImapError | None:
     if _SWITCHED_OFF.search(status.text) and not _SEVERAL.search(status.text):
         reason = "IMAP is switched off for this mailbox"
         return SignInBarred(reason, code=status.code, detail=status.text, about="switched_off")
-    if status.code == "WEBALERT":  # Gmail's; its argument is an address made for this person, so it is not shown
+    if status.code == "WEBALERT" or _WEB_FIRST.search(
+        status.text
+    ):  # Gmail's; its argument is an address made for this person, so it is not shown
         reason = "the provider wants a sign-in with a web browser first"
         return SignInBarred(reason, code=status.code, detail=status.text, about="web")
     return None

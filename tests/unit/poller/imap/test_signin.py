@@ -81,6 +81,8 @@ async def test_login_disabled_is_configuration(play):
          "system is busy", AmbiguousRefusal),
         ("NO LOGIN failed", AmbiguousRefusal),
         ("NO Please using authorized code: 请使用授权码登录", CredentialRefused),
+        ("NO 安全登录已开启，请使用客户端专用密码登录", CredentialRefused),
+        ("NO [ALERT] Please log in via your web browser: https://support.example (Failure)", SignInBarred),
         ("NO [UNAVAILABLE] later", Temporary),
         ("NO [CONTACTADMIN] trouble", Temporary),
         ("NO System busy, try again later", Temporary),
