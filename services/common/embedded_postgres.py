@@ -6,6 +6,7 @@ import pwd
 import re
 import shutil
 import signal
+import stat
 import sys
 import tempfile
 import time
@@ -243,6 +244,9 @@ def _socket_folder(data: Path) -> Path:
         return data
     folder = Path(tempfile.gettempdir()) / f"mailweir-{hashlib.sha256(os.fsencode(data)).hexdigest()[:16]}"
     folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid not in {os.geteuid(), data.stat().st_uid}:
+        raise Unavailable(f"{folder} is not ours, where the sockets of {data} go; remove it or set TMPDIR")
     return folder
 
 

@@ -160,7 +160,7 @@ def test_a_first_start_of_postgres_that_was_killed_is_made_good_by_the_next(tmp_
     code = f"from infra.local.cluster import *; start(describe(['postgres'], Path({str(tmp_path)!r})))"
     with subprocess.Popen([sys.executable, "-c", code], start_new_session=True, stderr=subprocess.DEVNULL) as first:
         deadline = time.monotonic() + 60
-        while not list(tmp_path.rglob("PG_VERSION")):
+        while not (tmp_path / "postgres" / "data.new" / "PG_VERSION").exists():
             assert time.monotonic() < deadline
         os.killpg(first.pid, signal.SIGKILL)
     with cluster.running({"postgres"}, tmp_path) as components:

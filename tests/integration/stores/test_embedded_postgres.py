@@ -7,8 +7,10 @@ import sys
 import time
 from collections.abc import Callable
 from fcntl import LOCK_EX, LOCK_NB, flock
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
+from tempfile import gettempdir
 
 import psycopg2
 import pytest
@@ -119,11 +121,13 @@ def test_a_command_that_is_about_to_connect_keeps_the_server(home: Path) -> None
     assert embedded_postgres.stop(home, if_idle=True)
 
 
-@pytest.mark.parametrize("there", ["postgresql.conf", "pg_hba.conf", "postgres/postmaster.pid"])
+@pytest.mark.parametrize(
+    "there", ["postgres.new/postgresql.conf", "postgres.new/pg_hba.conf", "postgres/postmaster.pid"]
+)
 def test_a_first_start_that_was_killed_is_made_good_by_the_next(home: Path, there: str) -> None:
     code = f"from services.common.embedded_postgres import *; ensure(Path({str(home)!r}))"
     with subprocess.Popen([sys.executable, "-c", code], start_new_session=True, stderr=subprocess.DEVNULL) as first:
-        until(lambda: any(home.rglob(there)))
+        until(lambda: (home / there).exists() or (home / "postgres" / "postmaster.pid").exists())
         os.killpg(first.pid, signal.SIGKILL)
     engine = engine_for(embedded_postgres.ensure(home))
     with engine.begin() as connection:
@@ -150,6 +154,20 @@ def test_a_command_that_stays_starts_it_again(home: Path, monkeypatch: pytest.Mo
         until(lambda: embedded_postgres.clients(home) is None)
         with context.engine.connect() as connection:
             assert connection.execute(text("SELECT count(*) FROM accounts")).scalar() == 0
+
+
+def test_a_link_that_another_user_put_in_place_of_the_sockets_is_not_followed(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "victim").mkdir()
+    name = sha256(os.fsencode((home / "postgres").resolve())).hexdigest()[:16]
+    link = Path(gettempdir()) / f"mailweir-{name}"
+    link.symlink_to(tmp_path / "victim")
+    try:
+        with pytest.raises(Unavailable, match=f"{link} is not ours"):
+            embedded_postgres.ensure(home)
+    finally:
+        link.unlink()
+    assert (tmp_path / "victim").stat().st_uid == os.geteuid()
+    assert list((tmp_path / "victim").iterdir()) == []
 
 
 def test_the_log_of_the_server_holds_no_mail(home: Path) -> None:
