@@ -1,5 +1,6 @@
 """Erase an account's mail: objects by prefix, rows by account. What remains is one audit entry that says so."""
 
+import asyncio
 import time
 from datetime import UTC, datetime
 from itertools import islice
@@ -11,8 +12,12 @@ from services.common import audit
 from services.common.database import transaction
 from services.common.errors import Unavailable
 from services.common.objects import ObjectStore
+from services.common.runtime.catching_up import catch_up
+from services.common.runtime.kafka_settings import KafkaSettings
+from services.common.settings import read
 
 _KEYS = 1_000
+_CATCH_UP = 300.0  # seconds
 _PAUSE, _QUIET_SWEEPS, _MOST_SWEEPS = 3.0, 2, 100
 _OF_FOLDERS = ("place_states", "folder_ledger", "quarantine")
 _OF_ACCOUNT = {
@@ -29,6 +34,7 @@ _OF_ACCOUNT = {
     "leases": "account",
     "server_habits": "account",
     "traffic": "account",
+    "unsettled": "account_id",  # last: triggers write it when rows of the others go
 }
 
 
@@ -47,16 +53,18 @@ class Stores(Protocol):
 def erase_account(stores: Stores, account: str, *, on_the_way: bool = False) -> tuple[int, int]:
     """Remove all objects and rows of a paused account; how many of each. Again after a crash is harmless.
 
-    ``on_the_way``: on the stack, what the services still have in hand arrives later; it is swept until nothing has come
-    for six seconds. Records in Kafka end with the retention of their topics.
+    ``on_the_way``: on the stack, what the services still have in hand arrives later: they are waited for until they
+    have read it, and it is swept until nothing has come for six seconds. Records in Kafka end with the retention of
+    their topics.
 
     Raises:
-        Unavailable: a store does not answer, or mail has not stopped coming after five minutes. What is left is removed
-            by the next try.
+        Unavailable: a store does not answer, a service does not read, or mail has not stopped coming after five
+            minutes. What is left is removed by the next try.
 
     """
     objects, rows = _sweep(stores, account)
     if on_the_way:
+        asyncio.run(catch_up(read(KafkaSettings), _CATCH_UP))
         later = _until_quiet(stores, account)
         objects, rows = objects + later[0], rows + later[1]
     with transaction(stores.engine) as connection:

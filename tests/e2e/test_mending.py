@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+import time
 from collections import Counter
 from collections.abc import Iterator
 from email.message import EmailMessage
+from threading import Timer
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -185,9 +187,17 @@ def test_database_store_and_broker_killed_in_the_middle_lose_nothing(world: Worl
     hold(world)
 
 
-def test_an_erased_account_leaves_nothing(world: World) -> None:
+def test_an_erased_account_leaves_nothing_though_its_mail_was_on_the_way(world: World) -> None:
+    for name in ("storer", "attachments"):
+        world.kill(name)
+    world.deliver(list(messages(COUNT + 345))[COUNT + 305 :])
+    until(lambda: world.status()["published"] == len(world.delivered), 120, lambda: logs(world))
+    starting = Timer(5, world.start, ("storer", "attachments"))
+    starting.start()
     done = world.mailweir("accounts", "remove", ACCOUNT, "--erase", "--yes")
+    starting.join()
     assert done.returncode == 0, done.stdout + done.stderr
+    time.sleep(5)
     assert list(bucket(world.components).keys("")) == []
     columns = query(
         world,

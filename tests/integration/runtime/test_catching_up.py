@@ -1,0 +1,16 @@
+"""Knowing that nothing is on its way any more: real Kafka."""
+
+import pytest
+
+from services.common.errors import Unavailable
+from services.common.runtime.catching_up import catch_up
+from services.common.topics_admin import create, wanted
+from tests.integration.runtime.lab import Lab
+
+
+async def test_what_nobody_reads_is_waited_for_and_then_said(lab: Lab) -> None:
+    await create(lab.bootstrap, wanted(prefix=lab.prefix))
+    await catch_up(lab.settings, 60)
+    await lab.publish(range(1, 11))
+    with pytest.raises(Unavailable, match=r"(parser|attachments) has not read .*mailweir stack status"):
+        await catch_up(lab.settings, 3)
