@@ -2,6 +2,7 @@
 
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 
 import click
 
@@ -71,6 +72,8 @@ def main() -> None:
     """
     from services.common.errors import MailweirError
 
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal in GBK or Latin-1 cannot show every name
     try:
         cli(standalone_mode=True)
     except MailweirError as error:

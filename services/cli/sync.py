@@ -10,11 +10,25 @@ if TYPE_CHECKING:
     from services.poller.account import Result
 
 
+def _positive(_context: click.Context, _option: click.Parameter, seconds: float | None) -> float | None:
+    if seconds is not None and not 0 < seconds < float("inf"):
+        raise click.BadParameter(f"{seconds:g} is no number of seconds above 0")
+    return seconds
+
+
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@click.option("--watch", is_flag=True, help="Go on: new mail as it comes, until stopped.")
-@click.option("--timeout", type=float, metavar="S", help="Stop after S seconds; what is missing then stays listed.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON line per account.")
+@click.option("--watch", is_flag=True, help="Go on: new mail as it comes, until Ctrl-C.")
+@click.option(
+    "--timeout",
+    type=float,
+    callback=_positive,
+    metavar="S",
+    help="Stop after S seconds; what is missing then stays listed.",
+)  # fmt: skip
+@click.option(
+    "--json", "as_json", is_flag=True, help="One JSON line per account; with --watch one per arrival or change."
+)
 def sync(names: tuple[str, ...], timeout: float | None, *, watch: bool, as_json: bool) -> None:
     """Retrieve mail of the accounts NAME... (default: all that are not paused), read-only.
 
@@ -28,7 +42,8 @@ def sync(names: tuple[str, ...], timeout: float | None, *, watch: bool, as_json:
     with open_context() as context:
         chosen = _chosen(context, names)
         if watch:
-            run_watch(context, chosen, timeout)
+            click.echo(f"watching {', '.join(chosen)}; Ctrl-C stops", err=True)
+            run_watch(context, chosen, timeout, as_json=as_json)
             return
         results = run_once(context, chosen, timeout)
     show(results, as_json=as_json)
@@ -54,8 +69,11 @@ def _chosen(context: "Context", names: Sequence[str]) -> list[str]:
     from services.common.errors import ConfigurationError
 
     if names:
-        return [context.accounts.get(name).slug for name in names]
-    active = [account.slug for account in context.accounts.list() if account.state == "active"]
-    if not active:
+        return list(dict.fromkeys(context.accounts.get(name).slug for name in names))
+    known = context.accounts.list()
+    active = [account.slug for account in known if account.state == "active"]
+    if not known:
         raise ConfigurationError("there is no account yet; add one: mailweir accounts add ADDRESS")
+    if not active:
+        raise ConfigurationError("every account is paused; go on with one: mailweir accounts resume NAME")
     return active

@@ -2,7 +2,9 @@
 
 import asyncio
 import random
+import signal
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from socket import socket
 from typing import TYPE_CHECKING
@@ -93,17 +95,23 @@ def poller_ports(context: Context, publisher: Publisher) -> "Ports":
     )
 
 
-def run_watch(context: Context, names: Sequence[str], timeout: float | None) -> None:
-    """Retrieve for ever (or for ``timeout`` seconds): the supervisor of the poller, in this process."""
+def run_watch(context: Context, names: Sequence[str], timeout: float | None, *, as_json: bool) -> None:
+    """Retrieve until told to stop (or for ``timeout`` seconds): the supervisor of the poller, in this process."""
+    asyncio.run(_watch(context, names, timeout, as_json=as_json))
+
+
+async def _watch(context: Context, names: Sequence[str], timeout: float | None, *, as_json: bool) -> None:
     from services.cli.publishing import publishing
-    from services.poller.supervisor import supervise
+    from services.cli.watch_view import Telling
+    from services.poller.supervisor import supervising
 
-    async def watch() -> None:
-        async with publishing(context) as publisher:
-            try:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with publishing(context) as publisher:
+        ports = poller_ports(context, Telling(publisher, as_json=as_json))
+        async with supervising(ports, frozenset(names)) as task:
+            task.add_done_callback(lambda _: stop.set())
+            with suppress(TimeoutError):
                 async with asyncio.timeout(timeout):
-                    await supervise(poller_ports(context, publisher), only=frozenset(names))
-            except TimeoutError:
-                return
-
-    asyncio.run(watch())
+                    await stop.wait()

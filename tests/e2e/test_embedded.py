@@ -1,7 +1,11 @@
 """The same job in one process, with a folder and a Postgres from a wheel."""
 
 import hashlib
+import json
 import os
+import signal
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,6 +53,23 @@ def test_a_second_sync_fetches_only_what_is_new(world: World) -> None:
         assert done.returncode == 0, done.stderr
         assert world.status()["stored"] == len(world.delivered)
         assert fetched(world) == sum(len(as_sent(raw)) for raw in world.delivered.values())
+
+
+def test_a_watch_tells_what_comes_until_it_is_stopped(world: World) -> None:
+    command = [sys.executable, "-m", "services.cli.main", "sync", "--watch", "--json"]
+    with subprocess.Popen(
+        command, env=world.mailweir.env(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as watching:
+        assert watching.stdout is not None
+        told = (json.loads(line) for line in watching.stdout)
+        state = next(told)
+        world.deliver([b"From: a@x.example\nSubject: watched\n\nnews\n"])
+        arrival = next(told)
+        watching.send_signal(signal.SIGINT)
+        _, errors = watching.communicate(timeout=30)
+    assert (state["account"], state["signin"]) == ("work", "ok")
+    assert arrival == {"account": "work", "folder": "INBOX", "messages": 1}
+    assert (watching.returncode, errors) == (0, b"watching work; Ctrl-C stops\n")
 
 
 def fetched(world: World) -> int:

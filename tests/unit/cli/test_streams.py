@@ -89,3 +89,18 @@ def test_ctrl_c_ends_all_processes_of_a_parse_without_a_traceback(tmp_path: Path
         process.wait(60)
     assert (process.returncode, err.read_text().strip()) == (1, "Aborted!")
     assert json.loads(out.read_bytes().splitlines()[0])["subject"] == "合同"
+
+
+def test_what_a_terminal_cannot_show_is_replaced(tmp_path: Path) -> None:
+    """Latin-1 has neither a combining accent nor Chinese."""
+    code = "from services.cli import main; main.cli = lambda **_: print('Rene\u0301 é 合同'); main.main()"
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1", "MAILWEIR_HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, timeout=60, check=True)
+    assert done.stdout == "Rene? é ??\n".encode("latin-1")
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf"])
+def test_a_time_out_is_above_nothing(seconds: str) -> None:
+    done = CliRunner().invoke(cli, ["sync", "--timeout", seconds])
+    assert done.exit_code == 2
+    assert "no number of seconds" in done.output
