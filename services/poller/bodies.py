@@ -165,9 +165,8 @@ async def _stream(errand: Errand, part: UidSet, *, bare: bool = False) -> None:
 
 
 async def _too_large(errand: Errand, part: UidSet, error: LiteralTooLarge) -> None:
-    """A UID that the server named, if it was asked for; else the only one that it can be, once that stands alone."""
-    rest = errand.rest(part)
-    named = rest & UidSet.of([error.uid] if error.uid else []) or rest
+    """A UID that the server named, if it is wanted at all; else the only one that it can be, once that stands alone."""
+    named = errand.wanted & UidSet.of([error.uid] if error.uid else []) or errand.rest(part)
     if len(named) == 1:
         await suspect(errand.work, errand.record, named.lowest, "too-large", f"{error.announced} octets", final=True)
     else:
