@@ -6,7 +6,7 @@ from pathlib import Path
 from time import process_time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.parser.mime import parse
@@ -110,6 +110,7 @@ def test_mutants_keep_every_invariant(seed: int) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=2_000))
+@example(rb"\u0000")
 def test_any_octets_keep_every_invariant(raw: bytes) -> None:
     check_streamed(raw, checked(raw))
 
