@@ -19,8 +19,8 @@ from pathlib import Path
 from infra.local import cluster
 from services.attachments.handlers import file_messages
 from services.common.events import MessageFetched
-from services.common.objects_s3 import S3Store, connect
 from services.common.place import Place
+from services.common.stores.s3 import S3Store, connect
 
 RATIO = 0.9
 SIZE, BATCH, BATCHES, ROUNDS, THREADS = 10_240, 64, 10, 3, 16

@@ -30,8 +30,8 @@ from services.common.accounts import open_accounts
 from services.common.clock import SystemClock
 from services.common.database import engine_for
 from services.common.events import Event
-from services.common.objects_folder import FolderStore
 from services.common.secret import Secret
+from services.common.stores.folder import FolderStore
 from services.poller.account import Result, sync_once
 from services.poller.adapters import PostgresLeases, PostgresLedger
 from services.poller.domain.state import FolderRecord, Ledger

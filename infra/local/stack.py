@@ -16,7 +16,7 @@ from infra.local.cluster import Cluster, Report
 from infra.local.program import Program
 from services.common import health, master_key, migrations, topics_admin
 from services.common.errors import Unavailable
-from services.common.objects_s3 import S3Store, connect
+from services.common.stores.s3 import S3Store, connect
 
 CONSOLE = "console"
 SERVICES = ("attachments", "storer", "parser", "poller", CONSOLE)  # consumers first, so that nothing has to catch up

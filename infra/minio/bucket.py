@@ -3,9 +3,9 @@
 import sys
 
 from services.common.errors import ConfigurationError, MailweirError
-from services.common.objects_s3 import S3Store
 from services.common.settings import load
-from services.common.stores import open_store
+from services.common.stores.choice import open_store
+from services.common.stores.s3 import S3Store
 
 
 def main() -> int:

@@ -7,7 +7,7 @@ from services.attachments.settings import AttachmentsSettings
 from services.common.runtime.process import serve
 from services.common.service import Service
 from services.common.settings import Settings, read
-from services.common.stores import open_store
+from services.common.stores.choice import open_store
 
 
 def make(settings: Settings) -> Service:

@@ -48,7 +48,7 @@ def _found(store: "AccountStore", account: "Account") -> "tuple[Folder, ...]":
 
 async def _listed(store: "AccountStore", account: "Account") -> "tuple[Folder, ...]":
     from services.common.clock import SystemClock
-    from services.common.oauth_tokens import sign_in_secret
+    from services.common.oauth.tokens import sign_in_secret
     from services.common.providers import profile
     from services.poller.doctor import folders_of
     from services.poller.doctor_model import Visit

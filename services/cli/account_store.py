@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 @contextmanager
 def opened() -> Iterator["AccountStore"]:
     """The accounts of this machine's folder, or of the stack, as the environment says. Raises as ``open_context``."""
-    from services.cli.context import open_context
+    from services.front.context import open_context
 
     with open_context() as context:
         yield context.accounts

@@ -49,9 +49,9 @@ def add(name: str, secret_file: str | None, dash: str | None, **typed: Any) -> N
     authorization code (授权码) is asked for, or read from --secret-file F, or from standard input with -.
     """
     from services.cli.account_audit import noted
-    from services.cli.account_input import Typed, new_account
     from services.cli.secret_input import read_secret, source_of
     from services.common.providers import profile
+    from services.front.account_input import Typed, new_account
 
     source = source_of(secret_file, dash)
     account, remark = new_account(name, Typed(**typed))
@@ -109,8 +109,8 @@ def show(name: str, as_json: bool) -> None:
 def change(name: str, more: tuple[str, ...], **typed: Any) -> None:
     """Change an account. A running poller takes it over within 2 s. A new host or user clears the stored secrets."""
     from services.cli.account_audit import changes, noted
-    from services.cli.account_input import Typed, changed_account
     from services.common.errors import ConfigurationError
+    from services.front.account_input import Typed, changed_account
 
     typed["pairs"] = (*typed["pairs"], *more)
     if not any(value not in (None, ()) for value in typed.values()):
@@ -177,8 +177,8 @@ def remove(name: str, erase: bool, yes: bool) -> None:
     import sys
 
     from services.cli.account_audit import noted
-    from services.cli.context import open_context
     from services.cli.terminal import is_terminal
+    from services.front.context import open_context
 
     with open_context() as context:
         store = context.accounts

@@ -16,7 +16,6 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from services.cli.account_audit import noted
-from services.cli.account_input import Typed, new_account
 from services.cli.secret_input import read_file
 from services.common.account_fields import Account, slug_of
 from services.common.account_settings import SettingErrors, parse_mapping, settings_of
@@ -24,6 +23,7 @@ from services.common.accounts import AccountStore
 from services.common.errors import ConfigurationError
 from services.common.providers import profile, profile_for
 from services.common.secret import Secret
+from services.front.account_input import Typed, new_account
 
 VARIABLE = "MAILWEIR_ACCOUNTS_FILE"
 _SAME = ("host", "port", "tls", "user", "auth", "ca_file", "provider", "given")

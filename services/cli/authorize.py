@@ -7,7 +7,7 @@ import click
 
 if TYPE_CHECKING:
     from services.common.accounts import Account
-    from services.common.oauth import Client, Granted
+    from services.common.oauth.answers import Client, Granted
     from services.common.secret import Secret
 
 
@@ -29,8 +29,8 @@ def authorize(name: str, *, device: bool, no_browser: bool, port: int, timeout: 
     from services.cli.account_audit import noted
     from services.cli.account_store import opened
     from services.common.clock import SystemClock
-    from services.common.oauth import client_of
-    from services.common.oauth_flow import keep
+    from services.common.oauth.answers import client_of
+    from services.common.oauth.flow import keep
 
     with opened() as store:
         account = store.get(name)
@@ -51,7 +51,7 @@ async def _in_browser(
     from services.cli.loopback import listening
     from services.common.clock import SystemClock
     from services.common.errors import ConfigurationError
-    from services.common.oauth_flow import AuthorizationFailed, Pendings, check_granted, code_of, exchange, start
+    from services.common.oauth.flow import AuthorizationFailed, Pendings, check_granted, code_of, exchange, start
     from services.common.providers import profile
 
     preset, clock, session = profile(account.provider).oauth, SystemClock(), secrets.token_hex(16)
@@ -76,7 +76,7 @@ async def _in_browser(
 
 async def _on_device(client: "Client", secret: "Secret | None") -> "Granted":
     from services.common.clock import SystemClock
-    from services.common.oauth_flow import await_device, start_device
+    from services.common.oauth.flow import await_device, start_device
 
     device = await start_device(client, secret)
     click.echo(f"On any device open {device.verification_uri} and enter the code: {device.user_code}")

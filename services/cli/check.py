@@ -29,10 +29,10 @@ def check(name: str, *, as_json: bool, lang: str | None, full: bool, secret_file
     """
     import msgspec
 
-    from services.cli import doctor_view as view
     from services.cli.account_store import opened
     from services.cli.language import language
     from services.cli.secret_input import source_of
+    from services.front import doctor_view as view
 
     lang = lang or language()
     with opened() as store:
@@ -63,14 +63,14 @@ async def _examined(visit: "Visit", show: "Callable[[Step], None] | None") -> "l
 
 def _visit(store: "AccountStore", name: str, source: str | None) -> "Visit":
     """What to test: the stored account of that name or address, else an account made up from the address."""
-    from services.cli.account_input import Typed, new_account
     from services.cli.language import language
     from services.cli.secret_input import read_secret
     from services.common.clock import SystemClock
     from services.common.errors import ConfigurationError
-    from services.common.oauth_grants import notable_skew
-    from services.common.oauth_tokens import sign_in_secret
+    from services.common.oauth.grants import notable_skew
+    from services.common.oauth.tokens import sign_in_secret
     from services.common.providers import profile
+    from services.front.account_input import Typed, new_account
     from services.poller.doctor_model import Visit
 
     clock, stored = SystemClock(), store.find(name)

@@ -5,10 +5,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from services.cli.context import Context
 from services.common import lookup
 from services.common.errors import ConfigurationError
 from services.common.lookup import Choice
+from services.front.context import Context
 
 
 def choice_of(context: Context, words: str | None = None, **sides: Any) -> Choice:

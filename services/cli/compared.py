@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from services.common.events import EmailParsed, MessageFetched
 
 if TYPE_CHECKING:
-    from services.cli.context import Context
+    from services.front.context import Context
     from services.storer.compare import Difference
 
 

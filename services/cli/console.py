@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from services.cli.context import Context
     from services.console.settings import ConsoleSettings
+    from services.front.context import Context
 
 LOCAL_USER = "owner"
 
@@ -29,9 +29,9 @@ def console(port: int | None, *, no_sync: bool) -> None:
     Embedded it also retrieves the mail of all active accounts, as `mailweir sync --watch` does. With the environment
     of the stack it shows the stack, whose poller retrieves.
     """
-    from services.cli.context import open_context
     from services.common.settings import read
     from services.console.settings import ConsoleSettings
+    from services.front.context import open_context
 
     settings = read(ConsoleSettings)
     if port is not None:
@@ -74,8 +74,8 @@ def _tell(address: str, link: str, *, syncs: bool) -> None:
 @asynccontextmanager
 async def _retrieving(context: "Context", stop: asyncio.Event) -> AsyncIterator[None]:
     """The supervisor of the poller beside the console; when it fails, the console ends, too, and says why."""
-    from services.cli.publishing import publishing
     from services.cli.sync_run import poller_ports
+    from services.front.publishing import publishing
     from services.poller.supervisor import supervising
 
     async with publishing(context) as publisher, supervising(poller_ports(context, publisher)) as task:

@@ -57,9 +57,9 @@ def _point_at(server: "DemoServer") -> None:
     """An account for the server; its port is another one on each run."""
     import msgspec
 
-    from services.cli.context import open_context
     from services.common.accounts import Account
     from services.common.secret import Secret
+    from services.front.context import open_context
 
     account = Account(
         slug=ACCOUNT, host=server.host, port=server.port, tls="starttls", user=server.user, ca_file=str(server.ca_file)

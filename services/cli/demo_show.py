@@ -8,9 +8,9 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from services.cli.context import Context, open_context
 from services.cli.status import table
 from services.common.completeness import FolderStatus, statuses
+from services.front.context import Context, open_context
 from services.poller.account import Result
 
 _NEWEST = text("SELECT from_name, from_email, subject FROM emails ORDER BY received_at DESC NULLS LAST LIMIT 6")

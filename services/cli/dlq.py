@@ -16,8 +16,8 @@ def dlq() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON line per dead letter.")
 def list_(topic: str | None, *, every: bool, as_json: bool) -> None:
     """List open dead letters, oldest first."""
-    from services.cli import letters
-    from services.cli.context import open_context
+    from services.front import letters
+    from services.front.context import open_context
 
     with open_context() as context:
         rows = letters.listed(context.engine, topic, every=every)
@@ -35,7 +35,7 @@ def _show(rows: Any) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from services.cli.plain import line
+    from services.front.plain import line
 
     if not rows:
         click.echo("no dead letters")
@@ -53,10 +53,10 @@ def _show(rows: Any) -> None:
 @click.option("--raw", is_flag=True, help="The original value, octet for octet.")
 def show(number: int, *, raw: bool) -> None:
     """Show one dead letter: where it was, why it could not be used, its headers; with --raw its value."""
-    from services.cli import letters
-    from services.cli.context import open_context
-    from services.cli.plain import line
     from services.cli.terminal import standard_output
+    from services.front import letters
+    from services.front.context import open_context
+    from services.front.plain import line
 
     with open_context() as context:
         row = letters.one(context.engine, number)
@@ -82,8 +82,8 @@ def replay(numbers: tuple[int, ...], topic: str | None, *, every: bool) -> None:
     """
     import asyncio
 
-    from services.cli import letters
-    from services.cli.context import open_context
+    from services.front import letters
+    from services.front.context import open_context
 
     def useless(number: int, error: Exception) -> None:
         click.echo(f"{number} stays: {error}", err=True)
@@ -102,8 +102,8 @@ def replay(numbers: tuple[int, ...], topic: str | None, *, every: bool) -> None:
 @click.option("--topic", help="With --all: only this topic.")
 def drop(numbers: tuple[int, ...], topic: str | None, *, every: bool) -> None:
     """Give dead letters up: they are kept, but no longer count as quarantined."""
-    from services.cli import letters
-    from services.cli.context import open_context
+    from services.front import letters
+    from services.front.context import open_context
 
     with open_context() as context:
         chosen = _chosen(context, numbers, topic, every=every)
@@ -112,8 +112,8 @@ def drop(numbers: tuple[int, ...], topic: str | None, *, every: bool) -> None:
 
 
 def _chosen(context: Any, numbers: tuple[int, ...], topic: str | None, *, every: bool) -> list[int]:
-    from services.cli import letters
     from services.common.errors import ConfigurationError
+    from services.front import letters
 
     if bool(numbers) == every:
         raise ConfigurationError("name dead letters by id, or say --all")

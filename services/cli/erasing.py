@@ -4,10 +4,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from services.cli.context import Context
 from services.common.account_fields import Account
 from services.common.clock import SystemClock
 from services.common.errors import Incomplete
+from services.front.context import Context
 from services.poller.adapters import PostgresLeases
 from services.poller.lease import owner, take
 from services.storer.erase import erase_account

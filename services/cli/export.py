@@ -10,7 +10,7 @@ import click
 from services.cli.search import DAY
 
 if TYPE_CHECKING:
-    from services.cli.context import Context
+    from services.front.context import Context
 
 Write = Callable[[Any, bytes], None]
 
@@ -26,9 +26,9 @@ Write = Callable[[Any, bytes], None]
 def export(form: str, to: Path, words: str | None, **sides: object) -> None:
     """Write messages as .eml files, one mbox (mboxrd), or JSON lines of mail.parsed objects; each message once."""
     from services.cli.choice import choice_of
-    from services.cli.context import open_context
     from services.common import lookup
     from services.common.errors import ConfigurationError
+    from services.front.context import open_context
 
     if form == "eml" and str(to) == "-":
         raise ConfigurationError("--to -: eml needs a folder; on standard output come mbox and jsonl (--format)")

@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Callable
 
 from services.cli.account_audit import noted
-from services.cli.doctor_view import advice, said
 from services.cli.language import language
 from services.common.account_fields import Account
 from services.common.accounts import AccountStore
 from services.common.clock import Clock
-from services.common.oauth_tokens import sign_in_secret
+from services.common.oauth.tokens import sign_in_secret
 from services.common.providers import profile
 from services.common.secret import Secret
+from services.front.doctor_view import advice, said
 from services.poller.doctor import first_steps
 from services.poller.doctor_model import Step, Visit
 

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from services.cli.context import Context
 from services.common.database import engine_for
+from services.front.context import Context
 
 
 @contextmanager
@@ -17,8 +17,8 @@ def helper(context: Context) -> Iterator[socket.socket | None]:
     if not context.embedded or (os.cpu_count() or 1) == 1 or threading.active_count() > 1:
         yield None
         return
-    from services.cli.embedded import publisher
     from services.common.runtime.helper import forked, help_with
+    from services.front.embedded import publisher
 
     def work(connection: socket.socket) -> None:
         own = Context(context.settings, context.database_url, engine_for(context.database_url))

@@ -6,8 +6,8 @@ import click
 @click.command()
 def migrate() -> None:
     """Bring the database (MAILWEIR_DATABASE_URL, else the embedded one) to the present schema."""
-    from services.cli.context import open_context
     from services.common.migrations import current
+    from services.front.context import open_context
 
     with open_context() as context:
         click.echo(f"database is at {current(context.database_url)}")

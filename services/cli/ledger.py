@@ -12,9 +12,9 @@ def ledger(name: str | None, *, as_json: bool) -> None:
 
     import msgspec
 
-    from services.cli.context import open_context
     from services.cli.terminal import is_terminal
     from services.common.completeness import ledger as lines
+    from services.front.context import open_context
 
     with open_context() as context:
         only = context.accounts.get(name).slug if name else None

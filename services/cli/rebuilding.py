@@ -10,7 +10,7 @@ from services.common.objects import ObjectStore, uri_of
 from services.common.place import Place
 
 if TYPE_CHECKING:
-    from services.cli.context import Context
+    from services.front.context import Context
 
 INLINE = 900 * 1024
 _BATCH = 100
@@ -61,7 +61,7 @@ def from_row(context: "Context", row: Any) -> MessageFetched | None:
 
 async def publish_all(context: "Context", events: Iterator[MessageFetched]) -> int:
     """Publish in batches, through the embedded services or to Kafka; how many."""
-    from services.cli.publishing import publishing
+    from services.front.publishing import publishing
 
     published = 0
     async with publishing(context) as publisher:

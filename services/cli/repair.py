@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from services.cli.context import Context
     from services.cli.repairing import Damage
     from services.common.events import MessageFetched
+    from services.front.context import Context
 
 
 @click.command()
@@ -23,7 +23,7 @@ def repair(name: str | None, *, check: bool, offline: bool) -> None:
     them with the next look at the server). An object that is gone is made again from its raw message, or fetched again.
     """
     from services.cli import repairing
-    from services.cli.context import open_context
+    from services.front.context import open_context
 
     with open_context() as context:
         _restore(context, check=check)

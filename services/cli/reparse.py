@@ -10,8 +10,8 @@ import click
 from services.cli.search import DAY
 
 if TYPE_CHECKING:
-    from services.cli.context import Context
     from services.common.events import MessageFetched
+    from services.front.context import Context
     from services.storer.compare import Difference
 
 
@@ -28,9 +28,9 @@ def reparse(*, compare: bool, as_json: bool, **sides: Any) -> None:
     Exit code 3 when raw messages are not in the object store.
     """
     from services.cli.choice import choice_of
-    from services.cli.context import open_context
     from services.cli.rebuilding import publish_all
     from services.common import lookup
+    from services.front.context import open_context
 
     with open_context() as context:
         chosen = lookup.ids(context.engine, choice_of(context, **sides))
@@ -86,7 +86,7 @@ def _say(event: "MessageFetched", difference: "Difference", *, as_json: bool) ->
         told = about | {"stored": difference.stored, "parsed": difference.parsed}
         click.echo(msgspec.json.encode(told, enc_hook=str))
         return
-    from services.cli.plain import line
+    from services.front.plain import line
 
     sides = (line(str(side))[:100] for side in (difference.stored, difference.parsed))
     click.echo(f"{event.contentsha256[:12]} {difference.field}: {' -> '.join(sides)}")

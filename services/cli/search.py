@@ -27,8 +27,8 @@ def search(words: tuple[str, ...], limit: int, *, as_json: bool, **sides: object
     import msgspec
 
     from services.cli.choice import choice_of
-    from services.cli.context import open_context
     from services.common import lookup
+    from services.front.context import open_context
 
     with open_context() as context:
         found = lookup.search(context.engine, choice_of(context, " ".join(words), **sides), limit)
@@ -44,7 +44,7 @@ def _show(found: "Sequence[Found]") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from services.cli.plain import line
+    from services.front.plain import line
 
     if not found:
         click.echo("nothing found")

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 @contextmanager
 def _opened() -> "Iterator[tuple[AccountStore, MasterKeys]]":
-    from services.cli.context import open_context
     from services.common import master_key
+    from services.front.context import open_context
 
     with open_context() as context:
         may_create = not context.accounts.key_ids()

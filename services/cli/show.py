@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from services.cli.context import Context
+    from services.front.context import Context
 
 
 @click.command()
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 @click.option("--json", "form", flag_value="json", help="The mail.parsed object.")
 def show(name: str, form: str | None) -> None:
     """Show one message by its ID: the number that `mailweir search` shows, or the start of its content hash."""
-    from services.cli.context import open_context
     from services.common import lookup
+    from services.front.context import open_context
 
     with open_context() as context:
         row = lookup.one(context.engine, name)
@@ -36,7 +36,7 @@ def show(name: str, form: str | None) -> None:
 
 
 def _show(context: "Context", row: Any, *, only_text: bool) -> None:
-    from services.cli.plain import plain
+    from services.front.plain import plain
 
     if not only_text:
         for line in _head(context, row):
@@ -46,8 +46,8 @@ def _show(context: "Context", row: Any, *, only_text: bool) -> None:
 
 
 def _head(context: "Context", row: Any) -> list[str]:
-    from services.cli.plain import line
     from services.common import lookup
+    from services.front.plain import line
 
     sender = f"{row.from_name} <{row.from_email}>" if row.from_name else row.from_email
     lines = [

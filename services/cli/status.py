@@ -22,8 +22,8 @@ def status(name: str | None, *, as_json: bool) -> None:
 
     `missing` is listed - published - quarantined - vanished: zero, or the sync is not complete.
     """
-    from services.cli.context import open_context
     from services.common.completeness import statuses
+    from services.front.context import open_context
 
     with open_context() as context:
         only = context.accounts.get(name).slug if name else None

@@ -7,9 +7,9 @@ from services.common.errors import Incomplete
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from services.cli.context import Context
     from services.common.email import Email
     from services.common.place import Place
+    from services.front.context import Context
 
 
 def raw_of(context: "Context", row: Any) -> bytes:

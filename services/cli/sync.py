@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from services.cli.context import Context
+    from services.front.context import Context
     from services.poller.account import Result
 
 
@@ -35,9 +35,9 @@ def sync(names: tuple[str, ...], timeout: float | None, *, watch: bool, as_json:
     Ends when nothing is missing (exit 0), or when tries or --timeout are used up (exit 3, with the reason). Run it as
     often as you like: only what is missing is fetched.
     """
-    from services.cli.context import open_context
     from services.cli.sync_run import run_once, run_watch
     from services.cli.sync_view import show
+    from services.front.context import open_context
 
     with open_context() as context:
         chosen = _chosen(context, names)
@@ -52,8 +52,8 @@ def sync(names: tuple[str, ...], timeout: float | None, *, watch: bool, as_json:
 
 def sync_accounts(names: Sequence[str]) -> "list[Result]":
     """The same as a function, for the demo: embedded, with a progress bar."""
-    from services.cli.context import open_context
     from services.cli.sync_run import run_once
+    from services.front.context import open_context
 
     with open_context() as context:
         return run_once(context, list(names), None)

@@ -9,15 +9,15 @@ from functools import partial
 from socket import socket
 from typing import TYPE_CHECKING
 
-from services.cli.context import Context
 from services.cli.sync_progress import bar
 from services.common.clock import SystemClock
 from services.common.errors import MailweirError
 from services.common.expiry import expires_at
-from services.common.oauth_tokens import sign_in_secret
+from services.common.oauth.tokens import sign_in_secret
 from services.common.secret import Secret
 from services.common.service import Publisher
 from services.common.settings import read
+from services.front.context import Context
 from services.poller.account import Result, sync_once, within
 from services.poller.adapters import PostgresContents, PostgresLeases, PostgresLedger
 from services.poller.lease import leased
@@ -43,7 +43,7 @@ async def _all(
     watcher: Callable[[Progress], None],
     second: socket | None,
 ) -> list[Result]:
-    from services.cli.publishing import publishing
+    from services.front.publishing import publishing
 
     async with publishing(context, second) as publisher:
         return await asyncio.gather(*(_one(context, name, publisher, timeout, watcher) for name in names))
@@ -101,8 +101,8 @@ def run_watch(context: Context, names: Sequence[str], timeout: float | None, *, 
 
 
 async def _watch(context: Context, names: Sequence[str], timeout: float | None, *, as_json: bool) -> None:
-    from services.cli.publishing import publishing
     from services.cli.watch_view import Telling
+    from services.front.publishing import publishing
     from services.poller.supervisor import supervising
 
     stop, loop = asyncio.Event(), asyncio.get_running_loop()

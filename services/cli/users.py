@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @contextmanager
 def opened() -> "Iterator[Engine]":
     """The database of this runtime (embedded or stack)."""
-    from services.cli.context import open_context
+    from services.front.context import open_context
 
     with open_context() as context:
         yield context.engine

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from services.common.account_fields import Account
 from services.common.accounts import AccountStore
-from services.common.oauth_grants import REFRESH, grant_of
+from services.common.oauth.grants import REFRESH, grant_of
 
 LEAD = timedelta(days=14)
 

@@ -6,7 +6,6 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
-from services.cli import doctor_view
 from services.common.account_fields import Account
 from services.common.guard import Result
 from services.common.providers import GENERIC, profile
@@ -17,6 +16,7 @@ from services.console.forms import Form, Invalid
 from services.console.memory import Test, mailbox_of
 from services.console.texts import lookup
 from services.console.web import is_htmx, language_of, page, ports_of, wants_json
+from services.front import doctor_view
 from services.poller.adapters import PostgresLedger
 
 NO_CHANGES = Changes()

@@ -11,7 +11,7 @@ from services.common.clock import Clock
 from services.common.database import transaction
 from services.common.guard import Allowed, Resolver, TestBudget, lookup
 from services.common.objects import ObjectStore
-from services.common.objects_folder import FolderStore
+from services.common.stores.folder import FolderStore
 from services.console.memory import Memory
 from services.console.users import User
 

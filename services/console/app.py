@@ -11,7 +11,7 @@ from services.common.database import engine_for
 from services.common.guard import TestBudget, parse_allowed
 from services.common.health import Health
 from services.common.settings import Settings, read
-from services.common.stores import open_store
+from services.common.stores.choice import open_store
 from services.console import failures
 from services.console.adapters import Ports
 from services.console.routes import ROUTERS

@@ -4,14 +4,14 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 
-from services.cli.account_input import Typed, changed_account, new_account
-from services.cli.plain import line
 from services.common.account_fields import PORTS, SLUG, Account, slug_of
 from services.common.account_settings import SettingErrors
 from services.common.errors import MailweirError
 from services.common.providers import GENERIC, Profile, profile, profile_for
 from services.common.secret import Secret, is_one_line
 from services.console.texts import Language, lookup
+from services.front.account_input import Typed, changed_account, new_account
+from services.front.plain import line
 from services.poller.domain.choose import exactly
 
 SECRETS = ("password", "refresh_token", "client_secret")

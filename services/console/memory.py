@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from services.common.account_fields import Account
 from services.common.guard import Result
-from services.common.oauth_flow import Pendings
+from services.common.oauth.flow import Pendings
 from services.poller.doctor_model import Step
 from services.poller.imap.model import Folder
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from services.cli.account_input import Typed, changed_account
 from services.common.account_fields import Account
 from services.common.account_settings import LISTS, SettingErrors, Value, expected
 from services.console.forms import Invalid, problems_of
+from services.front.account_input import Typed, changed_account
 
 SHOWN = (
     "poll_interval",

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from services.common import guard
 from services.common.account_fields import Account
 from services.common.errors import MailweirError
-from services.common.oauth_tokens import sign_in_secret
+from services.common.oauth.tokens import sign_in_secret
 from services.common.providers import profile
 from services.common.secret import Secret
 from services.console.adapters import Ports

@@ -10,9 +10,9 @@ from typing import Any
 from msgspec import Struct
 from sqlalchemy import Engine, text
 
-from services.cli.plain import line
 from services.common.database import transaction
 from services.common.settled import COUNTED, settle
+from services.front.plain import line
 
 PACE_SECONDS = 60
 _LINES = text(

@@ -9,7 +9,6 @@ from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from services.cli.plain import line
 from services.common.account_fields import SLUG, Account
 from services.console import sent, sessions, users
 from services.console.adapters import Ports
@@ -19,6 +18,7 @@ from services.console.settings import ConsoleSettings
 from services.console.static_files import address
 from services.console.texts import Language, lookup, preferred
 from services.console.users import User
+from services.front.plain import line
 
 PAGES = Environment(loader=PackageLoader("services.console"), autoescape=True, undefined=StrictUndefined)
 PAGES.filters["plain"] = line

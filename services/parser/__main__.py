@@ -5,7 +5,7 @@ import sys
 from services.common.runtime.process import serve
 from services.common.service import Service
 from services.common.settings import Settings, read
-from services.common.stores import open_store
+from services.common.stores.choice import open_store
 from services.parser import app
 from services.parser.adapters import opener
 from services.parser.settings import ParserSettings

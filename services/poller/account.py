@@ -14,8 +14,8 @@ from msgspec import Struct
 from services.common.errors import ConfigurationError, MailweirError, Unavailable
 from services.common.events import AccountReported
 from services.common.expiry import warning
+from services.common.oauth.errors import ClientRefused, ConsentNeeded, TokenDelayed, TokenError
 from services.common.providers import profile
-from services.common.token_errors import ClientRefused, ConsentNeeded, TokenDelayed, TokenError
 from services.poller import folders, passes, peeking
 from services.poller.connect import SecretSource, connect
 from services.poller.domain.schedule import asked_wait, backoff

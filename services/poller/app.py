@@ -18,7 +18,7 @@ from services.common.health import Health
 from services.common.runtime.kafka_settings import KafkaSettings
 from services.common.runtime.producer import KafkaPublisher
 from services.common.settings import Settings, read
-from services.common.stores import open_store
+from services.common.stores.choice import open_store
 from services.poller.adapters import PostgresContents, PostgresLeases, PostgresLedger
 from services.poller.settings import PollerSettings
 from services.poller.supervisor import Ports, supervising

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from services.common.accounts import Account
+from services.common.oauth.errors import ConsentNeeded
 from services.common.providers import candidates, profile
 from services.common.secret import Secret
-from services.common.token_errors import ConsentNeeded
 from services.poller import peeking
 from services.poller.imap.errors import (
     AmbiguousRefusal,

@@ -13,7 +13,7 @@ from services.common.accounts import Account, AccountStore
 from services.common.clock import Clock
 from services.common.errors import Incomplete, MailweirError, Unavailable
 from services.common.expiry import expires_at
-from services.common.oauth_tokens import sign_in_secret
+from services.common.oauth.tokens import sign_in_secret
 from services.common.objects import ObjectStore
 from services.common.secret import Secret
 from services.common.service import Publisher

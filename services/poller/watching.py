@@ -9,8 +9,8 @@ from pathlib import Path
 
 from services.common.clock import Clock
 from services.common.errors import ConfigurationError, MailweirError, Unavailable
+from services.common.oauth.errors import ClientRefused, ConsentNeeded, TokenDelayed, TokenError
 from services.common.providers import profile
-from services.common.token_errors import ClientRefused, ConsentNeeded, TokenDelayed, TokenError
 from services.poller import folders, passes
 from services.poller.account import say_state
 from services.poller.connect import SecretSource, connect

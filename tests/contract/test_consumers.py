@@ -11,9 +11,9 @@ from services.attachments import app as attachments
 from services.attachments.settings import AttachmentsSettings
 from services.common.contract import SPECS, decode, encode
 from services.common.events import AttachmentExtracted, Event
-from services.common.objects_folder import FolderStore
 from services.common.service import Rejected, Service
 from services.common.settings import read
+from services.common.stores.folder import FolderStore
 from services.parser import app as parser
 from services.parser.adapters import opener
 from services.parser.settings import ParserSettings

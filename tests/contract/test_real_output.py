@@ -19,10 +19,10 @@ from services.attachments.settings import AttachmentsSettings
 from services.cli.samples import mailbox
 from services.common.contract import Record, encode
 from services.common.events import AttachmentExtracted, Event, MessageFetched
-from services.common.objects_folder import FolderStore
 from services.common.place import Place
 from services.common.service import Rejected
 from services.common.settings import read
+from services.common.stores.folder import FolderStore
 from services.parser import app as parser
 from services.parser.adapters import opener
 from services.parser.settings import ParserSettings

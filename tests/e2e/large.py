@@ -19,7 +19,7 @@ from pathlib import Path
 
 from infra.local import dovecot
 from services.common.objects import ObjectStore
-from services.common.objects_folder import FolderStore
+from services.common.stores.folder import FolderStore
 from tests.e2e.test_stack import logs
 from tests.e2e.world import ACCOUNT, SERVICES, USER, World, bucket, embedded, stack, until
 

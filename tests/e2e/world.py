@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from infra.local import cluster, dovecot
 from infra.local.cluster import Cluster
-from services.common.objects_s3 import S3Store, connect
+from services.common.stores.s3 import S3Store, connect
 from tests.e2e.commands import Mailweir
 
 USER = dovecot.USERS[0]

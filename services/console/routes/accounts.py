@@ -9,7 +9,6 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 from msgspec import structs
 
-from services.cli.account_input import Typed, changed_account
 from services.common.account_fields import Account, State
 from services.common.errors import ConfigurationError
 from services.common.guard import Forbidden, TooManyTests, is_exempt
@@ -32,6 +31,7 @@ from services.console.web import (
     language_of,
     page,
 )
+from services.front.account_input import Typed, changed_account
 from services.storer.erase import erase_account
 
 router = APIRouter(prefix="/accounts", include_in_schema=False)

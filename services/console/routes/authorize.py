@@ -10,9 +10,9 @@ from services.common.account_fields import Account
 from services.common.account_settings import SettingErrors
 from services.common.accounts import AccountStore
 from services.common.errors import ConfigurationError
-from services.common.oauth import client_of
-from services.common.oauth_flow import AuthorizationFailed, Pending, code_of, exchange, keep, start
-from services.common.oauth_http import Unreachable
+from services.common.oauth.answers import client_of
+from services.common.oauth.flow import AuthorizationFailed, Pending, code_of, exchange, keep, start
+from services.common.oauth.http import Unreachable
 from services.console import users
 from services.console.adapters import Ports
 from services.console.sessions import Session

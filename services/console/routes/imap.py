@@ -9,7 +9,6 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 
-from services.cli import doctor_view
 from services.common.account_fields import SLUG, Account
 from services.common.errors import ConfigurationError
 from services.common.guard import Result, TooManyTests
@@ -21,6 +20,7 @@ from services.console.memory import Test
 from services.console.sent import Values
 from services.console.users import User
 from services.console.web import Asking, CurrentUser, NotYours, is_htmx, language_of, own_account, wants_json
+from services.front import doctor_view
 from services.poller.doctor_model import CredentialSource
 
 router = APIRouter(prefix="/api/imap", tags=["imap"])

@@ -8,14 +8,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from services.cli import doctor_view
-from services.cli.plain import line
 from services.common import completeness
 from services.common.completeness import FolderStatus
 from services.console import figures, forms, users, watching
 from services.console.texts import Language, Lookup, lookup
 from services.console.watching import AccountLine
 from services.console.web import Asking, CurrentUser, OwnAccount, language_of, page
+from services.front import doctor_view
+from services.front.plain import line
 
 router = APIRouter(include_in_schema=False)
 PageNumber = Annotated[int, Query(ge=1, le=100_000)]

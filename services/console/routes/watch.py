@@ -10,8 +10,6 @@ from urllib.parse import quote
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
-from services.cli import letters
-from services.cli.context import Context
 from services.common.settings import load
 from services.console import figures, users, watching
 from services.console.adapters import Ports
@@ -19,6 +17,8 @@ from services.console.routes.overview import PageNumber, shown
 from services.console.users import User
 from services.console.watching import Letter, Window
 from services.console.web import Asking, CurrentUser, NotYours, page
+from services.front import letters
+from services.front.context import Context
 
 router = APIRouter(include_in_schema=False)
 Name = Annotated[str, Query(max_length=320)]

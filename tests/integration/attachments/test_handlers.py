@@ -17,8 +17,8 @@ from services.common.errors import Unavailable
 from services.common.events import AttachmentExtracted, DataRef, ObjectFiled
 from services.common.message_day import message_day
 from services.common.objects import message_key, uri_of
-from services.common.objects_folder import FolderStore
 from services.common.service import Rejected
+from services.common.stores.folder import FolderStore
 from tests.fakes.mail_events import fetched, message, parsed, place, with_file
 
 

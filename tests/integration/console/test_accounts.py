@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from services.cli.account_input import Typed, changed_account
 from services.common.guard import parse_allowed
 from services.common.secret import Secret
 from services.console import users
+from services.front.account_input import Typed, changed_account
 from services.storer.erase import erase_account
 from tests.integration.console.cast import OWNED, PASSWORD, Cast
 from tests.integration.console.seeds import seed

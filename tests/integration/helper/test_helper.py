@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from services.cli.context import Context
 from services.cli.helper import helper
 from services.common.database import engine_for
 from services.common.errors import Unavailable
@@ -21,6 +20,7 @@ from services.common.events import AccessAudited, Event, MessageFetched
 from services.common.runtime.helper import WORTH, forked, help_with, helped
 from services.common.service import Publisher
 from services.common.settings import Settings
+from services.front.context import Context
 from tests.fakes.mail_events import fetched
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # the test runner may have a thread

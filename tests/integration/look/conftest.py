@@ -14,13 +14,13 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import text
 
-from services.cli.context import Context, open_context
-from services.cli.embedded import publisher
 from services.cli.main import cli
 from services.common import embedded_postgres
 from services.common.accounts import Account
 from services.common.secret import Secret
 from services.common.settings import Settings
+from services.front.context import Context, open_context
+from services.front.embedded import publisher
 from services.poller import tables as poller_tables
 from services.storer import tables
 from tests.fakes.mail_events import fetched, message, with_file

@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 import pytest
 from msgspec.structs import replace
 
-from services.cli.embedded import publisher
 from services.common.contract import SPECS, Record
 from services.common.dead_letters import dead_letter, shortened
 from services.common.errors import ContractViolated
 from services.common.events import DeadLetter
 from services.common.topics import MAIN_TOPICS
+from services.front.embedded import publisher
 from tests.contract import records
 from tests.fakes.mail_events import fetched
 from tests.integration.look.conftest import MAIL, Home

@@ -3,10 +3,10 @@
 import pytest
 from msgspec.structs import replace
 
-from services.cli.embedded import publisher
 from services.common import lookup
 from services.common.errors import ConfigurationError
 from services.common.lookup import Choice
+from services.front.embedded import publisher
 from services.storer.erase import erase_account
 from tests.fakes.mail_events import fetched
 from tests.integration.look.conftest import MAIL, TABLES, Home

@@ -8,12 +8,12 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from msgspec.structs import replace
 
 from infra.local import cluster
-from services.cli.embedded import publisher
-from services.cli.publishing import republishing
 from services.common.contract import Record
 from services.common.dead_letters import dead_letter
 from services.common.errors import Unavailable
 from services.common.topics_admin import create
+from services.front.embedded import publisher
+from services.front.publishing import republishing
 from tests.integration.look.conftest import Home
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)

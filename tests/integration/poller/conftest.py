@@ -16,8 +16,8 @@ from services.common.account_settings import settings_of
 from services.common.clock import SystemClock
 from services.common.database import engine_for
 from services.common.events import AccountReported, Event, MessageFetched, PlaceRelinked, SyncReported
-from services.common.objects_folder import FolderStore
 from services.common.secret import Secret
+from services.common.stores.folder import FolderStore
 from services.poller.account import Result, sync_once
 from services.poller.adapters import PostgresLedger
 from services.poller.ports import Contents

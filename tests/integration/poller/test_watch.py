@@ -14,8 +14,8 @@ from services.common.clock import SystemClock
 from services.common.database import fault_named
 from services.common.errors import Incomplete, Unavailable
 from services.common.events import AccountReported, FolderCreated
-from services.common.objects_folder import FolderStore
 from services.common.secret import Secret
+from services.common.stores.folder import FolderStore
 from services.poller.adapters import LeaseLost, PostgresLeases, PostgresLedger
 from services.poller.domain.state import FolderRecord
 from services.poller.lease import leased

@@ -1,10 +1,10 @@
 """An account with a grant, and what is stored of it."""
 
-from services.common import oauth_grants as grants
 from services.common.account_fields import Account
 from services.common.account_settings import parse_pairs
 from services.common.accounts import AccountStore
-from services.common.oauth_tokens import access_token
+from services.common.oauth import grants
+from services.common.oauth.tokens import access_token
 from services.common.secret import Secret
 from tests.fakes.clock import FakeClock
 from tests.fakes.token_endpoint import Reply, TokenEndpoint

@@ -16,8 +16,8 @@ from services.common.account_fields import Account
 from services.common.account_settings import parse_pairs, settings_of
 from services.common.accounts import AccountStore
 from services.common.errors import MailweirError
-from services.common.oauth import Client, client_of
-from services.common.oauth_flow import (
+from services.common.oauth.answers import Client, client_of
+from services.common.oauth.flow import (
     AuthorizationFailed,
     Pendings,
     await_device,
@@ -27,8 +27,8 @@ from services.common.oauth_flow import (
     start,
     start_device,
 )
-from services.common.oauth_http import query
-from services.common.oauth_tokens import access_token
+from services.common.oauth.http import query
+from services.common.oauth.tokens import access_token
 from services.common.secret import Secret
 from tests.fakes.clock import FakeClock
 from tests.fakes.token_endpoint import Reply, error, running, tokens

@@ -16,9 +16,9 @@ from sqlalchemy import Engine, text
 
 from services.common import logging as logs
 from services.common.accounts import AccountStore
-from services.common.oauth_http import query
-from services.common.oauth_tokens import access_token
-from services.common.token_errors import TokenError
+from services.common.oauth.errors import TokenError
+from services.common.oauth.http import query
+from services.common.oauth.tokens import access_token
 from tests.canary import found_in
 from tests.fakes.clock import FakeClock
 from tests.fakes.token_endpoint import Reply, TokenEndpoint, error, running, tokens

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from services.cli import doctor_view as view
 from services.common.account_fields import Account
 from services.common.account_settings import AccountSettings, SettingErrors
 from services.common.clock import SystemClock
+from services.common.oauth.errors import ConsentNeeded
 from services.common.providers import profile
 from services.common.secret import Secret
-from services.common.token_errors import ConsentNeeded
+from services.front import doctor_view as view
 from services.poller.doctor import examine, folders_of
 from services.poller.doctor_model import NAMES, CredentialSource, Step, Visit
 from services.poller.imap.errors import SignInError

@@ -15,12 +15,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from services.cli import doctor_view as view
 from services.common.account_fields import Account
 from services.common.account_settings import AccountSettings
 from services.common.clock import SystemClock
 from services.common.providers import profile
 from services.common.secret import Secret
+from services.front import doctor_view as view
 from services.poller.doctor import examine
 from services.poller.doctor_model import Step, Visit
 from tests.fakes.imap_tls import authority, server_context, write_ca

@@ -6,14 +6,14 @@ from functools import partial
 import pytest
 from msgspec.structs import replace
 
-from services.cli import doctor_view as view
 from services.common.account_fields import Account
 from services.common.account_settings import parse_pairs
 from services.common.accounts import AccountStore
 from services.common.clock import SystemClock
-from services.common.oauth_tokens import sign_in_secret
+from services.common.oauth.tokens import sign_in_secret
 from services.common.providers import profile
 from services.common.secret import Secret
+from services.front import doctor_view as view
 from services.poller.doctor import examine
 from services.poller.doctor_model import Step, Visit
 from tests.fakes.token_endpoint import error, tokens

@@ -8,8 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from services.common.accounts import AccountStore
+from services.common.oauth.errors import ClientRefused, ConsentNeeded, TokenDelayed, TokenThrottled, TokenUnreachable
 from services.common.secret import Secret
-from services.common.token_errors import ClientRefused, ConsentNeeded, TokenDelayed, TokenThrottled, TokenUnreachable
 from tests.fakes.clock import FakeClock
 from tests.fakes.ports import closed_port
 from tests.fakes.token_endpoint import Reply, Request, error, running, tokens

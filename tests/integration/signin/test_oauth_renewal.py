@@ -10,9 +10,9 @@ from sqlalchemy import text
 
 from services.common.account_fields import Account
 from services.common.accounts import AccountStore
-from services.common.oauth_tokens import access_token, sign_in_secret
+from services.common.oauth.errors import ConsentNeeded
+from services.common.oauth.tokens import access_token, sign_in_secret
 from services.common.secret import Secret
-from services.common.token_errors import ConsentNeeded
 from tests.fakes.clock import FakeClock
 from tests.fakes.token_endpoint import Reply, Request, error, running, tokens
 from tests.integration.signin.grants import added, grant, renew, replace_headers, stored

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from services.common.oauth import Client
-from services.common.oauth_http import Unreachable, ask
+from services.common.oauth.answers import Client
+from services.common.oauth.http import Unreachable, ask
 from services.common.secret import Secret
 from tests.fakes.imap_tls import server_context, write_ca
 from tests.fakes.token_endpoint import running, tokens

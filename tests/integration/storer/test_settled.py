@@ -13,8 +13,8 @@ from services.common.completeness import folders_of
 from services.common.database import engine_for
 from services.common.events import AttachmentExtracted, EmailParsed
 from services.common.objects import ObjectStore
-from services.common.objects_folder import FolderStore
 from services.common.settled import COUNTED, settle
+from services.common.stores.folder import FolderStore
 from services.storer.erase import erase_account
 from tests.fakes.mail_events import message, parsed, with_file
 from tests.integration.console.seeds import seed

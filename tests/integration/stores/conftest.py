@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from infra.local import cluster
-from services.common.objects_folder import FolderStore
-from services.common.objects_s3 import S3Store, connect
+from services.common.stores.folder import FolderStore
+from services.common.stores.s3 import S3Store, connect
 
 
 @dataclass(frozen=True)

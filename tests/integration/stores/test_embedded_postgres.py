@@ -17,10 +17,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from services.cli.context import open_context
 from services.common import embedded_postgres
 from services.common.database import engine_for
 from services.common.errors import Unavailable
+from services.front.context import open_context
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 
 from services.common.errors import Unavailable
 from services.common.objects import NewObject, ObjectStore, attachment_key, message_key
-from services.common.objects_folder import FolderStore
-from services.common.objects_s3 import S3Store
+from services.common.stores.folder import FolderStore
+from services.common.stores.s3 import S3Store
 
 PLACE = {"place": "work/f1/1/2", "folder": "合同/2026", "subject": 'A \\ "quoted" ✓ & more'}
 

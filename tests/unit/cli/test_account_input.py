@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.cli.account_input import Typed, new_account
 from services.common.errors import ConfigurationError
+from services.front.account_input import Typed, new_account
 
 
 def test_an_address_typed_in_full_width_is_the_usual_one() -> None:

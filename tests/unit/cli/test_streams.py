@@ -13,10 +13,10 @@ import pytest
 from click.testing import CliRunner
 
 from services.cli.check import _print
-from services.cli.context import open_context
 from services.cli.main import cli
 from services.common.errors import ConfigurationError
 from services.common.settings import Settings
+from services.front.context import open_context
 
 MAIL = "From: 王小梅 <wang@x.example>\nSubject: 合同\n\n请查收\n"
 COMMAND = [sys.executable, "-m", "services.cli.main"]

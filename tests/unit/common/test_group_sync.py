@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from services.common import group_sync
 from services.common.errors import Unavailable
-from services.common.group_sync import GroupSync, sync_file_system
 from services.common.objects import NewObject
-from services.common.objects_folder import FolderStore
+from services.common.stores import group_sync
+from services.common.stores.folder import FolderStore
+from services.common.stores.group_sync import GroupSync, sync_file_system
 from tests.fakes.full_disk import no_file_larger_than
 
 

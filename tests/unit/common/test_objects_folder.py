@@ -8,7 +8,7 @@ import pytest
 
 from services.common.errors import Unavailable
 from services.common.objects import NewObject
-from services.common.objects_folder import FolderStore, _describe
+from services.common.stores.folder import FolderStore, _describe
 from tests.fakes.full_disk import no_file_larger_than
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from shutil import rmtree
 
 from services.common.objects import NewObject
-from services.common.objects_folder import FolderStore
 from services.common.own_folder import OwnFolder
+from services.common.stores.folder import FolderStore
 
 PUTS_A_FILE = """
 import sys
 from pathlib import Path
-from services.common.objects_folder import FolderStore
+from services.common.stores.folder import FolderStore
 
 class Halves:
     count = 0

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import pytest
 
 from services.common.objects import NewObject
-from services.common.snowball import packed
+from services.common.stores.snowball import packed
 
 HEADERS = {"Content-Type": "message/rfc822", "X-Amz-Meta-Subject": "%E5%90%88%E5%90%8C = a\\b"}
 

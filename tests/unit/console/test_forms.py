@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.cli.plain import line
 from services.common.account_fields import Account
 from services.common.providers import profile, profiles
 from services.console import forms
 from services.console.forms import Form, Invalid
 from services.console.texts import LANGUAGES, Language, lookup
+from services.front.plain import line
 from services.poller.domain.choose import chosen
 from services.poller.imap.model import Folder
 

@@ -21,8 +21,8 @@ from services.cli import demo_server
 from services.common.account_fields import Account
 from services.common.account_settings import settings_of
 from services.common.clock import SystemClock
-from services.common.objects_folder import FolderStore
 from services.common.secret import Secret
+from services.common.stores.folder import FolderStore
 from services.poller.account import sync_once
 from services.poller.adapters import PostgresLedger
 from services.poller.work import Work

@@ -2,8 +2,8 @@
 
 from services.common.errors import ConfigurationError
 from services.common.objects import ObjectStore
-from services.common.objects_folder import FolderStore
 from services.common.settings import Settings
+from services.common.stores.folder import FolderStore
 
 
 def open_store(settings: Settings) -> ObjectStore:
@@ -12,7 +12,7 @@ def open_store(settings: Settings) -> ObjectStore:
         return FolderStore(settings.home_path / "objects", settings.s3_bucket)
     if settings.s3_access_key is None or settings.s3_secret_key is None:
         raise ConfigurationError("MAILWEIR_S3_ACCESS_KEY and MAILWEIR_S3_SECRET_KEY (or ..._FILE) are not set")
-    from services.common.objects_s3 import S3Store, connect
+    from services.common.stores.s3 import S3Store, connect
 
     client = connect(settings.s3_endpoint, settings.s3_access_key.reveal(), settings.s3_secret_key.reveal())
     return S3Store(client, settings.s3_bucket)

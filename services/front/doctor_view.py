@@ -8,10 +8,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from services.cli.doctor_reasons import in_chinese
-from services.cli.doctor_texts import LABELS, OUTCOMES, TEXTS
 from services.common.account_fields import Account
 from services.common.providers import Profile
+from services.front.doctor_reasons import in_chinese
+from services.front.doctor_texts import LABELS, OUTCOMES, TEXTS
 from services.poller.doctor_model import Step
 
 MARKS = {"ok": "✓", "warning": "!", "failed": "✗", "skipped": "·"}

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 import services
-from services.cli.doctor_reasons import REASONS, in_chinese
+from services.front.doctor_reasons import REASONS, in_chinese
 
 SOURCES = Path(services.__file__).parent
 

@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from socket import socket
 
-from services.cli.context import Context
 from services.common.collector import settle
 from services.common.contract import Record
 from services.common.errors import Unavailable
 from services.common.service import Publisher
+from services.front.context import Context
 
 Send = Callable[[Record], Awaitable[None]]
 
@@ -21,8 +21,8 @@ async def publishing(context: Context, helper: socket | None = None) -> AsyncIte
     """
     settle()
     if context.embedded:
-        from services.cli.embedded import publisher
         from services.common.runtime.helper import helped
+        from services.front.embedded import publisher
 
         if helper is None:
             yield publisher(context)

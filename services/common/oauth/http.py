@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from services.common.errors import ConfigurationError, MailweirError
-from services.common.oauth import Answer, Client, read
+from services.common.oauth.answers import Answer, Client, read
 from services.common.secret import Secret
 
 if TYPE_CHECKING:

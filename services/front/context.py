@@ -14,7 +14,7 @@ from services.common.database import engine_for
 from services.common.errors import ConfigurationError
 from services.common.objects import ObjectStore
 from services.common.settings import Settings, load
-from services.common.stores import open_store
+from services.common.stores.choice import open_store
 
 
 @dataclass(frozen=True)

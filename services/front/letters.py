@@ -13,8 +13,8 @@ from services.common.errors import ConfigurationError, ContractViolated, Mailwei
 from services.common.events import Event
 
 if TYPE_CHECKING:
-    from services.cli.context import Context
-    from services.cli.publishing import Send
+    from services.front.context import Context
+    from services.front.publishing import Send
 
 _LIST = text(
     'SELECT id, topic, "partition", "offset", service, error, reason, at, account_id, state, '
@@ -91,7 +91,7 @@ async def _replay(context: "Context", send: "Send", number: int) -> None:
 @asynccontextmanager
 async def _sending(context: "Context") -> AsyncIterator["Send"]:
     """What brings a record to its readers, while the block runs: one publisher for all."""
-    from services.cli.publishing import publishing, republishing
+    from services.front.publishing import publishing, republishing
 
     if not context.embedded:
         async with republishing() as send:

@@ -2,9 +2,9 @@
 
 from services.attachments import app as attachments
 from services.attachments.settings import AttachmentsSettings
-from services.cli.context import Context
 from services.common.runtime.embedded import Embedded
 from services.common.settings import read
+from services.front.context import Context
 from services.parser import app as parser
 from services.parser.adapters import opener
 from services.parser.settings import ParserSettings

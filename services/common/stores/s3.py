@@ -15,7 +15,7 @@ from minio.error import MinioException, S3Error
 
 from services.common.errors import Unavailable
 from services.common.objects import NewObject, ObjectInfo
-from services.common.snowball import AUTO_EXTRACT, packed
+from services.common.stores.snowball import AUTO_EXTRACT, packed
 
 _PART = 5 << 20  # octets per part of a multipart upload, the least that S3 takes; an upload holds about two
 _FILES_AT_ONCE = 2  # they wait for the store's disk, and more would only hold memory

@@ -14,9 +14,9 @@ import msgspec
 
 from services.common.durable import sync_folder
 from services.common.errors import Unavailable
-from services.common.group_sync import GroupSync
 from services.common.objects import NewObject, ObjectInfo, is_plain
 from services.common.own_folder import OwnFolder
+from services.common.stores.group_sync import GroupSync
 
 File = tuple[str, int]  # name and descriptor
 _BLOCK = 1 << 20

@@ -14,7 +14,7 @@ from services.common import account_secrets as secrets
 from services.common.account_secrets import KeySource
 from services.common.accounts_tables import account_grants, account_secrets
 from services.common.database import fault_named, transaction
-from services.common.oauth import Granted
+from services.common.oauth.answers import Granted
 from services.common.secret import Secret
 
 ACCESS, REFRESH, PREVIOUS = "access_token", "refresh_token", "previous_refresh_token"

@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
-from services.common import oauth_grants as grants
 from services.common.account_fields import Account
 from services.common.accounts import AccountStore
 from services.common.clock import Clock
 from services.common.database import transaction
-from services.common.oauth import (
+from services.common.oauth import grants
+from services.common.oauth.answers import (
     NOTABLE_SKEW,
     Client,
     Granted,
@@ -27,11 +27,11 @@ from services.common.oauth import (
     read,
     skew,
 )
-from services.common.oauth_grants import Grant, Held
-from services.common.oauth_http import Unreachable, ask
+from services.common.oauth.errors import ClientRefused, ConsentNeeded, TokenDelayed, TokenError, delay
+from services.common.oauth.grants import Grant, Held
+from services.common.oauth.http import Unreachable, ask
 from services.common.providers import profile
 from services.common.secret import Secret
-from services.common.token_errors import ClientRefused, ConsentNeeded, TokenDelayed, TokenError, delay
 
 LOCK_STEP = 0.2
 LOCK_SECONDS = 90.0

@@ -16,14 +16,14 @@ from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from authlib.oauth2.rfc8628 import DEVICE_CODE_GRANT_TYPE
 from msgspec import Struct
 
-from services.common import oauth_grants as grants
 from services.common.account_fields import Account
 from services.common.accounts import AccountStore
 from services.common.clock import Clock
 from services.common.errors import SignInRefused
-from services.common.oauth import Answer, Client, Granted, Refused, is_safe, read, retry_after
-from services.common.oauth_grants import Grant
-from services.common.oauth_http import Unreachable, ask
+from services.common.oauth import grants
+from services.common.oauth.answers import Answer, Client, Granted, Refused, is_safe, read, retry_after
+from services.common.oauth.grants import Grant
+from services.common.oauth.http import Unreachable, ask
 from services.common.secret import Secret
 
 LIFE = timedelta(minutes=10)

@@ -1,0 +1,1 @@
+"""OAuth2: how access is granted, kept and renewed."""
