@@ -148,7 +148,7 @@ def test_ports_and_data_stay_for_the_next_time(tmp_path: Path) -> None:
     assert postgres.url_file(first).name == "database_url"
 
 
-@pytest.mark.parametrize("left", ["", f"{os.getpid()}\n/nowhere\n"])
+@pytest.mark.parametrize("left", ["", f"{os.getpid()}\n/nowhere\n"], ids=["nothing", "a number that is used again"])
 def test_postgres_starts_whatever_a_killed_one_left(tmp_path: Path, left: str) -> None:
     with cluster.running({"postgres"}, tmp_path) as components:
         components.kill("postgres")
