@@ -164,7 +164,7 @@ def _encode_dead_letter(event: ev.DeadLetter) -> Record:
         "service": event.service,
         "error": event.error,
         "reason": event.reason,
-        "at": event.at.isoformat(),
+        "at": _instant(event.at),
     }
     added = tuple((f"dlq_{name}", text.encode()) for name, text in why.items())
     return Record(topic_of(event), event.key, event.value, event.headers + added)

@@ -1,5 +1,6 @@
 """Postgres for everyone: the engine, and whose fault a failure is."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +15,10 @@ METADATA = MetaData()
 _LOST = ("08", "25P03", "57P", "53", "55P03", "57014")
 _FULL = "53100"
 _CONFLICT = ("40001", "40P01")
+_UNREACHED = re.compile(
+    r'(?:connection to server (?:at|on socket)|could not translate host name) "([^"]*)"(?:[^:]*, port (\d+))?'
+    r"(?: failed| to address): ([^\n]{1,120})"
+)
 
 
 _TIMEOUTS = """
@@ -87,5 +92,17 @@ def _named(cause: BaseException | None, error: Exception) -> Exception:
     if state in _CONFLICT:
         return Conflicted(f"Postgres ended the transaction in favour of another (SQLSTATE {state}); it is tried again")
     if isinstance(cause, psycopg2.OperationalError | psycopg2.InterfaceError) or state.startswith(_LOST):
-        return Unavailable(f"Postgres does not answer (SQLSTATE {state or 'none'}); it is tried again")
+        seen = f"SQLSTATE {state}" if state else _unreached(cause)
+        return Unavailable(
+            f"Postgres does not answer ({seen}); see that it runs and that MAILWEIR_DATABASE_URL is right"
+        )
     return error
+
+
+def _unreached(cause: BaseException | None) -> str:
+    """Where no server was found and why, of libpq's text; nothing of a statement or a row, which others hold."""
+    found = _UNREACHED.search(str(cause))
+    if found is None:
+        return "the connection was lost"
+    host, port, reason = found.groups()
+    return f"{host}{f':{port}' if port else ''}: {reason}"
