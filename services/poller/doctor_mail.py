@@ -65,7 +65,9 @@ async def _fetch(visit: Visit) -> Step:
     visit.average_octets = statistics.fmean(sizes.values()) if sizes else None
     if sizes.get(newest, 0) > MOST_FETCHED:
         return Step("fetch", "ok", {"uid": newest, "announced": sizes[newest], "fetched": None})
-    before, fetched, after = await _flags(visit, newest), await _body(visit, newest), await _flags(visit, newest)
+    before, fetched = await _flags(visit, newest), await _body(visit, newest)
+    await visit.connected.reopen()  # some servers tell a session the flags of the moment when it opened the folder
+    after = await _flags(visit, newest)
     seen = {"uid": newest, "announced": sizes.get(newest), "fetched": fetched.length if fetched else None}
     if fetched is None or fetched.body is None:
         return Step("fetch", "warning", seen, reason="the server gave no body for the newest message")

@@ -1,5 +1,6 @@
 """Servers that mislead in several ways at once, after imap.md sections 1 and 2: each of them once cost a message."""
 
+import re
 from collections.abc import Callable
 from itertools import count
 
@@ -23,6 +24,22 @@ from tests.fakes.imap_variants import add, hooked, reply_with
 
 BODY, LISTING, SIZES = "BODY.PEEK[]", "(UID FLAGS)", "RFC822.SIZE)"
 SILENT = reply_with(silent=True)
+
+
+def frozen_view(script: Script) -> Script:
+    """A session is told the flags of the moment when it opened the folder."""
+    view: dict[int, bytes] = {}
+
+    def opens(command: Command, _reply: Reply) -> None:
+        box = script.mailboxes[command.arguments.strip(b'"')]
+        view.update({m.uid: " ".join(sorted(m.flags)).encode() for m in box.messages})
+
+    def tells(chunk: bytes) -> bytes:
+        uid = re.search(rb"UID (\d+)", chunk)
+        return re.sub(rb"(?<=FLAGS \()[^)]*", lambda _: view[int(uid[1])], chunk) if uid else chunk
+
+    script.hooks += [on("EXAMINE", opens), on("UID FETCH", changes(tells))]
+    return script
 
 
 def _for_five(tagged: bytes) -> Action:

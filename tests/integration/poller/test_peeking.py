@@ -1,11 +1,10 @@
 """Scenario 20: a server that marks mail as read although it is only looked at."""
 
-import re
-
 from sqlalchemy import text
 
 from services.common.events import AccountReported
-from tests.fakes.imap_model import Command, Mailbox, Reply, Script, changes, messages, on, sample, says
+from tests.fakes.imap_model import Command, Mailbox, Reply, Script, messages, on, sample, says
+from tests.fakes.imap_variants_sly import frozen_view
 from tests.integration.poller.conftest import Play, inbox
 
 
@@ -21,22 +20,6 @@ async def test_fetching_stops_after_three_marked_messages(play):
         assert "accept_seen=true" in result.advice
         assert len(p.stored) == 3
         assert (p.recorder.of(AccountReported)[-1].state, p.signin()) == ("attention", "ok")
-
-
-def frozen_view(script: Script) -> Script:
-    """A session is told the flags of the moment when it opened the folder."""
-    view: dict[int, bytes] = {}
-
-    def opens(command: Command, _reply: Reply) -> None:
-        box = script.mailboxes[command.arguments.strip(b'"')]
-        view.update({m.uid: " ".join(sorted(m.flags)).encode() for m in box.messages})
-
-    def tells(chunk: bytes) -> bytes:
-        uid = re.search(rb"UID (\d+)", chunk)
-        return re.sub(rb"(?<=FLAGS \()[^)]*", lambda _: view[int(uid[1])], chunk) if uid else chunk
-
-    script.hooks += [on("EXAMINE", opens), on("UID FETCH", changes(tells))]
-    return script
 
 
 async def test_a_session_that_does_not_see_the_mark_is_not_believed(play):

@@ -18,6 +18,7 @@ from services.poller.doctor_model import NAMES, CredentialSource, Step, Visit
 from services.poller.imap.errors import SignInError
 from tests.fakes.imap_model import PASSWORD, Mailbox, Script, closes, folder, messages, on, says
 from tests.fakes.imap_server import serve
+from tests.fakes.imap_variants_sly import frozen_view
 from tests.fakes.ports import closed_port
 
 USER = "user@example.com"
@@ -157,6 +158,11 @@ async def test_a_changing_uidvalidity_and_a_seen_flag_are_warnings(tmp_path: Pat
     outcomes = {step.name: step.outcome for step in steps}
     assert (outcomes["uidvalidity"], outcomes["fetch"]) == ("warning", "warning")
     assert view.exit_code(steps) == 0
+
+
+async def test_a_seen_flag_is_told_where_only_a_new_look_shows_it(tmp_path: Path) -> None:
+    steps, _ = await visited(frozen_view(Script({b"INBOX": Mailbox(messages(2))}, peek_sets_seen=True)), tmp_path)
+    assert {step.name: step.outcome for step in steps}["fetch"] == "warning"
 
 
 async def test_the_short_form_is_safe_to_paste(tmp_path: Path) -> None:
