@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from services.common import durable
 from services.common.crypto import KEY_OCTETS, decrypt, encrypt
-from services.common.durable import sync_folder
 from services.common.errors import ConfigurationError
 
 VARIABLE = "MAILWEIR_MASTER_KEY"
@@ -98,32 +98,17 @@ def parse(text: str, source: str) -> tuple[bytes, ...]:
 
 def write(path: Path, keys: Sequence[bytes]) -> None:
     """Replace a key file atomically and durably, mode 0600."""
-    fresh = _beside(path)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write("".join(base64.b64encode(key).decode() + "\n" for key in keys))
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
-    sync_folder(path.parent)
+    durable.replace(path, _text(keys), 0o600)
 
 
 def _create(path: Path) -> None:
     """A new key; when several start at once, the first one's stays."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    fresh = _beside(path)
-    write(fresh, [os.urandom(KEY_OCTETS)])
-    try:
-        path.hardlink_to(fresh)
-    except FileExistsError:
-        pass
-    finally:
-        fresh.unlink()
-    sync_folder(path.parent)
+    durable.create(path, _text([os.urandom(KEY_OCTETS)]), 0o600)
 
 
-def _beside(path: Path) -> Path:
-    """A name that no other thread uses, nor a process of another container with the same id."""
-    return path.with_name(f"{path.name}.{os.urandom(8).hex()}.new")
+def _text(keys: Sequence[bytes]) -> str:
+    return "".join(base64.b64encode(key).decode() + "\n" for key in keys)
 
 
 def _read(path: Path, source: str) -> str:
