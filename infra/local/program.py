@@ -15,8 +15,8 @@ from infra.local import launch, processes
 from infra.local.folders import port_fault
 from infra.local.processes import Identity
 from services.common.durable import locked
+from services.common.environment import PREFIX
 from services.common.errors import ConfigurationError, Unavailable
-from services.common.settings import PREFIX
 
 _POLL = 0.05
 _PORT_SECONDS = 3.0

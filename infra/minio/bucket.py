@@ -2,6 +2,7 @@
 
 import sys
 
+from services.common.environment import unknown
 from services.common.errors import ConfigurationError, MailweirError
 from services.common.settings import load
 from services.common.stores.choice import open_store
@@ -10,6 +11,8 @@ from services.common.stores.s3 import S3Store
 
 def main() -> int:
     """Exit code 0 when the bucket is there, else one line why."""
+    for line in unknown():
+        print(line, file=sys.stderr)
     try:
         store = open_store(load())
         if not isinstance(store, S3Store):

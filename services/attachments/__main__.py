@@ -17,7 +17,7 @@ def make(settings: Settings) -> Service:
 
 def main() -> None:
     """Run until told to stop; ends the process with the exit code of the cause."""
-    sys.exit(serve("attachments", make))
+    sys.exit(serve("attachments", make, AttachmentsSettings))
 
 
 if __name__ == "__main__":

@@ -1,13 +1,16 @@
 """Settings of the attachments service. Prefix ``MAILWEIR_ATTACHMENTS_``."""
 
+from typing import ClassVar
+
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.common.settings import FromEnvironment
 
 
-class AttachmentsSettings(BaseSettings):
+class AttachmentsSettings(FromEnvironment):
     """Bounds of the attachments service."""
 
-    model_config = SettingsConfigDict(env_prefix="MAILWEIR_ATTACHMENTS_", frozen=True)
+    prefix: ClassVar[str] = "MAILWEIR_ATTACHMENTS_"
 
     batch: int = Field(64, ge=1, le=1000, description="Files a handler takes at once; 64 of 900 KiB stay below 64 MB.")
     within: float = Field(

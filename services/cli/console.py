@@ -32,11 +32,12 @@ def console(port: int | None, *, no_sync: bool) -> None:
     from services.common.settings import read
     from services.console.settings import ConsoleSettings
     from services.front.context import open_context
+    from services.front.publishing import check_settings
 
+    check_settings(ConsoleSettings)
     settings = read(ConsoleSettings)
     if port is not None:
         settings = settings.model_copy(update={"port": port})
-    settings.check()
     with open_context() as context:
         asyncio.run(_serve(context, settings, syncs=context.embedded and not no_sync))
 

@@ -24,7 +24,7 @@ def demo(home: Path | None, *, fresh: bool) -> None:
     from services.cli.demo_show import show
     from services.cli.sync import sync_accounts, worst
 
-    root = home or Path(os.environ.get("MAILWEIR_HOME", Path.home() / ".mailweir")).expanduser() / "demo"
+    root = home or Path(os.environ.get("MAILWEIR_HOME") or "~/.mailweir").expanduser() / "demo"
     if fresh:
         _forget(root)
     _embedded_in(root / "home")

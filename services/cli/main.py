@@ -28,6 +28,7 @@ COMMANDS = {
     "secrets": ("services.cli.secrets", "Check and rotate the keys that protect secrets."),
     "run": ("services.cli.run", "Run one service in the foreground."),
 }
+TELL_THEMSELVES = ("run",)  # a service logs which variables it ignores
 EPILOG = """Without MAILWEIR_KAFKA everything works embedded, in MAILWEIR_HOME (default ~/.mailweir).
 
 Exit codes: 0 complete, 1 unexpected, 2 usage or configuration, 3 incomplete but explained, 4 sign-in refused,
@@ -58,11 +59,16 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="mailweir")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Mailweir retrieves mail from IMAP servers, read-only and over verified TLS, and proves that none is missing.
 
     First steps: `mailweir demo`, or `mailweir accounts add NAME --host H --user U` and `mailweir sync`.
     """
+    from services.common.environment import unknown
+
+    for line in unknown() if context.invoked_subcommand not in TELL_THEMSELVES else ():
+        click.echo(f"mailweir: {line}", err=True)
 
 
 def main() -> None:

@@ -38,7 +38,9 @@ def sync(names: tuple[str, ...], timeout: float | None, *, watch: bool, as_json:
     from services.cli.sync_run import run_once, run_watch
     from services.cli.sync_view import show
     from services.front.context import open_context
+    from services.front.publishing import check_settings
 
+    check_settings()
     with open_context() as context:
         chosen = _chosen(context, names)
         if watch:

@@ -3,11 +3,13 @@
 Labels are names of services and topics, never of accounts or people.
 """
 
+from typing import ClassVar
+
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.common.errors import ConfigurationError
+from services.common.settings import FromEnvironment
 
 _READ = ("service", "topic")
 RECORDS = Counter("mailweir_records", "Records taken, repeats and dead letters among them.", _READ)
@@ -24,10 +26,10 @@ PUBLISHED = Counter("mailweir_published_records", "Records that Kafka confirmed.
 PUBLISHED_OCTETS = Counter("mailweir_published_octets", "Their keys and values, before compression.", _READ)
 
 
-class MetricsSettings(BaseSettings):
+class MetricsSettings(FromEnvironment):
     """Where figures are shown; prefix ``MAILWEIR_METRICS_``."""
 
-    model_config = SettingsConfigDict(env_prefix="MAILWEIR_METRICS_", frozen=True, env_ignore_empty=True)
+    prefix: ClassVar[str] = "MAILWEIR_METRICS_"
 
     port: int | None = Field(None, ge=1, le=65_535, description="Port of /metrics over HTTP; none: not shown.")
     host: str = Field("127.0.0.1", min_length=1, description="Address to listen on; they need no sign-in.")

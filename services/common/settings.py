@@ -4,20 +4,17 @@ Variables have the prefix ``MAILWEIR_``. A secret may also come from a file name
 """
 
 import contextlib
-import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic.fields import FieldInfo
 
+from services.common.environment import PREFIX, told
 from services.common.errors import ConfigurationError
 from services.common.secret import MASK, Secret
-
-PREFIX = "MAILWEIR_"
-SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
 
 def _secret(value: object) -> object:
@@ -39,44 +36,30 @@ def _database_url(value: Secret) -> Secret:
 DatabaseUrl = Annotated[SecretText, AfterValidator(_database_url)]
 
 
-class SecretFiles(PydanticBaseSettingsSource):
-    """Values of ``<variable>_FILE``: the text without the line end; a variable and its file exclude each other."""
+class FromEnvironment(BaseModel):
+    """Settings whose fields are variables: ``prefix`` and the name of the field, or the alias of the field."""
 
-    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
-        """Text of the file that the environment names for this field, or None."""
-        variable = f"{self.config.get('env_prefix', '')}{field_name}".upper()
-        path = os.environ.get(f"{variable}_FILE")
-        if not path or Secret not in _types(field.annotation):
-            return None, field_name, False
-        if os.environ.get(variable):
-            raise ConfigurationError(f"{variable} and {variable}_FILE are both set: keep one of them")
-        return _read(variable, Path(path)), field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        """All fields for which a file is named."""
-        found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
-        return {name: text for name, text in found.items() if text is not None}
-
-
-def _types(annotation: object) -> tuple[object, ...]:
-    """The members of ``SecretText | None``, with ``Annotated`` taken off."""
-    return tuple(getattr(member, "__origin__", member) for member in getattr(annotation, "__args__", (annotation,)))
-
-
-def _read(variable: str, path: Path) -> str:
-    try:
-        return path.read_text("utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise ConfigurationError(f"{variable}_FILE: {path}: {reason}") from None
-
-
-class Settings(BaseSettings):
-    """What all commands and services share. Without ``kafka`` everything works embedded in ``home``."""
-
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, frozen=True, env_ignore_empty=True, arbitrary_types_allowed=True, hide_input_in_errors=True
+    prefix: ClassVar[str] = PREFIX
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", arbitrary_types_allowed=True, hide_input_in_errors=True, populate_by_name=True
     )
+
+    @classmethod
+    def variable(cls, name: str) -> str:
+        """The variable of a field."""
+        alias = cls.model_fields[name].validation_alias
+        return alias if isinstance(alias, str) else f"{cls.prefix}{name.upper()}"
+
+    def faults(self) -> Iterator[str]:
+        """What is wrong with values that are right one by one, in words that name the variables."""
+        yield from ()
+
+
+SettingsT = TypeVar("SettingsT", bound=FromEnvironment)
+
+
+class Settings(FromEnvironment):
+    """What all commands and services share. Without ``kafka`` everything works embedded in ``home``."""
 
     home: Path = Field(Path("~/.mailweir"), description="Folder of the embedded stores and of local state.")
     database_url: DatabaseUrl | None = Field(None, description="SQLAlchemy URL of Postgres; none: embedded Postgres.")
@@ -88,17 +71,11 @@ class Settings(BaseSettings):
     master_key: SecretText | None = Field(None, description="Wraps the keys of stored secrets; none: a file in home.")
     log: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level that is logged.")
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments, environment, then files named by the environment."""
-        return init_settings, env_settings, SecretFiles(settings_cls)
+    def faults(self) -> Iterator[str]:
+        """An object store wants both keys."""
+        if self.s3_endpoint is not None:
+            keys = {"MAILWEIR_S3_ACCESS_KEY": self.s3_access_key, "MAILWEIR_S3_SECRET_KEY": self.s3_secret_key}
+            yield from (f"{name} (or {name}_FILE) is not set" for name, key in keys.items() if key is None)
 
     @property
     def home_path(self) -> Path:
@@ -108,19 +85,11 @@ class Settings(BaseSettings):
         except RuntimeError as error:
             raise ConfigurationError(f"MAILWEIR_HOME: {self.home}: there is no such user's folder; name one") from error
 
-    def require_kafka(self) -> str:
-        """Bootstrap servers. Raises ConfigurationError without MAILWEIR_KAFKA."""
-        if self.kafka is None:
-            raise ConfigurationError(
-                "MAILWEIR_KAFKA is not set: name the brokers, for example MAILWEIR_KAFKA=kafka:9092"
-            )
-        return self.kafka
 
-    def require_database(self) -> str:
-        """Database URL in clear, for the engine only. Raises ConfigurationError without one."""
-        if self.database_url is None:
-            raise ConfigurationError("MAILWEIR_DATABASE_URL (or MAILWEIR_DATABASE_URL_FILE) is not set")
-        return self.database_url.reveal()
+class Database(FromEnvironment):
+    """What those want who work on no embedded Postgres."""
+
+    database_url: DatabaseUrl = Field(description="write it as postgresql://USER:PASSWORD@HOST:PORT/NAME")
 
 
 def load() -> Settings:
@@ -130,13 +99,50 @@ def load() -> Settings:
 
 def read(kind: type[SettingsT]) -> SettingsT:
     """Settings of one kind from the environment. Raises ConfigurationError with all faults in one message."""
+    settings, faults = _read(kind)
+    if settings is None or faults:
+        raise ConfigurationError("; ".join(faults))
+    return settings
+
+
+def check(*kinds: type[FromEnvironment]) -> None:
+    """Read settings of several kinds. Raises ConfigurationError with the faults of all in one message."""
+    if faults := dict.fromkeys(fault for kind in kinds for fault in _read(kind)[1]):
+        raise ConfigurationError("; ".join(faults))
+
+
+def _read(kind: type[SettingsT]) -> tuple[SettingsT | None, list[str]]:
+    """The settings, and all that is wrong: text by text, then with those together that are right."""
+    variables = {kind.variable(name): name for name in kind.model_fields}
+    secrets = {variable for variable, name in variables.items() if _is_secret(kind.model_fields[name])}
+    given = told(variables, secrets)
+    settings, wrong = _made(kind, {variables[name]: text for name, text in given.texts.items()})
+    faults = {**wrong, **given.faults}
+    if faults:
+        right = {variables[name]: text for name, text in given.texts.items() if name not in faults}
+        settings, _ = _made(kind, right)
+    joint = settings.faults() if settings else ()
+    return settings, [*faults.values(), *(text for text in joint if not any(name in text for name in faults))]
+
+
+def _made(kind: type[SettingsT], values: dict[str, str]) -> tuple[SettingsT | None, dict[str, str]]:
     try:
-        return kind()
+        return kind.model_validate(values), {}
     except ValidationError as error:
-        prefix = kind.model_config.get("env_prefix", "")
-        raise ConfigurationError("; ".join(_fault(prefix, fault) for fault in error.errors())) from None
+        return None, dict(_fault(kind, fault) for fault in error.errors())
 
 
-def _fault(prefix: str, fault: Mapping[str, Any]) -> str:
-    name = "_".join(str(part) for part in fault["loc"] if isinstance(part, str))
-    return f"{prefix}{name}".upper() + f": {fault['msg'].removeprefix('Value error, ')}"
+def _is_secret(field: FieldInfo) -> bool:
+    """Whether its type is ``Secret`` or ``SecretText | None``, with ``Annotated`` taken off."""
+    members = getattr(field.annotation, "__args__", (field.annotation,))
+    return any(getattr(member, "__origin__", member) is Secret for member in members)
+
+
+def _fault(kind: type[FromEnvironment], fault: Mapping[str, Any]) -> tuple[str, str]:
+    """The variable, and what is wrong with it."""
+    place = str(fault["loc"][0])
+    name = kind.variable(place) if place in kind.model_fields else place
+    if fault["type"] != "missing":
+        return name, f"{name}: {fault['msg'].removeprefix('Value error, ')}"
+    field = next(field for each, field in kind.model_fields.items() if kind.variable(each) == name)
+    return name, f"{name}{f' (or {name}_FILE)' if _is_secret(field) else ''} is not set: {field.description}"

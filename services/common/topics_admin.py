@@ -17,6 +17,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from msgspec import Struct
 
+from services.common.environment import unknown
 from services.common.errors import Incomplete, MailweirError, Unavailable
 from services.common.runtime.kafka_settings import TopicSettings
 from services.common.settings import read
@@ -156,6 +157,8 @@ def main(arguments: Sequence[str]) -> int:
     if len(arguments) != 1:
         print("usage: python -m services.common.topics_admin HOST:PORT[,HOST:PORT...]", file=sys.stderr)
         return 2
+    for line in unknown():
+        print(line, file=sys.stderr)
     try:
         changes = asyncio.run(create(arguments[0]))
     except MailweirError as error:

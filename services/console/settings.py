@@ -1,18 +1,19 @@
 """Settings of the console. Prefix ``MAILWEIR_CONSOLE_``."""
 
 import ipaddress
+from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from services.common.errors import ConfigurationError
+from services.common.settings import FromEnvironment
 
 
-class ConsoleSettings(BaseSettings):
+class ConsoleSettings(FromEnvironment):
     """Where the console listens, how it is reached, and for whom it makes connections."""
 
-    model_config = SettingsConfigDict(env_prefix="MAILWEIR_CONSOLE_", frozen=True, env_ignore_empty=True)
+    prefix: ClassVar[str] = "MAILWEIR_CONSOLE_"
 
     host: str = Field("127.0.0.1", description="Address to listen on; another than loopback wants TLS or a proxy.")
     port: int = Field(8025, ge=0, le=65535, description="0 takes a free one.")
@@ -37,12 +38,12 @@ class ConsoleSettings(BaseSettings):
         given = (name.strip().lower() for name in self.names.split(","))
         return frozenset({"localhost", "127.0.0.1", "[::1]", *filter(None, given)})
 
-    def check(self) -> None:
-        """Refuse to show the console to a network in clear. Raises ConfigurationError."""
+    def faults(self) -> Iterator[str]:
+        """The console is not shown to a network in clear."""
         if (self.tls_certificate is None) != (self.tls_key is None):
-            raise ConfigurationError("MAILWEIR_CONSOLE_TLS_CERTIFICATE and MAILWEIR_CONSOLE_TLS_KEY go together")
+            yield "MAILWEIR_CONSOLE_TLS_CERTIFICATE and MAILWEIR_CONSOLE_TLS_KEY go together"
         if not (_is_loopback(self.host) or self.secure or self.published_locally):
-            raise ConfigurationError(
+            yield (
                 f"the console does not listen on {self.host} in clear: give MAILWEIR_CONSOLE_TLS_CERTIFICATE and "
                 "MAILWEIR_CONSOLE_TLS_KEY, or set MAILWEIR_CONSOLE_BEHIND_PROXY=true when a proxy ends TLS, "
                 "or MAILWEIR_CONSOLE_PUBLISHED_LOCALLY=true in a container whose port only 127.0.0.1 reaches"

@@ -1,5 +1,6 @@
 """Where a command's events go: through the embedded services, or to Kafka when the stack's environment is set."""
 
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from socket import socket
@@ -8,9 +9,29 @@ from services.common.collector import settle
 from services.common.contract import Record
 from services.common.errors import Unavailable
 from services.common.service import Publisher
+from services.common.settings import FromEnvironment, Settings, check
 from services.front.context import Context
 
 Send = Callable[[Record], Awaitable[None]]
+
+
+def check_settings(*more: type[FromEnvironment]) -> None:
+    """Look at all settings that retrieving reads, and ``more``, before anything is opened.
+
+    Raises ConfigurationError with all that is wrong.
+    """
+    from services.poller.settings import PollerSettings
+
+    if os.environ.get("MAILWEIR_KAFKA"):
+        from services.common.runtime.kafka_settings import KafkaSettings
+
+        check(Settings, PollerSettings, KafkaSettings, *more)
+        return
+    from services.attachments.settings import AttachmentsSettings
+    from services.parser.settings import ParserSettings
+    from services.storer.settings import StorerSettings
+
+    check(Settings, PollerSettings, ParserSettings, AttachmentsSettings, StorerSettings, *more)
 
 
 @asynccontextmanager

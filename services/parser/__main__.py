@@ -18,7 +18,7 @@ def make(settings: Settings) -> Service:
 
 def main() -> None:
     """Run until told to stop; ends the process with the exit code of the cause."""
-    sys.exit(serve("parser", make))
+    sys.exit(serve("parser", make, ParserSettings))
 
 
 if __name__ == "__main__":

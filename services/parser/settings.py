@@ -1,13 +1,16 @@
 """Settings of the parser. Prefix ``MAILWEIR_PARSER_``."""
 
+from typing import ClassVar
+
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.common.settings import FromEnvironment
 
 
-class ParserSettings(BaseSettings):
+class ParserSettings(FromEnvironment):
     """Bounds of the parser."""
 
-    model_config = SettingsConfigDict(env_prefix="MAILWEIR_PARSER_", frozen=True)
+    prefix: ClassVar[str] = "MAILWEIR_PARSER_"
 
     batch: int = Field(
         64, ge=1, le=1000, description="Messages a handler takes at once; 64 of 900 KiB stay below 64 MB."

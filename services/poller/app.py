@@ -17,7 +17,7 @@ from services.common.database import engine_for
 from services.common.health import Health
 from services.common.runtime.kafka_settings import KafkaSettings
 from services.common.runtime.producer import KafkaPublisher
-from services.common.settings import Settings, read
+from services.common.settings import Database, Settings, read
 from services.common.stores.choice import open_store
 from services.poller.adapters import PostgresContents, PostgresLeases, PostgresLedger
 from services.poller.settings import PollerSettings
@@ -46,8 +46,7 @@ async def _watch(ports: Ports, own: PollerSettings, health: Health, stop: asynci
 
 @asynccontextmanager
 async def _ports(settings: Settings, own: PollerSettings) -> AsyncIterator[Ports]:
-    settings.require_kafka()
-    engine = engine_for(settings.require_database(), pool_size=8)
+    engine = engine_for(read(Database).database_url.reveal(), pool_size=8)
     publisher = KafkaPublisher(read(KafkaSettings), "poller")
     try:
         yield Ports(

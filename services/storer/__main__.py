@@ -5,20 +5,21 @@ import sys
 from services.common.database import engine_for
 from services.common.runtime.process import serve
 from services.common.service import Service
-from services.common.settings import Settings, read
+from services.common.settings import Database, Settings, read
 from services.storer import app
 from services.storer.adapters import PostgresWriter
 from services.storer.settings import StorerSettings
 
 
-def make(settings: Settings) -> Service:
+def make(_: Settings) -> Service:
     """The service on the stores that the environment names."""
-    return app.service(read(StorerSettings), app.Ports(PostgresWriter(engine_for(settings.require_database()))))
+    engine = engine_for(read(Database).database_url.reveal())
+    return app.service(read(StorerSettings), app.Ports(PostgresWriter(engine)))
 
 
 def main() -> None:
     """Run until told to stop; ends the process with the exit code of the cause."""
-    sys.exit(serve("storer", make))
+    sys.exit(serve("storer", make, StorerSettings, Database))
 
 
 if __name__ == "__main__":

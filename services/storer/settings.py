@@ -1,13 +1,16 @@
 """Settings of the storer. Prefix ``MAILWEIR_STORER_``."""
 
+from typing import ClassVar
+
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.common.settings import FromEnvironment
 
 
-class StorerSettings(BaseSettings):
+class StorerSettings(FromEnvironment):
     """Bounds of the storer."""
 
-    model_config = SettingsConfigDict(env_prefix="MAILWEIR_STORER_", frozen=True)
+    prefix: ClassVar[str] = "MAILWEIR_STORER_"
 
     batch: int = Field(
         500, ge=1, le=5000, description="Events per transaction; 500 give 60 % and 2,000 all of COPY's speed."

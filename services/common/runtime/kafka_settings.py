@@ -1,19 +1,18 @@
 """Bounds of the Kafka runtime. Seconds and octets; prefix ``MAILWEIR_KAFKA_``, the brokers from ``MAILWEIR_KAFKA``."""
 
-from typing import Self
+from collections.abc import Iterator
+from typing import ClassVar
 
-from pydantic import Field, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field
 
 from services.common.dead_letters import Limits
+from services.common.settings import FromEnvironment
 
 
-class TopicSettings(BaseSettings):
+class TopicSettings(FromEnvironment):
     """How topics are called: for the job that makes them, too."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="MAILWEIR_KAFKA_", frozen=True, env_ignore_empty=True, populate_by_name=True
-    )
+    prefix: ClassVar[str] = "MAILWEIR_KAFKA_"
 
     topic_prefix: str = Field(
         default="",
@@ -25,7 +24,7 @@ class TopicSettings(BaseSettings):
 class KafkaSettings(TopicSettings):
     """How a service talks to Kafka and when it gives up."""
 
-    bootstrap: str = Field(min_length=1, validation_alias="MAILWEIR_KAFKA", description="host:port[,host:port...]")
+    bootstrap: str = Field(validation_alias="MAILWEIR_KAFKA", description="name the brokers, host:port[,host:port...]")
     session_timeout: float = Field(
         default=10,
         ge=1,
@@ -88,11 +87,10 @@ class KafkaSettings(TopicSettings):
     )
     dead_letter_window: int = Field(default=1000, ge=10, description="Records over which the share is taken.")
 
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
+    def faults(self) -> Iterator[str]:
+        """A worker that is asked whether it lives must not wait longer than its session lasts."""
         if self.session_timeout > self.request_timeout:
-            raise ValueError("session_timeout must not exceed request_timeout")
-        return self
+            yield "MAILWEIR_KAFKA_SESSION_TIMEOUT must not exceed MAILWEIR_KAFKA_REQUEST_TIMEOUT"
 
     @property
     def limits(self) -> Limits:

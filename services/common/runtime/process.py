@@ -8,13 +8,14 @@ import threading
 from collections.abc import Awaitable, Callable
 
 from services.common import metrics
+from services.common.environment import unknown
 from services.common.errors import ConfigurationError, MailweirError
 from services.common.health import Health, path_of
 from services.common.logging import configure
 from services.common.runtime import kafka
 from services.common.runtime.kafka_settings import KafkaSettings
 from services.common.service import Service
-from services.common.settings import Settings, load, read
+from services.common.settings import FromEnvironment, Settings, check, load, read
 
 log = logging.getLogger(__name__)
 Body = Callable[[Settings, Health, asyncio.Event], Awaitable[None]]
@@ -22,19 +23,23 @@ _LAST_RESORT = 10.0
 _BEAT = 0.5
 
 
-def main(name: str, body: Body) -> int:
+def main(name: str, body: Body, *kinds: type[FromEnvironment]) -> int:
     """Run ``body(settings, health, stop)`` until it ends; ``stop`` is set by SIGTERM and SIGINT.
 
+    ``kinds`` of settings are read by the body, too: what is wrong with any of them is told at once, before it runs.
     Returns the exit code: 0 after a clean stop, 2 for a wrong configuration, else that of the failure (never 0).
     """
+    configure(name)
+    for line in unknown():
+        log.warning("%s", line)
     try:
+        check(Settings, metrics.MetricsSettings, *kinds)
         settings = load()
         configure(name, settings.log)
         metrics.show(read(metrics.MetricsSettings))
         health = Health(name, path_of(settings.home_path, name))
         asyncio.run(_run(body, settings, health))
     except ConfigurationError as error:
-        configure(name)
         log.error("%s", error)
         return error.exit_code
     except MailweirError as error:
@@ -46,14 +51,13 @@ def main(name: str, body: Body) -> int:
     return 0
 
 
-def serve(name: str, make: Callable[[Settings], Service]) -> int:
-    """Run a consumer service on Kafka: ``make`` wires it from the settings. Returns the exit code."""
+def serve(name: str, make: Callable[[Settings], Service], *kinds: type[FromEnvironment]) -> int:
+    """Run a consumer service on Kafka: ``make`` wires it from settings of these ``kinds``. Returns the exit code."""
 
     async def body(settings: Settings, health: Health, stop: asyncio.Event) -> None:
-        settings.require_kafka()
         await kafka.run(make(settings), read(KafkaSettings), health=health, stop=stop)
 
-    return main(name, body)
+    return main(name, body, KafkaSettings, *kinds)
 
 
 async def _run(body: Body, settings: Settings, health: Health) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from services.common.errors import ConfigurationError
 from services.common.runtime.kafka_settings import KafkaSettings
-from services.common.settings import Settings, load, read
+from services.common.settings import Database, Settings, load, read
 
 
 @pytest.fixture(autouse=True)
@@ -21,10 +21,10 @@ def test_without_any_variable_everything_is_embedded() -> None:
     settings = load()
     assert (settings.kafka, settings.s3_endpoint, settings.database_url) == (None, None, None)
     assert settings.home_path == Path("~/.mailweir").expanduser()
-    with pytest.raises(ConfigurationError, match="MAILWEIR_KAFKA is not set"):
-        settings.require_kafka()
-    with pytest.raises(ConfigurationError, match="MAILWEIR_DATABASE_URL"):
-        settings.require_database()
+    with pytest.raises(ConfigurationError, match="MAILWEIR_KAFKA is not set: name the brokers"):
+        read(KafkaSettings)
+    with pytest.raises(ConfigurationError, match=r"MAILWEIR_DATABASE_URL \(or MAILWEIR_DATABASE_URL_FILE\) is not set"):
+        read(Database)
 
 
 def test_a_secret_comes_from_a_variable_or_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -71,12 +71,10 @@ def test_all_faults_come_in_one_message_without_values(monkeypatch: pytest.Monke
 
 
 def test_the_bounds_of_the_kafka_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ConfigurationError, match="MAILWEIR_KAFKA: Field required"):
-        read(KafkaSettings)
     monkeypatch.setenv("MAILWEIR_KAFKA", "a:9092,b:9092")
     assert read(KafkaSettings).bootstrap == "a:9092,b:9092"
     monkeypatch.setenv("MAILWEIR_KAFKA_SESSION_TIMEOUT", "200")
-    with pytest.raises(ConfigurationError, match="session_timeout must not exceed request_timeout"):
+    with pytest.raises(ConfigurationError, match="SESSION_TIMEOUT must not exceed MAILWEIR_KAFKA_REQUEST_TIMEOUT"):
         read(KafkaSettings)
 
 

@@ -1,0 +1,160 @@
+"""What the environment says: every name known, none ignored silently, every fault told, no value shown."""
+
+import os
+import re
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import yaml
+
+from services.cli.accounts_file import VARIABLE
+from services.common.environment import COMPOSE_ONLY, KNOWN, PREFIX, SETTINGS, secret_in, unknown
+from services.common.errors import ConfigurationError
+from services.common.settings import FromEnvironment, check, load
+
+ROOT = Path(__file__).parents[3]
+MODULES = (
+    *(f"services.{name}.settings" for name in ("attachments", "common", "console", "parser", "poller", "storer")),
+    *("services.common.metrics", "services.common.runtime.kafka_settings"),
+)
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        monkeypatch.delenv(name)
+
+
+def kinds(of: type[FromEnvironment] = FromEnvironment) -> set[type[FromEnvironment]]:
+    for name in MODULES:
+        import_module(name)
+    return {of}.union(*(kinds(kind) for kind in of.__subclasses__()))
+
+
+def test_the_known_names_are_the_fields_of_all_settings_and_what_is_read_elsewhere() -> None:
+    fields = {kind.variable(name) for kind in kinds() for name in kind.model_fields}
+    elsewhere = {VARIABLE, "MAILWEIR_CACHE", "MAILWEIR_INTERPRETED"}
+    files = {name for name in SETTINGS if name.endswith("_FILE") and name != VARIABLE}
+    assert fields | elsewhere == SETTINGS - files
+    assert {name.removesuffix("_FILE") for name in files} <= fields
+
+
+def test_whatever_the_compose_file_and_the_pages_name_is_known() -> None:
+    compose = (ROOT / "docker-compose.yml").read_text()
+    used = set(re.findall(r"\$\{(MAILWEIR_\w+)", compose))
+    given = {name for each in yaml.safe_load(compose)["services"].values() for name in each.get("environment", {})}
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    told = {name for page in pages for name in re.findall(r"MAILWEIR_[A-Z0-9_]*[A-Z0-9]\b", page.read_text())}
+    examples_of_slips = {"MAILWEIR_KAFAK", "MAILWEIR_KAFKA_PORT"}
+    assert (used | {name for name in given if name.startswith(PREFIX)} | told) - KNOWN == examples_of_slips
+    assert used - SETTINGS == COMPOSE_ONLY
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("MAILWEIR_KAFAK", "MAILWEIR_KAFKA"),
+        ("MAILWEIR_KAFKA_BOOTSTRAP", "MAILWEIR_KAFKA"),
+        ("MAILWEIR_KAFAK_BOOTSTRAP", "MAILWEIR_KAFKA"),
+        ("MAILWEIR_DATABSE_URL_FILE", "MAILWEIR_DATABASE_URL_FILE"),
+        ("MAILWEIR_CONSOLE_TLS_CERT", "MAILWEIR_CONSOLE_TLS_CERTIFICATE"),
+        ("mailweir_log", "MAILWEIR_LOG"),
+        ("\ufeffMAILWEIR_LOG", "MAILWEIR_LOG"),
+    ],
+)
+def test_a_name_that_nobody_reads_is_told_with_the_one_that_is_meant(name: str, near: str) -> None:
+    (line,) = unknown({name: "canary", "PATH": "/bin", near: "known"})
+    assert line.endswith(f"is not a setting and is ignored; is {near} meant?")
+    assert line.isascii()
+    assert "canary" not in line
+
+
+def test_a_name_like_no_other_is_told_without_a_guess() -> None:
+    assert [*unknown({"MAILWEIR_QQQQQ": "canary"})] == ["MAILWEIR_QQQQQ is not a setting and is ignored"]
+
+
+def test_all_faults_of_all_kinds_come_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    environment = {
+        "MAILWEIR_LOG": "loud-canary",
+        "MAILWEIR_DATABASE_URL_FILE": str(tmp_path / "missing"),
+        "MAILWEIR_MASTER_KEY_FILE": str(tmp_path),
+        "MAILWEIR_S3_ENDPOINT": "http://127.0.0.1:9000",
+        "MAILWEIR_S3_ACCESS_KEY": "canary",
+        "MAILWEIR_METRICS_PORT": "canary",
+        "MAILWEIR_KAFKA": "localhost:9092",
+        "MAILWEIR_KAFKA_SESSION_TIMEOUT": "200",
+        "MAILWEIR_CONSOLE_TLS_KEY": "key.pem",
+        "MAILWEIR_PARSER_BATCH": "many",
+        "MAILWEIR_STORER_WITHIN": "",
+    }
+    for name, text in environment.items():
+        monkeypatch.setenv(name, text)
+    with pytest.raises(ConfigurationError) as caught:
+        check(*sorted(kinds() - {FromEnvironment}, key=lambda kind: kind.__name__))
+    faults = str(caught.value).split("; ")
+    for told in (
+        "MAILWEIR_LOG: ",
+        "MAILWEIR_DATABASE_URL_FILE: .*No such file",
+        "MAILWEIR_MASTER_KEY_FILE: .*it is a folder",
+        r"MAILWEIR_S3_SECRET_KEY \(or MAILWEIR_S3_SECRET_KEY_FILE\) is not set",
+        "MAILWEIR_METRICS_PORT: ",
+        "MAILWEIR_KAFKA_SESSION_TIMEOUT must not exceed",
+        "MAILWEIR_CONSOLE_TLS_CERTIFICATE and MAILWEIR_CONSOLE_TLS_KEY go together",
+        "MAILWEIR_PARSER_BATCH: ",
+    ):
+        assert len([fault for fault in faults if re.match(told, fault)]) == 1, told
+    assert len(faults) == 8
+    assert "canary" not in str(caught.value)
+
+
+def test_line_ends_of_windows_and_blanks_around_a_text_are_no_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAILWEIR_LOG", "debug\r")
+    monkeypatch.setenv("MAILWEIR_DATABASE_URL", " postgresql://u:p@h/d\r")
+    monkeypatch.setenv("MAILWEIR_KAFKA", "\r")
+    settings = load()
+    assert (settings.log, settings.kafka) == ("debug", None)
+    assert settings.database_url is not None
+    assert settings.database_url.reveal() == "postgresql://u:p@h/d"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"), [('"kafka:9092"', "quotes"), ("'kafka:9092'", "quotes"), ("a:1\nb:2", "second line")]
+)
+def test_what_cannot_be_meant_is_refused(monkeypatch: pytest.MonkeyPatch, text: str, told: str) -> None:
+    monkeypatch.setenv("MAILWEIR_KAFKA", text)
+    with pytest.raises(ConfigurationError, match=f"MAILWEIR_KAFKA: .*{told}") as caught:
+        load()
+    assert "9092" not in str(caught.value)
+
+
+@pytest.mark.parametrize("octets", [b"canary", b"canary\n", b"canary\r\n", b"\xef\xbb\xbfcanary\r\n\r\n"])
+def test_the_line_of_a_secrets_file(tmp_path: Path, octets: bytes) -> None:
+    (tmp_path / "secret").write_bytes(octets)
+    assert secret_in(tmp_path / "secret") == "canary"
+
+
+@pytest.mark.parametrize(
+    ("octets", "told"),
+    [
+        (b"", "empty"),
+        (b"\r\n", "empty"),
+        (b"\xff\xfec\x00a\x00", "UTF-8"),
+        (b"canary\x00\n", "control character"),
+        (b"canary\nsecond\n", "second line"),
+        (b'"canary"\n', "quotes"),
+    ],
+)
+def test_a_secrets_file_that_is_none(tmp_path: Path, octets: bytes, told: str) -> None:
+    (tmp_path / "secret").write_bytes(octets)
+    with pytest.raises(ValueError, match=told) as caught:
+        secret_in(tmp_path / "secret")
+    assert "canary" not in str(caught.value)
+
+
+def test_a_master_key_file_may_hold_several_keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "keys").write_bytes(b"first\r\nsecond\r\n")
+    monkeypatch.setenv("MAILWEIR_MASTER_KEY_FILE", str(tmp_path / "keys"))
+    key = load().master_key
+    assert key is not None
+    assert key.reveal().split() == ["first", "second"]
