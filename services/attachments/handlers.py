@@ -48,16 +48,18 @@ def _file_messages(batch: Sequence[Event], store: ObjectStore) -> list[Outcome]:
         elif not (event.hashed or _has_hash(event.body, event.contentsha256)):
             outcomes.append(wrong_hash(event))
         else:
-            new = _raw_object(event, event.body)
-            news[new.key] = new
-            outcomes.append(_filed_message(event, store, new.key))
+            outcomes.append(_raw_inline(event, event.body, store, news))
     store.put_many(list(news.values()))
     return outcomes
 
 
-def _raw_object(event: MessageFetched, body: bytes) -> NewObject:
-    key = message_key(event.place.account, message_day(body[:DAY_OCTETS]), event.contentsha256)
-    return NewObject(key, body, MESSAGE_TYPE, {**where(event), **heading(body)})
+def _raw_inline(event: MessageFetched, body: bytes, store: ObjectStore, news: dict[str, NewObject]) -> Outcome:
+    try:
+        key = message_key(event.place.account, message_day(body[:DAY_OCTETS]), event.contentsha256)
+    except ValueError as error:
+        return _no_key(event, error)
+    news[key] = NewObject(key, body, MESSAGE_TYPE, {**where(event), **heading(body)})
+    return _filed_message(event, store, key, len(body))
 
 
 def _raw_by_reference(event: MessageFetched, reference: DataRef, store: ObjectStore) -> Outcome:
@@ -66,14 +68,18 @@ def _raw_by_reference(event: MessageFetched, reference: DataRef, store: ObjectSt
     except KeyError:
         return _no_object(event)
     found = store.stat(key)
-    return _filed_message(event, store, key) if found and found.size == event.size else _no_object(event)
+    return _filed_message(event, store, key, found.size) if found and found.size == event.size else _no_object(event)
 
 
 def _no_object(event: MessageFetched | AttachmentExtracted) -> Rejected:
     return Rejected(event, "refused.object", "the claim check leads to no raw message of this place, hash and size")
 
 
-def _filed_message(event: MessageFetched, store: ObjectStore, key: str) -> ObjectFiled:
+def _no_key(event: MessageFetched | AttachmentExtracted, error: ValueError) -> Rejected:
+    return Rejected(event, "refused.name", str(error))
+
+
+def _filed_message(event: MessageFetched, store: ObjectStore, key: str, size: int) -> ObjectFiled:
     return ObjectFiled(
         place=event.place,
         contentsha256=event.contentsha256,
@@ -83,7 +89,7 @@ def _filed_message(event: MessageFetched, store: ObjectStore, key: str) -> Objec
         sha256=event.contentsha256,
         bucket=store.bucket,
         key=key,
-        objectsize=event.size,
+        objectsize=size,
         contenttype=MESSAGE_TYPE,
         detectedtype=MESSAGE_TYPE,
     )
@@ -97,24 +103,36 @@ def _file_attachments(events: Sequence[AttachmentExtracted], store: ObjectStore)
         if not (event.hashed or _has_hash(event.body, event.partsha256)):
             outcomes.append(wrong_hash(event))
         else:
-            new = NewObject(_key(event), event.body, event.contenttype, _metadata(event))
-            news[new.key] = new
-            outcomes.append(_filed_attachment(event, store, event.body[:HEAD_OCTETS]))
+            outcomes.append(_attachment_inline(event, event.body, store, news))
     store.put_many(list(news.values()))
     return outcomes
 
 
+def _attachment_inline(
+    event: AttachmentExtracted, body: bytes, store: ObjectStore, news: dict[str, NewObject]
+) -> Outcome:
+    try:
+        key = _key(event)
+    except ValueError as error:
+        return _no_key(event, error)
+    news[key] = NewObject(key, body, event.contenttype, _metadata(event))
+    return _filed_attachment(event, store, key, body[:HEAD_OCTETS], len(body))
+
+
 def _attachment_by_reference(event: AttachmentExtracted, store: ObjectStore) -> Outcome:
     try:
-        head = file_by_reference(event, store, _key(event), _metadata(event))
+        key = _key(event)
+        head, size = file_by_reference(event, store, key, _metadata(event))
     except HashMismatch:
         return wrong_hash(event)
+    except ValueError as error:
+        return _no_key(event, error)
     except KeyError:
         return _no_object(event)
-    return _filed_attachment(event, store, head)
+    return _filed_attachment(event, store, key, head, size)
 
 
-def _filed_attachment(event: AttachmentExtracted, store: ObjectStore, head: bytes) -> ObjectFiled:
+def _filed_attachment(event: AttachmentExtracted, store: ObjectStore, key: str, head: bytes, size: int) -> ObjectFiled:
     return ObjectFiled(
         place=event.place,
         contentsha256=event.contentsha256,
@@ -123,8 +141,8 @@ def _filed_attachment(event: AttachmentExtracted, store: ObjectStore, head: byte
         kind="attachment",
         sha256=event.partsha256,
         bucket=store.bucket,
-        key=_key(event),
-        objectsize=event.partsize,
+        key=key,
+        objectsize=size,
         contenttype=event.contenttype,
         detectedtype=detect(head),
         partid=event.partid,

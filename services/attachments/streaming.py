@@ -19,8 +19,10 @@ class HashMismatch(ValueError):
     """What was decoded is not what the parser saw; it is never filed."""
 
 
-def file_by_reference(event: AttachmentExtracted, store: ObjectStore, key: str, metadata: Mapping[str, str]) -> bytes:
-    """Decode the referenced range into a file, verify it, store it; give its first 512 octets.
+def file_by_reference(
+    event: AttachmentExtracted, store: ObjectStore, key: str, metadata: Mapping[str, str]
+) -> tuple[bytes, int]:
+    """Decode the referenced range into a file, verify it, store it; give its first 512 octets and how many it has.
 
     Raises:
         HashMismatch: the decoded bytes have another hash.
@@ -34,7 +36,7 @@ def file_by_reference(event: AttachmentExtracted, store: ObjectStore, key: str, 
         head = file.read(HEAD_OCTETS)
         file.seek(0)
         store.put_file(key, file, size, event.contenttype, metadata)
-        return head
+        return head, size
 
 
 @contextmanager

@@ -1,11 +1,14 @@
 """The object store as its callers see it. Adapters: a folder, and MinIO or any S3 store."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
 
 _NOT_PLAIN = frozenset({"", ".", ".."})
 _KEY_OCTETS = 1_024
+_SEGMENT_OCTETS = 255  # what file systems take as a name; MinIO keeps each segment as one
+_NO_NAME = re.compile("[/\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]|\\A[.]|\\A\\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +63,19 @@ class ObjectStore(Protocol):
 
 
 def message_key(account: str, day: str, sha256: str) -> str:
-    """Key of a raw message (design section 10); ``day`` is ``yyyy/mm/dd`` of INTERNALDATE in UTC."""
-    return f"{account}/messages/{day}/{sha256}.eml"
+    """Key of a raw message (design section 10); ``day`` as ``message_day`` tells it. Raises ``ValueError``."""
+    return f"{_segment(account)}/messages/{day}/{sha256}.eml"
 
 
 def attachment_key(account: str, sha256: str, safe_name: str) -> str:
-    """Key of an attachment; the name is one safe path segment."""
-    return f"{account}/attachments/{sha256}/{safe_name}"
+    """Key of an attachment. Raises ``ValueError`` for an account or a name that is no safe path segment."""
+    return f"{_segment(account)}/attachments/{sha256}/{_segment(safe_name)}"
+
+
+def _segment(name: str) -> str:
+    if _NO_NAME.search(name) or len(name.encode()) > _SEGMENT_OCTETS:
+        raise ValueError("a name in an object key must be one plain path segment")
+    return name
 
 
 def uri_of(bucket: str, key: str) -> str:

@@ -1,5 +1,6 @@
 """Objects in MinIO or another S3 store, through minio-py: blocking, thread-safe, own pool and short time-outs."""
 
+import re
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -28,6 +29,8 @@ _GROUP_OCTETS = 4 << 20  # a few requests for a batch, so that they go in parall
 _GROUPS_AT_ONCE = 4  # bounds the memory of their copies
 _GROUP_KEY = ".mailweir-group.tar"
 _LARGEST = 64 << 20
+_TYPE = re.compile(r"[!-~]{1,100}(?: [!-~]{1,100})?")  # what each store takes as a header, and signs as it is sent
+_NOT_IN_XML = re.compile("[\x00-\x1f\ufffe\uffff]")  # XML 1.0 section 2.2: a request for many keys cannot name these
 _ABSENT = ("NoSuchKey", "NoSuchObject")
 _BEHIND_THE_END = "InvalidRange"
 
@@ -66,7 +69,7 @@ class S3Store:
         """Write one object in one request."""
         with _world():
             data, size = BytesIO(new.data), len(new.data)
-            self._client.put_object(self.bucket, new.key, data, size, new.content_type, _headers(new.metadata))
+            self._client.put_object(self.bucket, new.key, data, size, _type(new.content_type), _headers(new.metadata))
 
     def put_many(self, news: list[NewObject]) -> None:
         """Write objects, where the store can in few requests, else from several threads; all are durable on return."""
@@ -81,7 +84,7 @@ class S3Store:
 
     def _put_group(self, group: list[NewObject]) -> None:
         with self._groups_at_once, _world():
-            described = [(new, {"Content-Type": new.content_type, **_amz(new.metadata)}) for new in group]
+            described = [(new, {"Content-Type": _type(new.content_type), **_amz(new.metadata)}) for new in group]
             stream = packed(described)
             size = stream.getbuffer().nbytes
             self._client.put_object(self.bucket, _GROUP_KEY, stream, size, metadata=AUTO_EXTRACT, part_size=_LARGEST)  # type: ignore[arg-type]
@@ -98,7 +101,7 @@ class S3Store:
         with self._files_at_once, _world():
             headers = _headers(metadata)
             self._client.put_object(
-                self.bucket, key, source, size, content_type, headers, part_size=_PART, num_parallel_uploads=1
+                self.bucket, key, source, size, _type(content_type), headers, part_size=_PART, num_parallel_uploads=1
             )  # fmt: skip
 
     def read(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
@@ -138,8 +141,12 @@ class S3Store:
 
     def delete(self, keys: list[str]) -> None:
         """Remove objects; absent ones are passed over."""
+        alone = [key for key in keys if _NOT_IN_XML.search(key)]
         with _world():
-            errors = list(self._client.remove_objects(self.bucket, [DeleteObject(key) for key in keys]))
+            for key in alone:
+                self._client.remove_object(self.bucket, key)
+            together = [DeleteObject(key) for key in keys if key not in alone]
+            errors = list(self._client.remove_objects(self.bucket, together))
         if errors:
             raise Unavailable(f"{len(errors)} objects could not be removed; try again")
 
@@ -157,6 +164,11 @@ def _groups(news: list[NewObject]) -> Iterator[list[NewObject]]:
         yield group
 
 
+def _type(content_type: str) -> str:
+    """What a sender calls a file, where a header can say it; a store refuses some others for ever."""
+    return content_type if _TYPE.fullmatch(content_type) else ObjectInfo("", 0).content_type
+
+
 def _amz(metadata: Mapping[str, str]) -> dict[str, str]:
     return {f"X-Amz-Meta-{name.title()}": _quoted(text) for name, text in metadata.items()}
 
@@ -168,7 +180,7 @@ def _headers(metadata: Mapping[str, str]) -> Any:
 
 def _quoted(text: str) -> str:
     """At most 400 octets: S3 allows 2 kB for all metadata of an object."""
-    while len(done := quote(text, safe=_ASIS)) > _METADATA_OCTETS:
+    while len(done := quote(text, safe=_ASIS, errors="replace")) > _METADATA_OCTETS:
         text = text[: len(text) * 3 // 4]
     return done
 

@@ -9,10 +9,11 @@ from services.common.normal_form import normal
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ -]{0,100}(?:\.[A-Za-z0-9_-]{1,20}){0,2}")
 _UNSAFE: Final = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]+"
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff]+"
 )
 _RESERVED: Final = re.compile(r"[<>:\"|?*]")
 _DEVICE: Final = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[\d¹²³]) *(?:\.|$)", re.IGNORECASE)
+_FOLDER: Final = "__XLDIR__"  # MinIO lists an object whose name ends so as a folder
 _MOST: Final = 255
 _EXTENSIONS: Final = {
     "text/plain": ".txt",
@@ -29,7 +30,7 @@ _EXTENSIONS: Final = {
 
 def safe(name: str | None, path: str, media_type: str) -> str:
     """The base name of ``name`` without what is dangerous, at most 255 octets; ``part-<path>.<ext>`` without a name."""
-    if name and _PLAIN.fullmatch(name) and not _DEVICE.match(name) and name[-1] not in " .":
+    if name and _PLAIN.fullmatch(name) and not _DEVICE.match(name) and name[-1] not in " ." and _FOLDER not in name:
         return name
     base = _base(name) if name else ""
     return _shortened(base) if base else f"part-{path}{extension(media_type)}"
@@ -39,7 +40,7 @@ def _base(name: str) -> str:
     name = normal("NFC", _UNSAFE.sub("", name))
     name = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
     name = _RESERVED.sub("_", name).strip(" .\t") if name.strip(". ") else ""
-    return f"_{name}" if _DEVICE.match(name) else name
+    return f"_{name}" if _DEVICE.match(name) else name.replace(_FOLDER, _FOLDER.lower())
 
 
 def _shortened(name: str) -> str:

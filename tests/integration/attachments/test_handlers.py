@@ -77,6 +77,38 @@ async def test_hostile_names_are_stored_safely_and_said_as_sent(store: FolderSto
     assert filed.detectedtype == "application/pdf"
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        *({"safename": name} for name in ("../../x", "a/b", "", ".", "..", "n" * 256, "n" * 3_000, "a\x00", "\ufffe")),
+        *({"account": name} for name in ("..", "", "other/attachments", "a" * 300, ".incoming")),
+    ],
+    ids=ascii,
+)
+async def test_what_no_key_may_hold_is_refused_and_its_neighbours_are_stored(
+    store: FolderStore, changed: dict[str, str]
+) -> None:
+    _, (file,) = await parsed(with_file(message(), b"data", "a.pdf").as_bytes())
+    _, (other,) = await parsed(with_file(message(), b"more", "b.pdf").as_bytes())
+    where = replace(place(), account=changed.get("account", "work"))
+    bad = replace(file, place=where, safename=changed.get("safename", "a.pdf"))
+    refused, filed = await handlers.file_attachments([bad, other], store=store)
+    assert isinstance(refused, Rejected)
+    assert (refused.error, isinstance(filed, ObjectFiled)) == ("refused.name", True)
+    if "account" in changed:
+        refused, filed = await handlers.file_messages([replace(fetched(b"x"), place=where), fetched(b"y")], store=store)
+        assert isinstance(refused, Rejected)
+        assert (refused.error, isinstance(filed, ObjectFiled)) == ("refused.name", True)
+    assert all(key.startswith("work/") for key in visible(store))
+
+
+async def test_the_size_of_an_object_is_counted_not_believed(store: FolderStore) -> None:
+    _, (file,) = await parsed(with_file(message(), b"data", "a.pdf").as_bytes())
+    (filed,) = await handlers.file_attachments([replace(file, partsize=99)], store=store)
+    assert isinstance(filed, ObjectFiled)
+    assert filed.objectsize == 4
+
+
 def claim(store: FolderStore, data: bytes, encoding: str) -> AttachmentExtracted:
     """A file behind a claim check, encoded inside its raw message as it lies in the store."""
     encoded = {

@@ -72,6 +72,31 @@ def test_keys_are_in_order_below_a_prefix_and_go_away(store: ObjectStore) -> Non
     assert list(store.keys("")) == ["a/y/1", "ab/1"]
 
 
+@pytest.mark.parametrize(
+    "sent",
+    ["тип/файл", "a/é", "a/" + "x" * 9_000, "a/b\r\nX-Evil: 1", "a/b\n", "a  b", " a/b", "\x00", "", "\ud800"],
+    ids=ascii,
+)
+def test_an_object_is_stored_whatever_type_its_sender_names(store: ObjectStore, sent: str) -> None:
+    meta = {"filename": "a\ud800b\r\n\x00字"}
+    store.put(NewObject("work/alone", b"1", sent, meta))
+    store.put_file("work/file", io.BytesIO(b"1"), 1, sent, meta)
+    store.put_many([NewObject("work/one", b"1", sent, meta), NewObject("work/two", b"1", "a/b", meta)])
+    for key in ("work/alone", "work/file", "work/one", "work/two"):
+        assert store.read(key) == b"1"
+    found = store.stat("work/two")
+    assert found is not None
+    assert (found.content_type, found.metadata["filename"]) == ("a/b", "a?b\r\n\x00字")
+
+
+def test_objects_whose_names_xml_cannot_hold_go_away(store: ObjectStore) -> None:
+    keys = ["work/a\ufffe.pdf", "work/b\uffff", "work/c\x01", "work/d"]
+    store.put_many([NewObject(key, b"1", "a/b", {}) for key in keys])
+    assert sorted(store.keys("work/")) == sorted(keys)
+    store.delete(keys)
+    assert list(store.keys("")) == []
+
+
 @pytest.mark.parametrize("key", ["../x", "a/../../x", "a//b", "/a", "a/./b", "a\x00b"])
 def test_a_key_never_leaves_the_folder(tmp_path: Path, key: str) -> None:
     with pytest.raises(ValueError, match="plain path segments"):

@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.common.objects import attachment_key
 from services.parser.mime import names
 
 
@@ -20,6 +21,9 @@ from services.parser.mime import names
         ("合同.pdf", "合同.pdf"),
         ("e\u0301.txt", "é.txt"),
         ('a<b>:"c|?*.txt', "a_b___c___.txt"),
+        ("a\ufffe\uffff.pdf", "a.pdf"),
+        ("a__XLDIR__", "a__xldir__"),
+        ("合同__XLDIR__", "合同__xldir__"),
         ("...", "part-1.2.pdf"),
         ("", "part-1.2.pdf"),
         (None, "part-1.2.pdf"),
@@ -47,3 +51,4 @@ def test_every_name_is_one_segment(name: str) -> None:
     assert found not in {".", ".."}
     assert len(found.encode()) <= 255
     assert not set(found) & set("/\\\0\r\n")
+    assert attachment_key("work", "0" * 64, found).endswith(f"/{found}")
