@@ -30,7 +30,7 @@ SET idle_in_transaction_session_timeout = 10000
 
 
 class Refused(MailweirError):
-    """The database refuses the data itself (SQLSTATE class 22, 23 or 54): trying again will not help."""
+    """The database refuses the data itself (SQLSTATE class 21, 22, 23 or 54): trying again will not help."""
 
 
 class Conflicted(Unavailable):
@@ -85,7 +85,7 @@ def fault_named() -> Iterator[None]:
 
 def _named(cause: BaseException | None, error: Exception) -> Exception:
     state = getattr(cause, "pgcode", None) or ""
-    if state.startswith(("22", "23", "54")):
+    if state.startswith(("21", "22", "23", "54")):
         return Refused(f"the database refuses the data (SQLSTATE {state})")
     if state == _FULL:
         return Unavailable(f"the disk of Postgres is full (SQLSTATE {state}); make room, it is tried again")

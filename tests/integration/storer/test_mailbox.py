@@ -72,6 +72,13 @@ async def test_too_many_uids_in_many_groups_are_refused_as_data(storer: Storer) 
     assert isinstance(outcome, Rejected)
 
 
+async def test_a_uid_that_is_named_twice_is_refused_as_data_and_the_next_event_is_applied(storer: Storer) -> None:
+    twice = FlagsChanged(**about(1), changes=(FlagSet(uids="1:3", flags=("a",)), FlagSet(uids="2", flags=("b",))))
+    outcomes = await storer.take(topics.MAIL_MAILBOX, [twice, flags(2, "2", "\\Seen")])
+    assert [outcome.error for outcome in outcomes if isinstance(outcome, Rejected)] == ["refused.data"]
+    assert storer.rows("SELECT uid, flags FROM place_states") == [(2, ["\\Seen"])]
+
+
 async def test_the_ends_of_a_range_stand_in_any_order(storer: Storer) -> None:
     await stored(storer, 1, 2, 3)
     await storer.take(topics.MAIL_MAILBOX, [flags(5, "3:2", "\\Seen")])

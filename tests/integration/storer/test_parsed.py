@@ -83,6 +83,13 @@ async def test_what_a_row_cannot_hold_is_said(storer: Storer) -> None:
     assert {"store.nul-removed", "store.message-id-cut"} <= set(defects)
 
 
+async def test_places_that_are_one_without_their_nul_do_not_end_the_service(storer: Storer) -> None:
+    mail, _ = await parsed(message("x").as_bytes())
+    twice = [replace(mail, place=replace(mail.place, folderid=name)) for name in ("f", "f\x00")]
+    assert list(await storer.take(topics.MAIL_PARSED, twice)) == []
+    assert storer.value("SELECT count(*) FROM email_places") == 1
+
+
 async def test_a_nul_in_the_name_of_an_attachment_is_said(storer: Storer) -> None:
     mail, _ = await parsed(message().as_bytes())
     file = EmailBodyPart(part_id="9", blob_id="0" * 64, size=1, name="a\x00b.pdf", type="application/pdf")
