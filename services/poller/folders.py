@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from msgspec.structs import replace
@@ -13,15 +14,13 @@ from services.common.events import Event, FolderCreated, FolderGone, FolderRenam
 from services.poller.domain.choose import chosen, unmatched
 from services.poller.domain.state import FolderRecord
 from services.poller.domain.uidset import UidSet
-from services.poller.imap.errors import CommandRejected, ImapError, Refused
+from services.poller.imap.errors import CommandRejected, Refused
 from services.poller.imap.errors import FolderGone as NoSuchFolder
 from services.poller.imap.model import Folder
+from services.poller.imap.names import INBOX, address
 from services.poller.imap.session import Session
-from services.poller.recognising import recognise
+from services.poller.renaming import known_as
 from services.poller.work import Work
-
-INBOX = b"INBOX"
-MOST_ENDS = 2
 
 
 async def wanted(work: Work, session: Session) -> list[FolderRecord]:
@@ -43,21 +42,41 @@ async def refresh(work: Work, session: Session) -> list[FolderRecord]:
     """
     known = await asyncio.to_thread(work.ledger.folders, work.account.slug)
     listed = await _listed(work, session, known)
-    settings = work.account.settings
-    given = work.account.given.get("include") or ()
+    include, exclude = _patterns(work, listed, known), work.account.settings.exclude
+    wanted = {address(folder.wire): folder for folder in listed if chosen(folder, include, exclude)}
+    records = await _follow(work, session, {address(folder.wire) for folder in listed}, wanted, known)
+    if work.memory.unlisted is not None:
+        records += [each for each in _unseen(known, listed) if chosen(_as_listed(each), include, exclude)]
+    folders = {record.id: wanted.get(address(record.wire)) for record in records}
+    statuses = {key: folder.status for key, folder in folders.items() if folder is not None}
+    work.memory.statuses = {key: status for key, status in statuses.items() if status is not None}
+    return sorted(records, key=_importance)
+
+
+def _patterns(work: Work, listed: Sequence[Folder], known: Sequence[FolderRecord]) -> Sequence[str]:
+    """What is included. A slip of the pen is told, unless it may be the folder list that is wrong.
+
+    Folders of a provider's profile may be hidden: where none of them is listed, all folders are retrieved.
+    """
+    settings, given = work.account.settings, work.account.given.get("include") or ()
+    doubted = work.memory.unlisted is not None
     lost = unmatched(given if isinstance(given, tuple) else (), listed)
-    if lost:
+    if lost and not doubted:
         names = ", ".join(sorted(folder.name for folder in listed if folder.selectable)[:10])
         raise ConfigurationError(
             f"folder pattern {lost[0]!r} of account {work.account.slug} matches nothing; the server has {names}"
         )
-    profiled = not given and len(unmatched(settings.include, listed)) == len(settings.include)
-    include = () if profiled else settings.include  # a profile's folders may be hidden: then all are retrieved
-    wanted = {folder.wire: folder for folder in listed if chosen(folder, include, settings.exclude)}
-    records = await _follow(work, session, {folder.wire for folder in listed}, wanted, known)
-    statuses = {record.id: wanted[record.wire].status for record in records if record.wire in wanted}
-    work.memory.statuses = {folder_id: status for folder_id, status in statuses.items() if status is not None}
-    return records
+    hidden = not given and len(unmatched(settings.include, listed)) == len(settings.include)
+    return () if hidden and not (doubted and known) else settings.include
+
+
+def _unseen(known: Sequence[FolderRecord], listed: Sequence[Folder]) -> list[FolderRecord]:
+    seen = {address(folder.wire) for folder in listed}
+    return [record for record in known if address(record.wire) not in seen]
+
+
+def _as_listed(record: FolderRecord) -> Folder:
+    return Folder(record.wire, record.name, special_use=record.special_use)
 
 
 async def _listed(work: Work, session: Session, known: Sequence[FolderRecord]) -> tuple[Folder, ...]:
@@ -76,7 +95,7 @@ async def _listed(work: Work, session: Session, known: Sequence[FolderRecord]) -
             raise
         listed, work.memory.unlisted = (), error
     await work.say(work.audit("list", "ok" if work.memory.unlisted is None else "failed"))
-    if any(folder.wire.upper() == INBOX for folder in listed):
+    if any(address(folder.wire) == INBOX for folder in listed):
         return listed
     try:
         status = await session.status(INBOX)
@@ -91,7 +110,7 @@ def _doubt(unreadable: int, listed: Sequence[Folder], known: Sequence[FolderReco
     """Why the folder list is not the whole truth, "" when nothing speaks against it."""
     if unreadable:
         return f"{unreadable} lines of the folder list cannot be read, so folders may be missing from it"
-    others = [record for record in known if record.state == "active" and record.wire.upper() != INBOX]
+    others = [record for record in known if record.state == "active" and address(record.wire) != INBOX]
     if others and not listed:
         return f"the server lists no folder at all, though {len(others)} besides INBOX are known"
     return ""
@@ -100,9 +119,9 @@ def _doubt(unreadable: int, listed: Sequence[Folder], known: Sequence[FolderReco
 async def _follow(
     work: Work, session: Session, listed: set[bytes], wanted: dict[bytes, Folder], known: Sequence[FolderRecord]
 ) -> list[FolderRecord]:
-    records = {record.wire: record for record in known}
+    records = {address(record.wire): record for record in known}
     certain = work.memory.unlisted is None
-    absent = [record for record in known if record.wire not in listed] if certain else []
+    absent = [record for record in known if address(record.wire) not in listed] if certain else []
     for wire, folder in wanted.items():
         if wire not in records:
             record = await _newcomer(work, session, folder, absent)
@@ -112,8 +131,7 @@ async def _follow(
             records[wire] = await _save(work, replace(records[wire], absent_since=None, state="active"))
     for record in absent:
         await _miss(work, record)
-    unseen = [] if certain else [record for record in known if record.wire not in listed]
-    return sorted([*(records[wire] for wire in wanted), *unseen], key=_importance)
+    return [records[wire] for wire in wanted]
 
 
 def _importance(record: FolderRecord) -> tuple[int, str]:
@@ -123,11 +141,12 @@ def _importance(record: FolderRecord) -> tuple[int, str]:
 
 async def _newcomer(work: Work, session: Session, folder: Folder, absent: Sequence[FolderRecord]) -> FolderRecord:
     """A folder under a name that we do not know: an old one renamed, or a new one."""
-    for candidate in absent:
-        if await _recognised(work, session, folder, candidate):
-            return await _rename(work, folder, candidate)
+    old = await known_as(work, session, folder, absent)
+    if old is not None:
+        return await _rename(work, folder, old)
+    taken = await asyncio.to_thread(_taken, work, folder)
     record = FolderRecord(
-        id=folder_id(work.account.slug, folder.wire, salt=work.clock.now().isoformat() if _taken(work, folder) else ""),
+        id=folder_id(work.account.slug, folder.wire, salt=work.clock.now().isoformat() if taken else ""),
         account=work.account.slug,
         wire=folder.wire,
         name=folder.name,
@@ -148,36 +167,6 @@ def folder_id(account: str, wire: bytes, salt: str = "") -> str:
     return hashlib.sha256(b"\x00".join((account.encode(), wire, salt.encode()))).hexdigest()[:16]
 
 
-async def _recognised(work: Work, session: Session, folder: Folder, candidate: FolderRecord) -> bool:
-    """As ``_is_same``; a folder that ended connections when it was opened for this is taken as a new one."""
-    fatal = work.memory.run.fatal
-    if fatal[folder.wire] >= MOST_ENDS:
-        return False
-    try:
-        return await _is_same(session, folder, candidate)
-    except ImapError as error:
-        fatal[folder.wire] += not error.usable
-        raise
-
-
-async def _is_same(session: Session, folder: Folder, candidate: FolderRecord) -> bool:
-    """The same MAILBOXID (RFC 8474), or without one the same UIDVALIDITY and the same bytes of known UIDs.
-
-    Some servers give one MAILBOXID to several folders: known UIDs must not have other mail.
-    """
-    try:
-        opened = await session.examine(folder.wire)
-    except (Refused, CommandRejected):
-        return False
-    if opened.mailboxid and candidate.mailboxid:
-        same = opened.mailboxid == candidate.mailboxid
-        renumbered = opened.uidvalidity != candidate.uidvalidity
-        return same and (renumbered or await recognise(session, candidate.samples) is not False)
-    if opened.uidvalidity is None or opened.uidvalidity != candidate.uidvalidity or not candidate.samples:
-        return False
-    return await recognise(session, candidate.samples) is True
-
-
 async def _rename(work: Work, folder: Folder, record: FolderRecord) -> FolderRecord:
     sequence = work.next_sequence(record.sequence)
     renamed = replace(
@@ -190,11 +179,12 @@ async def _rename(work: Work, folder: Folder, record: FolderRecord) -> FolderRec
 
 
 async def _miss(work: Work, record: FolderRecord) -> None:
-    """Absent once may be a hiccup; the second time the folder is gone. Its mail stays."""
+    """Absent may be a hiccup; still absent ``vanish_confirm`` seconds later the folder is gone. Its mail stays."""
+    now = work.clock.now()
     if record.absent_since is None:
-        await _save(work, replace(record, absent_since=work.clock.now(), state="absent"))
-        return
-    await retire(work, record)
+        await _save(work, replace(record, absent_since=now, state="absent"))
+    elif now - record.absent_since >= timedelta(seconds=work.account.settings.vanish_confirm):
+        await retire(work, record)
 
 
 async def retire(work: Work, record: FolderRecord) -> None:

@@ -8,6 +8,7 @@ from services.poller.imap.errors import CommandRejected, Refused
 from services.poller.imap.events import numbered
 from services.poller.imap.merging import listing_of
 from services.poller.imap.model import Folder, FolderStatus, Listing, Opened, Resync
+from services.poller.imap.names import address
 from services.poller.imap.protocol import Connection
 from services.poller.imap.responses import (
     Status,
@@ -77,18 +78,14 @@ async def _list(connection: Connection, arguments: list[Argument]) -> tuple[Fold
         try:
             if line[2:6].upper() == b"LIST":
                 folder = list_entry(frame, 6)
-                known = folders.setdefault(_key(folder.wire), folder)
-                folders[_key(folder.wire)] = known if known.selectable else folder
+                known = folders.setdefault(address(folder.wire), folder)
+                folders[address(folder.wire)] = known if known.selectable else folder
             else:
                 wire, state = status_entry(frame, 8)
-                states[_key(wire)] = state
+                states[address(wire)] = state
         except Unparsable:
             connection.unreadable += line[2:6].upper() == b"LIST"
     return tuple(replace(folder, status=states.get(key)) for key, folder in folders.items())
-
-
-def _key(wire: bytes) -> bytes:
-    return b"INBOX" if wire.upper() == b"INBOX" else wire
 
 
 async def folder_status(connection: Connection, wire: bytes) -> FolderStatus:
@@ -100,7 +97,7 @@ async def folder_status(connection: Connection, wire: bytes) -> FolderStatus:
             named, state = status_entry(frame, 8)
         except Unparsable:
             continue
-        if _key(named) == _key(wire):
+        if address(named) == address(wire):
             return state
     raise Refused("the server answered STATUS without a status", usable=True)
 

@@ -6,12 +6,18 @@ import re
 
 from services.poller.imap.text import decode
 
+INBOX = b"INBOX"
 _SHIFTED = re.compile(r"&([^-]*)-")
+
+
+def address(wire: bytes) -> bytes:
+    """The raw name by which a folder is told from others: INBOX is the same in any case (RFC 9051 section 5.1)."""
+    return INBOX if wire.upper() == INBOX else wire
 
 
 def display_name(wire: bytes) -> str:
     """Readable form of a raw name; INBOX in any case is "INBOX"; what cannot be decoded is kept as it stands."""
-    if wire.upper() == b"INBOX":
+    if address(wire) == INBOX:
         return "INBOX"
     if not wire.isascii():
         return decode(wire)

@@ -78,7 +78,7 @@ async def test_equal_uidvalidity_alone_is_no_rename(play):
 
 async def test_deleted_folder_is_gone_after_two_looks_and_its_mail_stays(play):
     script = Script({b"INBOX": Mailbox(messages(1)), b"Old": Mailbox(messages(5), uidvalidity=5)})
-    async with play(script) as p:
+    async with play(script, vanish_confirm=0) as p:
         await p.sync()
         del script.mailboxes[b"Old"]
         ledger = PostgresLedger(p.engine)
