@@ -9,7 +9,7 @@ from sqlalchemy import create_engine, inspect, text
 from services.common.database import engine_for, fault_named
 from services.common.errors import ConfigurationError
 
-HEAD = "0011_settled"
+HEAD = "0012_facts"
 
 
 def current(url: str) -> str | None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from msgspec.structs import asdict
+from msgspec.structs import replace
 
 from services.common import topics
 from services.common.email import Email, EmailAddress, EmailBodyPart, PartFacts
@@ -56,7 +56,7 @@ def email_row(event: EmailParsed) -> Row:
         html,
         Json(email.headers),
         Json(email.body_structure),
-        Json({**asdict(email.mailweir), "place": None, "derived_text": None}),
+        Json(replace(email.mailweir, place=None, derived_text=None)),
         tuple(dict.fromkeys((*(defect.code for defect in email.mailweir.defects), *_repairs(email, text, html)))),
         _searched(email, senders, text or derived),
     )

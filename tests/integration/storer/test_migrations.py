@@ -1,5 +1,7 @@
 """Every revision up and down, on data, on a real Postgres; the tables in code are those in the database."""
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +25,12 @@ REVISIONS = (
     "0001_accounts",
     "base",
 )
+
+NEW_FACTS = {
+    "parserVersion": "1.0.0", "derivedText": None, "receivedDate": None, "sentAtRaw": "Mon", "place": None,
+    "deliveryReports": [], "feedbackReports": [], "authenticationResults": [{"server": "x"}], "list": {"id": "l"},
+}  # fmt: skip
+OLD_FACTS = {re.sub("[A-Z]", lambda capital: "_" + capital[0].lower(), name): NEW_FACTS[name] for name in NEW_FACTS}
 
 
 def test_the_newest_revision_is_the_one_that_databases_get() -> None:
@@ -48,6 +56,9 @@ def test_up_down_and_up_again_keeps_what_each_revision_knows(empty: str) -> None
     _put_old_data(engine)
     assert migrations.upgrade(empty)
     assert _value(engine, "SELECT account_id FROM attachments") == "work"
+    assert _value(engine, "SELECT facts FROM emails") == NEW_FACTS
+    migrations.downgrade(empty, "0011_settled")
+    assert _value(engine, "SELECT facts FROM emails") == OLD_FACTS
     for revision in REVISIONS:
         migrations.downgrade(empty, revision)
     assert inspect(engine).get_table_names() == ["alembic_version"]
@@ -83,8 +94,8 @@ def _put_old_data(engine: Engine) -> None:
         connection.execute(text(
             "INSERT INTO emails (account_id, content_sha256, parser_version, size, in_reply_to, reference_ids, "
             "recipients, addresses, has_attachment, preview, headers, structure, facts, defects, search) "
-            "VALUES ('work', 'aa', '1.0.0', 1, '{}', '{}', '{}', '{}', true, '', '[]', '{}', '{}', '{}', '')"
-        ))  # fmt: skip
+            "VALUES ('work', 'aa', '1.0.0', 1, '{}', '{}', '{}', '{}', true, '', '[]', '{}', :facts, '{}', '')"
+        ), {"facts": json.dumps(OLD_FACTS)})  # fmt: skip
         connection.execute(text(
             "INSERT INTO attachments (email_id, part_path, sha256, size, content_type, safe_name) "
             "SELECT id, '2', 'bb', 1, 'text/plain', 'a.txt' FROM emails"

@@ -1,0 +1,90 @@
+"""What docs/database.md says, on a real Postgres: its columns, its statements, its way to poll."""
+
+import re
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+from sqlalchemy import text
+
+from services.common import topics
+from services.common.email import MailweirFacts
+from services.storer import tables
+from tests.fakes.mail_events import message, parsed, with_file
+from tests.integration.storer.conftest import Storer
+
+PAGE = (Path(__file__).parents[3] / "docs" / "database.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
+STATEMENTS = [each.strip() for each in chain.from_iterable(block.split(";\n") for block in BLOCKS) if each.strip()]
+POLL = next(each for each in STATEMENTS if ":after" in each)
+
+
+@pytest.mark.parametrize("statement", STATEMENTS, ids=range(len(STATEMENTS)))
+async def test_each_statement_runs(storer: Storer, statement: str) -> None:
+    mail, _ = await parsed(with_file(message("合同"), b"%PDF-1", "invoice.pdf").as_bytes())
+    await storer.take(topics.MAIL_PARSED, [mail])
+    ((row, thread),) = storer.rows("SELECT id, thread_id FROM emails")
+    values = {"after": 0, "id": row, "thread": thread, "sender": "ada@example.org"}
+    named = {name: values[name] for name in re.findall(r"(?<![:\w]):([a-z]+)", statement)}
+    found = storer.rows(statement, **named)
+    assert found or "completeness" in statement or "JOIN objects" in statement
+
+
+def test_each_column_that_programs_read_is_explained() -> None:
+    for table in (tables.emails, tables.email_places):
+        section = PAGE.partition(f"| `{table.name}` | is |\n")[2].partition("\n\n")[0]
+        assert set(_named(section)) == {column.name for column in table.columns}
+    files = PAGE.partition("| `attachments`, `objects` | is |\n")[2].partition("\n\n")[0]
+    both = set(tables.attachments.columns.keys()) | set(tables.objects.columns.keys())
+    assert set(_named(files)) == both - {"id", "account_id"}
+
+
+def _named(rows: str) -> Iterator[str]:
+    for line in rows.splitlines()[1:]:
+        yield from (name.rpartition(".")[2] for name in re.findall(r"`([\w.]+)`", line.split("|")[1]))
+
+
+async def test_facts_have_the_names_of_the_contract(storer: Storer) -> None:
+    mail, _ = await parsed(message().as_bytes())
+    await storer.take(topics.MAIL_PARSED, [mail])
+    (facts,) = storer.rows("SELECT facts FROM emails")[0]
+    assert set(facts) == {field.encode_name for field in msgspec.structs.fields(MailweirFacts)}
+    assert facts["parserVersion"] == mail.email.mailweir.parser_version
+    assert (facts["place"], facts["derivedText"]) == (None, None)
+
+
+async def test_a_poll_as_written_gives_a_whole_import_and_what_was_committed_late(storer: Storer) -> None:
+    template, _ = await parsed(message().as_bytes())
+    mails = [
+        replace(template, place=replace(template.place, uid=uid), contentsha256=f"{uid:064}") for uid in range(1, 1203)
+    ]
+    await storer.take(topics.MAIL_PARSED, mails[:-1])
+    with storer.engine.connect() as late:
+        late.execute(text(_COPY))
+        await storer.take(topics.MAIL_PARSED, mails[-1:])
+        seen, settled = _look(storer, 0)
+        assert (len(seen), settled) == (len(mails), 0)
+        late.commit()
+    assert len(_look(storer, settled)[0] - seen) == 1
+    with storer.engine.begin() as connection:
+        connection.execute(text("UPDATE emails SET stored_at = now() - interval '10 minutes'"))
+    ids, settled = _look(storer, 0)
+    assert settled == max(ids)
+    assert _look(storer, settled) == (set(), 0)
+
+
+_OTHERS = ", ".join(column.name for column in tables.emails.columns if column.name not in {"id", "content_sha256"})
+_COPY = f"INSERT INTO emails (content_sha256, {_OTHERS}) SELECT 'late', {_OTHERS} FROM emails LIMIT 1"
+
+
+def _look(storer: Storer, after: int) -> tuple[set[int], int]:
+    """The ids of one look as the page has it, and the greatest settled one."""
+    seen, settled = set[int](), 0
+    while rows := storer.rows(POLL, after=after):
+        seen |= {row[0] for row in rows}
+        settled = max([settled, *(row[0] for row in rows if row[1])])
+        after = rows[-1][0]
+    return seen, settled
