@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from services.common.clock import Clock
 from services.common.errors import ConfigurationError, MailweirError, Unavailable
 from services.common.oauth.errors import ClientRefused, ConsentNeeded, TokenDelayed, TokenError
@@ -46,7 +48,7 @@ class Watch:
     """What one account's task remembers between connections.
 
     ``heard``: the number of messages in INBOX that was last acted upon. ``hasty``: rounds in a row that took less than
-    ``HASTE`` seconds and brought nothing.
+    ``HASTE`` seconds and brought nothing. ``well_since``: when this connection had done all that there was to do.
     """
 
     work: Work
@@ -59,6 +61,7 @@ class Watch:
     said: str = ""
     heard: int | None = None
     hasty: int = 0
+    well_since: float | None = None
 
 
 async def watch(watched: Watch) -> None:
@@ -82,7 +85,7 @@ async def watch(watched: Watch) -> None:
 
 async def _connection(watched: Watch) -> None:
     """One connection, until it is time for another one (a token ends) or it fails."""
-    work = watched.work
+    work, watched.well_since = watched.work, None
     await _login_pause(watched, work.clock)
     work.memory.run.begin(work.clock.monotonic())
     session = await connect(work, watched.secret_of, watched.spool)
@@ -91,6 +94,7 @@ async def _connection(watched: Watch) -> None:
         unfinished = await _pass(work, session, records, thorough=True)
         work.memory.run.ended(None)
         await _well(watched)
+        watched.well_since = work.clock.monotonic()
         again = unfinished and not watched.renewed  # an empty body is believed on a second connection only
         watched.renewed = again
         await _stay(watched, session, records, 0.0 if again else _life(work))
@@ -187,14 +191,28 @@ async def _listen(watched: Watch, session: Session, inbox: FolderRecord) -> bool
 
 
 def _decide(watched: Watch, error: MailweirError) -> Decision:
-    settings = watched.work.account.settings
-    pace = Pace(base=settings.backoff_base, longest=settings.backoff_max, most_signins=settings.max_signin_failures)
+    settings, kind = watched.work.account.settings, kind_of(error)
+    longest = settings.backoff_max
+    if kind == "network" and watched.well_since is not None:
+        longest = _forgive(watched, watched.well_since)
+    pace = Pace(base=settings.backoff_base, longest=longest, most_signins=settings.max_signin_failures)
     asked = 0.0
     if isinstance(error, Throttled):
         asked = asked_wait(error.wait, error.detail, settings.backoff_base)
     elif isinstance(error, TokenDelayed):
         asked = error.wait or 0.0
-    return decide(watched.failures, kind_of(error), pace, asked, watched.work.chance())
+    return decide(watched.failures, kind, pace, asked, watched.work.chance())
+
+
+def _forgive(watched: Watch, since: float) -> float:
+    """The longest wait after a connection that ended when its work was done: no longer than between two polls.
+
+    Servers end what is idle; one that held for a whole ``poll_interval`` is no failure that counts.
+    """
+    settings = watched.work.account.settings
+    if watched.work.clock.monotonic() - since >= settings.poll_interval:
+        watched.failures = replace(watched.failures, network=0)
+    return min(settings.backoff_max, settings.poll_interval)
 
 
 def kind_of(error: MailweirError) -> Kind:

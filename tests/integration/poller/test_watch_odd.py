@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from services.common.events import FolderCreated
-from tests.fakes.imap_model import Command, Mailbox, Message, Reply, Script, messages, on, sample, says
+from tests.fakes.imap_model import Command, Mailbox, Message, Reply, Script, closes, messages, on, sample, says
 from tests.integration.poller.conftest import Play, inbox, on_server
 from tests.integration.poller.test_watch import IDLE, no_accounts, until, watched
 
@@ -123,3 +123,12 @@ async def test_a_folder_that_took_the_place_of_another_is_watched_on(play):
         await until(lambda: all(p.stored.get(place) == sha256 for place, sha256 in wanted.items()), 30)
         assert sorted(event.folder.encode() for event in p.recorder.of(FolderCreated)) == sorted(created)
         assert p.server.connections == 1
+
+
+async def test_connections_that_end_while_idle_delay_no_mail(play):
+    script = three(on("IDLE", closes("* BYE idle for too long")))
+    async with play(script, poll_interval=0.5, backoff_base=0.2, backoff_max=900) as p, watched(p):
+        await until(lambda: p.server.connections >= 12, 60)  # unforgiven, the eleventh wait alone is a minute
+        script.mailboxes[b"Beta"].deliver(sample(9))
+        await until(lambda: ("Beta", 7, 4) in p.stored, 10)
+        assert p.complete()
