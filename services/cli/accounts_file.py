@@ -23,22 +23,15 @@ from services.common.accounts import AccountStore
 from services.common.errors import ConfigurationError
 from services.common.providers import profile, profile_for
 from services.common.secret import Secret
-from services.front.account_input import Typed, new_account
+from services.front.account_input import Connection, Typed, new_account
 
 VARIABLE = "MAILWEIR_ACCOUNTS_FILE"
 _SAME = ("host", "port", "tls", "user", "auth", "ca_file", "provider", "given")
 
 
-class Declared(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Declared(Connection, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One account of the file."""
 
-    host: str | None = None
-    port: int | None = None
-    tls: str | None = None
-    user: str | None = None
-    auth: str | None = None
-    ca_file: str | None = None
-    folders: tuple[str, ...] = ()
     paused: bool = False
     secret_file: str | None = None
     refresh_token_file: str | None = None
@@ -65,13 +58,13 @@ def apply_file(store: AccountStore, path: Path | None, *, prune: bool = False) -
     wanted = _wanted(_read(path), present)
     if prune and not wanted:
         raise ConfigurationError("the accounts file names no account, and --prune would remove all; nothing was done")
-    for account, secrets in ((each.account, each.secrets) for each in wanted):
-        before = present.get(account.slug)
-        done = _apply(store, before, account)
-        done += ", secret stored" if _apply_secrets(store, account.slug, secrets) else ""
+    for each in wanted:
+        slug = each.account.slug
+        done = _apply(store, present.get(slug), each.account)
+        done += ", secret stored" if _apply_secrets(store, slug, each.secrets) else ""
         if done != "unchanged":
-            noted(store, account.slug, "account-apply", done)
-        yield f"account {account.slug}: {done}"
+            noted(store, slug, "account-apply", done)
+        yield f"account {slug}: {done}"
     for slug in sorted(present.keys() - {each.account.slug for each in wanted}) if prune else ():
         store.remove(slug)
         noted(store, slug, "account-remove", "not in the accounts file")
@@ -114,9 +107,8 @@ def _wanted(tables: Mapping[str, Any], present: Mapping[str, Account]) -> list[W
 
 
 def _account(name: str, item: Declared, present: Mapping[str, Account]) -> Account:
-    host = item.host or _host_found_before(name, item, present)
-    typed = Typed(host, item.port, item.tls, item.user, item.auth, item.ca_file, item.folders)
-    account, _ = new_account(name, typed)
+    connection = replace(item, host=item.host or _host_found_before(name, item, present))
+    account, _ = new_account(name, msgspec.convert(connection, Typed, from_attributes=True))
     given = {**account.given, **parse_mapping(item.settings)}
     settings = settings_of(given, profile(account.provider).settings)
     return replace(account, given=given, settings=settings, state="paused" if item.paused else "active")

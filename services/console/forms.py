@@ -79,8 +79,8 @@ def account_of(form: Form, before: Account | None = None) -> Account:
     _require(form)
     pairs = (f"code_expires={form.code_expires}",) if form.code_expires or before else ()
     try:
-        port = int(form.port or str(PORTS.get(form.tls, 993)))
-        typed = Typed(form.host, port, form.tls, form.user, form.auth, pairs=pairs)
+        port = int(form.port or PORTS.get(form.tls, 993))
+        typed = Typed(host=form.host, port=port, tls=form.tls, user=form.user, auth=form.auth, pairs=pairs)
         name = form.name or slug_of(form.user)
         return changed_account(before, typed) if before else new_account(name, typed)[0]
     except SettingErrors as errors:

@@ -4,10 +4,10 @@ import asyncio
 import ssl
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from services.common.account_fields import PORTS, Account, checked, slug_of
@@ -20,9 +20,8 @@ PROBE_SECONDS = 6.0
 _OPTIONS = ("host", "port", "tls", "user", "auth", "ca_file", "folder")
 
 
-@dataclass(frozen=True, slots=True)
-class Typed:
-    """The options of ``accounts add`` and ``accounts set`` as typed; None where nothing was."""
+class Connection(Struct, frozen=True, kw_only=True):
+    """Where and as whom to sign in, and which folders to take; None where nothing is said."""
 
     host: str | None = None
     port: int | None = None
@@ -31,6 +30,11 @@ class Typed:
     auth: str | None = None
     ca_file: str | None = None
     folders: tuple[str, ...] = ()
+
+
+class Typed(Connection, frozen=True, kw_only=True):
+    """The options of ``accounts add`` and ``accounts set`` as typed. ``pairs``: settings as KEY=VALUE."""
+
     pairs: tuple[str, ...] = ()
 
 
