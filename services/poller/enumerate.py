@@ -7,7 +7,7 @@ from msgspec import Struct
 from services.poller.domain.flags import Flags
 from services.poller.domain.uidset import EMPTY, MAX_UID, Gathering, UidSet
 from services.poller.imap.errors import CommandRejected, Refused
-from services.poller.imap.model import Opened
+from services.poller.imap.model import Events, Opened
 from services.poller.imap.session import Session
 
 EVERYTHING = UidSet.range(1, MAX_UID)
@@ -99,6 +99,13 @@ async def enumerate_all(session: Session, exists: int, known: UidSet) -> Listed:
     events_exist = session.opened.exists if session.opened else exists
     complete = len(found.uids) >= min(exists, events_exist)
     return Listed(found.uids, found.flags.sets(), complete=complete, flagged=found.uids - found.bare)
+
+
+def count_after(exists: int, events: Events, listed: Listed) -> int:
+    """How many messages there are after ``events``. VANISHED may name UIDs that were never there (RFC 7162)."""
+    if events.exists is not None:
+        return events.exists
+    return exists - events.expunged - len(events.vanished & listed.uids)
 
 
 async def _in_parts(session: Session, found: Collected) -> None:

@@ -11,7 +11,7 @@ from services.poller.folders import close_epoch, folder_fields, introduce, retir
 from services.poller.imap.errors import ConnectionLost, NotNow
 from services.poller.imap.model import Opened
 from services.poller.imap.session import Session
-from services.poller.recognising import recognise
+from services.poller.recognising import compare, recognise
 from services.poller.work import Work
 
 
@@ -36,10 +36,13 @@ async def settle(work: Work, session: Session, record: FolderRecord, opened: Ope
 
 
 async def _recreated(work: Work, session: Session, record: FolderRecord, opened: Opened) -> FolderRecord:
-    """A UIDNEXT that fell: either a lie, or another folder under the old name and the old UIDVALIDITY."""
+    """A UIDNEXT that fell: either a lie, or another folder under the old name and the old UIDVALIDITY.
+
+    Raises Refused and CommandRejected when the server shows none of the mail: then nothing is concluded.
+    """
     if not _fell(record, opened) or not record.samples or not opened.exists:
         return record
-    return record if await recognise(session, record.samples) else await succeed(work, record)
+    return record if await compare(session, record.samples) else await succeed(work, record)
 
 
 def _fell(record: FolderRecord, opened: Opened) -> bool:

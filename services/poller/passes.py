@@ -23,7 +23,7 @@ from services.poller.delivery import delivering
 from services.poller.domain.counters import FLAGS_EVERY, Counters, believable
 from services.poller.domain.state import FolderRecord, Ledger, Outcome
 from services.poller.domain.uidset import UidSet
-from services.poller.enumerate import Done, Listed, enumerate_all, enumerate_changes
+from services.poller.enumerate import Done, Listed, count_after, enumerate_all, enumerate_changes
 from services.poller.epochs import report_move, settle, uidnext_to_keep, verify
 from services.poller.folders import folder_fields, introduce
 from services.poller.imap.errors import CommandRejected, IdentificationWanted, ImapError, Refused
@@ -66,13 +66,10 @@ async def run(work: Work, session: Session, record: FolderRecord, *, thorough: b
         return outcome
     try:
         opened = await _open(work, session, record)
+        record = await _placed(work, session, record, opened)
     except (Refused, CommandRejected) as refusal:
         await _failed(work, record, refusal)
         raise
-    if record.uidvalidity is None:
-        record = await introduce(work, replace(record, uidvalidity=opened.uidvalidity or 0))
-        await asyncio.to_thread(work.ledger.save_folder, record)
-    record = await settle(work, session, record, opened)
     await work.say(work.audit("examine", record=record))
     ledger = await asyncio.to_thread(work.ledger.ledger, record.id, record.epoch, record.uidvalidity or 0)
     quarantined = await _quarantined(work, record)
@@ -107,6 +104,14 @@ async def _open(work: Work, session: Session, record: FolderRecord) -> Opened:
     except IdentificationWanted:
         await session.identify({"name": "Mailweir"}, wanted=True)
         return await session.examine(record.wire)
+
+
+async def _placed(work: Work, session: Session, record: FolderRecord, opened: Opened) -> FolderRecord:
+    """The record in its present epoch; the first look at a folder tells that it is there."""
+    if record.uidvalidity is None:
+        record = await introduce(work, replace(record, uidvalidity=opened.uidvalidity or 0))
+        await asyncio.to_thread(work.ledger.save_folder, record)
+    return await settle(work, session, record, opened)
 
 
 def _latest(work: Work, record: FolderRecord) -> FolderRecord:
@@ -174,10 +179,7 @@ async def _rounds(
         grown = events.exists is not None and events.exists != exists
         if not grown and not events.expunged and not events.vanished and not left and listed.complete:
             break
-        if events.exists is not None:
-            exists = events.exists
-        elif events.expunged:
-            exists -= events.expunged
+        exists = count_after(exists, events, listed)
         if not grown and not events.expunged and not fetched and not left:
             break
         listed = None

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 
 from services.poller.domain.samples import same_content, same_header
 from services.poller.domain.uidset import UidSet
@@ -13,21 +14,29 @@ MOST_BODIES = 3
 
 
 async def recognise(session: Session, samples: Mapping[str, str]) -> bool | None:
-    """Whether known UIDs still have the known content; None when none of them is there or nothing can be said.
+    """As ``compare``; None, too, when the server refuses to show the mail."""
+    with suppress(Refused, CommandRejected):
+        return await compare(session, samples)
+    return None
 
-    Headers first, in one command; a header that differs is doubted until the whole message differs, too.
+
+async def compare(session: Session, samples: Mapping[str, str]) -> bool | None:
+    """Whether known UIDs still have the known content; None when none of them is there.
+
+    Headers first, in one command; one that differs is doubted until the whole message differs, too, and where headers
+    are refused whole messages tell. Raises Refused and CommandRejected.
     """
     if not samples:
         return None
     known = {int(uid): text for uid, text in samples.items()}
     try:
         headers = [header async for header in session.fetch_headers(UidSet.of(known), bare=True)]
-        differing = [each.listing.uid for each in headers if not same_header(known[each.listing.uid], each.header)]
-        if not differing:
-            return True if headers else None
-        return await _same_bodies(session, {uid: known[uid] for uid in differing[:MOST_BODIES]})
     except (Refused, CommandRejected):
-        return None
+        return await _same_bodies(session, {uid: known[uid] for uid in sorted(known)[-MOST_BODIES:]})
+    differing = [each.listing.uid for each in headers if not same_header(known[each.listing.uid], each.header)]
+    if not differing:
+        return True if headers else None
+    return await _same_bodies(session, {uid: known[uid] for uid in differing[:MOST_BODIES]})
 
 
 async def _same_bodies(session: Session, known: Mapping[int, str]) -> bool | None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from services.common.events import FolderGone
 from services.poller.adapters import PostgresContents
 from tests.fakes.imap_model import (
     Action,
@@ -179,6 +180,46 @@ async def test_mail_that_comes_while_another_message_is_left_out_is_fetched_in_t
     async with play(in_bodies(script, left_out, times=1, skip=1)) as p:
         assert (await p.sync()).exit_code == 0
         assert p.complete()
+
+
+async def test_what_is_said_to_have_vanished_is_not_waited_for(play):
+    script = Script({b"INBOX": Mailbox(messages(10))}, capabilities=QRESYNC)
+
+    def go(_command: Command, reply: Reply) -> None:
+        inbox(script).expunge(1, 2, 3)
+        reply.untagged.append(b"* VANISHED 1:3,700:4294967295\r\n")
+
+    async with play(in_bodies(script, go, times=1, skip=1)) as p:
+        assert (await p.sync()).exit_code == 0
+        assert {place[2] for place in p.stored} >= set(range(4, 11))
+        assert (p.server.connections, p.server.counts["UID SEARCH"]) == (1, 0)
+
+
+async def test_a_uidnext_that_falls_while_no_mail_is_shown_ends_no_folder(play):
+    script = ten()
+    async with play(script) as p:
+        await p.sync()
+        inbox(script).uidnext = 5
+        script.hooks += [on("UID FETCH", says("NO [UNAVAILABLE] later"), has=section) for section in ("HEADER", BODY)]
+        assert (await p.sync()).exit_code == 3
+        script.hooks.clear()
+        assert (await p.sync()).exit_code == 0
+        assert p.recorder.of(FolderGone) == []
+        assert p.complete()
+
+
+@pytest.mark.parametrize("same", [True, False])
+async def test_a_uidnext_that_falls_where_headers_are_refused_is_judged_by_bodies(play, same):
+    script = ten()
+    async with play(script) as p:
+        await p.sync()
+        inbox(script).uidnext = 5
+        if not same:
+            inbox(script).messages = [Message(uid, sample(uid + 70)) for uid in range(1, 5)]
+        script.hooks.append(on("UID FETCH", says("NO [SERVERBUG] never"), has="HEADER"))
+        assert (await p.sync()).exit_code == 0
+        assert len(p.recorder.of(FolderGone)) == (not same)
+        assert on_server(script).items() <= p.stored.items()
 
 
 async def test_what_goes_after_it_was_counted_is_not_waited_for(play):
