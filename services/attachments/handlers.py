@@ -5,9 +5,9 @@ import hashlib
 from collections.abc import Sequence
 
 from services.attachments.detect import HEAD_OCTETS, detect
-from services.attachments.heading import heading
 from services.attachments.streaming import HashMismatch, file_by_reference, raw_key
-from services.common.events import AttachmentExtracted, DataRef, Event, MailEvent, MessageFetched, ObjectFiled
+from services.common.events import AttachmentExtracted, DataRef, Event, MessageFetched, ObjectFiled
+from services.common.heading import heading, where
 from services.common.message_day import HEAD_OCTETS as DAY_OCTETS
 from services.common.message_day import message_day
 from services.common.objects import NewObject, ObjectStore, attachment_key, message_key
@@ -58,7 +58,7 @@ def _raw_inline(event: MessageFetched, body: bytes, store: ObjectStore, news: di
         key = message_key(event.place.account, message_day(body[:DAY_OCTETS]), event.contentsha256)
     except ValueError as error:
         return _no_key(event, error)
-    news[key] = NewObject(key, body, MESSAGE_TYPE, {**where(event), **heading(body)})
+    news[key] = NewObject(key, body, MESSAGE_TYPE, {**where(event.place, event.internaldate), **heading(body)})
     return _filed_message(event, store, key, len(body))
 
 
@@ -156,13 +156,7 @@ def _key(event: AttachmentExtracted) -> str:
 
 def _metadata(event: AttachmentExtracted) -> dict[str, str]:
     named = {"filename": event.filename} if event.filename else {}
-    return {**where(event), "part": event.partid, **named}
-
-
-def where(event: MailEvent) -> dict[str, str]:
-    """Metadata from which a row can be made again: place, decoded folder name, INTERNALDATE."""
-    when = {"internaldate": event.internaldate.isoformat()} if event.internaldate else {}
-    return {"place": event.place.subject, "folder": event.place.folder, **when}
+    return {**where(event.place, event.internaldate), "part": event.partid, **named}
 
 
 def _has_hash(data: bytes, sha256: str) -> bool:

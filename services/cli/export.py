@@ -37,21 +37,20 @@ def export(form: str, to: Path, words: str | None, **sides: object) -> None:
         with _target(form, to) as stream, _progress(len(chosen)) as advance:
             written, absent = _export(context, chosen, _writer(form, to, stream, context), advance)
     click.echo(
-        f"{written} messages written" + (f", {absent} without a raw object: mailweir repair" if absent else ""),
+        f"{written} messages written"
+        + (f", {absent} without a whole raw object: mailweir repair --verify" if absent else ""),
         err=True,
     )
     raise SystemExit(3 if absent else 0)
 
 
 def _export(context: "Context", chosen: list[int], write: Write, advance: Callable[[], None]) -> tuple[int, int]:
+    from services.cli.stored import read_whole
     from services.common import lookup
 
     written = 0
     for row in lookup.exported(context.engine, chosen):
-        try:
-            raw = context.store.read(row.key) if row.key else None
-        except KeyError:
-            raw = None
+        raw = read_whole(context, row.key, row.content_sha256)
         if raw is not None:
             write(row, raw)
             written += 1

@@ -1,12 +1,14 @@
 """Stored messages as ``mail.fetched`` events once more: what repair and reparse publish."""
 
+import hashlib
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from services.cli.stored import first_place
 from services.common.events import DataRef, MessageFetched
-from services.common.objects import ObjectStore, uri_of
+from services.common.objects import ObjectStore, has_hash, uri_of
 from services.common.place import Place
 
 if TYPE_CHECKING:
@@ -14,17 +16,45 @@ if TYPE_CHECKING:
 
 INLINE = 900 * 1024
 _BATCH = 100
+_MESSAGE = re.compile(r"([^/]+)/messages/(?:\d{4}/\d\d/\d\d|undated)/([0-9a-f]{64})\.eml")
+
+
+class Damaged(ValueError):
+    """An object whose bytes are not those that its name tells."""
 
 
 def fetched_again(
     store: ObjectStore, key: str, sha256: str, place: Place, internaldate: datetime | None
 ) -> MessageFetched:
-    """The event of a raw message that is in the store: its bytes, or a claim check. Raises ``KeyError`` without it."""
+    """The event of a raw message that is in the store: its bytes, or a claim check.
+
+    Raises ``KeyError`` without it, and ``Damaged``.
+    """
     found = store.stat(key)
     if found is None:
         raise KeyError(key)
-    body = store.read(key) if found.size <= INLINE else DataRef(uri_of(store.bucket, key))
-    return MessageFetched(place=place, contentsha256=sha256, internaldate=internaldate, size=found.size, body=body)
+    body = _body(store, key, sha256, found.size)
+    return MessageFetched(
+        place=place, contentsha256=sha256, internaldate=internaldate, size=found.size, body=body, hashed=True
+    )
+
+
+def _body(store: ObjectStore, key: str, sha256: str, size: int) -> bytes | DataRef:
+    if size > INLINE:
+        whole, body = has_hash(store, key, sha256), DataRef(uri_of(store.bucket, key))
+        if not whole:
+            raise Damaged(key)
+        return body
+    raw = store.read(key)
+    if hashlib.sha256(raw).hexdigest() != sha256:
+        raise Damaged(key)
+    return raw
+
+
+def identity(key: str) -> tuple[str, str]:
+    """Account and content hash of a raw message by its key; two empty texts for any other key."""
+    found = _MESSAGE.fullmatch(key)
+    return (found[1], found[2]) if found else ("", "")
 
 
 def place_of(subject: str, folder: str) -> Place | None:
@@ -36,26 +66,38 @@ def place_of(subject: str, folder: str) -> Place | None:
     return Place(account=account, folder=folder, folderid=folderid, uidvalidity=int(uidvalidity), uid=int(uid))
 
 
-def from_object(store: ObjectStore, key: str) -> MessageFetched | None:
-    """The event of a raw message by what its object says of itself; None when it names no place."""
-    found = store.stat(key)
+def from_object(context: "Context", key: str) -> MessageFetched | None:
+    """The event of a raw message by what its object says of itself, else by its row; None when no place is known.
+
+    Raises ``Damaged``.
+    """
+    found = context.store.stat(key)
     if found is None:
         return None
+    account, sha256 = identity(key)
     place = place_of(found.metadata.get("place", ""), found.metadata.get("folder", ""))
-    sha256 = key.rpartition("/")[2].removesuffix(".eml")
-    when = found.metadata.get("internaldate")
-    return fetched_again(store, key, sha256, place, datetime.fromisoformat(when) if when else None) if place else None
+    when = _moment(found.metadata.get("internaldate"))
+    if place is None or place.account != account:
+        place, when = first_place(context, account, sha256) or (None, None)
+    return fetched_again(context.store, key, sha256, place, when) if place else None
+
+
+def _moment(said: str | None) -> datetime | None:
+    try:
+        return datetime.fromisoformat(said) if said else None
+    except ValueError:
+        return None
 
 
 def from_row(context: "Context", row: Any) -> MessageFetched | None:
-    """The event of a stored message by its row (``lookup.exported``); None when its raw object or place is gone."""
-    known = first_place(context, row)
+    """The event of a stored message by its row (``lookup.exported``); None without its whole raw object or a place."""
+    known = first_place(context, row.account, row.content_sha256)
     if known is None or row.key is None:
         return None
     place, internaldate = known
     try:
         return fetched_again(context.store, row.key, row.content_sha256, place, internaldate)
-    except KeyError:
+    except (KeyError, Damaged):
         return None
 
 

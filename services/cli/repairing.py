@@ -1,11 +1,12 @@
 """What is stored against what should be: objects without rows, rows without objects."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
 from sqlalchemy import Engine, text
 
+from services.cli.rebuilding import identity
 from services.common import accounts_tables as _accounts
 from services.common.database import transaction
 from services.console import tables as _console
@@ -15,9 +16,11 @@ from services.storer.tables import DERIVED
 __all__ = ["DERIVED", "Damage", "compare", "forget", "holders", "unpublish_pending"]
 ALL_TABLES = (_accounts, _console, _poller)  # importing them is what makes the whole schema known
 Key = tuple[str, str, str]
+IsWhole = Callable[[str, str], bool]
 
 _OBJECTS = text(
-    "SELECT account_id, kind, sha256, key FROM objects WHERE (CAST(:account AS text) IS NULL OR account_id = :account)"
+    "SELECT account_id, kind, sha256, key, size FROM objects "
+    "WHERE (CAST(:account AS text) IS NULL OR account_id = :account)"
 )
 _CONTENTS = text(
     "SELECT account_id, content_sha256 FROM emails e WHERE (CAST(:account AS text) IS NULL OR account_id = :account) "
@@ -39,12 +42,14 @@ _HOLDERS = text(
 class Damage(Struct, frozen=True, kw_only=True):
     """What does not fit together. ``unstored``: keys of raw messages whose rows are missing or incomplete.
 
-    ``raw_gone`` and ``files_gone``: (account, kind, sha256) that rows name and the store does not have.
+    ``raw_gone`` and ``files_gone``: (account, kind, sha256) that rows name and the store does not have, or has with
+    other bytes: of these there are ``damaged``.
     """
 
     unstored: tuple[str, ...]
     raw_gone: tuple[Key, ...]
     files_gone: tuple[Key, ...]
+    damaged: int
 
     @property
     def any(self) -> bool:
@@ -52,25 +57,26 @@ class Damage(Struct, frozen=True, kw_only=True):
         return bool(self.unstored or self.raw_gone or self.files_gone)
 
 
-def compare(engine: Engine, keys: Sequence[str], account: str | None) -> Damage:
-    """Compare the keys of the store with the rows of an account, or of all."""
+def compare(engine: Engine, sizes: Mapping[str, int], account: str | None, is_whole: IsWhole | None = None) -> Damage:
+    """Compare the keys of the store and the ``sizes`` of their objects with the rows of an account, or of all.
+
+    ``is_whole`` looks at the bytes of an object, by key and hash; without it the size tells.
+    """
     with transaction(engine) as connection:
         rows = connection.execute(_OBJECTS, {"account": account}).all()
         contents = {tuple(row) for row in connection.execute(_CONTENTS, {"account": account})}
-    there = set(keys)
-    gone: list[Key] = [(row.account_id, row.kind, row.sha256) for row in rows if row.key not in there]
-    known = {row.key for row in rows}
-    messages = [key for key in keys if "/messages/" in key]
-    unstored = [key for key in messages if key not in known or _identity(key) not in contents]
+    wrong = [row for row in rows if sizes.get(row.key) != row.size or (is_whole and not is_whole(row.key, row.sha256))]
+    gone: list[Key] = [(row.account_id, row.kind, row.sha256) for row in wrong]
+    raw_gone = {key for key in gone if key[1] == "message"}
+    known = {(row.account_id, row.sha256) for row in rows if row.kind == "message"}
+    settled = {(owner, sha256) for owner, _, sha256 in raw_gone} | (known & contents)
+    messages = {key: name for key in sizes if (name := identity(key))[1]}
     return Damage(
-        unstored=tuple(unstored),
-        raw_gone=tuple(each for each in gone if each[1] == "message"),
-        files_gone=tuple(each for each in gone if each[1] == "attachment"),
+        unstored=tuple(key for key, name in messages.items() if name not in settled),
+        raw_gone=tuple(key for key in gone if key in raw_gone),
+        files_gone=tuple(key for key in gone if key not in raw_gone),
+        damaged=sum(row.key in sizes for row in wrong),
     )
-
-
-def _identity(key: str) -> tuple[str, str]:
-    return key.partition("/")[0], key.rpartition("/")[2].removesuffix(".eml")
 
 
 def forget(engine: Engine, gone: Sequence[Key]) -> None:

@@ -1,5 +1,6 @@
 """The raw bytes and the parsed object of a stored message."""
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 from services.common.errors import Incomplete
@@ -13,14 +14,23 @@ if TYPE_CHECKING:
 
 
 def raw_of(context: "Context", row: Any) -> bytes:
-    """The exact message. Raises ``Incomplete`` when its object is not there."""
+    """The exact message. Raises ``Incomplete`` when its object is not there, or has other bytes."""
     from services.common import lookup
 
     key = lookup.message_object(context.engine, row.account, row.content_sha256)
+    raw = read_whole(context, key, row.content_sha256)
+    if raw is None:
+        raise Incomplete(f"message {row.id}: its raw object is gone or damaged; run mailweir repair --verify")
+    return raw
+
+
+def read_whole(context: "Context", key: str | None, sha256: str) -> bytes | None:
+    """The bytes of a raw message; None when they are not there, or are others."""
     try:
-        return context.store.read(key or "")
+        raw = context.store.read(key or "")
     except (KeyError, ValueError):
-        raise Incomplete(f"message {row.id}: its raw object is not in the store; run mailweir repair") from None
+        return None
+    return raw if hashlib.sha256(raw).hexdigest() == sha256 else None
 
 
 def email_of(context: "Context", row: Any) -> "Email":
@@ -34,19 +44,19 @@ def placed(context: "Context", row: Any, raw: bytes) -> "Email":
 
     from services.parser.mime import parse_message
 
-    email, known = parse_message(raw).email, first_place(context, row)
+    email, known = parse_message(raw).email, first_place(context, row.account, row.content_sha256)
     if known is None:
         return email
     place, internaldate = known
     return replace(email, received_at=internaldate, mailweir=replace(email.mailweir, place=place))
 
 
-def first_place(context: "Context", row: Any) -> "tuple[Place, datetime | None] | None":
+def first_place(context: "Context", account: str, sha256: str) -> "tuple[Place, datetime | None] | None":
     """Where a message is (one of its places) with its INTERNALDATE; None when it is nowhere any more."""
     from services.common import lookup
     from services.common.place import Place
 
-    known = lookup.places(context.engine, row.id)
+    known = lookup.places_of(context.engine, account, sha256)
     if not known:
         return None
     found = known[0]

@@ -26,10 +26,9 @@ _ONE = text(
     "received_at, body_text, defects, thread_id, size, parser_version FROM emails "
     "WHERE id = :number OR content_sha256 LIKE :prefix LIMIT 2"
 )
-_PLACES = text(
-    "SELECT account_id, folder_id, folder, uidvalidity, uid, flags, visible, internaldate FROM email_places "
-    "WHERE email_id = :id ORDER BY folder, uid"
-)
+_PLACE = "SELECT account_id, folder_id, folder, uidvalidity, uid, flags, visible, internaldate FROM email_places WHERE "
+_PLACES = text(_PLACE + "email_id = :id ORDER BY folder, uid")
+_PLACES_OF = text(_PLACE + "(account_id, content_sha256) = (:account, :sha256) ORDER BY folder, uid")
 _FILES = text(
     "SELECT a.part_path, a.name, a.safe_name, a.content_type, a.size, a.sha256, o.key FROM attachments a "
     "LEFT JOIN objects o ON (o.account_id, o.kind, o.sha256) = (a.account_id, 'attachment', a.sha256) "
@@ -129,6 +128,12 @@ def places(engine: Engine, email_id: int) -> Sequence[Any]:
     """Where a message is."""
     with transaction(engine) as connection:
         return connection.execute(_PLACES, {"id": email_id}).all()
+
+
+def places_of(engine: Engine, account: str, sha256: str) -> Sequence[Any]:
+    """The same by content, for a message without its row, too."""
+    with transaction(engine) as connection:
+        return connection.execute(_PLACES_OF, {"account": account, "sha256": sha256}).all()
 
 
 def files(engine: Engine, email_id: int) -> Sequence[Any]:

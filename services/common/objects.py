@@ -1,5 +1,6 @@
 """The object store as its callers see it. Adapters: a folder, and MinIO or any S3 store."""
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -7,6 +8,7 @@ from typing import BinaryIO, Protocol
 
 _NOT_PLAIN = frozenset({"", ".", ".."})
 _KEY_OCTETS = 1_024
+_BLOCK = 4 << 20
 _SEGMENT_OCTETS = 255  # what file systems take as a name; MinIO keeps each segment as one
 _NO_NAME = re.compile("[/\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]|\\A[.]|\\A\\Z")
 
@@ -58,6 +60,9 @@ class ObjectStore(Protocol):
     def keys(self, prefix: str) -> Iterator[str]:
         """All keys below a prefix, in order."""
 
+    def sizes(self, prefix: str) -> Iterator[tuple[str, int]]:
+        """The same, each with the octets of its object."""
+
     def delete(self, keys: list[str]) -> None:
         """Remove objects; keys without an object are passed over."""
 
@@ -76,6 +81,15 @@ def _segment(name: str) -> str:
     if _NO_NAME.search(name) or len(name.encode()) > _SEGMENT_OCTETS:
         raise ValueError("a name in an object key must be one plain path segment")
     return name
+
+
+def has_hash(store: ObjectStore, key: str, sha256: str) -> bool:
+    """Whether an object has these bytes, read in blocks. Raises ``KeyError`` when there is none."""
+    digest, offset = hashlib.sha256(), 0
+    while block := store.read(key, offset, _BLOCK):
+        digest.update(block)
+        offset += len(block)
+    return digest.hexdigest() == sha256
 
 
 def uri_of(bucket: str, key: str) -> str:

@@ -3,8 +3,10 @@
 import asyncio
 import hashlib
 from collections.abc import Sequence
+from datetime import datetime
 
 from services.common.events import DataRef, MessageFetched
+from services.common.heading import heading, where
 from services.common.message_day import HEAD_OCTETS, message_day
 from services.common.objects import ObjectStore, message_key, uri_of
 from services.common.place import Place
@@ -54,11 +56,12 @@ def _events(record: FolderRecord, group: Sequence[Fetched], store: ObjectStore) 
 
 def _event(record: FolderRecord, fetched: Fetched, store: ObjectStore) -> MessageFetched:
     listing = fetched.listing
-    body, sha256 = _body(record, fetched.body, store)
+    place, internaldate = place_of(record, fetched.uid), parse_internaldate(listing.internaldate)
+    body, sha256 = _body(fetched.body, place, internaldate, store)
     return MessageFetched(
-        place=place_of(record, fetched.uid),
+        place=place,
         contentsha256=sha256,
-        internaldate=parse_internaldate(listing.internaldate),
+        internaldate=internaldate,
         size=fetched.length,
         body=body,
         hashed=isinstance(body, bytes),
@@ -74,13 +77,16 @@ def place_of(record: FolderRecord, uid: int) -> Place:
     return Place(account=record.account, folder=record.name, folderid=record.id, uidvalidity=uidvalidity, uid=uid)
 
 
-def _body(record: FolderRecord, body: bytes | Spooled | None, store: ObjectStore) -> tuple[bytes | DataRef, str]:
+def _body(
+    body: bytes | Spooled | None, place: Place, internaldate: datetime | None, store: ObjectStore
+) -> tuple[bytes | DataRef, str]:
     """The bytes themselves, or for a spooled message a claim check of the object that they became."""
     if not isinstance(body, Spooled):
         raw = body or b""
         return raw, hashlib.sha256(raw).hexdigest()
     with taken(body) as file:
-        key = message_key(record.account, message_day(file.read(HEAD_OCTETS)), body.sha256)
+        head = file.read(HEAD_OCTETS)
+        key = message_key(place.account, message_day(head), body.sha256)
         file.seek(0)
-        store.put_file(key, file, body.size, MESSAGE_TYPE, {"folder": record.name})
+        store.put_file(key, file, body.size, MESSAGE_TYPE, {**where(place, internaldate), **heading(head)})
     return DataRef(uri_of(store.bucket, key)), body.sha256

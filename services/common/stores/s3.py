@@ -135,9 +135,13 @@ class S3Store:
 
     def keys(self, prefix: str) -> Iterator[str]:
         """All keys below a prefix, in order."""
+        return (key for key, _ in self.sizes(prefix))
+
+    def sizes(self, prefix: str) -> Iterator[tuple[str, int]]:
+        """All keys below a prefix, in order, with the octets of each object."""
         with _world():
             for found in self._client.list_objects(self.bucket, prefix=prefix, recursive=True):
-                yield found.object_name or ""
+                yield found.object_name or "", found.size or 0
 
     def delete(self, keys: list[str]) -> None:
         """Remove objects; absent ones are passed over."""

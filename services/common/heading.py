@@ -1,12 +1,14 @@
-"""What a person browsing the object store wants to see of a message: sender, subject, day. Pure and forgiving."""
+"""What an object says of itself: where its message is, and what a person browsing wants to see. Pure and forgiving."""
 
 import binascii
 import re
+from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
 
 from services.common.charset_labels import BARE, bare
 from services.common.message_day import header_block
+from services.common.place import Place
 
 _FIELD = re.compile(rb"\n(Subject|From)[ \t]*:((?:[^\n]*\n[ \t])*[^\n]*)", re.IGNORECASE)
 _HEAD_OCTETS = 16_384
@@ -14,6 +16,12 @@ _KEPT = 200
 _WORD = rb"=\?([^?]*)\?([bq])\?(.{0,2000}?)\?="
 _WORDS = re.compile(rb"%b(?:\s*%b)*" % (_WORD, _WORD), re.IGNORECASE | re.DOTALL)
 _EACH = re.compile(_WORD, re.IGNORECASE | re.DOTALL)
+
+
+def where(place: Place, internaldate: datetime | None) -> dict[str, str]:
+    """From these a row can be made again: place, decoded folder name, INTERNALDATE."""
+    when = {"internaldate": internaldate.isoformat()} if internaldate else {}
+    return {"place": place.subject, "folder": place.folder, **when}
 
 
 def heading(head: bytes) -> dict[str, str]:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.attachments.heading import heading
+from services.common.heading import heading
 
 CASES = {
     "plain": (
