@@ -6,17 +6,18 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from infra.local import cluster, dovecot
 from infra.local.cluster import Cluster
 from services.common.stores.s3 import S3Store, connect
+from tests import polling
 from tests.e2e.commands import Mailweir
 
 USER = dovecot.USERS[0]
@@ -110,12 +111,7 @@ def as_sent(raw: bytes) -> bytes:
     return raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 
 
-def until(check: Callable[[], bool], seconds: float, what: Callable[[], str]) -> None:
-    """Poll with a deadline."""
-    deadline = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < deadline, what()
-        time.sleep(0.3)
+until = partial(polling.until, every=0.3)  # a look is a command or a query
 
 
 @contextmanager

@@ -4,7 +4,6 @@ import asyncio
 import re
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from services.console.adapters import Ports
 from services.console.app import create
 from services.console.serving import serve
 from services.console.settings import ConsoleSettings
+from tests.polling import until
 
 PASSWORD = "correct horse battery"
 OWNED = "mine"
@@ -46,7 +46,7 @@ class Cast:
 @contextmanager
 def cast(engine: Engine, home: Path, settings: ConsoleSettings | None = None) -> Iterator[Cast]:
     """Users, an account, and a console that serves them."""
-    ports = _ports(engine, home)
+    ports = console_ports(engine, home)
     people = {name: users.add(engine, name, Secret(PASSWORD), role) for name, role in _ROLES}
     ports.accounts.add(Account(slug=OWNED, host="imap.example.org", user="reader@example.org"))
     users.own(engine, people["owner"], OWNED)
@@ -118,16 +118,16 @@ def serving(ports: Ports, settings: ConsoleSettings) -> Iterator[str]:
 
 def _connect(address: str) -> None:
     host, _, port = address.removeprefix("http://").rpartition(":")
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
+
+    def listens() -> bool:
         with socket.socket() as trying:
-            if trying.connect_ex((host, int(port))) == 0:
-                return
-        time.sleep(0.02)
-    raise AssertionError("the console does not listen")
+            return trying.connect_ex((host, int(port))) == 0
+
+    until(listens, PATIENCE)
 
 
-def _ports(engine: Engine, home: Path) -> Ports:
+def console_ports(engine: Engine, home: Path) -> Ports:
+    """The collaborators of a console on a database."""
     clock = SystemClock()
     accounts = AccountStore(engine, lambda may_create: master_key.load(home, {}, may_create=may_create))
     return Ports(engine, accounts, clock, TestBudget(clock), (), home)

@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import socket
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -22,6 +21,7 @@ from services.common.service import Publisher
 from services.common.settings import Settings
 from services.front.context import Context
 from tests.fakes.mail_events import fetched
+from tests.polling import until
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # the test runner may have a thread
 
@@ -207,15 +207,8 @@ def test_a_parent_that_is_killed_takes_its_helper_along(tmp_path: Path) -> None:
         (tmp_path / "helper").write_text(child)
 
     with forked(parent):
-        wait_until((tmp_path / "helper").exists)
-        wait_until(lambda: gone((tmp_path / "helper").read_text() or "self"))
-
-
-def wait_until(check: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not check():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+        until((tmp_path / "helper").exists)
+        until(lambda: gone((tmp_path / "helper").read_text() or "self"))
 
 
 def test_there_is_one_unless_other_threads_run(tmp_path: Path) -> None:

@@ -3,13 +3,14 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.polling import until
 
 NAMES = ("kafka", "minio", "postgres")
 
@@ -46,8 +47,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
 
 
 def test_all_run_and_are_healthy(stack: Command) -> None:
-    _until(lambda: _healthy(stack.facts()), said=stack.facts)
-    _until(lambda: stack("status").returncode == 0, said=stack.facts)
+    until(lambda: _healthy(stack.facts()), 200, stack.facts, every=0.5)
+    until(lambda: stack("status").returncode == 0, 200, stack.facts, every=0.5)
 
 
 def test_a_second_up_changes_nothing(stack: Command) -> None:
@@ -93,8 +94,8 @@ def test_the_console_serves_pages(stack: Command) -> None:
 def test_a_killed_service_is_started_again(stack: Command) -> None:
     before = stack.facts()["services"]["parser"]["pid"]
     os.kill(before, signal.SIGKILL)
-    _until(lambda: stack.facts()["services"]["parser"]["pid"] != before, said=stack.facts)
-    _until(lambda: _healthy(stack.facts()), said=stack.facts)
+    until(lambda: stack.facts()["services"]["parser"]["pid"] != before, 200, stack.facts, every=0.5)
+    until(lambda: _healthy(stack.facts()), 200, stack.facts, every=0.5)
 
 
 def test_a_dead_component_is_one_line_and_a_failure_and_up_mends_it(stack: Command) -> None:
@@ -141,10 +142,3 @@ def _healthy(facts: dict[str, Any]) -> bool:
     states = {name: one["state"] for name, one in (facts["components"] | facts["services"]).items()}
     running = dict.fromkeys([*NAMES, "attachments", "storer", "parser", "poller", "console", "keeper"], "running")
     return states == running and {one["health"] for one in facts["services"].values()} == {"green"}
-
-
-def _until(true: Callable[[], bool], seconds: float = 200, said: Callable[[], object] = str) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, said()
-        time.sleep(0.5)

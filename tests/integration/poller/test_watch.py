@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy import text
@@ -22,16 +22,9 @@ from services.poller.lease import leased
 from services.poller.supervisor import Ports, supervising
 from tests.fakes.imap_model import PASSWORD, Mailbox, Message, Script, adds, closes, messages, on, sample, says
 from tests.integration.poller.conftest import QUICK, Play, inbox
+from tests.polling import until_meanwhile as until
 
 IDLE = ("IMAP4rev1", "IDLE")
-
-
-async def until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
-    """Poll with a deadline."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        await asyncio.sleep(0.01)
 
 
 @contextlib.asynccontextmanager

@@ -16,6 +16,7 @@ import pytest
 from services.common import embedded_postgres
 from tests.fakes.imap_model import PASSWORD
 from tests.integration.signin.commands import USER
+from tests.polling import until
 
 SECONDS = 60.0
 
@@ -52,10 +53,7 @@ class Terminal:
 
 def _until_hidden(terminal: int) -> None:
     """A question for a secret first turns the echo off, and then drops what was typed too early."""
-    deadline = time.monotonic() + SECONDS
-    while termios.tcgetattr(terminal)[3] & termios.ECHO:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    until(lambda: not termios.tcgetattr(terminal)[3] & termios.ECHO)
 
 
 def _read(terminal: int) -> str:

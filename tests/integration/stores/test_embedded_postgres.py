@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from fcntl import LOCK_EX, LOCK_NB, flock
 from hashlib import sha256
 from io import BytesIO
@@ -21,6 +20,7 @@ from services.common import embedded_postgres
 from services.common.database import engine_for
 from services.common.errors import Unavailable
 from services.front.context import open_context
+from tests.polling import until
 
 
 @pytest.fixture
@@ -191,11 +191,3 @@ def used_a_while_ago(home: Path) -> None:
     """As if the last command had been given the URL a minute ago."""
     then = time.time() - 60
     os.utime(home / ".postgres.lock", (then, then))
-
-
-def until(true: Callable[[], bool], seconds: float = 60) -> None:
-    """Poll with a deadline."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

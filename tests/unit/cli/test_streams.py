@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import click
@@ -17,6 +16,7 @@ from services.cli.main import cli
 from services.common.errors import ConfigurationError
 from services.common.settings import Settings
 from services.front.context import open_context
+from tests.polling import until
 
 MAIL = "From: 王小梅 <wang@x.example>\nSubject: 合同\n\n请查收\n"
 COMMAND = [sys.executable, "-m", "services.cli.main"]
@@ -82,9 +82,7 @@ def test_ctrl_c_ends_all_processes_of_a_parse_without_a_traceback(tmp_path: Path
         assert process.stdin
         process.stdin.write(letter * 300)
         process.stdin.flush()
-        deadline = time.monotonic() + 60
-        while not out.stat().st_size and time.monotonic() < deadline:
-            time.sleep(0.02)
+        until(lambda: out.stat().st_size)
         os.killpg(process.pid, signal.SIGINT)
         process.wait(60)
     assert (process.returncode, err.read_text().strip()) == (1, "Aborted!")
