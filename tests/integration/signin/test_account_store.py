@@ -1,6 +1,6 @@
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from services.common.crypto import Undecryptable
 from services.common.errors import ConfigurationError
 from services.common.master_key import FILE_NAME, MasterKeys, key_id, load, write
 from services.common.secret import Secret
+from tests.polling import until
 
 WORK = Account(slug="work", host="imap.example.org", user="u@example.org")
 CODE = Secret("a1b2-授权码")
@@ -224,11 +225,20 @@ def test_a_secret_that_is_stored_during_a_rotation_opens_after_it(
             storing = pool.submit(other.put_secret, "work", "password", CODE, by_owner=False)
         assert has_keys.wait(20)
         rotating = pool.submit(rotate)
-        wait([rotating], timeout=1)
+        until(lambda: rotating.done() or waits_for_a_row(store))
         goes_on.set()
         storing.result(20)
         rotating.result(20)
     assert store.check_keys() == (2 if change == "added" else 1)
+
+
+def waits_for_a_row(store: AccountStore) -> bool:
+    """Whether a transaction stands before a row that another one holds."""
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    with store.engine.connect() as connection:
+        return bool(connection.scalar(waiting))
 
 
 def test_the_database_holds_no_secret_in_clear(store: AccountStore) -> None:
