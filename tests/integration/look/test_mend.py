@@ -47,6 +47,19 @@ async def test_dropped_tables_are_made_anew_and_their_rows_come_back(stored: Hom
     stored.change("DELETE FROM console_users")
 
 
+async def test_tables_of_other_programs_outlive_a_repair_of_dropped_ones(stored: Home) -> None:
+    stored.change("CREATE TABLE verdicts (id serial PRIMARY KEY, email bigint REFERENCES emails, verdict text)")
+    stored.change("INSERT INTO verdicts (email, verdict) SELECT id, 'urgent' FROM emails")
+    stored.change("CREATE FUNCTION verdict_count() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM verdicts'")
+    stored.change("DROP TABLE attachments CASCADE")
+    assert stored.run("repair", "--offline").exit_code == 0
+    stored.change("INSERT INTO verdicts (verdict) VALUES ('later')")
+    assert stored.value("SELECT verdict_count()") == len(MAIL) + 1
+    assert stored.value("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'mailweir%'") == 0
+    assert stored.run("repair", "--check").exit_code == 0
+    stored.change("DROP TABLE verdicts; DROP FUNCTION verdict_count")
+
+
 async def test_attachments_that_are_gone_are_made_again(stored: Home) -> None:
     gone = [path for path in stored.objects() if "/attachments/" in str(path)]
     assert len(gone) == 2
