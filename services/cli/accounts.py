@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +11,10 @@ from services.cli.account_store import opened
 from services.cli.authorize import authorize
 from services.cli.language import language
 from services.cli.secret_input import secret_options
+
+if TYPE_CHECKING:
+    from services.common.account_fields import Account
+    from services.front.context import Context
 
 _SETTING_HELP = "A setting, such as poll_interval=5m; an empty value resets it. `accounts show` lists all."
 _FOLDER_HELP = "Only such folders; may repeat. =NAME is a name as it is, \\Sent a special use."
@@ -51,9 +55,11 @@ def add(name: str, secret_file: str | None, dash: str | None, **typed: Any) -> N
     from services.cli.account_audit import noted
     from services.cli.secret_input import read_secret, source_of
     from services.common.providers import profile
-    from services.front.account_input import Typed, new_account
+    from services.front.account_input import Typed, new_account, slug_for
 
     source = source_of(secret_file, dash)
+    with opened() as store:
+        store.check_free(slug_for(name))
     account, remark = new_account(name, Typed(**typed))
     known = profile(account.provider)
     asks = account.auth in {"auto", "password"} or source is not None
@@ -186,9 +192,7 @@ def remove(name: str, erase: bool, yes: bool) -> None:
         if erase and not yes and is_terminal(sys.stdin):
             click.confirm(f"erase all mail of {account.slug}, rows and objects", abort=True)
         if erase:
-            from services.cli.erasing import erased
-
-            objects, rows = erased(context, account)
+            objects, rows = _erased(context, account)
             click.echo(f"erased {objects} objects and {rows} rows")
         store.remove(account.slug)
         noted(store, account.slug, "account-remove", "with all its mail" if erase else "its mail stays")
@@ -236,6 +240,18 @@ def _first_sign_in(name: str, question: str) -> None:
     with opened() as store:
         code = settle(store, store.get(name), SystemClock(), lambda: read_secret(None, question), click.echo)
     raise SystemExit(code)
+
+
+def _erased(context: "Context", account: "Account") -> tuple[int, int]:
+    """Erase the mail of an account, which goes on as it was when nothing could be erased."""
+    from services.common.errors import Incomplete
+    from services.front.erasing import erased
+
+    try:
+        return erased(context, account.slug, embedded=context.embedded)
+    except Incomplete:
+        context.accounts.set_state(account.slug, account.state)
+        raise
 
 
 def _next_step(account: Any, has_secret: bool) -> str:

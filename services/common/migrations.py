@@ -9,7 +9,7 @@ from sqlalchemy import create_engine, inspect, text
 from services.common.database import engine_for, fault_named
 from services.common.errors import ConfigurationError
 
-HEAD = "0012_facts"
+HEAD = "0013_erasures"
 
 
 def current(url: str) -> str | None:

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from services.common.errors import MailweirError, Unavailable
 from services.console.texts import lookup
 from services.console.web import (
+    BeingErased,
     Forged,
     NotYours,
     ProofNeeded,
@@ -26,7 +27,13 @@ from services.console.web import (
 )
 
 log = logging.getLogger(__name__)
-_TEXTS = {403: "error.forbidden", 404: "error.missing", 503: "error.unavailable", 422: "error.invalid"}
+_TEXTS = {
+    403: "error.forbidden",
+    404: "error.missing",
+    409: "erasing.refused",
+    503: "error.unavailable",
+    422: "error.invalid",
+}
 
 
 def install(app: FastAPI) -> None:
@@ -36,6 +43,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Forged, _always(403))
     app.add_exception_handler(NotYours, _always(404))
     app.add_exception_handler(Unavailable, _always(503))
+    app.add_exception_handler(BeingErased, _always(409))
     app.add_exception_handler(RequestValidationError, _always(422))
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(MailweirError, _told)

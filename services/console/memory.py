@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -42,11 +43,12 @@ class Test:
 
 @dataclass(slots=True)
 class Memory:
-    """Connection tests, folder lists as last seen on servers, and authorizations under way."""
+    """Connection tests, folder lists as last seen on servers, authorizations under way; whether there is to erase."""
 
     tests: dict[str, Test] = field(default_factory=dict)
     listings: dict[Mailbox, Sequence[Folder]] = field(default_factory=dict)
     pendings: Pendings = field(default_factory=Pendings)
+    to_erase: threading.Event = field(default_factory=threading.Event)
 
     def begin(self, user: int, account: Account) -> Test:
         """A new test; the oldest one is forgotten when there are many."""

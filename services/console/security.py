@@ -1,4 +1,4 @@
-"""The wall around every answer: Host check, size of requests, and headers that shut out foreign code and framing."""
+"""The wall around every answer: Host check, size of requests, HEAD, headers that shut out foreign code and framing."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -25,6 +25,8 @@ _HEADERS = {
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
 _YEAR = 31_536_000
+_ONCE = frozenset({"/signin/link", "/authorize/callback"})
+"""What a GET of these brings can be used once: who only looks at a link (RFC 9110 section 9.3.2) must not use it."""
 
 
 class Wall:
@@ -51,6 +53,8 @@ class Wall:
         if _holds_nul(scope["raw_path"] + b"?" + scope["query_string"] + body):
             await _refuse(dressed, 400, b"The request holds a NUL character.\n")
             return
+        if scope["method"] == "HEAD" and scope["path"] not in _ONCE:
+            scope, dressed = {**scope, "method": "GET"}, _headers_only(dressed)
         await self._app(scope, _replayed(body, receive), dressed)
 
 
@@ -102,6 +106,15 @@ def _dressing(send: Send, path: str, strict: bool) -> Send:
         await send(message)
 
     return dressed
+
+
+def _headers_only(send: Send) -> Send:
+    """What a GET is answered, without the content: monitors and link checkers ask so."""
+
+    async def sent(message: Message) -> None:
+        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+    return sent
 
 
 async def _refuse(send: Send, status: int, body: bytes) -> None:

@@ -9,6 +9,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from services.common.errors import ConfigurationError
+from services.console.erasing import erasing
 from services.console.settings import ConsoleSettings
 
 _GRACE = 3
@@ -33,14 +34,15 @@ async def serve(
 
     """
     listening = _listen(settings)
-    server = _Server(_config(app, settings))
-    serving = asyncio.create_task(server.serve(sockets=[listening]))
-    ready(address(settings, listening.getsockname()[1]))
-    try:
-        await asyncio.wait({serving, asyncio.ensure_future(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        server.should_exit = True
-        await serving
+    with erasing(app.state.ports):
+        server = _Server(_config(app, settings))
+        serving = asyncio.create_task(server.serve(sockets=[listening]))
+        ready(address(settings, listening.getsockname()[1]))
+        try:
+            await asyncio.wait({serving, asyncio.ensure_future(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            server.should_exit = True
+            await serving
 
 
 def address(settings: ConsoleSettings, port: int) -> str:

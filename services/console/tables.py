@@ -1,4 +1,4 @@
-"""Tables of the console: users, their accounts, sessions and sign-in attempts. Revision 0006 creates them."""
+"""Tables of the console: users, their accounts, sessions, sign-in attempts (revision 0006), and erasures (0013)."""
 
 from sqlalchemy import BigInteger, Column, DateTime, ForeignKey, Identity, LargeBinary, Table, Text, func
 
@@ -34,6 +34,16 @@ sessions = Table(
     Column("seen_at", _WHEN, nullable=False),
     Column("proved_at", _WHEN, nullable=False),
     Column("expires_at", _WHEN, nullable=False),
+)
+
+erasures = Table(
+    "console_erasures",
+    METADATA,
+    Column("account", Text, ForeignKey(accounts.c.slug, ondelete="CASCADE"), primary_key=True),
+    Column("asked_by", Text, nullable=False),
+    Column("asked_at", _WHEN, nullable=False),
+    Column("tried_at", _WHEN),
+    Column("problem", Text, nullable=False, server_default=""),
 )
 
 signin_failures = Table(

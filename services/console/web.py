@@ -6,11 +6,11 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from services.common.account_fields import SLUG, Account
-from services.console import sent, sessions, users
+from services.console import erasing, sent, sessions, users
 from services.console.adapters import Ports
 from services.console.navigation import navigation
 from services.console.sessions import Session
@@ -36,6 +36,10 @@ class Forged(Exception):
 
 class NotYours(Exception):
     """There is no such thing, or it belongs to somebody else: the answer is the same."""
+
+
+class BeingErased(Exception):
+    """The mail of the account is being erased, and nothing else may be done with it."""
 
 
 class ProofNeeded(Exception):
@@ -109,11 +113,13 @@ def admin(user: Annotated[User, Depends(current_user)]) -> User:
 
 
 def own_account(name: str, request: Request, user: Annotated[User, Depends(current_user)]) -> Account:
-    """The account of the path, when this user may see it. Raises NotYours."""
+    """The account of the path, when this user may see it. Raises NotYours; for a change BeingErased."""
     ports = ports_of(request)
     found = ports.accounts.find(name) if re.fullmatch(SLUG, name) else None
     if found is None or found.slug != name or not users.may_see(ports.engine, user, name):
         raise NotYours
+    if request.method not in _SAFE and erasing.erasure_of(ports.engine, name):
+        raise BeingErased
     return found
 
 
@@ -172,6 +178,11 @@ def wants_json(request: Request) -> bool:
     """Whether a program asks: JSON is accepted and HTML is not."""
     accepted = request.headers.get("accept", "*/*")
     return not is_htmx(request) and "text/html" not in accepted and request.url.path.startswith(("/api/", "/openapi"))
+
+
+def elsewhere(request: Request, path: str) -> Response:
+    """To another page of ours, also for a part of a page that asks."""
+    return Response(headers={"HX-Redirect": path}) if is_htmx(request) else RedirectResponse(path, 303)
 
 
 def local(path: str) -> str:

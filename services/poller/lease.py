@@ -15,9 +15,9 @@ SECONDS = 60.0
 RENEWED_EVERY = 15.0
 
 
-def owner() -> str:
-    """Name this process, told apart from an earlier one with the same number by its start time."""
-    return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}"
+def owner(purpose: str = "") -> str:
+    """Name this process, told apart from an earlier one with the same number by its start time; and a part of it."""
+    return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}" + (f":{purpose}" if purpose else "")
 
 
 @asynccontextmanager
@@ -77,7 +77,7 @@ async def _renew(leases: PostgresLeases, account: str, me: str, token: int, cloc
 def _is_dead(holder: str) -> bool:
     """Whether the holder was a process of this machine that is no more: no need to wait for its lease to end."""
     host, _, rest = holder.partition(":")
-    pid, _, started = rest.partition(":")
+    pid, started, *_ = [*rest.split(":"), ""]
     return host == socket.gethostname() and (not pid.isdigit() or _started(int(pid)) != started)
 
 

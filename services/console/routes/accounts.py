@@ -1,6 +1,7 @@
 """Accounts: list, add, edit, pause, resume, remove, choose folders, replace a secret, look now."""
 
 import asyncio
+import re
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -9,15 +10,16 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 from msgspec import structs
 
-from services.common.account_fields import Account, State
+from services.common.account_fields import SLUG, Account, State
 from services.common.errors import ConfigurationError
 from services.common.guard import Forbidden, TooManyTests, is_exempt
 from services.common.secret import Secret
 from services.console import account_pages as pages
-from services.console import forms, handlers, testing, users
+from services.console import erasing, forms, handlers, testing, users
 from services.console.adapters import Ports
 from services.console.forms import Form, Invalid
 from services.console.memory import mailbox_of
+from services.console.routes.overview import shown as shown_figures
 from services.console.sent import Folders, Values
 from services.console.sessions import Session
 from services.console.texts import lookup
@@ -26,13 +28,15 @@ from services.console.web import (
     Asking,
     CurrentSession,
     CurrentUser,
+    NotYours,
     OwnAccount,
     Reauthenticated,
+    elsewhere,
     language_of,
+    own_account,
     page,
 )
 from services.front.account_input import Typed, changed_account
-from services.storer.erase import erase_account
 
 router = APIRouter(prefix="/accounts", include_in_schema=False)
 DONE = frozenset(
@@ -45,7 +49,8 @@ def listed(request: Request, ports: Asking, user: CurrentUser, done: str = "") -
     """The user's accounts."""
     mine = set(users.visible(ports.engine, user))
     found = [account for account in ports.accounts.list() if account.slug in mine]
-    return page(request, "accounts.html", accounts=found, done=done if done in DONE else "")
+    left = erasing.waiting(ports.engine)
+    return page(request, "accounts.html", accounts=found, erasing=left, done=done if done in DONE else "")
 
 
 @router.post("")
@@ -65,6 +70,8 @@ async def add(request: Request, ports: Asking, user: CurrentUser, values: Values
 @router.get("/{name}")
 def shown(request: Request, ports: Asking, account: OwnAccount, done: str = "") -> Response:
     """One account: its state, its folders, and what can be done with it."""
+    if erasing.erasure_of(ports.engine, account.slug):
+        return RedirectResponse(f"/accounts/{account.slug}/erasing", 303)
     secrets = ports.accounts.secret_infos(account.slug)
     grants = forms.wants_grant(account)
     known = done if done in DONE else ""
@@ -178,19 +185,31 @@ def remove_form(request: Request, account: OwnAccount) -> Response:
 
 @router.post("/{name}/remove")
 def remove(request: Request, ports: Asking, account: OwnAccount, user: CurrentUser, values: Values) -> Response:
-    """Forget the account once its name was typed; with ``erase`` its mail, too."""
+    """Forget the account once its name was typed; with ``erase`` first its mail, behind a page that tells how far."""
     if values.get("confirm") != account.slug:
         problem = lookup(language_of(request))("remove.mismatch")
         return page(request, "account_remove.html", 422, account=account, problem=problem)
-    erased = values.get("erase") == "yes"
-    if erased:
-        ports.accounts.set_state(account.slug, "paused")
-        erase_account(ports, account.slug, on_the_way=ports.on_stack)
+    if values.get("erase") == "yes":
+        erasing.ask(ports, user, account.slug)
+        return RedirectResponse(f"/accounts/{account.slug}/erasing", 303)
     ports.accounts.remove(account.slug)
     ports.memory.listings.pop(mailbox_of(account), None)
-    done = "erased" if erased else "removed"
-    ports.audit(user, "console-remove", account.slug, detail=done)
-    return RedirectResponse(f"/accounts?done={done}", 303)
+    ports.audit(user, erasing.REMOVED, account.slug, detail="removed")
+    return RedirectResponse("/accounts?done=removed", 303)
+
+
+@router.get("/{name}/erasing")
+def being_erased(request: Request, ports: Asking, user: CurrentUser, name: str) -> Response:
+    """How far it is with an account whose mail is being erased; once that is done, the list of accounts says so."""
+    if re.fullmatch(SLUG, name) and ports.accounts.find(name) is None:
+        if not user.is_admin and erasing.erased_by(ports.engine, name) != user.name:
+            raise NotYours
+        return elsewhere(request, "/accounts?done=erased")
+    account = own_account(name, request, user)
+    erasure = erasing.erasure_of(ports.engine, account.slug)
+    if erasure is None:
+        return elsewhere(request, f"/accounts/{account.slug}")
+    return page(request, "account_erasing.html", erasure=erasure, **shown_figures(request, ports.clock.now()))
 
 
 async def _checked(ports: Ports, form: Form, before: Account | None) -> Account:

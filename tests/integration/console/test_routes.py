@@ -10,7 +10,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from services.common.account_fields import Account
-from services.console import users
+from services.console import handlers, users
 from services.console.app import create
 from services.console.settings import ConsoleSettings
 from tests.integration.console.cast import HTML, OWNED, PASSWORD, PATIENCE, Cast, csrf_in, seated
@@ -61,6 +61,7 @@ DOORS: dict[Door, str] = {
         GET /accounts/{name}/settings
         POST /accounts/{name}/settings
         GET /accounts/{name}/remove
+        GET /accounts/{name}/erasing
         POST /accounts/{name}/remove
         POST /accounts/{name}/pause
         POST /accounts/{name}/resume
@@ -207,6 +208,34 @@ def test_another_method_is_refused(owner: httpx.Client, path: str) -> None:
     known = {method for method, other in ROUTES if other == path}
     for method in {"GET", "POST", "PUT", "DELETE"} - known:
         assert Ask(method, path).by(owner).status_code in (404, 405)
+
+
+@pytest.mark.parametrize("ask", [ask for ask in behind(*DOORS) if ask.method == "GET"], ids=str)
+def test_head_is_get_without_the_content_but_uses_no_link_up(owner: httpx.Client, ask: Ask) -> None:
+    """Monitors and link checkers ask so; a link from the terminal or of a provider can be used once."""
+    head, path = Ask("HEAD", ask.path).by(owner), ask.path
+    if path in ("/signin/link", "/authorize/callback"):
+        assert (head.status_code, head.headers["allow"], head.content) == (405, "GET", b"")
+        return
+    answer = ask.by(owner)
+    assert (head.status_code, head.content) == (answer.status_code, b"")
+    for name in ("content-type", "content-security-policy", "location", "cache-control"):
+        assert head.headers.get(name) == answer.headers.get(name)
+
+
+def test_a_link_that_was_only_looked_at_still_signs_in(people: Cast) -> None:
+    engine = people.ports.engine
+    path = handlers.one_time_link(engine, users.get(engine, "owner"), people.ports.clock.now())
+    with httpx.Client(base_url=people.address, headers=HTML, timeout=PATIENCE) as browser:
+        assert browser.head(path).status_code == 405
+        assert (browser.get(path).status_code, browser.get(path).status_code) == (303, 401)
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/signin", "/static/app.css", "/no-such-page"])
+def test_a_monitor_may_look_at_what_is_open(people: Cast, path: str) -> None:
+    head, answer = people.nobody.head(path), people.nobody.get(path)
+    assert (head.status_code, head.content) == (answer.status_code, b"")
+    assert head.headers.get("content-length") == answer.headers.get("content-length")
 
 
 @pytest.mark.parametrize("back", ["//evil.example", "/\\evil.example", "https://evil.example", "/x\r\nset-cookie: a=b"])

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.cli import erasing
 from services.common.errors import Incomplete
+from services.front import erasing
 from services.poller.adapters import PostgresLeases
 from tests.integration.look.conftest import Home
 

@@ -1,0 +1,101 @@
+"""Erasing from a page: it answers at once, the work goes on behind it, over a restart too, and the outcome is told."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import httpx
+import pytest
+from sqlalchemy import Engine, text
+
+from services.common.account_fields import Account
+from services.common.database import transaction
+from services.console import erasing, users
+from services.front import erasing as front
+from services.poller.adapters import PostgresLeases
+from services.poller.lease import owner
+from tests.integration.console.cast import Cast
+from tests.integration.console.seeds import seed
+from tests.polling import until
+
+NAME = "old"
+PAGE = f"/accounts/{NAME}/erasing"
+ELSEWHERE = "another.host:1:1"
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(front, "_PATIENCE", 0.3)
+    monkeypatch.setattr(erasing, "_AGAIN", 0.3)
+
+
+@pytest.fixture
+def mailbox(people: Cast, database: Engine) -> Iterator[None]:
+    """An account of the owner with mail."""
+    people.ports.accounts.add(Account(slug=NAME, host="imap.example.org", user="old@example.org"))
+    users.own(database, users.get(database, "owner"), NAME)
+    seed(database, [NAME], folders=1, mail=3)
+    yield
+    if people.ports.accounts.find(NAME):
+        people.ports.accounts.remove(NAME)
+
+
+def ask(client: httpx.Client) -> httpx.Response:
+    return client.post(f"/accounts/{NAME}/remove", data={"confirm": NAME, "erase": "yes"})
+
+
+def mail_of(database: Engine) -> int:
+    with transaction(database) as connection:
+        return int(connection.execute(text(f"SELECT count(*) FROM emails WHERE account_id = '{NAME}'")).scalar_one())
+
+
+def test_the_mail_goes_then_the_account_and_it_is_told_to_who_asked(
+    people: Cast, database: Engine, mailbox: None
+) -> None:
+    assert mail_of(database) == 3
+    assert ask(people.owner).headers["location"] == PAGE
+    until(lambda: people.ports.accounts.find(NAME) is None)
+    until(lambda: erasing.erased_by(database, NAME) == "owner")
+    assert mail_of(database) == 0
+    assert people.owner.get(PAGE).headers["location"] == "/accounts?done=erased"
+    assert people.owner.get(PAGE, headers={"hx-request": "true"}).headers["hx-redirect"] == "/accounts?done=erased"
+    assert people.admin.get(PAGE).headers["location"] == "/accounts?done=erased"
+    assert people.other.get(PAGE).status_code == 404
+    with transaction(database) as connection:
+        query = text(f"SELECT action, detail FROM audit_log WHERE account_id = '{NAME}' ORDER BY at")
+        noted = [tuple(row) for row in connection.execute(query)]
+    assert [action for action, _ in noted] == ["erase", "console-remove"]
+    assert noted[1][1] == "by owner: erased"
+
+
+def test_what_holds_it_up_is_shown_nothing_else_is_done_meanwhile(
+    people: Cast, database: Engine, mailbox: None
+) -> None:
+    leases = PostgresLeases(database)
+    leases.acquire(NAME, ELSEWHERE, people.ports.clock.now(), 3600)
+    assert ask(people.owner).status_code == 303
+    until(lambda: "has not let go" in people.owner.get(PAGE).text)
+    shown = people.owner.get(PAGE).text
+    assert "Messages still stored: 3" in shown
+    assert "Asked for by owner" in shown
+    assert "尚未停止" in people.owner.get(PAGE, headers={"accept-language": "zh"}).text
+    assert people.owner.get(f"/accounts/{NAME}").headers["location"] == PAGE
+    assert "is being erased" in people.owner.get("/accounts").text
+    assert people.other.get(PAGE).status_code == 404
+    for change in ("resume", "sync", "remove"):
+        refused = people.owner.post(f"/accounts/{NAME}/{change}", data={"confirm": NAME, "erase": "yes"})
+        assert refused.status_code == 409
+        assert "nothing else can be done" in refused.text
+    assert people.ports.accounts.get(NAME).state == "paused"
+    leases.release(NAME, ELSEWHERE)
+    until(lambda: people.ports.accounts.find(NAME) is None)
+
+
+def test_a_retrieval_in_this_very_process_is_waited_for(people: Cast, database: Engine, mailbox: None) -> None:
+    """``mailweir console`` retrieves beside its pages: the lease of its own process is not its own to erase by."""
+    leases = PostgresLeases(database)
+    leases.acquire(NAME, owner(), people.ports.clock.now(), timedelta(hours=1).total_seconds())
+    assert ask(people.owner).status_code == 303
+    until(lambda: "has not let go" in people.owner.get(PAGE).text)
+    assert mail_of(database) == 3
+    leases.release(NAME, owner())
+    until(lambda: people.ports.accounts.find(NAME) is None)
