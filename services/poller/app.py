@@ -7,7 +7,6 @@ Entry points: ``supervise`` (all accounts, for ever), ``watching.watch`` (one ac
 """
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -23,25 +22,17 @@ from services.poller.adapters import PostgresContents, PostgresLeases, PostgresL
 from services.poller.settings import PollerSettings
 from services.poller.supervisor import Ports, supervising
 
-_BEAT = 0.5
-
 
 async def run(settings: Settings, health: Health, stop: asyncio.Event) -> None:
     """Retrieve for all accounts until ``stop`` is set."""
     own = read(PollerSettings)
     async with _ports(settings, own) as ports:
         await asyncio.to_thread(ports.accounts.check_start)
-        await _watch(ports, own, health, stop)
-
-
-async def _watch(ports: Ports, own: PollerSettings, health: Health, stop: asyncio.Event) -> None:
-    async with supervising(ports, own.only) as supervisor:
-        while not stop.is_set() and not supervisor.done():
-            health.beat()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), _BEAT)
-        if supervisor.done():
-            supervisor.result()
+        async with supervising(ports, own.only) as supervisor:
+            supervisor.add_done_callback(lambda _: stop.set())
+            await stop.wait()
+            if supervisor.done():
+                supervisor.result()
 
 
 @asynccontextmanager
