@@ -5,7 +5,7 @@ bigrams, so that Chinese mail is found without a database extension.
 """
 
 import re
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from services.common.normal_form import normal
 
@@ -13,11 +13,19 @@ TEXT_KEPT = 60_000  # a tsvector holds 1 MB at most, and a CJK character takes 1
 _CJK = (
     "\u2e80-\u2fdf\u3041-\u30ff\u3130-\u318f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
     "\U00020000-\U0003ffff"
+    "\U0001f000-\U0001faff"  # emoji stand without spaces, too
 )
 _RUN = re.compile(f"[{_CJK}]+")
 _GRAM = re.compile(f"(?=([{_CJK}]{{1,2}}))")  # of each character: with the next one, or alone as the last of its run
 _LONGEST = 200  # longer ones are encoded data
-_BETWEEN = re.compile("[\x80-\xbf\u2000-\u2bff\u3000-\u303f\xd7\xf7]+")  # what NFKC leaves of signs beyond ASCII
+_MOST = 500  # terms of a query; Postgres takes some ten thousand
+# What NFKC leaves of signs beyond ASCII: general, Hebrew, Arabic, of India, Burma, Ethiopia, Cambodia and Mongolia.
+_BETWEEN = re.compile(
+    "[\x80-\xbf\xd7\xf7\u055a-\u055f\u0589\u058a\u05be\u05c0\u05c3\u060c\u060d\u061b-\u061f\u066a-\u066d\u06d4\u0964\u0965"
+    "\u104a-\u104f\u1360-\u1368\u17d4-\u17da\u1800-\u180a\u180e\u2000-\u2bff\u2e00-\u2e7f\u3000-\u303f]+"
+)
+# Inside of words: soft hyphens, joiners, what folding leaves of a Turkish I, long lines of Arabic, how emoji look.
+_UNSEEN = re.compile("[\xad\u0307\u034f\u0640\u2060\ufe00-\ufe0f\ufeff]+")
 _ASCII = bytes(32 if code < 128 and not chr(code).isalnum() else ord(chr(code).lower()) for code in range(128))
 _OCTETS = _ASCII + bytes(range(128, 256))  # of UTF-8: what is not ASCII stays
 
@@ -39,14 +47,18 @@ def search_text(*texts: str | None) -> str:
 def query_of(words: str) -> str:
     """A tsquery for what a person typed: every word must occur, each may go on.
 
-    Empty when nothing searchable was typed. Words hold letters and digits only: no operator can be smuggled in.
+    Empty when nothing searchable was typed, or a word that is longer than any that is kept; of a whole text, its first
+    words count. Words hold letters and digits only: no operator can be smuggled in.
     """
-    return " & ".join(f"'{term}':*" for word in _folded(words).split() for term in _terms(word))
+    terms = dict.fromkeys(term for word in _folded(words).split() for term in _terms(word))
+    if any(len(term) >= _LONGEST for term in terms):
+        return ""
+    return " & ".join(f"'{term}':*" for term in islice(terms, _MOST))
 
 
 def _folded(text: str) -> str:
     if not text.isascii():
-        text = _BETWEEN.sub(" ", normal("NFKC", text).casefold())
+        text = _BETWEEN.sub(" ", _UNSEEN.sub("", normal("NFKC", text).casefold()))
     return text.encode(errors="replace").translate(_OCTETS).decode()
 
 

@@ -24,6 +24,20 @@ from services.common.search_text import query_of, search_text
         ("東京タワーの写真", "タワー", True),
         ("서울특별시", "특별", True),
         ("Hello", "help", False),
+        ("🔥Hot deal", "hot", True),
+        ("Sale🎉🎉now", "now", True),
+        ("优惠🎉大促", "🎉 大促", True),
+        ("❤\ufe0fSale", "sale", True),
+        ("👨\u200d👩\u200d👧family", "family 👩", True),
+        ("Rechts\xadanwalts\xadkosten", "rechtsanwalt", True),
+        ("Rechtsanwalt", "Rechts\xadanwalt", True),
+        ("مهم؟نعم", "نعم", True),
+        ("كلمة", "كلمة؟", True),
+        ("كـتـاب", "كتاب", True),
+        ("בית־ספר", "ספר", True),
+        ("नमस्ते।दुनिया", "दुनिया", True),
+        ("İSTANBUL", "istanbul", True),
+        ("\ufeffsale", "sale", True),
     ],
 )
 def test_words_match_on_both_sides(text: str, query: str, found: bool) -> None:
@@ -43,6 +57,16 @@ def test_a_query_is_made_of_quoted_words_only(typed: str) -> None:
 def test_what_was_written_is_found_by_its_own_words(text: str) -> None:
     words = set(search_text(text).split())
     assert all(any(word.startswith(term) for word in words) for term in re.findall("'([^']*)':", query_of(text)))
+
+
+def test_a_word_that_is_too_long_to_be_kept_is_not_asked_for() -> None:
+    assert query_of("word " + "x" * 3_000) == ""
+    assert query_of("合同" * 3_000)
+
+
+def test_of_a_whole_text_the_first_words_are_asked_for_once() -> None:
+    assert query_of(" ".join(f"word{number % 2_000}" for number in range(100_000))).count(" & ") == 499
+    assert query_of("one One ONE") == "'one':*"
 
 
 def test_very_long_words_are_no_words_and_each_stands_once() -> None:
