@@ -9,6 +9,8 @@ from services.poller.imap.responses import Status
 from services.poller.imap.spooling import discard
 from services.poller.imap.tokens import Part
 
+_BEFORE = ("CAPABILITY", "ID", "LOGIN", "AUTHENTICATE", "STARTTLS", "ENABLE", "NAMESPACE", "LIST", "STATUS")
+ALLOWED = frozenset({*_BEFORE, "EXAMINE", "UID FETCH", "UID SEARCH", "NOOP", "IDLE", "UNSELECT", "LOGOUT"})
 _MOST_MESSAGES = 20_000_000
 _FOLDERS = 200_000
 _NOISE = 20_000
@@ -38,6 +40,21 @@ class Exchange:
         """Keep a response, of ``size`` bytes, for the reader."""
         self.frames.append(parts)
         self.queued += size + 200
+
+    def ready(self, *, ended: bool) -> list[list[Part]]:
+        """What may be read now: until the answer has ``ended`` its last message waits, for it may have been cut."""
+        held = bool(self.frames) and len(self.frames[-1]) > 1 and not (ended or self.tagged)
+        frames = self.frames[:-1] if held else self.frames
+        self.frames, self.queued = self.frames[len(frames) :], 0
+        return frames
+
+    def stray(self, *, ends_an_answer: bool) -> None:
+        """A line that is no response, although it may be the end of one: what a literal was too short for.
+
+        The message before it cannot be believed, and its answer cannot be read any more.
+        """
+        if ends_an_answer and self.frames and len(self.frames[-1]) > 1:
+            self.frames[-1].append(b"")
 
     def drop(self) -> None:
         """Forget what nobody will read, files included."""

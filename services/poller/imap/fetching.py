@@ -9,7 +9,7 @@ from services.poller.imap.encode import Argument, atom, header_list, number, seq
 from services.poller.imap.merging import Found, Merger
 from services.poller.imap.model import Fetched, Header, Listing, Spooled
 from services.poller.imap.protocol import Connection
-from services.poller.imap.spooling import taken
+from services.poller.imap.spooling import discard, taken
 
 _NEEDS = {
     "MODSEQ": "CONDSTORE",
@@ -63,6 +63,8 @@ async def headers(
             for found in batch:
                 if isinstance(found.body, bytes):
                     yield Header(found.listing, found.body)
+                else:  # longer than any that is worth a look
+                    discard([found.body])
 
 
 async def bodies(connection: Connection, uids: UidSet, items: Sequence[str]) -> AsyncGenerator[Fetched, None]:
@@ -71,10 +73,17 @@ async def bodies(connection: Connection, uids: UidSet, items: Sequence[str]) -> 
     async with aclosing(_fetch(connection, uids, ("UID", *more, "BODY.PEEK[]"))) as stream:
         async for batch in stream:
             for found in batch:
-                if found.has_body:
+                if found.has_body and _is_whole(found):
                     yield Fetched(found.listing, found.body, found.conflict)
                 else:
+                    discard([found.body])
                     connection.events.flagged(found.listing)
+
+
+def _is_whole(found: Found) -> bool:
+    """Whether it is the message. What is said to be a piece of it must be as long as the message is said to be."""
+    length = found.body.size if isinstance(found.body, Spooled) else len(found.body or b"")
+    return found.whole or length == found.listing.size
 
 
 async def piece(connection: Connection, uid: int, offset: int, length: int) -> bytes | None:

@@ -16,7 +16,7 @@ from services.poller.imap.classify import going_away
 from services.poller.imap.encode import Argument, LiteralArgument
 from services.poller.imap.errors import ConnectionLost, ImapError, ProtocolViolation, ResponseTooLarge, TlsSecurity
 from services.poller.imap.events import EventLog, numbered
-from services.poller.imap.exchange import Exchange, response_caps
+from services.poller.imap.exchange import ALLOWED, Exchange, response_caps
 from services.poller.imap.framing import Framer
 from services.poller.imap.model import Limits
 from services.poller.imap.responses import Status, status, words
@@ -24,8 +24,6 @@ from services.poller.imap.spooling import discard
 from services.poller.imap.tokens import Part
 from services.poller.imap.watch import Watch
 
-_BEFORE = ("CAPABILITY", "ID", "LOGIN", "AUTHENTICATE", "STARTTLS", "ENABLE", "NAMESPACE", "LIST", "STATUS")
-ALLOWED = frozenset({*_BEFORE, "EXAMINE", "UID FETCH", "UID SEARCH", "NOOP", "IDLE", "UNSELECT", "LOGOUT"})
 BEFORE_SIGN_IN = 64 * 1024
 _STATUSES = frozenset({b"OK", b"NO", b"BAD", b"BYE", b"PREAUTH"})
 
@@ -161,27 +159,33 @@ class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
     async def prompt(self, exchange: Exchange) -> bytes | None:
         """Text of the next "+"; None when the tagged answer came instead."""
         while not exchange.prompts:
-            if exchange.tagged is not None:
+            if not await self._more(exchange):
                 return None
-            if self.failure is not None:
-                raise self.failure
-            await self._wait()
         return exchange.prompts.popleft()
 
     async def frames(self, exchange: Exchange) -> list[list[Part]]:
         """All wanted responses that wait, at least one; none after the tagged answer."""
-        while not exchange.frames:
-            if exchange.tagged is not None:
+        while not (frames := exchange.ready(ended=self.failure is not None)):
+            if not await self._more(exchange):
                 return []
-            if self.failure is not None:
-                raise self.failure
+        self._resume()
+        return frames
+
+    async def _more(self, exchange: Exchange) -> bool:
+        """Wait for more of an answer; false when it has ended."""
+        if exchange.tagged is None and self.failure is not None:
+            raise self.failure
+        if exchange.tagged is None:
+            self._resume()
             await self._wait()
-        frames, exchange.frames, exchange.queued = exchange.frames, [], 0
+            return True
+        return False
+
+    def _resume(self) -> None:
         if self._paused:
             self._paused = False
             self._watch.start(self.loop.time())
             self.transport.resume_reading()
-        return frames
 
     def finish(self, exchange: Exchange) -> Status:
         """The tagged answer; leaves the connection free for the next command, or closed when it did not come."""
@@ -222,6 +226,8 @@ class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
         line, exchange = parts[0], self.exchange
         assert isinstance(line, bytes)
         self._refuse_clear_text(began=True)
+        if exchange is not None:
+            exchange.count(len(line))  # also what is no response: a server may have no end of it
         if self.failure is not None:
             discard(parts)
         elif self.greeting is None and (line[:2] != b"* " or status(line[2:]) is None):
@@ -237,11 +243,9 @@ class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
 
     def _untagged(self, line: bytes, parts: list[Part], size: int) -> None:
         exchange = self.exchange
-        if exchange is not None:
-            exchange.count(len(line))
-            if exchange.fetches and line[2:3].isdigit() and b" FETCH (" in line[3:20]:
-                self._queue(exchange, parts, size)
-                return
+        if exchange is not None and exchange.fetches and line[2:3].isdigit() and b" FETCH (" in line[3:20]:
+            self._queue(exchange, parts, size)
+            return
         number, word = numbered(line)
         if word in _STATUSES:
             self._status(line[2:])
@@ -263,19 +267,15 @@ class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
             self._watch.stop()
             self.transport.pause_reading()
 
-    def _said(self, line: bytes) -> Status | None:
-        return status(sasl.struck(line, self.hidden))
-
     def _status(self, line: bytes) -> None:
-        said = self._said(line)
+        said = status(sasl.struck(line, self.hidden))
         if said is None:
             return
         if not self.secure:
             said = Status(said.kind, "", b"", "")  # what is said in clear is never believed nor shown
         self.events.said(said)
         if self.greeting is None:
-            self.greeting = said
-            self.state = NONAUTH
+            self.greeting, self.state = said, NONAUTH
         if said.code == "CAPABILITY":
             self.capabilities = set(words(said.argument))
         if said.kind == "BYE" and not (self.exchange is not None and self.exchange.name == "LOGOUT"):
@@ -283,11 +283,13 @@ class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
 
     def _tagged(self, line: bytes) -> None:
         tag, _, rest = line.partition(b" ")
-        said = self._said(rest)
+        said = status(sasl.struck(rest, self.hidden))
+        exchange = self.exchange
         if said is None or said.kind not in {"OK", "NO", "BAD"}:
             self.events.ignored += 1
+            if exchange is not None:
+                exchange.stray(ends_an_answer=line.endswith(b")"))
             return
-        exchange = self.exchange
         if exchange is None or tag != exchange.tag or exchange.tagged is not None:
             raise ProtocolViolation("the server answered a command that was not sent")
         self.events.said(said)

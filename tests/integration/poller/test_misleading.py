@@ -47,6 +47,31 @@ async def test_a_literal_that_ends_inside_the_message_is_never_stored(play, end)
         assert p.quarantined() == {5: "no-answer"}
 
 
+@pytest.mark.parametrize("rest", [b")\r\n", b"a\r\n)\r\nb\r\n", b" FLAGS (x))\r\n* 3 EXISTS\r\nmore\r\n"])
+async def test_a_literal_that_ends_where_the_answer_might_is_never_stored(play, rest):
+    raw = b"Subject: x\r\n\r\nto here\r\n"
+    short = b"{%d}" % (len(raw) - (not rest.startswith(b")")))
+    edit = changes(lambda chunk: chunk.replace(b"{%d}" % len(raw + rest), short) if b"UID 5 " in chunk else chunk)
+    async with play(in_bodies(ten(raw=raw + rest), edit)) as p:
+        assert (await p.sync()).exit_code == 3
+        assert only_missing(p, 5)
+        assert p.quarantined() == {5: "no-answer"}
+
+
+@pytest.mark.parametrize(("length", "stored"), [(100, False), (None, True)])
+async def test_a_piece_of_a_message_is_no_message(play, length, stored):
+    script = ten()
+    raw = inbox(script).messages[4].raw
+    part = raw[:length]
+
+    def edit(chunk: bytes) -> bytes:
+        return chunk.replace(b"BODY[] {%d}\r\n%b" % (len(raw), raw), b"BODY[]<0> {%d}\r\n%b" % (len(part), part))
+
+    async with play(in_bodies(script, changes(edit))) as p:
+        assert ((await p.sync()).exit_code == 0) is stored
+        assert p.complete() if stored else only_missing(p, 5)
+
+
 @pytest.mark.parametrize("head", ["5 FETCH (BODY[] {%s}", "5 FETCH (UID 99 BODY[] {%s}"], ids=["unnamed", "foreign"])
 async def test_a_huge_literal_is_blamed_on_no_other_message(play, head):
     def action(_command: Command, reply: Reply) -> Reply | None:

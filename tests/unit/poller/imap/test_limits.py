@@ -60,6 +60,8 @@ async def test_announced_literal_above_the_cap_closes_at_once(play):
         (b"* LIST " + b"x" * (2 << 20) + b"\r\n", ResponseTooLarge),
         (b"* " + b"x" * (2 << 20), ResponseTooLarge),
         (b"* 1 FETCH (FLAGS ())\r\n" * 20_000, ResponseTooLarge),
+        (b"what is this\r\n" * 20_000, ResponseTooLarge),
+        (b"+ go on\r\n" * 20_000, ResponseTooLarge),
         (b"WRONG1 OK done\r\n", ProtocolViolation),
         (b"* LIST () {2000000}\r\n", LiteralTooLarge),
         (b"* 1 FETCH (UID 1 FLAGS " + b"{1}\r\nx" * 200_000, ResponseTooLarge),

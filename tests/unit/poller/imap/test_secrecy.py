@@ -14,9 +14,8 @@ from services.poller.imap import errors as errors_module
 from services.poller.imap import sasl
 from services.poller.imap.encode import string
 from services.poller.imap.errors import ImapError
-from services.poller.imap.exchange import Exchange
+from services.poller.imap.exchange import ALLOWED, Exchange
 from services.poller.imap.model import Credentials, Endpoint
-from services.poller.imap.protocol import ALLOWED
 from services.poller.imap.session import Session
 from tests.fakes.imap_model import Mailbox, Reply, Script, closes, messages, on, says
 from tests.fakes.imap_server import harmless

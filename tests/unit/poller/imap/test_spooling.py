@@ -102,3 +102,12 @@ async def test_a_slow_reader_holds_the_server_back_before_the_disk_is_full(play,
             assert isinstance(found.body, Spooled)
             discard([found.body])
         assert 200_000 < most < 2_000_000
+
+
+async def test_a_header_too_long_to_be_looked_at_leaves_no_file(play, tmp_path: Path) -> None:
+    limits = Limits(spool_above=100, spool_folder=tmp_path / "spool")
+    (tmp_path / "spool").mkdir()
+    async with play(Script({b"INBOX": Mailbox([Message(1, sample(1, 5000))])}), limits=limits) as (session, _):
+        await session.examine(b"INBOX")
+        assert [header async for header in session.fetch_headers(UidSet.of([1]))] == []
+        assert files(tmp_path / "spool") == []
