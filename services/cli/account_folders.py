@@ -36,12 +36,13 @@ def _found(store: "AccountStore", account: "Account") -> "tuple[Folder, ...]":
     """The server's list; without one the reason and what to do about it, as an exit code."""
     from services.cli.language import language
     from services.common.providers import profile
+    from services.front.retold import said
     from services.poller.imap.errors import ImapError, about
 
     try:
         return asyncio.run(_listed(store, account))
     except ImapError as error:
-        click.echo(f"mailweir: {error}", err=True)
+        click.echo(f"mailweir: {said(str(error), language())}", err=True)
         click.echo(profile(account.provider).advise(about(error), language(), account.slug), err=True)
         raise SystemExit(error.exit_code) from None
 

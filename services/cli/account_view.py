@@ -6,9 +6,11 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from services.cli.language import language
 from services.common.account_fields import Account
 from services.common.accounts import AccountStore, SecretInfo
 from services.common.completeness import SignInStatus, signins
+from services.front.retold import said
 
 
 class View(Struct, frozen=True):
@@ -47,13 +49,14 @@ def as_json(view: View) -> dict[str, Any]:
 def lines(view: View) -> list[str]:
     """One account for people: what is set, then every setting, marked where the owner gave it."""
     account, signin = view.account, view.signin
+    last = ": ".join(filter(None, (signin.state, said(signin.detail, language()))))
     head = {
         "account": account.slug,
         "server": f"{account.host}:{account.port} ({'TLS' if account.tls == 'implicit' else 'STARTTLS'})",
         "user": account.user,
         "sign-in": account.auth,
         "provider": account.provider,
-        "state": f"{account.state}, last sign-in: {': '.join(filter(None, (signin.state, signin.detail)))}",
+        "state": f"{account.state}, last sign-in: {last}",
         "CA file": account.ca_file or "system",
         "secrets": ", ".join(map(_secret_text, view.secrets)) or f"none; run: mailweir accounts secret {account.slug}",
     }

@@ -58,8 +58,9 @@ def add(name: str, secret_file: str | None, dash: str | None, **typed: Any) -> N
     from services.front.account_input import Typed, new_account, slug_for
 
     source = source_of(secret_file, dash)
-    with opened() as store:
-        store.check_free(slug_for(name))
+    if source is None:
+        with opened() as store:
+            store.check_free(slug_for(name))  # before a person is asked for the secret
     account, remark = new_account(name, Typed(**typed))
     known = profile(account.provider)
     asks = account.auth in {"auto", "password"} or source is not None

@@ -11,7 +11,8 @@ from services.common.clock import Clock
 from services.common.oauth.tokens import sign_in_secret
 from services.common.providers import profile
 from services.common.secret import Secret
-from services.front.doctor_view import advice, said
+from services.front.doctor_view import advice
+from services.front.retold import said
 from services.poller.doctor import first_steps
 from services.poller.doctor_model import Step, Visit
 

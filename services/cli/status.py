@@ -40,21 +40,24 @@ def status(name: str | None, *, as_json: bool) -> None:
 def _show(found: "list[AccountStatus]") -> None:
     from rich.console import Console
 
-    console = Console()
+    from services.cli.language import language
+    from services.front.retold import advised, said
+
+    console, lang = Console(), language()
     if not found:
         console.print("There is no account yet; add one: mailweir accounts add ADDRESS")
     for account in found:
         console.print(
             f"[bold]{account.account}[/bold] {account.state}, sign-in {account.signin.state}", highlight=False
         )
-        for line in (account.signin.detail, account.signin.advice):
+        for line in (said(account.signin.detail, lang), advised(account.signin.advice, account.account, lang)):
             if line:
                 console.print(f"  {line}", markup=False, highlight=False)
         if account.folders:
             show_folders(console, account.folders)
         for folder in account.folders:
             if folder.last_error:
-                console.print(f"  {folder.folder}: {folder.last_error}", markup=False, highlight=False)
+                console.print(f"  {folder.folder}: {said(folder.last_error, lang)}", markup=False, highlight=False)
 
 
 def show_folders(console: "Console", folders: "tuple[FolderStatus, ...]") -> None:

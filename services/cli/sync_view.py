@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import click
 import msgspec
 
+from services.cli.language import language
+from services.front.retold import advised, said
 from services.poller.account import Result
 
 
@@ -32,9 +34,9 @@ def _tell(result: Result) -> None:
     if result.outcomes or not result.failure:
         click.echo(_summary(result))
     if result.failure:
-        click.echo(f"{result.account}: {result.failure}", err=True)
+        click.echo(f"{result.account}: {said(result.failure, language())}", err=True)
     if result.advice:
-        click.echo(f"{result.account}: {result.advice}", err=True)
+        click.echo(f"{result.account}: {advised(result.advice, result.account, language())}", err=True)
 
 
 def _summary(result: Result) -> str:

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 import click
 import msgspec
 
+from services.cli.language import language
 from services.common.clock import SystemClock
 from services.common.events import AccountReported, Event, MessageFetched
 from services.common.service import Publisher
+from services.front.retold import advised, said
 
 Told = dict[str, str | int]
 
@@ -53,5 +55,9 @@ def _state(event: AccountReported) -> Told:
 def _line(told: Told) -> str:
     if "messages" in told:
         return f"{told['account']}: {told['folder']}: {told['messages']} retrieved"
-    why = "; ".join(str(told[name]) for name in ("detail", "advice") if told[name])
+    detail, advice = (
+        said(str(told["detail"]), language()),
+        advised(str(told["advice"]), str(told["account"]), language()),
+    )
+    why = "; ".join(filter(None, (detail, advice)))
     return f"{told['account']}: {told['state']}, sign-in {told['signin']}{': ' if why else ''}{why}"

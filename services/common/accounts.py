@@ -56,15 +56,17 @@ class AccountStore:
         account = checked(account)
         with transaction(self.engine) as connection:
             version = _next_version(connection)
-            if self._row(connection, account.slug):
-                raise ConfigurationError(
-                    f"account {account.slug} exists already; change it with `mailweir accounts set {account.slug}`"
-                )
+            self._check_free(connection, account.slug)
             connection.execute(insert(accounts).values(**_columns(account), version=version))
             _forget_status(connection, account.slug)
             for name, secret in given:
                 secrets.put(connection, self.keys, account.slug, name, secret)
         return self.get(account.slug)
+
+    def check_free(self, slug: str) -> None:
+        """Raise ConfigurationError when the name is taken."""
+        with transaction(self.engine) as connection:
+            self._check_free(connection, slug)
 
     def get(self, slug: str) -> Account:
         """As :meth:`find`. Raises ConfigurationError when there is none."""
@@ -201,6 +203,13 @@ class AccountStore:
             with transaction(self.engine) as connection:
                 count += secrets.renew_key(connection, self.keys, account.slug)
         return count
+
+    def _check_free(self, connection: Connection, slug: str) -> None:
+        if self._row(connection, slug):
+            raise ConfigurationError(
+                f"account {slug} exists already; change it with `mailweir accounts set {slug}`, "
+                f"its secret with `mailweir accounts secret {slug}`"
+            )
 
     def _row(self, connection: Connection, slug: str) -> Row[Any] | None:
         return connection.execute(select(accounts).where(func.lower(accounts.c.slug) == slug.lower())).one_or_none()

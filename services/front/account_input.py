@@ -58,7 +58,7 @@ def new_account(name: str, typed: Typed) -> tuple[Account, str]:
     host, remark = (typed.host, "") if typed.host else _find_host(known, user, ca_file)
     tls = typed.tls or known.tls
     account = Account(
-        slug=slug_of(name) if "@" in name else name,
+        slug=slug_for(name),
         host=host,
         port=_given(typed.port, known.port if tls == known.tls else PORTS.get(tls, 993)),
         tls=tls,  # type: ignore[arg-type]
@@ -70,6 +70,12 @@ def new_account(name: str, typed: Typed) -> tuple[Account, str]:
         settings=settings_of(given, known.settings),
     )
     return checked(account), remark
+
+
+def slug_for(name: str) -> str:
+    """The name that an account gets: the one that was typed, or one made of a mail address."""
+    name = _narrow(name)
+    return slug_of(name) if "@" in name else name
 
 
 def _narrow(name: str) -> str:

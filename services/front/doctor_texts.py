@@ -76,8 +76,8 @@ TEXTS: dict[str, dict[str, tuple[Rule, ...]]] = {
         ),
         "namespace": (({"delimiters": ""}, "delimiter {delimiters}"), ({}, "not offered")),
         "folders": (
-            ({"special_uses": ""}, "{count} folders, {selectable} with mail; {special_uses}"),
-            ({}, "{count} folders, {selectable} with mail"),
+            ({"special_uses": ""}, "{count} folders, {selectable} can be opened; {special_uses}"),
+            ({}, "{count} folders, {selectable} can be opened"),
         ),
         "examine": (({}, "{messages} messages, UIDVALIDITY {uidvalidity}, next UID {uidnext}"),),
         "uidvalidity": (({}, "{first}, then {second}"),),

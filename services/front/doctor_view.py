@@ -10,8 +10,8 @@ from typing import Any
 
 from services.common.account_fields import Account
 from services.common.providers import Profile
-from services.front.doctor_reasons import in_chinese
 from services.front.doctor_texts import LABELS, OUTCOMES, TEXTS
+from services.front.retold import said
 from services.poller.doctor_model import Step
 
 MARKS = {"ok": "✓", "warning": "!", "failed": "✗", "skipped": "·"}
@@ -41,11 +41,6 @@ def line(step: Step, account: Account, lang: str, *, full: bool) -> str:
     text = _described(step.name, seen, lang) if step.outcome in {"ok", "warning"} and seen else ""
     words = "; ".join(filter(None, (text, reason)))
     return f"{MARKS[step.outcome]} {_padded(LABELS[lang][step.name])} {words}".rstrip()
-
-
-def said(reason: str, lang: str) -> str:
-    """A step's reason in that language; what a server said itself stays as it is."""
-    return in_chinese(reason) if lang == "zh" else reason
 
 
 def advice(step: Step, account: Account, profile: Profile, lang: str, *, full: bool = True) -> str:

@@ -20,7 +20,7 @@ from services.console.memory import Test
 from services.console.sent import Values
 from services.console.users import User
 from services.console.web import Asking, CurrentUser, NotYours, is_htmx, language_of, own_account, wants_json
-from services.front import doctor_view
+from services.front.retold import said
 from services.poller.doctor_model import CredentialSource
 
 router = APIRouter(prefix="/api/imap", tags=["imap"])
@@ -182,7 +182,7 @@ async def sync(request: Request, ports: Asking, user: CurrentUser, values: Value
         try:
             changes = await folders_sync.synchronise(ports, account)
         except ConfigurationError as error:
-            details = doctor_view.said(str(error), language_of(request))
+            details = said(str(error), language_of(request))
 
     try:
         result = await testing.uniform_result(ports, f"sync {user.name}", follow)

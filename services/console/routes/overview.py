@@ -14,8 +14,8 @@ from services.console import figures, forms, users, watching
 from services.console.texts import Language, Lookup, lookup
 from services.console.watching import AccountLine
 from services.console.web import Asking, CurrentUser, OwnAccount, language_of, page
-from services.front import doctor_view
 from services.front.plain import line
+from services.front.retold import said
 
 router = APIRouter(include_in_schema=False)
 PageNumber = Annotated[int, Query(ge=1, le=100_000)]
@@ -29,7 +29,7 @@ def shown(request: Request, now: datetime) -> dict[str, Any]:
     t = lookup(language)
     return {
         "advice": partial(advice, language=language),
-        "said": partial(doctor_view.said, lang=language),
+        "said": partial(said, lang=language),
         "number": figures.number,
         "octets": figures.octets,
         "ago": partial(figures.ago, now=now, t=t),

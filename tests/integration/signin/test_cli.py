@@ -115,6 +115,13 @@ def test_an_address_of_a_known_provider_needs_only_the_code(run: Run, store: Acc
     assert account.settings.max_connections == 1
 
 
+def test_a_name_that_is_taken_is_told_before_a_secret_is_asked_for_or_a_server_looked_for(run: Run) -> None:
+    assert run("accounts", "add", "me@corp.invalid", "--host", "imap.corp.invalid", "-", stdin="a1b2").code == 0
+    for name in ("me@corp.invalid", "Me＠corp.invalid", "me-corp.invalid"):
+        done = run("accounts", "add", name)
+        assert (done.code, "mailweir accounts secret me-corp.invalid" in done.err) == (2, True), done.err
+
+
 def test_the_accounts_file_is_applied_as_a_whole_and_again(run: Run, tmp_path: Path, store: AccountStore) -> None:
     file = tmp_path / "accounts.toml"
     one = f'[accounts.one]\nhost = "h.example.org"\nuser = "{USER}"\nfolders = ["INBOX"]\n'

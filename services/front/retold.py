@@ -1,0 +1,27 @@
+"""What the poller noted in English, told in the language of who reads it; what a server said stays as it is."""
+
+from collections.abc import Iterator
+
+from services.common.providers import Profile, profiles
+from services.front.doctor_reasons import in_chinese
+
+
+def said(reason: str, lang: str) -> str:
+    """A reason in that language."""
+    return in_chinese(reason) if lang == "zh" else reason
+
+
+def advised(told: str, account: str, lang: str) -> str:
+    """Advice of a provider's profile in that language; another text as it is."""
+    if lang == "en" or not told:
+        return told
+    texts = (known.advise(about, lang, account) for known, about in _noted(told, account))
+    return next(texts, told)
+
+
+def _noted(told: str, account: str) -> Iterator[tuple[Profile, str]]:
+    words = told.split()
+    for known in profiles().values():
+        for about in known.advice:
+            if known.advise(about, account=account).split() == words:
+                yield known, about
