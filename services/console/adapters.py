@@ -11,7 +11,6 @@ from services.common.clock import Clock
 from services.common.database import transaction
 from services.common.guard import Allowed, Resolver, TestBudget, lookup
 from services.common.objects import ObjectStore
-from services.common.stores.folder import FolderStore
 from services.console.memory import Memory
 from services.console.users import User
 
@@ -20,7 +19,7 @@ from services.console.users import User
 class Ports:
     """Collaborators of every route. ``allowed``: the operator's exceptions for connection tests.
 
-    ``objects``: where mail lies, None for the folder below ``home``. ``on_stack``: events have other readers, too.
+    ``store``: where mail lies. ``on_stack``: events have other readers, too.
     """
 
     engine: Engine
@@ -29,15 +28,10 @@ class Ports:
     budget: TestBudget
     allowed: tuple[Allowed, ...]
     home: Path
-    objects: ObjectStore | None = None
+    store: ObjectStore
     on_stack: bool = False
     resolver: Resolver = lookup
     memory: Memory = field(default_factory=Memory)
-
-    @property
-    def store(self) -> ObjectStore:
-        """Where mail lies."""
-        return self.objects or FolderStore(self.home / "objects")
 
     def audit(self, user: User, action: str, account: str = "", outcome: str = "ok", detail: str = "") -> None:
         """Write down who did what; needs no broker, so it holds while Kafka is down. Blocks."""

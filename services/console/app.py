@@ -66,6 +66,6 @@ def ports_on(engine: Engine, settings: Settings, own: ConsoleSettings) -> Ports:
         TestBudget(clock),
         parse_allowed(own.allowed_hosts),
         settings.home_path,
-        objects=open_store(settings) if settings.s3_endpoint else None,
+        open_store(settings),
         on_stack=settings.kafka is not None,
     )

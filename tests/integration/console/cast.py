@@ -19,6 +19,7 @@ from services.common.accounts import AccountStore
 from services.common.clock import SystemClock
 from services.common.guard import TestBudget
 from services.common.secret import Secret
+from services.common.stores.folder import FolderStore
 from services.console import sessions, users
 from services.console.adapters import Ports
 from services.console.app import create
@@ -130,4 +131,4 @@ def console_ports(engine: Engine, home: Path) -> Ports:
     """The collaborators of a console on a database."""
     clock = SystemClock()
     accounts = AccountStore(engine, lambda may_create: master_key.load(home, {}, may_create=may_create))
-    return Ports(engine, accounts, clock, TestBudget(clock), (), home)
+    return Ports(engine, accounts, clock, TestBudget(clock), (), home, FolderStore(home / "objects"))

@@ -9,7 +9,12 @@ from sqlalchemy import Engine, text
 
 from services.common.account_fields import Account
 from services.common.database import transaction
+from services.common.objects import NewObject
+from services.common.settings import Settings
+from services.common.stores.choice import open_store
 from services.console import erasing, users
+from services.console.app import ports_on
+from services.console.settings import ConsoleSettings
 from services.front import erasing as front
 from services.poller.adapters import PostgresLeases
 from services.poller.lease import owner
@@ -99,3 +104,12 @@ def test_a_retrieval_in_this_very_process_is_waited_for(people: Cast, database: 
     assert mail_of(database) == 3
     leases.release(NAME, owner())
     until(lambda: people.ports.accounts.find(NAME) is None)
+
+
+def test_objects_go_from_the_bucket_that_the_settings_name(people: Cast, database: Engine, mailbox: None) -> None:
+    settings = Settings(home=people.ports.home, s3_bucket="another")
+    open_store(settings).put(NewObject(f"{NAME}/messages/2026-01-01/{'0' * 64}.eml", b"x", "message/rfc822"))
+    ports = ports_on(database, settings, ConsoleSettings())
+    objects, _ = front.erased(ports, NAME, embedded=True)
+    assert objects == 1
+    assert list(open_store(settings).keys("")) == []
