@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 from services.cli.account_audit import noted
 from services.cli.language import language
@@ -41,7 +42,5 @@ def settle(
 
 
 async def _tried(store: AccountStore, account: Account, clock: Clock) -> Step:
-    async def source(fresh: bool) -> tuple[Secret | None, bool]:
-        return await sign_in_secret(account, store, clock, fresh)
-
+    source = partial(sign_in_secret, account, store, clock)
     return await first_steps(Visit(account, profile(account.provider), source, clock))

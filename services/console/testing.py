@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from services.common import guard
 from services.common.account_fields import Account
@@ -40,7 +41,7 @@ def typed_secret(account: Account, secret: Secret) -> CredentialSource:
 
 def stored_secret(ports: Ports, account: Account) -> CredentialSource:
     """Credentials that are stored for the account."""
-    return lambda fresh: sign_in_secret(account, ports.accounts, ports.clock, fresh)
+    return partial(sign_in_secret, account, ports.accounts, ports.clock)
 
 
 async def run(ports: Ports, test: Test, user: str, credentials: CredentialSource) -> None:

@@ -6,7 +6,8 @@ import logging
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from services.common.accounts import Account, AccountStore
@@ -15,7 +16,6 @@ from services.common.errors import Incomplete, MailweirError, Unavailable
 from services.common.expiry import expires_at
 from services.common.oauth.tokens import sign_in_secret
 from services.common.objects import ObjectStore
-from services.common.secret import Secret
 from services.common.service import Publisher
 from services.poller.adapters import PostgresLeases, PostgresLedger
 from services.poller.lease import leased
@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 LOOK_EVERY = 1.0
 LEASE_PAUSE = 5.0
 STOP_SECONDS = 4.0
+
+Running = dict[str, tuple[int, asyncio.Task[None]]]
+"""By account: the version that its task was started with, and the task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,41 +46,33 @@ class Ports:
     contents: Contents | None = None
 
 
-@dataclass(slots=True)
-class Tasks:
-    """Running accounts: the version that each task was started with."""
-
-    running: dict[str, tuple[int, asyncio.Task[None]]] = field(default_factory=dict)
-
-
 async def supervise(ports: Ports, only: frozenset[str] = frozenset()) -> None:
     """Work on all active accounts (or ``only`` those named) until cancelled; then stop all within five seconds."""
-    tasks, seen = Tasks(), -1
+    running: Running = {}
+    seen = -1
     try:
         while True:
             try:
                 marker = await asyncio.to_thread(ports.accounts.marker)
                 if marker != seen:
-                    await _follow(ports, tasks, only)
+                    await _follow(ports, running, only)
                 seen = marker
             except Unavailable as error:
                 log.warning("accounts cannot be read: %s", error)
             await ports.clock.sleep(LOOK_EVERY)
     finally:
-        await _stop([task for _, task in tasks.running.values()])
+        await _stop([task for _, task in running.values()])
 
 
-async def _follow(ports: Ports, tasks: Tasks, only: frozenset[str]) -> None:
+async def _follow(ports: Ports, running: Running, only: frozenset[str]) -> None:
     """Start, stop and restart tasks so that they fit the accounts. A task that ended waits for a change."""
     accounts = await asyncio.to_thread(ports.accounts.list)
     wanted = {each.slug: each for each in accounts if each.state == "active" and (not only or each.slug in only)}
-    changed = [
-        slug for slug, (version, _) in tasks.running.items() if slug not in wanted or wanted[slug].version != version
-    ]
-    await _stop([tasks.running.pop(slug)[1] for slug in changed])
+    changed = [slug for slug, (version, _) in running.items() if slug not in wanted or wanted[slug].version != version]
+    await _stop([running.pop(slug)[1] for slug in changed])
     for slug, account in wanted.items():
-        if slug not in tasks.running:
-            tasks.running[slug] = (account.version, asyncio.create_task(_account(ports, account), name=slug))
+        if slug not in running:
+            running[slug] = (account.version, asyncio.create_task(_account(ports, account), name=slug))
 
 
 async def _stop(stopping: list[asyncio.Task[None]]) -> None:
@@ -106,9 +101,6 @@ async def _account(ports: Ports, account: Account) -> None:
 
 
 def _watch(ports: Ports, account: Account, ledger: PostgresLedger) -> Watch:
-    async def secret_of(force: bool) -> tuple[Secret | None, bool]:
-        return await sign_in_secret(account, ports.accounts, ports.clock, force)
-
     work = Work(
         account=account,
         publisher=ports.publisher,
@@ -116,10 +108,10 @@ def _watch(ports: Ports, account: Account, ledger: PostgresLedger) -> Watch:
         store=ports.store,
         clock=ports.clock,
         chance=random.random,
-        ends_at=lambda: expires_at(account, ports.accounts),
+        ends_at=partial(expires_at, account, ports.accounts),
         contents=ports.contents,
     )
-    return Watch(work, secret_of, ports.spool)
+    return Watch(work, partial(sign_in_secret, account, ports.accounts, ports.clock), ports.spool)
 
 
 @asynccontextmanager
