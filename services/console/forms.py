@@ -52,10 +52,11 @@ class Form:
     code_expires: str = ""
 
 
-def sent(values: Mapping[str, str]) -> Form:
-    """The form as it was sent; surrounding blanks are nobody's intention."""
+def sent(values: Mapping[str, str], before: Account | None = None) -> Form:
+    """The form as it was sent; surrounding blanks are nobody's intention. What is left out is that of ``before``."""
     known = {field.name for field in fields(Form)}
-    return Form(**{name: text.strip(" ") for name, text in values.items() if name in known})
+    typed = {name: text.strip(" ") for name, text in values.items() if name in known}
+    return replace(stored(before) if before else Form(), **typed)
 
 
 def stored(account: Account) -> Form:

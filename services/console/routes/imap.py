@@ -28,11 +28,14 @@ _Text = Annotated[str, Query(max_length=320)]
 
 
 class Connection(BaseModel):
-    """A connection to test. ``account``: a stored one; its secret serves when none is typed and the way is its own."""
+    """A connection to test: a stored ``account`` as it is or with other values, or ``user`` and ``host``.
 
-    account: str = Field("", max_length=63)
-    user: str = Field(max_length=320)
-    host: str = Field(max_length=253)
+    The stored secret serves when none is typed and the way is the account's own.
+    """
+
+    account: str = Field("", max_length=63, description="A stored one; what is left out below is its own.")
+    user: str = Field("", max_length=320, description="Needed without an account.")
+    host: str = Field("", max_length=253, description="Needed without an account.")
     port: int = Field(993, ge=1, le=65535)
     tls: Literal["implicit", "starttls"] = "implicit"
     auth: Literal["auto", "password", "xoauth2", "oauthbearer"] = "auto"
@@ -143,8 +146,8 @@ def config(
 @router.post("/test", responses={200: {"model": Tested}, **_FAULTS}, openapi_extra=_body(Connection))
 async def test(request: Request, ports: Asking, user: CurrentUser, values: Values) -> Response:
     """Try a connection step by step: a program waits for the result, a page with scripts follows it."""
-    form = forms.sent(values)
     stored = await asyncio.to_thread(_own, request, values["account"], user) if values.get("account") else None
+    form = forms.sent(values, stored)
     try:
         account = forms.account_of(form, stored)
         credentials = _credentials(ports, account, stored, values.get("secret", ""))

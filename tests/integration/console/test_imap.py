@@ -172,6 +172,8 @@ def test_a_stored_secret_goes_only_where_it_went_before(
     people: Cast, program: httpx.Client, server: Dovecot, account: str
 ) -> None:
     assert tried(program, account=account, **connection(server))["ok"]
+    assert tried(program, account=account)["ok"]
+    assert set(program.post("/api/imap/test", json={"account": account, "host": ""}).json()["fields"]) == {"host"}
     for elsewhere in ({"host": "imap.example.org"}, {"port": "993"}, {"tls": "starttls"}, {"user": "a@example.org"}):
         refused = program.post("/api/imap/test", json={"account": account} | connection(server) | elsewhere)
         assert refused.status_code == 422
