@@ -38,7 +38,8 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     ``hosts`` are tried in order (``{domain}`` and ``{parent}`` stand for the address's domain and the domain above it):
     the next one only after a connection or TLS failure, never after a refused sign-in. ``secret`` is what the provider
-    wants instead of the web password. ``identify`` says when ID (RFC 2971) is sent.
+    wants instead of the web password. ``force_login``: LOGIN even where AUTHENTICATE is offered. ``identify`` says when
+    ID (RFC 2971) is sent. ``quirks`` are notes for people: no code asks for them, as the poller believes no server.
     """
 
     id: str
