@@ -62,8 +62,8 @@ class Health:
             self._changed(not self._reasons)
 
     def beat(self) -> None:
-        """Say that the loop is alive; writes at most once a second."""
-        if self._clock() - self._written >= _BEAT:
+        """Say that the loop is alive; writes at most once a second, and at once when the clock was set back."""
+        if not 0 <= self._clock() - self._written < _BEAT:
             self._write()
 
     def _changed(self, turned: bool) -> None:
@@ -107,6 +107,8 @@ def verdict(path: Path, max_age: float, now: float) -> str | None:
         return f"{path}: no readable heartbeat ({type(error).__name__}); is the service running?"
     if age > max_age:
         return f"{path}: last heartbeat {age:.0f} s ago; the service is stuck or gone"
+    if age < -max_age:
+        return f"{path}: last heartbeat before the clock was set back by {-age:.0f} s; the service is stuck or gone"
     return None if state == "green" else f"{found.get('service')}: {found.get('reason')}"
 
 

@@ -21,6 +21,7 @@ BATCH_SECONDS = Histogram(
     buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300),
 )
 UNAVAILABLE_SECONDS = Counter("mailweir_unavailable_seconds", "Seconds of waiting for a dependency.", _READ)
+REMOVED = Counter("mailweir_removed_records", "Records that left their topic before they were read.", _READ)
 LAG = Gauge("mailweir_lag_records", "Records of all partitions that the group has not committed.", _READ)
 PUBLISHED = Counter("mailweir_published_records", "Records that Kafka confirmed.", _READ)
 PUBLISHED_OCTETS = Counter("mailweir_published_octets", "Their keys and values, before compression.", _READ)

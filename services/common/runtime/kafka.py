@@ -9,12 +9,13 @@ import gc
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
 import faust
+from aiokafka.structs import TopicPartition
 from mode.supervisors import CrashingSupervisor
 
 from services.common import metrics
@@ -169,6 +170,7 @@ def _app(group: str, settings: KafkaSettings) -> Any:
         broker_heartbeat_interval=settings.session_timeout / 4,
         broker_rebalance_timeout=settings.rebalance_timeout,
         consumer_max_fetch_size=settings.fetch_bytes,
+        consumer_metadata_max_age_ms=int(12_000 * settings.probe_interval),  # until partitions that are added are read
         broker_request_timeout=max(settings.request_timeout, settings.session_timeout),
         broker_max_poll_interval=86_400.0,  # the stall watchdog judges this, and it knows when waiting is right
         producer_request_timeout=settings.request_timeout,
@@ -187,6 +189,7 @@ async def _broker_is_there(probe: LagProbe, settings: KafkaSettings, health: Hea
         health.red("kafka", str(failure))
         log.warning("waiting for Kafka: %s", failure, extra={"seconds": round(wait, 2)})
 
+    health.red("kafka", "Kafka has not answered yet")
     waits = delays(settings.retry_base, settings.retry_cap)
     looking = asyncio.create_task(until_available(probe.lag, failed, waits))
     stopping = asyncio.create_task(stop.wait())
@@ -224,9 +227,10 @@ async def _consume(runtime: Runtime, probe: LagProbe, stop: asyncio.Event) -> No
 
 async def _watch(runtime: Runtime, probe: LagProbe) -> None:
     """Look at lag and commits for ever; a silent broker is no stall but turns health red."""
-    stalls = StallDetector(runtime.settings.stall_timeout)
+    settings = runtime.settings
+    stalls = StallDetector(settings.stall_timeout, gap=2 * (settings.probe_interval + settings.request_timeout))
     while True:
-        await asyncio.sleep(runtime.settings.probe_interval)
+        await asyncio.sleep(settings.probe_interval)
         try:
             lag = await probe.lag()
         except Unavailable as failure:
@@ -235,6 +239,7 @@ async def _watch(runtime: Runtime, probe: LagProbe) -> None:
         runtime.health.green("kafka")
         runtime.app.consumer.same.measured(lag)
         _count_lag(runtime.service.name, lag)
+        _tell_removed(runtime.service.name, runtime.app.consumer.removed.take(lag.starts))
         watched = runtime.app.consumer.assignment() or set(lag.ends)
         stalls.look(time.monotonic(), lag, {(tp.topic, tp.partition) for tp in watched}, bool(runtime.waiting))
 
@@ -245,6 +250,17 @@ def _count_lag(service: str, lag: Lag) -> None:
         waiting[partition.topic] += max(0, end - lag.committed.get(partition, 0))
     for topic, records in waiting.items():
         metrics.LAG.labels(service, topic).set(records)
+
+
+def _tell_removed(service: str, removed: Iterable[tuple[TopicPartition, int]]) -> None:
+    for (topic, partition), count in removed:
+        metrics.REMOVED.labels(service, topic).inc(count)
+        log.error(
+            "%d records were removed from their topic before they were read, by its retention or by hand; what mail "
+            "that was is pending in `mailweir status`, and `mailweir repair` fetches it again",
+            count,
+            extra={"topic": topic, "partition": partition, "count": count},
+        )
 
 
 async def _nothing_can_be_done(app: Any) -> None:

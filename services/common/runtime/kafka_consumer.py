@@ -18,6 +18,7 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, T
 from faust.types import TP, AppT, ConsumerMessage, Message
 
 from services.common.runtime.assembling import Assembler, Records
+from services.common.runtime.fetched import Fetched, Removed
 from services.common.runtime.offsets import CommitPosition
 from services.common.runtime.same_topics import SameTopics
 from services.common.runtime.topic_ids import topic_ids
@@ -55,6 +56,20 @@ class PromptThread(AIOKafkaConsumerThread):
         """Connect, and see which topics are to be read before anything is."""
         await super().on_start()
         await self._identify()
+
+    async def _fetch_records(
+        self,
+        consumer: AIOKafkaConsumer,
+        active_partitions: set[TP],
+        timeout: float | None = None,
+        max_records: int | None = None,
+    ) -> Fetched:
+        """Records with the offsets after them, taken before anything else can be read."""
+        found = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
+        assignment = consumer._subscription.subscription.assignment
+        states = {tp: assignment and assignment.state_value(tp) for tp in active_partitions}
+        known = {tp: state.position for tp, state in states.items() if state and state.has_valid_position}
+        return Fetched(found, known)
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         """Commit until a topic is lost: aiokafka would try until there is another one of its name."""
@@ -105,6 +120,7 @@ class OrderedConsumer(Consumer):
         self._assembler = Assembler({})
         self._room = asyncio.Event()
         self.same = SameTopics()
+        self.removed = Removed()
         self.before_revoke: Callable[[], Awaitable[None]] | None = None
         self.after_assign: Callable[[], None] | None = None
 
@@ -166,21 +182,43 @@ class OrderedConsumer(Consumer):
         if self.should_stop:
             return
         if self.flow_active and self.app.consumer_generation_id == generation:
-            for tp, records in found.items():
-                self._assembler.add(tp.topic, records, time.monotonic())
+            assert isinstance(found, Fetched)
+            self._take(found)
         else:
             await self._again()
 
+    def _take(self, found: Fetched) -> None:
+        for tp, end in found.ends.items():
+            records = found.get(tp, [])
+            self._look_for_jumps(tp, records[0].offset if records else end)
+            position = self._positions[tp]
+            for record in records:
+                position.delivered(record.offset)
+            position.read(end)
+            if records:
+                self._assembler.add(tp.topic, records, time.monotonic())
+
+    def _look_for_jumps(self, tp: TP, offset: int) -> None:
+        """Records that are gone are told; where a topic lost its end, lower offsets than before are to be committed."""
+        before = self._positions[tp].expected
+        before = self._read_offset.get(tp) if before is None else before
+        self.removed.jumped(tp, offset if before is None else before, offset)
+        if offset < (self._committed_offset.get(tp) or 0):
+            self._committed_offset[tp] = None
+
     async def _again(self) -> None:
+        """What was taken of the broker and not kept is asked for again, until it can be: else it would be skipped."""
         self._assembler.clear()
-        try:
-            await self.perform_seek()
-        except Exception as error:
-            self.log.warning("reading starts again after the rebalance: %s", type(error).__name__)
+        while not self.should_stop:
+            try:
+                await self.perform_seek()
+            except Exception as error:
+                self.log.warning("reading starts again after the rebalance: %s", type(error).__name__)
+                await self.sleep(_AGAIN)
+            else:
+                return
 
     async def _hand_over(self, topic: str, records: Records) -> None:
-        for record in records:
-            self._positions[TP(topic, record.partition)].delivered(record.offset)
         message = _message(records, self.app.consumer_generation_id)
         await self.wait_first(self.callback(message), self.suspend_flow.wait())
 

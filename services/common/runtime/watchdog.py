@@ -24,17 +24,24 @@ class Stalled(MailweirError):
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """Committed and end offsets of a group's partitions, at one moment."""
+    """Committed, end and start offsets of a group's partitions, at one moment."""
 
     committed: Mapping[TopicPartition, int]
     ends: Mapping[TopicPartition, int]
+    starts: Mapping[TopicPartition, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class StallDetector:
-    """Remembers since when each partition has had records waiting without a commit. Times in seconds (pure)."""
+    """Remembers since when each partition has had records waiting without a commit. Times in seconds (pure).
+
+    ``gap``: after a longer time without a look (the broker was away, or this process stood still) all begins anew,
+    because nobody could commit meanwhile.
+    """
 
     timeout: float
+    gap: float = float("inf")
+    _looked: float = float("inf")
     _seen: dict[TopicPartition, tuple[int, float]] = field(default_factory=dict)
 
     def look(self, now: float, lag: Lag, watched: Collection[TopicPartition], excused: bool) -> None:
@@ -44,6 +51,9 @@ class StallDetector:
             Stalled: a watched partition has lag and no commit for longer than the time-out.
 
         """
+        if now - self._looked > self.gap:
+            self._seen.clear()
+        self._looked = now
         for partition in lag.ends:
             committed = lag.committed.get(partition, 0)
             before, since = self._seen.get(partition, (-1, now))
@@ -81,19 +91,16 @@ class LagProbe:
     async def _read(self) -> Lag:
         consumer, admin = await self._connected()
         described = await admin.describe_topics(list(self._topics))
-        missing = sorted(found["topic"] for found in described if found["error_code"])
+        missing = sorted(topic["topic"] for topic in described if topic["error_code"])
         if missing:
             raise Unavailable(f"topics are missing: {', '.join(missing)}; run `mailweir topics`")
         partitions = [
-            TopicPartition(found["topic"], part["partition"]) for found in described for part in found["partitions"]
+            TopicPartition(topic["topic"], part["partition"]) for topic in described for part in topic["partitions"]
         ]
-        committed = {
-            partition: found.offset
-            for partition, found in (await admin.list_consumer_group_offsets(self._group)).items()
-            if found.offset >= 0
-        }
+        found = await admin.list_consumer_group_offsets(self._group)
         starts = await consumer.beginning_offsets(partitions)
-        return Lag(starts | committed, await consumer.end_offsets(partitions))
+        committed = {at: max(start, found[at].offset) if at in found else start for at, start in starts.items()}
+        return Lag(committed, await consumer.end_offsets(partitions), starts)
 
     async def _connected(self) -> tuple[AIOKafkaConsumer, AIOKafkaAdminClient]:
         if self._consumer is None:

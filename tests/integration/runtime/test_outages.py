@@ -72,6 +72,22 @@ async def test_a_broker_that_restarts_under_load_loses_nothing(lab: Lab, compone
     await lab.stopped(worker)
 
 
+async def test_a_broker_that_was_away_longer_than_the_stall_time_out_finds_the_same_process(
+    lab: Lab, components: Cluster
+) -> None:
+    await lab.publish(MANY)
+    lab.switch("slow", "0.1")
+    worker = lab.worker(request_timeout=10, stall_timeout=25)
+    await lab.until("it works", lambda: len(lab.seen()) > 100)
+    components.kill("kafka")
+    await asyncio.sleep(30)  # longer than the stall time-out: nobody could commit
+    components.start("kafka")
+    lab.release("slow")
+    await lab.complete(MANY)
+    assert worker.poll() is None, lab.logs()
+    await lab.stopped(worker)
+
+
 async def test_a_service_that_starts_before_its_topics_waits_for_them(components: Cluster, tmp_path: Path) -> None:
     lab = Lab(components.kafka, tmp_path)
     try:

@@ -68,6 +68,17 @@ def test_a_heartbeat_that_cannot_be_written_is_old_and_the_service_goes_on(tmp_p
     assert verdict(path, 15, clock.now) is None
 
 
+def test_a_clock_that_is_set_back_stops_no_heartbeat_and_hides_no_stuck_service(tmp_path: Path) -> None:
+    clock = Clock()
+    path = path_of(tmp_path, "parser")
+    health = Health("parser", path, clock)
+    health.beat()
+    clock.now -= 600
+    assert "set back by 600 s" in (verdict(path, 15, clock.now) or "")
+    health.beat()
+    assert verdict(path, 15, clock.now) is None
+
+
 def test_a_home_that_cannot_be_used_is_a_wrong_configuration(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("a file")
     with pytest.raises(ConfigurationError, match=r"home.* cannot be made \(Not a directory\).*MAILWEIR_HOME"):

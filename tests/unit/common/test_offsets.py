@@ -17,13 +17,28 @@ def position(delivered: list[int], acknowledged: list[int]) -> int | None:
 
 def test_a_hole_of_one_is_never_stepped_over() -> None:
     twenty = list(range(20))
-    for never, expected in (({0}, None), ({3}, 3), ({5}, 5), ({10, 12}, 10), ({3, 4}, 3), (set(), 20)):
+    for never, expected in (({0}, 0), ({3}, 3), ({5}, 5), ({10, 12}, 10), ({3, 4}, 3), (set(), 20)):
         assert position(twenty, [offset for offset in twenty if offset not in never]) == expected
 
 
 def test_offsets_that_never_existed_are_no_holes() -> None:
-    assert position([5, 9, 40], [5, 9]) == 10
+    assert position([5, 9, 40], [5, 9]) == 40
     assert position([5, 9, 40], [40, 9, 5]) == 41
+
+
+def test_a_partition_that_ends_without_a_record_is_committed_to_its_end() -> None:
+    commit = CommitPosition()
+    assert (commit.position, commit.expected) == (None, None)
+    commit.delivered(5)
+    commit.read(8)
+    assert (commit.position, commit.expected) == (5, 8)
+    commit.acknowledged(5)
+    assert commit.position == 8
+    commit.delivered(8)
+    assert (commit.position, commit.expected) == (8, 9)
+    commit.read(2)
+    commit.delivered(2)
+    assert (commit.position, commit.expected) == (2, 3), "reading went back below all that was done"
 
 
 def test_reading_that_goes_back_opens_records_again() -> None:
@@ -50,5 +65,4 @@ def test_the_position_is_that_of_the_model_after_every_step(offsets: set[int], d
     for offset in order:
         commit.acknowledged(offset)
         done.add(offset)
-        below = [known for known in sorted(offsets) if all(other in done for other in offsets if other <= known)]
-        assert commit.position == (below[-1] + 1 if below else None)
+        assert commit.position == min(offsets - done, default=max(offsets) + 1)

@@ -40,3 +40,14 @@ def test_the_partitions_of_other_workers_are_their_business() -> None:
     detector = StallDetector(60)
     for second in range(0, 500, 50):
         detector.look(second, lag(second, 10, 1000), {ONE}, excused=False)
+
+
+def test_after_a_gap_between_two_looks_the_time_starts_again() -> None:
+    detector = StallDetector(60, gap=30)
+    for second in (0, 25, 50):
+        detector.look(second, lag(10, 10), BOTH, excused=False)
+    detector.look(1000, lag(10, 10), BOTH, excused=False)
+    for second in (1025, 1050):
+        detector.look(second, lag(10, 10), BOTH, excused=False)
+    with pytest.raises(Stalled, match="for 75 s"):
+        detector.look(1075, lag(10, 10), BOTH, excused=False)
