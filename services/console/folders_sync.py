@@ -141,9 +141,9 @@ async def _follow(ports: Ports, account: Account, session: Session) -> bool:
 
 
 def _is_held(ports: Ports, account: str) -> bool:
-    query = text("SELECT count(*) FROM leases WHERE account = :account AND expires_at > :now")
+    query = text("SELECT count(*) FROM leases WHERE account = :account AND expires_at > clock_timestamp()")
     with transaction(ports.engine) as connection:
-        return bool(connection.execute(query, {"account": account, "now": ports.clock.now()}).scalar())
+        return bool(connection.execute(query, {"account": account}).scalar())
 
 
 async def _ask_poller(ports: Ports, account: Account, asked_at: datetime) -> None:

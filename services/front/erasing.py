@@ -8,7 +8,6 @@ from typing import Protocol
 from sqlalchemy import Engine
 
 from services.common.accounts import AccountStore
-from services.common.clock import SystemClock
 from services.common.errors import Incomplete
 from services.common.objects import ObjectStore
 from services.poller.adapters import PostgresLeases
@@ -59,7 +58,7 @@ def _held(leases: PostgresLeases, slug: str) -> Iterator[None]:
     me, deadline = owner(_PURPOSE), time.monotonic() + _PATIENCE
     while True:
         try:
-            take(leases, slug, me, SystemClock())
+            take(leases, slug, me)
             break
         except Incomplete as error:
             if time.monotonic() > deadline:

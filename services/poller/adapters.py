@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, text
@@ -13,28 +13,7 @@ from services.poller.domain.samples import keep
 from services.poller.domain.state import FolderRecord, Ledger, Quarantined
 from services.poller.domain.uidset import UidSet
 
-_FOLDER = [
-    "id",
-    "account",
-    "wire",
-    "name",
-    "delimiter",
-    "special_use",
-    "mailboxid",
-    "state",
-    "uidvalidity",
-    "epoch",
-    "sequence",
-    "uidnext_done",
-    "modseq_done",
-    "server_count",
-    "full_pass_at",
-    "pass_at",
-    "absent_since",
-    "last_error",
-    "samples",
-    "epoch_changes",
-]
+_FOLDER = FolderRecord.__struct_fields__  # a column each
 _SAVE_FOLDER = text(
     f"INSERT INTO folders ({', '.join(_FOLDER)}) VALUES ({', '.join(':' + name for name in _FOLDER)}) "
     f"ON CONFLICT (id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _FOLDER[1:])}"
@@ -77,13 +56,16 @@ _NOTE_HABIT = text(
     "ON CONFLICT (account, habit) DO UPDATE SET noticed_at = excluded.noticed_at"
 )
 _ACQUIRE = text(
-    "INSERT INTO leases (account, owner, token, expires_at) VALUES (:account, :owner, 1, :expires_at) "
+    "INSERT INTO leases (account, owner, token, expires_at) "
+    "VALUES (:account, :owner, 1, clock_timestamp() + make_interval(secs => :seconds)) "
     "ON CONFLICT (account) DO UPDATE SET owner = excluded.owner, expires_at = excluded.expires_at, "
     "token = leases.token + CASE WHEN leases.owner = excluded.owner THEN 0 ELSE 1 END "
-    "WHERE leases.owner = excluded.owner OR leases.expires_at < :now RETURNING token"
+    "WHERE leases.owner = excluded.owner OR leases.expires_at < clock_timestamp() RETURNING token"
 )
-
-
+_SHORTEN = text(
+    "UPDATE leases SET expires_at = clock_timestamp() + make_interval(secs => :seconds) "
+    "WHERE account = :account AND expires_at > clock_timestamp() + make_interval(secs => :seconds)"
+)
 _FENCE = text("SELECT token FROM leases WHERE account = :account FOR SHARE")
 
 
@@ -161,6 +143,12 @@ class PostgresLedger:
             connection.execute(_SETTLE, values)
             _keep_samples(connection, folder_id, contents)
 
+    def last_report(self, account: str) -> int:
+        """Number of the stored state of an account; 0 without one."""
+        query = text("SELECT sequence FROM account_status WHERE account_id = :account")
+        with transaction(self._engine) as connection:
+            return connection.execute(query, {"account": account}).scalar() or 0
+
     def spend(self, account: str, day: date, octets: int) -> None:
         """Add to the octets of a day."""
         with transaction(self._engine) as connection:
@@ -228,11 +216,16 @@ class PostgresLeases:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def acquire(self, account: str, owner: str, now: datetime, seconds: float) -> int | None:
-        """Take, renew or take over an expired lease."""
-        values = {"account": account, "owner": owner, "now": now, "expires_at": now + timedelta(seconds=seconds)}
+    def acquire(self, account: str, owner: str, seconds: float) -> int | None:
+        """Take, renew or take over an expired lease.
+
+        One that would last longer than any can was taken before the clock went back: unless renewed it ends in time.
+        """
+        values = {"account": account, "owner": owner, "seconds": seconds}
         with transaction(self._engine) as connection:
             token: int | None = connection.execute(_ACQUIRE, values).scalar()
+            if token is None:
+                connection.execute(_SHORTEN, values)
             return token
 
     def holder(self, account: str) -> str | None:

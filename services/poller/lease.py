@@ -1,10 +1,15 @@
-"""Two pollers never work on the same account: a lease in the database, renewed while the work goes on."""
+"""Two pollers never work on the same account: a lease in the database, renewed while the work goes on.
+
+Only the clock of the database tells whether it has ended; those of the pollers may differ.
+"""
 
 import asyncio
+import hashlib
 import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 from services.common.clock import Clock
@@ -16,8 +21,12 @@ RENEWED_EVERY = 15.0
 
 
 def owner(purpose: str = "") -> str:
-    """Name this process, told apart from an earlier one with the same number by its start time; and a part of it."""
-    return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}" + (f":{purpose}" if purpose else "")
+    """Name this process, told apart from an earlier one with the same number by its start time; and a part of it.
+
+    Every container has a process 1, and machines may have the same name: so it says, too, where the number counts.
+    """
+    words = (socket.gethostname(), str(os.getpid()), _started(os.getpid()), _place(), purpose)
+    return ":".join(filter(None, words))
 
 
 @asynccontextmanager
@@ -31,8 +40,9 @@ async def leased(
     """
     me, working = owner(), asyncio.current_task()
     assert working is not None
-    token = await asyncio.to_thread(take, leases, account, me, clock)
-    renewing = asyncio.create_task(_renew(leases, account, me, token, clock))
+    asked = clock.monotonic()
+    token = await asyncio.to_thread(take, leases, account, me)
+    renewing = asyncio.create_task(_renew(leases, account, me, token, clock, asked))
     renewing.add_done_callback(lambda done: None if done.cancelled() else working.cancel())
     try:
         yield ledger.fenced(account, token)
@@ -46,39 +56,63 @@ async def leased(
             await asyncio.to_thread(leases.release, account, me)
 
 
-def take(leases: PostgresLeases, account: str, me: str, clock: Clock) -> int:
+def take(leases: PostgresLeases, account: str, me: str) -> int:
     """The token of a lease of ours for ``SECONDS``. Raises Incomplete when another living process holds the account."""
-    token = leases.acquire(account, me, clock.now(), SECONDS)
+    token = leases.acquire(account, me, SECONDS)
     if token is None:
         holder = leases.holder(account) or ""
-        if not _is_dead(holder):
+        if not is_dead(holder):
             raise Incomplete(f"account {account} is being synced by another process ({holder}); wait for it or stop it")
         leases.release(account, holder)
-        token = leases.acquire(account, me, clock.now(), SECONDS)
+        token = leases.acquire(account, me, SECONDS)
     if token is None:
         raise Incomplete(f"account {account} is being synced by another process; wait for it or stop it")
     return token
 
 
-async def _renew(leases: PostgresLeases, account: str, me: str, token: int, clock: Clock) -> None:
-    """Renew until the lease is lost: taken over, or not renewed for as long as it lasts."""
-    renewed = clock.monotonic()
-    while clock.monotonic() - renewed < SECONDS:
-        await clock.sleep(RENEWED_EVERY)
+async def _renew(leases: PostgresLeases, account: str, me: str, token: int, clock: Clock, since: float) -> None:
+    """Renew until the lease is lost: taken over, or not renewed for as long as it lasts.
+
+    Its time counts from ``since``, when it was asked for: it begins later, however long the answer takes.
+    """
+    while (left := SECONDS - (clock.monotonic() - since)) > 0:
+        await clock.sleep(min(RENEWED_EVERY, left))
+        asked = clock.monotonic()
         try:
-            held = await asyncio.to_thread(leases.acquire, account, me, clock.now(), SECONDS)
-        except Unavailable:
+            async with asyncio.timeout(SECONDS - (asked - since)):
+                held = await asyncio.to_thread(leases.acquire, account, me, SECONDS)
+        except (Unavailable, TimeoutError):
             continue
         if held != token:
             return
-        renewed = clock.monotonic()
+        since = asked
 
 
-def _is_dead(holder: str) -> bool:
-    """Whether the holder was a process of this machine that is no more: no need to wait for its lease to end."""
-    host, _, rest = holder.partition(":")
-    pid, started, *_ = [*rest.split(":"), ""]
-    return host == socket.gethostname() and (not pid.isdigit() or _started(int(pid)) != started)
+def is_dead(holder: str) -> bool:
+    """Whether the holder was a process that we would see, and is no more: no need to wait for its lease to end."""
+    host, pid, started, place, *_ = [*holder.split(":"), "", "", ""]
+    return (host, place) == (socket.gethostname(), _place()) and pid.isdigit() and not _lives(int(pid), started)
+
+
+def _lives(pid: int, started: str) -> bool:
+    try:
+        os.kill(pid, 0)  # says only whether it is there, also of processes that are hidden from us in /proc
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return _started(pid) in ("", started)
+
+
+@cache
+def _place() -> str:
+    """Where process numbers mean the same: this start of this machine, and the container. Host names may be shared."""
+    words = []
+    with suppress(OSError):
+        words.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii"))
+    with suppress(OSError):
+        words.append(str(Path("/proc/self/ns/pid").readlink()))
+    return hashlib.sha256("".join(words).encode()).hexdigest()[:12]
 
 
 def _started(pid: int) -> str:

@@ -37,6 +37,9 @@ class LedgerStore(Protocol):
     def spent(self, account: str, day: date) -> int:
         """Octets taken on a day."""
 
+    def last_report(self, account: str) -> int:
+        """Number of the stored state of an account; 0 without one."""
+
     def habits(self, account: str) -> Mapping[str, datetime]:
         """What the account's server is known to do, and since when."""
 
@@ -66,7 +69,7 @@ class Contents(Protocol):
 class LeaseStore(Protocol):
     """Who works on an account. A token grows with every change of hands, so that a late writer is recognised."""
 
-    def acquire(self, account: str, owner: str, now: datetime, seconds: float) -> int | None:
+    def acquire(self, account: str, owner: str, seconds: float) -> int | None:
         """The token of a lease that is ours now, or None while somebody else holds it."""
 
     def release(self, account: str, owner: str) -> None:

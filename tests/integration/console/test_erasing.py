@@ -1,7 +1,6 @@
 """Erasing from a page: it answers at once, the work goes on behind it, over a restart too, and the outcome is told."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 import httpx
 import pytest
@@ -76,7 +75,7 @@ def test_what_holds_it_up_is_shown_nothing_else_is_done_meanwhile(
     people: Cast, database: Engine, mailbox: None
 ) -> None:
     leases = PostgresLeases(database)
-    leases.acquire(NAME, ELSEWHERE, people.ports.clock.now(), 3600)
+    leases.acquire(NAME, ELSEWHERE, 3600)
     assert ask(people.owner).status_code == 303
     until(lambda: "has not let go" in people.owner.get(PAGE).text)
     shown = people.owner.get(PAGE).text
@@ -98,7 +97,7 @@ def test_what_holds_it_up_is_shown_nothing_else_is_done_meanwhile(
 def test_a_retrieval_in_this_very_process_is_waited_for(people: Cast, database: Engine, mailbox: None) -> None:
     """``mailweir console`` retrieves beside its pages: the lease of its own process is not its own to erase by."""
     leases = PostgresLeases(database)
-    leases.acquire(NAME, owner(), people.ports.clock.now(), timedelta(hours=1).total_seconds())
+    leases.acquire(NAME, owner(), 3600)
     assert ask(people.owner).status_code == 303
     until(lambda: "has not let go" in people.owner.get(PAGE).text)
     assert mail_of(database) == 3

@@ -4,7 +4,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 
 import pytest
 
@@ -25,7 +24,7 @@ def held(home: Home) -> Iterator[None]:
     ) as process:
         assert process.stdout
         owner = process.stdout.readline().strip()
-        assert PostgresLeases(home.context.engine).acquire("work", owner, datetime.now(UTC), 600) is not None
+        assert PostgresLeases(home.context.engine).acquire("work", owner, 600) is not None
         yield
         process.kill()
 

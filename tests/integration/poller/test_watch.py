@@ -162,7 +162,7 @@ async def test_one_account_is_never_worked_on_twice(play):
     async with play(script) as p:
         leases, ledger, clock = PostgresLeases(p.engine), PostgresLedger(p.engine), SystemClock()
         async with leased(leases, ledger, p.slug, clock) as mine:
-            assert leases.acquire(p.slug, "other-host:1:1", clock.now(), 60) is None
+            assert leases.acquire(p.slug, "other-host:1:1", 60) is None
             record = FolderRecord(id=p.slug, account=p.slug, wire=b"x", name="x")
             mine.save_folder(record)
             with p.engine.begin() as connection:
@@ -184,15 +184,31 @@ async def test_a_truly_empty_message_is_stored_after_a_second_connection(play):
 
 async def test_a_process_paused_inside_a_write_does_not_hold_the_lease(play):
     async with play(Script()) as p:
-        leases, clock = PostgresLeases(p.engine), SystemClock()
-        token = leases.acquire(p.slug, "first-host:1:1", clock.now(), 0)
+        leases = PostgresLeases(p.engine)
+        token = leases.acquire(p.slug, "first-host:1:1", 0)
         fenced = PostgresLedger(p.engine).fenced(p.slug, token)
         with p.engine.connect() as paused:
             assert paused.scalar(text("SHOW idle_in_transaction_session_timeout")) == "10s"
             fenced._fence(paused)
             paused.execute(text("SET LOCAL idle_in_transaction_session_timeout = 200"))
-            taken = await asyncio.to_thread(leases.acquire, p.slug, "other-host:1:1", SystemClock().now(), 60)
+            taken = await asyncio.to_thread(leases.acquire, p.slug, "other-host:1:1", 60)
             assert taken == token + 1
             with pytest.raises(Unavailable), fault_named():
                 paused.execute(text("SELECT 1"))
             paused.invalidate()
+
+
+async def test_a_lease_taken_before_the_clock_went_back_is_not_waited_for_longer_than_any_other(play):
+    async with play(Script()) as p:
+        leases = PostgresLeases(p.engine)
+        assert leases.acquire(p.slug, "first-host:1:1", 60) == 1
+        left = text("SELECT expires_at - clock_timestamp() FROM leases WHERE account = :account")
+        with p.engine.begin() as connection:
+            later = "UPDATE leases SET expires_at = expires_at + interval '1 day' WHERE account = :account"
+            connection.execute(text(later), {"account": p.slug})
+        assert leases.acquire(p.slug, "other-host:1:1", 60) is None
+        with p.engine.connect() as connection:
+            assert connection.scalar(left, {"account": p.slug}).total_seconds() <= 60
+        assert leases.acquire(p.slug, "first-host:1:1", 60) == 1
+        leases.release(p.slug, "first-host:1:1")
+        assert leases.acquire(p.slug, "other-host:1:1", 60) == 2

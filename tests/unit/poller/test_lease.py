@@ -1,6 +1,12 @@
-"""Why work under a lease ended is told also while the database does not answer."""
+"""Why work under a lease ended is told also while the database does not answer, and whose lease needs no waiting."""
 
 import asyncio
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +15,7 @@ import pytest
 from services.common.errors import Unavailable
 from services.poller import lease
 from services.poller.adapters import LeaseLost
-from services.poller.lease import leased
+from services.poller.lease import is_dead, leased, owner
 
 
 class Clock:
@@ -94,3 +100,43 @@ async def test_a_stop_counts_more_than_a_lease_that_is_lost_at_the_same_moment()
     clock.renewal.set()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_a_lease_that_cannot_be_renewed_in_time_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database that hangs: when it answers, another poller may have the account."""
+    leases, clock, answers = Leases(1), Clock(), threading.Event()
+    monkeypatch.setattr(clock, "monotonic", time.monotonic)
+    task = await started(leases, clock)
+    monkeypatch.setattr(lease, "SECONDS", 0.3)
+    monkeypatch.setattr(leases, "acquire", lambda *_: answers.wait(60))
+    clock.renewal.set()
+    try:
+        with pytest.raises(LeaseLost):
+            await asyncio.wait_for(task, 30)
+    finally:
+        answers.set()
+
+
+def test_a_process_of_this_machine_that_is_no_more_is_dead() -> None:
+    name = "from services.poller.lease import owner; print(owner('syncing'), flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        holder = process.stdout.readline().strip()
+        assert not is_dead(holder)
+        process.kill()
+    assert is_dead(holder)
+    assert not is_dead(owner())
+
+
+def test_the_same_number_on_another_machine_or_in_another_container_is_not_dead() -> None:
+    host, pid, start, place = owner().split(":")
+    assert (host, pid) == (socket.gethostname(), str(os.getpid()))
+    assert not is_dead(f"{host}:1:123:0123456789ab"), "a container of the same name"
+    assert not is_dead(f"{host}:{pid}:123:0123456789ab")
+    assert not is_dead(f"other-{host}:{pid}:123:{place}")
+    assert not is_dead(f"{host}:{pid}:123"), "of an earlier version"
+    assert not is_dead("")
+    assert is_dead(f"{host}:{pid}:123:{place}"), "the number was given again"
+    assert is_dead(f"{host}:{2**70}:{start}:{place}:erasing")
