@@ -1,17 +1,19 @@
 """Bad records, lost objects and lost rows on a running stack, mended by commands alone."""
 
+import asyncio
 import hashlib
 import json
-import time
 from collections import Counter
 from collections.abc import Iterator
 from email.message import EmailMessage
-from threading import Timer
+from threading import Thread
 
 import pytest
 from aiokafka import AIOKafkaProducer
 
 from benchmarks.mail import messages
+from services.common.runtime.catching_up import catch_up
+from services.common.runtime.kafka_settings import KafkaSettings
 from services.common.topics import BY_NAME, MAIN_TOPICS
 from tests.contract import records
 from tests.e2e.chaos import COMPONENTS, hold, in_the_middle, tend
@@ -192,12 +194,12 @@ def test_an_erased_account_leaves_nothing_though_its_mail_was_on_the_way(world: 
         world.kill(name)
     world.deliver(list(messages(COUNT + 345))[COUNT + 305 :])
     until(lambda: world.status()["published"] == len(world.delivered), 120, lambda: logs(world))
-    starting = Timer(5, world.start, ("storer", "attachments"))
+    starting = Thread(target=start_when_it_erases, args=(world,))
     starting.start()
     done = world.mailweir("accounts", "remove", ACCOUNT, "--erase", "--yes")
     starting.join()
     assert done.returncode == 0, done.stdout + done.stderr
-    time.sleep(5)
+    asyncio.run(catch_up(KafkaSettings(bootstrap=world.components.kafka), 120))
     assert list(bucket(world.components).keys("")) == []
     columns = query(
         world,
@@ -211,3 +213,10 @@ def test_an_erased_account_leaves_nothing_though_its_mail_was_on_the_way(world: 
     assert {table for table, counted in left.items() if counted != [(0,)]} == {"audit_log"}
     said = f"SELECT action FROM audit_log WHERE account_id = '{ACCOUNT}' ORDER BY at"
     assert [action for (action,) in query(world, said)] == ["erase", "account-remove"]
+
+
+def start_when_it_erases(world: World) -> None:
+    """Erasing pauses the account first."""
+    state = f"SELECT state FROM accounts WHERE slug = '{ACCOUNT}'"
+    until(lambda: query(world, state) == [("paused",)], 60, lambda: logs(world))
+    world.start("storer", "attachments")
