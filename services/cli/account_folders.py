@@ -15,20 +15,21 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="A list of objects, for programs.")
 def folders(name: str, *, as_json: bool) -> None:
     """Show the folders of the server, and which are chosen. Nothing is changed there."""
+    import msgspec
+
     from services.cli.account_store import opened
+    from services.front import plain
 
     with opened() as store:
         account = store.get(name)
         found = _found(store, account)
     rows = [_row(account, folder) for folder in found]
     if as_json:
-        import msgspec
-
-        click.echo(msgspec.json.format(msgspec.json.encode(rows), indent=2).decode())
+        click.echo(msgspec.json.format(plain.json(rows), indent=2))
     else:
         for row in rows:
             mark = "✓" if row["chosen"] else "·" if row["selectable"] else " "
-            click.echo(f"{mark} {row['folder']}{'  ' + row['special_use'] if row['special_use'] else ''}")
+            click.echo(f"{mark} {plain.line(row['folder'])}{'  ' + row['special_use'] if row['special_use'] else ''}")
     _complain(account, found)
 
 

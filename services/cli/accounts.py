@@ -274,7 +274,9 @@ def _set_state(name: str, state: Any) -> None:
 def _print_json(value: Any) -> None:
     import msgspec
 
-    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+    from services.front import plain
+
+    click.echo(msgspec.json.format(plain.json(value), indent=2))
 
 
 def _print_table(rows: list[tuple[str, ...]]) -> None:

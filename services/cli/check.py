@@ -33,6 +33,7 @@ def check(name: str, *, as_json: bool, lang: str | None, full: bool, secret_file
     from services.cli.language import language
     from services.cli.secret_input import source_of
     from services.front import doctor_view as view
+    from services.front import plain
 
     lang = lang or language()
     with opened() as store:
@@ -41,7 +42,7 @@ def check(name: str, *, as_json: bool, lang: str | None, full: bool, secret_file
         show = None if as_json else lambda step: _print(view.line(step, account, lang, full=full), step.outcome)
         steps = asyncio.run(_examined(visit, show))
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(view.as_json(steps, account, known, lang, full=full))))
+        click.echo(msgspec.json.format(plain.json(view.as_json(steps, account, known, lang, full=full))))
     else:
         for text in filter(None, (view.untried(steps, lang), view.verdict(steps, lang))):
             click.echo(text)

@@ -22,10 +22,10 @@ def list_(topic: str | None, *, every: bool, as_json: bool) -> None:
     with open_context() as context:
         rows = letters.listed(context.engine, topic, every=every)
     if as_json:
-        import msgspec
+        from services.front import plain
 
         for row in rows:
-            click.echo(msgspec.json.encode(dict(row._mapping)))
+            click.echo(plain.json(dict(row._mapping)))
     else:
         _show(rows)
 
@@ -85,15 +85,20 @@ def replay(numbers: tuple[int, ...], topic: str | None, *, every: bool) -> None:
     from services.front import letters
     from services.front.context import open_context
 
+    stay: set[int] = set()
+
     def useless(number: int, error: Exception) -> None:
+        stay.add(number)
         click.echo(f"{number} stays: {error}", err=True)
 
     with open_context() as context:
         chosen = _chosen(context, numbers, topic, every=every)
         again = asyncio.run(letters.replay(context, chosen, useless if every else None))
     where = "" if context.embedded else "; their readers take them now, mailweir dlq list shows what comes back"
-    click.echo(f"{len(chosen)} replayed, {len(again)} of them dead letters again{where}")
-    raise SystemExit(3 if again else 0)
+    again = [number for number in again if number not in stay]
+    left = f", {len(stay)} stay" if stay else ""
+    click.echo(f"{len(chosen) - len(stay)} replayed, {len(again)} of them dead letters again{left}{where}")
+    raise SystemExit(3 if again or stay else 0)
 
 
 @dlq.command(short_help="Give them up; they no longer count as quarantined.")
@@ -119,4 +124,4 @@ def _chosen(context: Any, numbers: tuple[int, ...], topic: str | None, *, every:
         raise ConfigurationError("name dead letters by id, or say --all")
     if every:
         return [row.id for row in letters.listed(context.engine, topic, every=False)]
-    return [letters.one(context.engine, number).id for number in numbers]
+    return [letters.one(context.engine, number).id for number in dict.fromkeys(numbers)]

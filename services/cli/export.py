@@ -103,8 +103,7 @@ def _write_mbox(stream: BinaryIO, row: Any, raw: bytes) -> None:
 
 
 def _write_json(stream: BinaryIO, row: Any, raw: bytes, context: "Context") -> None:
-    import msgspec
-
     from services.cli.stored import placed
+    from services.front import plain
 
-    stream.write(msgspec.json.encode(placed(context, row, raw)) + b"\n")
+    stream.write(plain.json(placed(context, row, raw)).encode() + b"\n")

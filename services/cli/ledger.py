@@ -10,17 +10,16 @@ def ledger(name: str | None, *, as_json: bool) -> None:
     """List every message that a server ever listed: stored, pending, quarantined, vanished or missing."""
     import sys
 
-    import msgspec
-
     from services.cli.terminal import is_terminal
     from services.common.completeness import ledger as lines
+    from services.front import plain
     from services.front.context import open_context
 
     with open_context() as context:
         only = context.accounts.get(name).slug if name else None
         for line in lines(context.engine, only):
             if as_json or not is_terminal(sys.stdout):
-                click.echo(msgspec.json.encode(line))
+                click.echo(plain.json(line))
             else:
-                where = f"{line.account} {line.folder} {line.uidvalidity}/{line.uid}"
-                click.echo(f"{where}  {line.state}  {line.reason or line.contentsha256 or ''}")
+                where = f"{line.account} {plain.line(line.folder)} {line.uidvalidity}/{line.uid}"
+                click.echo(f"{where}  {line.state}  {plain.line(line.reason or line.contentsha256)}")

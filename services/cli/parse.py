@@ -35,7 +35,7 @@ def parse(files: tuple[str, ...], as_json: bool, jobs: int) -> None:
     from services.cli.terminal import is_terminal, standard_output
 
     names, out = expanded(files), standard_output()
-    line_of = json_line if as_json or not is_terminal(sys.stdout) else summary
+    line_of = (shown_line if as_json else summary) if is_terminal(sys.stdout) else json_line
     failed = 0
     with _progress(len(names)) as advance:
         found = (item for name in names for item in _counted(name, items(name), advance))
@@ -124,6 +124,13 @@ def outcome(item: "Item", line_of: "Callable[[Email], bytes]") -> Outcome:
         return None, f"{item.label}: {error.strerror or type(error).__name__}"
     except Exception as error:
         return None, f"{item.label}: the parser failed ({type(error).__name__}); please report this message"
+
+
+def shown_line(email: "Email") -> bytes:
+    """The same object on a terminal: what could move its cursor is escaped."""
+    from services.front.plain import escaped
+
+    return escaped(json_line(email))
 
 
 def json_line(email: "Email") -> bytes:

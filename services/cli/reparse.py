@@ -79,14 +79,13 @@ def _compare(context: "Context", events: "Iterator[MessageFetched]", *, as_json:
 
 
 def _say(event: "MessageFetched", difference: "Difference", *, as_json: bool) -> None:
-    import msgspec
+    from services.front.plain import json, line
 
     if as_json:
         about = {"contentsha256": event.contentsha256, "field": difference.field}
         told = about | {"stored": difference.stored, "parsed": difference.parsed}
-        click.echo(msgspec.json.encode(told, enc_hook=str))
+        click.echo(json(told, enc_hook=str))
         return
-    from services.front.plain import line
 
     sides = (line(str(side))[:100] for side in (difference.stored, difference.parsed))
     click.echo(f"{event.contentsha256[:12]} {difference.field}: {' -> '.join(sides)}")

@@ -24,17 +24,16 @@ def search(words: tuple[str, ...], limit: int, *, as_json: bool, **sides: object
 
     Newest first. Chinese, Japanese and Korean words are found inside running text.
     """
-    import msgspec
-
     from services.cli.choice import choice_of
     from services.common import lookup
+    from services.front import plain
     from services.front.context import open_context
 
     with open_context() as context:
         found = lookup.search(context.engine, choice_of(context, " ".join(words), **sides), limit)
     if as_json:
         for each in found:
-            click.echo(msgspec.json.encode(each))
+            click.echo(plain.json(each))
     else:
         _show(found)
 

@@ -26,11 +26,10 @@ def show(name: str, form: str | None) -> None:
 
             standard_output().write(raw_of(context, row))
         elif form == "json":
-            import msgspec
-
             from services.cli.stored import email_of
+            from services.front import plain
 
-            click.echo(msgspec.json.encode(email_of(context, row)))
+            click.echo(plain.json(email_of(context, row)))
         else:
             _show(context, row, only_text=form == "text")
 
@@ -63,7 +62,7 @@ def _head(context: "Context", row: Any) -> list[str]:
     for file in lookup.files(context.engine, row.id):
         where = file.key or "not in the object store yet"
         lines.append(
-            f"File:      {line(file.name or file.safe_name)}, {file.content_type}, {file.size} octets: {where}"
+            f"File:      {line(file.name or file.safe_name)}, {line(file.content_type)}, {file.size} octets: {where}"
         )
     if row.defects:
         lines.append(f"Defects:   {', '.join(row.defects)}")

@@ -30,9 +30,9 @@ def status(name: str | None, *, as_json: bool) -> None:
         accounts = [(account.slug, account.state) for account in context.accounts.list()]
         found = statuses(context.engine, accounts, only)
     if as_json:
-        import msgspec
+        from services.front import plain
 
-        click.echo(msgspec.json.encode(found))
+        click.echo(plain.json(found))
     else:
         _show(found)
 
@@ -41,6 +41,7 @@ def _show(found: "list[AccountStatus]") -> None:
     from rich.console import Console
 
     from services.cli.language import language
+    from services.front.plain import line
     from services.front.retold import advised, said
 
     console, lang = Console(), language()
@@ -50,14 +51,16 @@ def _show(found: "list[AccountStatus]") -> None:
         console.print(
             f"[bold]{account.account}[/bold] {account.state}, sign-in {account.signin.state}", highlight=False
         )
-        for line in (said(account.signin.detail, lang), advised(account.signin.advice, account.account, lang)):
-            if line:
-                console.print(f"  {line}", markup=False, highlight=False)
+        for told in (said(account.signin.detail, lang), advised(account.signin.advice, account.account, lang)):
+            if told:
+                console.print(f"  {line(told)}", markup=False, highlight=False)
         if account.folders:
             show_folders(console, account.folders)
         for folder in account.folders:
             if folder.last_error:
-                console.print(f"  {folder.folder}: {said(folder.last_error, lang)}", markup=False, highlight=False)
+                console.print(
+                    f"  {line(folder.folder)}: {said(line(folder.last_error), lang)}", markup=False, highlight=False
+                )
 
 
 def show_folders(console: "Console", folders: "tuple[FolderStatus, ...]") -> None:
@@ -65,12 +68,14 @@ def show_folders(console: "Console", folders: "tuple[FolderStatus, ...]") -> Non
     from rich.padding import Padding
     from rich.text import Text
 
+    from services.front.plain import line
+
     if console.width >= TABLE_WIDTH:
         console.print(table(folders))
         return
     for folder in folders:
         numbers = ", ".join(f"{name} {getattr(folder, name)}" for name in NUMBERS)
-        console.print(Padding(Text(folder.folder), (0, 0, 0, 2), expand=False))
+        console.print(Padding(Text(line(folder.folder)), (0, 0, 0, 2), expand=False))
         console.print(Padding(Text(numbers), (0, 0, 0, 4), expand=False))
 
 
@@ -79,11 +84,13 @@ def table(folders: "tuple[FolderStatus, ...]") -> "Table":
     from rich.table import Table
     from rich.text import Text
 
+    from services.front.plain import line
+
     shown = Table("folder")
     for name in NUMBERS:
         shown.add_column(name, justify="right", no_wrap=True)
     for folder in folders:
-        shown.add_row(Text(folder.folder), *(str(getattr(folder, name)) for name in NUMBERS))
+        shown.add_row(Text(line(folder.folder)), *(str(getattr(folder, name)) for name in NUMBERS))
     shown.add_section()
     shown.add_row("all", *(str(sum(getattr(folder, name) for folder in folders)) for name in NUMBERS))
     return shown

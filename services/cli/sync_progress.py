@@ -15,8 +15,11 @@ def bar() -> Iterator[Callable[[Progress], None]]:
         yield silent
         return
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
+
+    from services.front.plain import line
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Bars(*columns, console=Console(stderr=True)) as bars:
@@ -25,7 +28,7 @@ def bar() -> Iterator[Callable[[Progress], None]]:
         def watch(step: Progress) -> None:
             key = (step.account, step.folder)
             if key not in tasks:
-                tasks[key] = bars.add_task(f"{step.account}: {step.folder}", total=step.wanted)
+                tasks[key] = bars.add_task(escape(f"{step.account}: {line(step.folder)}"), total=step.wanted)
             bars.update(tasks[key], total=step.wanted, completed=step.done)  # type: ignore[arg-type]
 
         yield watch

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 import click
-import msgspec
 
 from services.cli.language import language
+from services.front import plain
 from services.front.retold import advised, said
 from services.poller.account import Result
 
@@ -14,7 +14,7 @@ def show(results: Sequence[Result], *, as_json: bool) -> None:
     """Print each result; what went wrong goes to stderr with what to do about it."""
     for result in results:
         if as_json:
-            click.echo(msgspec.json.encode(as_dict(result)))
+            click.echo(plain.json(as_dict(result)))
         else:
             _tell(result)
 
@@ -34,7 +34,7 @@ def _tell(result: Result) -> None:
     if result.outcomes or not result.failure:
         click.echo(_summary(result))
     if result.failure:
-        click.echo(f"{result.account}: {said(result.failure, language())}", err=True)
+        click.echo(f"{result.account}: {plain.line(said(result.failure, language()))}", err=True)
     if result.advice:
         click.echo(f"{result.account}: {advised(result.advice, result.account, language())}", err=True)
 

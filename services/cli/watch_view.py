@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import click
-import msgspec
 
 from services.cli.language import language
 from services.common.clock import SystemClock
 from services.common.events import AccountReported, Event, MessageFetched
 from services.common.service import Publisher
+from services.front import plain
 from services.front.retold import advised, said
 
 Told = dict[str, str | int]
@@ -28,7 +28,7 @@ class Telling:
         await self._own.publish(events)
         for told in (*_arrivals(events), *self._changes(events)):
             if self._as_json:
-                click.echo(msgspec.json.encode(told))
+                click.echo(plain.json(told))
             else:
                 click.echo(f"{SystemClock().now().astimezone():%H:%M:%S} {_line(told)}", err=True)
 
@@ -54,7 +54,7 @@ def _state(event: AccountReported) -> Told:
 
 def _line(told: Told) -> str:
     if "messages" in told:
-        return f"{told['account']}: {told['folder']}: {told['messages']} retrieved"
+        return f"{told['account']}: {plain.line(str(told['folder']))}: {told['messages']} retrieved"
     detail, advice = (
         said(str(told["detail"]), language()),
         advised(str(told["advice"]), str(told["account"]), language()),

@@ -1,7 +1,11 @@
 """Text of strangers on a terminal: no control character may move the cursor or change the colour."""
 
 import re
+from collections.abc import Callable
 
+import msgspec
+
+_UNESCAPED = re.compile(r"[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -13,3 +17,15 @@ def plain(text: str | None) -> str:
 def line(text: str | None) -> str:
     """The same on one line."""
     return " ".join(plain(text).split())
+
+
+def json(value: object, enc_hook: Callable[[object], object] | None = None) -> str:
+    """JSON in which such characters are escapes: the value is the same, and a terminal does nothing by it."""
+    return escaped(msgspec.json.encode(value, enc_hook=enc_hook)).decode()
+
+
+def escaped(encoded: bytes) -> bytes:
+    """The same of JSON that is there. JSON itself escapes those below U+0020 only (RFC 8259 section 7)."""
+    if encoded.isascii() and b"\x7f" not in encoded:
+        return encoded
+    return _UNESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", encoded.decode()).encode()

@@ -13,6 +13,7 @@ from services.parser.mime.tree import Part
 _TLD: Final = re.compile(r"[a-z]{2}")
 _META: Final = re.compile(rb"<meta\s[^>]{0,200}?charset\s*=\s*[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
 _PREVIEW: Final = 256
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _TARGET: Final = re.compile(r" ?<(?:https?|mailto|ftp)[^>]*>")
 
 
@@ -100,10 +101,15 @@ def preview_of(parts: Sequence[Part], read: Mapping[str, BodyText], derived: str
 
 
 def _preview(text: str) -> str:
-    short = " ".join(text[: _PREVIEW + 64].split())
+    short = _one_line(text[: _PREVIEW + 64])
     if len(short) < _PREVIEW < len(text) - 64:
-        short = " ".join(text[: 32 * _PREVIEW].split())
+        short = _one_line(text[: 32 * _PREVIEW])
     return short[:_PREVIEW].rstrip()
+
+
+def _one_line(text: str) -> str:
+    """White space and control characters as one blank: a preview is shown in lists, where neither may do anything."""
+    return " ".join(_CONTROL.sub(" ", text).split())
 
 
 def country(address: str | None) -> str | None:

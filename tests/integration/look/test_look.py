@@ -9,6 +9,7 @@ import pytest
 
 from services.common.accounts import Account
 from services.common.errors import ConfigurationError
+from tests.fakes.mail_events import message
 from tests.integration.look.conftest import MAIL, Home
 
 
@@ -59,6 +60,16 @@ async def test_nothing_of_a_stranger_moves_the_cursor(stored: Home) -> None:
     (found,) = stored.lines("search", "escape", "--json")
     for words in (("search", "ada"), ("show", str(found["id"])), ("show", str(found["id"]), "--text")):
         assert "\x1b" not in stored.run(*words).stdout.replace("\x1b[0m", "").replace("\x1b[1m", "")
+
+
+async def test_json_of_a_stranger_moves_no_cursor_and_says_the_same(home: Home) -> None:
+    await home.take(message("invoice \u202eback", "body \x9b1m \x1b[2J", Message_ID="<c1@x>").as_bytes())
+    (found,) = home.lines("search", "invoice", "--json")
+    assert (found["subject"], found["preview"]) == ("invoice \u202eback", "body 1m [2J")
+    assert "body \x9b1m \x1b[2J" in json.loads(home.run("show", str(found["id"]), "--json").stdout)["bodyValues"]["1"]["value"]
+    for words in (("search", "invoice"), ("show", str(found["id"])), ("export", "--to", "-", "--format", "jsonl")):
+        for form in ((), ("--json",)) if words[0] != "export" else ((),):
+            assert not {"\x9b", "\u202e"} & set(home.run(*words, *form).stdout), words
 
 
 async def test_show_gives_the_exact_bytes_and_the_parsed_object(stored: Home) -> None:

@@ -35,6 +35,15 @@ def test_a_narrow_terminal_shows_every_name_and_every_number() -> None:
     assert max(map(len, text.splitlines())) <= 40
 
 
+@pytest.mark.parametrize("width", [80, 40])
+def test_a_folder_whose_name_would_move_the_cursor_does_not(width: int) -> None:
+    out = StringIO()
+    console = Console(file=out, width=width, force_terminal=True, color_system=None)
+    show_folders(console, (_folder("a\x1b[2J\x9b1m\u202eb\rc", 1),))
+    assert "a�[2J�1m�b�c" in out.getvalue()
+    assert not {"\x1b", "\x9b", "\u202e", "\r"} & set(out.getvalue().replace("\x1b[1m", "").replace("\x1b[0m", ""))
+
+
 def test_the_demo_tells_how_to_reach_a_command_that_is_not_on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     steps = _next_steps(Path("/a home")).splitlines()

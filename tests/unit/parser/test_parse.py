@@ -88,6 +88,13 @@ def test_referenced_pictures_are_no_attachment_for_people() -> None:
     assert not email.has_attachment
 
 
+@pytest.mark.parametrize("kind", ["plain", "html"])
+def test_a_preview_holds_no_control_character(kind: str) -> None:
+    body = "a\x1b]0;title\x07 \x9b2Jb\x7f\x00\x85c\tnext"
+    raw = f"Content-Type: text/{kind}; charset=utf-8\r\n\r\n{body}\r\n".encode()
+    assert parse(raw).preview == "a ]0;title 2Jb c next"
+
+
 def test_html_alone_gives_derived_text_and_a_preview() -> None:
     email = parse(HEAD + b"Content-Type: text/html\n\n<p>Hello <b>there</b></p><script>x</script>")
     assert email.mailweir.derived_text == "Hello there"

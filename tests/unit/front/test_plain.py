@@ -1,0 +1,27 @@
+"""Text of strangers, as it is shown and as programs get it."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.front import plain
+
+RISKY = "\x1b\x07\x7f\x85\x9b\u200f\u2028\u202e\u2066"
+
+
+@given(st.recursive(st.text() | st.sampled_from(RISKY) | st.integers(-(2**53), 2**53), st.lists))
+def test_json_says_the_same_and_holds_nothing_that_a_terminal_acts_on(value: object) -> None:
+    written = plain.json(value)
+    assert json.loads(written) == value
+    assert not set(RISKY) & set(written)
+
+
+@pytest.mark.parametrize("text", [f"a{mark}b" for mark in RISKY])
+def test_a_line_holds_none_of_them(text: str) -> None:
+    assert not set(RISKY) & set(plain.line(text))
+
+
+def test_what_is_read_as_it_is_stays() -> None:
+    assert plain.json({"主题": 'a "quoted" \\ é'}) == '{"主题":"a \\"quoted\\" \\\\ é"}'
