@@ -66,7 +66,8 @@ async def test_json_of_a_stranger_moves_no_cursor_and_says_the_same(home: Home) 
     await home.take(message("invoice \u202eback", "body \x9b1m \x1b[2J", Message_ID="<c1@x>").as_bytes())
     (found,) = home.lines("search", "invoice", "--json")
     assert (found["subject"], found["preview"]) == ("invoice \u202eback", "body 1m [2J")
-    assert "body \x9b1m \x1b[2J" in json.loads(home.run("show", str(found["id"]), "--json").stdout)["bodyValues"]["1"]["value"]
+    parsed = json.loads(home.run("show", str(found["id"]), "--json").stdout)
+    assert "body \x9b1m \x1b[2J" in parsed["bodyValues"]["1"]["value"]
     for words in (("search", "invoice"), ("show", str(found["id"])), ("export", "--to", "-", "--format", "jsonl")):
         for form in ((), ("--json",)) if words[0] != "export" else ((),):
             assert not {"\x9b", "\u202e"} & set(home.run(*words, *form).stdout), words
