@@ -4,14 +4,18 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from services.common.account_fields import Account
 from services.common.accounts import AccountStore
+from services.common.database import transaction
 from services.common.oauth.grants import REFRESH, grant_of
 
 LEAD = timedelta(days=14)
 
 
 def expires_at(account: Account, store: AccountStore) -> datetime | None:
-    """End of the OAuth2 grant, or of the code as its owner stated it (``code_expires``); None: unknown."""
-    with store.engine.connect() as connection:
+    """End of the OAuth2 grant, or of the code as its owner stated it (``code_expires``); None: unknown.
+
+    Raises ``Unavailable`` when the database does not answer.
+    """
+    with transaction(store.engine) as connection:
         grant = grant_of(connection, account.slug)
     if grant.dies_at is not None and any(info.field == REFRESH for info in store.secret_infos(account.slug)):
         return grant.dies_at

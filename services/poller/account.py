@@ -6,6 +6,7 @@ One-shot (``sync_once``): ends when nothing is missing, or when ``attempts`` tri
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -201,23 +202,22 @@ def _exit_code(failure: MailweirError, outcomes: list[Outcome]) -> int:
 async def say_state(
     work: Work, state: str, signin: str, detail: str = "", advice: str = "", next_try: datetime | None = None
 ) -> None:
-    """Publish the state of the account; a way out that is down is no reason to stop."""
+    """Publish the state of the account; a database or a way out that is down is no reason to stop."""
     now = work.clock.now()
-    ends_at = await asyncio.to_thread(work.ends_at)
-    report = AccountReported(
-        account=work.account.slug,
-        state=state,  # type: ignore[arg-type]
-        signin=signin,  # type: ignore[arg-type]
-        detail=detail[:300],
-        advice=advice or warning(work.account, ends_at, now),
-        nexttry=next_try,
-        expiresat=ends_at,
-        sequence=work.next_sequence(),
-    )
-    try:
+    with suppress(Unavailable):
+        ends_at = await asyncio.to_thread(work.ends_at)
+        before = await asyncio.to_thread(work.ledger.last_report, work.account.slug)
+        report = AccountReported(
+            account=work.account.slug,
+            state=state,  # type: ignore[arg-type]
+            signin=signin,  # type: ignore[arg-type]
+            detail=detail[:300],
+            advice=advice or warning(work.account, ends_at, now),
+            nexttry=next_try,
+            expiresat=ends_at,
+            sequence=work.next_sequence(before),
+        )
         await work.say(report)
-    except Unavailable:
-        return
 
 
 Sync = Callable[[], Awaitable[Result]]

@@ -77,7 +77,7 @@ class Play:
     contents: Contents | None = None
     slug: str = field(default_factory=lambda: f"a{uuid4().hex[:12]}")
 
-    async def sync(self, **settings: object) -> Result:
+    def work(self, **settings: object) -> Work:
         script = self.server.script
         account = Account(
             slug=self.slug,
@@ -89,12 +89,7 @@ class Play:
             settings=settings_of({**QUICK, **self.settings, **settings}),
             **{key: value for key, value in self.account.items() if key != "host"},
         )
-        token = account.auth in {"xoauth2", "oauthbearer"}
-
-        async def secret_of(_force: bool) -> tuple[Secret, bool]:
-            return Secret(self.secret), token
-
-        work = Work(
+        return Work(
             account=account,
             publisher=self.recorder,
             ledger=PostgresLedger(self.engine),
@@ -103,6 +98,14 @@ class Play:
             chance=random.Random(1).random,
             contents=self.contents,
         )
+
+    async def sync(self, **settings: object) -> Result:
+        work = self.work(**settings)
+        token = work.account.auth in {"xoauth2", "oauthbearer"}
+
+        async def secret_of(_force: bool) -> tuple[Secret, bool]:
+            return Secret(self.secret), token
+
         return await sync_once(work, secret_of, self.folder)
 
     @property

@@ -1,0 +1,45 @@
+"""What is told of an account: it replaces what is stored, and a database that is down costs no more than that."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import text
+
+from services.common.accounts import open_accounts
+from services.common.database import engine_for
+from services.common.errors import Unavailable
+from services.common.events import AccountReported
+from services.common.expiry import expires_at
+from services.poller.account import say_state
+from tests.fakes.imap_model import Mailbox, Script, messages
+
+FAR = int(datetime(2090, 1, 1, tzinfo=UTC).timestamp() * 1000)
+
+
+def three() -> Script:
+    return Script({b"INBOX": Mailbox(messages(3))})
+
+
+async def test_a_report_replaces_one_from_before_the_clock_was_set_right(play, database):
+    async with play(three()) as p:
+        names = "account_id, state, signin, detail, advice, sequence"
+        row = f"INSERT INTO account_status ({names}) VALUES (:a, 'backoff', 'tls', '', '', :n)"
+        with database.begin() as connection:
+            connection.execute(text(row), {"a": p.slug, "n": FAR})
+        assert (await p.sync()).exit_code == 0
+        numbers = [event.sequence for event in p.recorder.of(AccountReported)]
+        assert numbers == sorted(numbers)
+        assert numbers[0] > FAR
+
+
+async def test_a_database_that_is_down_keeps_a_report_back_and_stops_nothing(play, tmp_path):
+    away = open_accounts(engine_for(f"postgresql://nobody@/postgres?host={tmp_path}"), tmp_path, {})
+    async with play(three()) as p:
+        work = p.work()
+        with pytest.raises(Unavailable, match="Postgres does not answer"):
+            expires_at(work.account, away)
+        await say_state(replace(work, ends_at=lambda: expires_at(work.account, away)), "backoff", "unknown")
+        assert p.recorder.of(AccountReported) == []
+        await say_state(work, "backoff", "unknown")
+        assert len(p.recorder.of(AccountReported)) == 1
