@@ -8,7 +8,7 @@ from sqlalchemy import Engine, text
 
 from services.cli.rebuilding import identity
 from services.common import accounts_tables as _accounts
-from services.common.database import transaction
+from services.common.database import transaction, unbounded
 from services.console import tables as _console
 from services.poller import tables as _poller
 from services.storer.tables import DERIVED
@@ -63,6 +63,7 @@ def compare(engine: Engine, sizes: Mapping[str, int], account: str | None, is_wh
     ``is_whole`` looks at the bytes of an object, by key and hash; without it the size tells.
     """
     with transaction(engine) as connection:
+        unbounded(connection)
         rows = connection.execute(_OBJECTS, {"account": account}).all()
         contents = {tuple(row) for row in connection.execute(_CONTENTS, {"account": account})}
     wrong = [row for row in rows if sizes.get(row.key) != row.size or (is_whole and not is_whole(row.key, row.sha256))]
@@ -89,6 +90,7 @@ def forget(engine: Engine, gone: Sequence[Key]) -> None:
 def unpublish_pending(engine: Engine, account: str | None) -> None:
     """Let the poller fetch again what was published and never stored; what is still under way is fetched in vain."""
     with transaction(engine) as connection:
+        unbounded(connection)
         connection.execute(_UNPUBLISH, {"account": account})
 
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg2
-from sqlalchemy import Connection, Engine, MetaData, create_engine, event
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 
 from services.common.errors import MailweirError, Unavailable
@@ -70,6 +70,11 @@ def transaction(engine: Engine) -> Iterator[Connection]:
     """One transaction; failures come out as ``Unavailable`` (the world) or ``Refused`` (the data)."""
     with fault_named(), engine.begin() as connection:
         yield connection
+
+
+def unbounded(connection: Connection) -> None:
+    """Let the statements of this transaction take as long as the rows of a large account need; a person waits."""
+    connection.execute(text("SET LOCAL statement_timeout = 0"))
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, Engine, text
 
 from services.common import audit
-from services.common.database import transaction
+from services.common.database import transaction, unbounded
 from services.common.errors import Unavailable
 from services.common.objects import ObjectStore
 from services.common.runtime.catching_up import catch_up
@@ -92,14 +92,19 @@ def _sweep(stores: Stores, account: str) -> tuple[int, int]:
 
 
 def _erase_objects(store: ObjectStore, prefix: str) -> int:
+    """Until a look at all keys finds none: each costs as much as there are objects."""
     erased = 0
-    while keys := list(islice(store.keys(prefix), _KEYS)):
-        store.delete(keys)
-        erased += len(keys)
-    return erased
+    while True:
+        before, keys = erased, store.keys(prefix)
+        while some := list(islice(keys, _KEYS)):
+            store.delete(some)
+            erased += len(some)
+        if erased == before:
+            return erased
 
 
 def _erase_rows(connection: Connection, account: str) -> int:
+    unbounded(connection)
     values = {"account": account}
     erased = 0
     for table in _OF_FOLDERS:

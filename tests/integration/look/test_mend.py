@@ -1,12 +1,18 @@
 """repair, reparse, dead letters, erasing: on real embedded stores."""
 
+from dataclasses import dataclass
+
 import pytest
 from msgspec.structs import replace
+from sqlalchemy import Engine
 
 from services.common import lookup
+from services.common.database import engine_for
 from services.common.errors import ConfigurationError
 from services.common.lookup import Choice
+from services.common.objects import ObjectStore
 from services.front.embedded import publisher
+from services.storer import erase
 from services.storer.erase import erase_account
 from tests.fakes.mail_events import fetched
 from tests.integration.look.conftest import MAIL, TABLES, Home
@@ -134,6 +140,30 @@ async def test_erasing_leaves_nothing_of_the_account_and_all_of_others(stored: H
         assert stored.value(f"SELECT count(*) FROM {table} WHERE account_id = 'work'") == 0
     assert stored.value("SELECT string_agg(action, ',') FROM audit_log WHERE account_id = 'work'") == "erase"
     assert len(lookup.ids(stored.context.engine, Choice(account="home"))) == 1
+
+
+@dataclass
+class Impatient:
+    """Stores whose database gives up a statement soon."""
+
+    engine: Engine
+    store: ObjectStore
+
+
+async def test_a_large_account_is_erased_however_long_it_takes_by_one_look_at_its_objects(
+    stored: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.5); RETURN NULL; END'"
+    stored.change(f"{slow}; CREATE TRIGGER slow AFTER DELETE ON emails EXECUTE FUNCTION slow()")
+    looks: list[str] = []
+    keys = stored.context.store.keys
+    monkeypatch.setattr(stored.context.store, "keys", lambda prefix: looks.append(prefix) or keys(prefix))
+    monkeypatch.setattr(erase, "_KEYS", 2)
+    engine = engine_for(stored.context.database_url, statement_timeout_ms=300)
+    erase_account(Impatient(engine, stored.context.store), "work")
+    engine.dispose()
+    stored.change("DROP FUNCTION slow CASCADE")
+    assert (stored.objects(), looks) == ([], ["work/", "work/"])
 
 
 @pytest.mark.parametrize("words", [("dlq", "replay"), ("dlq", "drop", "1", "--all"), ("dlq", "show", "99")])
