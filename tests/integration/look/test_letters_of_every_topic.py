@@ -43,7 +43,8 @@ async def test_a_good_record_is_settled_by_a_replay(home: Home, topic: str) -> N
     event = next(spec for spec in SPECS if spec.topic.name == topic)
     good = records.record(min((records.EXAMPLES / event.name / "v1").glob("*.json")), topic)
     await publisher(home.context).publish([letter(good, 3)])
-    home.run("dlq", "replay", "--all")
+    number = str(home.value("SELECT id FROM dead_letters"))
+    assert "1 replayed, 0 of them" in home.run("dlq", "replay", number, number).stdout
     assert home.value("SELECT state FROM dead_letters WHERE service = 'storer'") == "replayed"
 
 
@@ -55,6 +56,6 @@ async def test_what_nobody_can_use_does_not_keep_the_others_from_a_replay(home: 
     assert done.exit_code == 3
     assert "can only be dropped" in done.stderr
     assert "only the beginning of its record" in done.stderr
-    assert "3 replayed, 2 of them dead letters again" in done.stdout
+    assert "1 replayed, 0 of them dead letters again, 2 stay" in done.stdout
     states = 'SELECT string_agg(state, \' \' ORDER BY "offset") FROM dead_letters WHERE "offset" < 4'
     assert home.value(states) == "open open replayed"
