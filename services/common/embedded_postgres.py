@@ -269,13 +269,18 @@ def _configure(data: Path) -> None:
 def _stop_when_idle(home: Path) -> None:
     """A process of its own looks now and then whether anyone still uses the server."""
     command = [sys.executable, "-m", "services.common.idle_postgres", str(home)]
+    _hand_nothing_on()
     with Path(os.devnull).open("r+b") as nothing:
         quiet = [(os.POSIX_SPAWN_DUP2, nothing.fileno(), stream) for stream in (0, 1, 2)]
-        closed = [(os.POSIX_SPAWN_CLOSE, descriptor) for descriptor in _inherited()]
-        os.posix_spawn(sys.executable, command, _clean(), file_actions=[*quiet, *closed], setsid=True)
+        os.posix_spawn(sys.executable, command, _clean(), file_actions=quiet, setsid=True)
 
 
-def _inherited() -> list[int]:
-    """What the caller of the command left open for it, such as a lock: a process that stays must not hold it."""
-    found = [int(entry.name) for entry in Path("/dev/fd").iterdir()]
-    return [each for each in found if each > 2 and Path(f"/dev/fd/{each}").exists() and os.get_inheritable(each)]
+def _hand_nothing_on() -> None:
+    """What the caller of the command left open for it, such as a lock, must not be held by a process that stays.
+
+    To close them there is no way for those above the limit of open files, nor while a thread closes one of ours.
+    """
+    for descriptor in [int(entry.name) for entry in Path("/dev/fd").iterdir()]:
+        if descriptor > 2:
+            with suppress(OSError):
+                os.set_inheritable(descriptor, False)

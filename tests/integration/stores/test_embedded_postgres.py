@@ -38,6 +38,19 @@ def test_two_commands_at_once_share_one_server(home: Path) -> None:
     assert urls.pop().startswith("postgresql://")
 
 
+def test_what_is_open_above_the_limit_of_open_files_keeps_it_from_nothing(home: Path, tmp_path: Path) -> None:
+    code = (
+        f"import os, resource; from services.common.embedded_postgres import *; os.dup2(0, 200); "
+        f"resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)); print(ensure(Path({str(home)!r})))"
+    )
+    with (tmp_path / "lock").open("w") as mine, (tmp_path / "lock").open("w") as other:
+        flock(mine, LOCK_EX)
+        done = subprocess.run([sys.executable, "-c", code], stdin=mine, capture_output=True, timeout=180, check=False)
+        assert done.returncode == 0, done.stderr.decode()
+        mine.close()
+        flock(other, LOCK_EX | LOCK_NB)
+
+
 @pytest.mark.parametrize("locale", ["zh_CN.UTF-8", "zh_CN.GB18030"])
 def test_a_locale_that_this_machine_lacks_is_no_trouble(home: Path, locale: str) -> None:
     code = f"from services.common.embedded_postgres import *; print(ensure(Path({str(home)!r})))"
