@@ -53,7 +53,7 @@ class PostgresWriter:
 
 def write_parsed(cursor: Any, events: Sequence[EmailParsed]) -> None:
     """Mail, its attachments and its places; mail first, so that places find it."""
-    contents = {(event.place.account, event.contentsha256): event for event in events}
+    contents = _newest(events)
     news = [contents[identity] for identity in sorted(contents)]  # one order for all writers, so none waits in a ring
     with _PREPARING:
         mails = octets_of([rows.email_row(event) for event in news])
@@ -66,6 +66,17 @@ def write_parsed(cursor: Any, events: Sequence[EmailParsed]) -> None:
     if written:
         cursor.execute(f"{_FORGET_FILES}; {merging.ATTACHMENTS.merge}", (written, written))
     cursor.execute(merging.PLACES.merge)
+
+
+def _newest(events: Sequence[EmailParsed]) -> dict[tuple[str, str], EmailParsed]:
+    """By content, what the newest parser said of it, in whatever order it comes. Raises ``ValueError``."""
+    contents: dict[tuple[str, str], EmailParsed] = {}
+    for event in events:
+        identity = (event.place.account, event.contentsha256)
+        known = contents.setdefault(identity, event)
+        if known is not event and rows.version(known.email) <= rows.version(event.email):
+            contents[identity] = event
+    return contents
 
 
 def write_places(cursor: Any, events: Sequence[PlaceRelinked]) -> None:
@@ -91,6 +102,6 @@ def write_audit(cursor: Any, events: Sequence[AccessAudited]) -> None:
 
 
 def write_dead_letters(cursor: Any, events: Sequence[DeadLetter]) -> None:
-    """Dead letters, once per coordinates and reader."""
-    unique = {(event.topic, event.partition, event.offset, event.service): event for event in events}
+    """Dead letters, once per coordinates, reader and record: two of one place are of a topic that was made anew."""
+    unique = {(each.topic, each.partition, each.offset, each.service, each.key, each.value): each for each in events}
     merging.merge(cursor, merging.DEAD_LETTERS, [rows.dead_letter_row(event) for event in unique.values()])

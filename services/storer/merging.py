@@ -154,11 +154,18 @@ AUDIT = Listed(
 SELECT * FROM json_to_recordset(%s) AS audited ({_AUDIT}) ON CONFLICT (id) DO NOTHING""",
 )
 
+# A topic that is made anew begins at offset 0 again. The letter of its predecessor is kept then, at an offset below 0.
+_SAME_LETTER = """(d.topic, d."partition", d.service) = (s.topic, s."partition", s.service)"""
+_SAME_BYTES = "d.key = s.key AND d.value IS NOT DISTINCT FROM s.value"
 DEAD_LETTERS = Stage(
     "stage_dead_letters",
     """topic text, "partition" int, "offset" bigint, service text, error text, reason text, at timestamptz, key bytea,
 value bytea, headers jsonb, account_id text, folder_id text, uidvalidity bigint, uid bigint""",
-    """INSERT INTO dead_letters (topic, "partition", "offset", service, error, reason, at, key, value, headers,
+    f"""DELETE FROM stage_dead_letters s USING dead_letters d
+WHERE {_SAME_LETTER} AND d."offset" < 0 AND d.at = s.at AND {_SAME_BYTES};
+UPDATE dead_letters d SET "offset" = -d.id FROM stage_dead_letters s
+WHERE {_SAME_LETTER} AND d."offset" = s."offset" AND NOT ({_SAME_BYTES});
+INSERT INTO dead_letters (topic, "partition", "offset", service, error, reason, at, key, value, headers,
 account_id, folder_id, uidvalidity, uid)
 SELECT * FROM stage_dead_letters ON CONFLICT ON CONSTRAINT dead_letters_identity
 DO UPDATE SET state = 'open', at = excluded.at, error = excluded.error, reason = excluded.reason

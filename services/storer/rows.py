@@ -70,6 +70,11 @@ def _version(email: Email) -> str:
     return version
 
 
+def version(email: Email) -> tuple[int, ...]:
+    """The parser's version as it is compared. Raises ``ValueError`` for what cannot be."""
+    return tuple(map(int, _version(email).split(".")))
+
+
 def _searched(email: Email, senders: Sequence[EmailAddress], text: str | None) -> str:
     people = [part for address in (*senders, *_recipients(email)) for part in (address.name, address.email)]
     names = [part.name for part in email.attachments]

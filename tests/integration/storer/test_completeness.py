@@ -3,6 +3,7 @@
 import os
 from datetime import UTC, datetime
 
+import pytest
 from msgspec.structs import replace
 from sqlalchemy import text
 
@@ -89,6 +90,18 @@ async def test_a_dead_letter_is_kept_whole_and_once_and_settled_ones_do_not_coun
     with storer.engine.begin() as connection:
         connection.execute(text("UPDATE dead_letters SET state = 'dropped'"))
     assert (numbers(storer)["quarantined"], numbers(storer)["pending"]) == (0, 1)
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_letters_of_a_topic_that_was_made_anew_do_not_hide_each_other(storer: Storer, together: bool) -> None:
+    old, new = letter(1), replace(letter(1), key=b"work/other/1700000000/2", value=b"y")
+    for letters in [[old, new]] if together else [[old], [new], [old], [new]]:
+        assert await storer.take(topics.twin(topics.MAIL_FETCHED), letters) == []
+    found = storer.rows('SELECT value, state, "offset" < 0 FROM dead_letters ORDER BY id')
+    assert [(bytes(value), state, moved) for value, state, moved in found] == [
+        (old.value, "open", True),
+        (new.value, "open", False),
+    ]
 
 
 async def test_a_dead_letter_with_any_key_is_kept(storer: Storer) -> None:

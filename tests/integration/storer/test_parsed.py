@@ -53,6 +53,8 @@ async def test_only_a_newer_parser_version_replaces(storer: Storer) -> None:
         facts = replace(mail.email.mailweir, parser_version=version)
         return replace(mail, email=replace(mail.email, subject=subject, mailweir=facts))
 
+    await storer.take(topics.MAIL_PARSED, [by("2.8.9", "newest of a batch"), by("2.8.10", "last"), by("2.8.1", "old")])
+    assert storer.rows("SELECT subject, parser_version FROM emails") == [("last", "2.8.10")]
     for version, subject in (("2.9.0", "first"), ("2.10.0", "newer"), ("2.9.9", "older"), ("2.10.0", "same")):
         await storer.take(topics.MAIL_PARSED, [by(version, subject)])
     assert storer.rows("SELECT subject, parser_version FROM emails") == [("newer", "2.10.0")]
