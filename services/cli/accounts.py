@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from services.front.context import Context
 
 _SETTING_HELP = "A setting, such as poll_interval=5m; an empty value resets it. `accounts show` lists all."
+_AUTH_HELP = "How to sign in; auto: by a token where the account has a grant, else by password or code."
 _FOLDER_HELP = "Only such folders; may repeat. =NAME is a name as it is, \\Sent a special use."
 
 
@@ -27,7 +28,7 @@ def server_options(command: Callable[..., object]) -> Callable[..., object]:
         click.option("--port", type=int, help="993, or 143 with STARTTLS."),
         click.option("--tls", metavar="implicit|starttls", help="There is no way to read mail without TLS."),
         click.option("--user", help="Login name, mostly the whole address."),
-        click.option("--auth", metavar="auto|password|xoauth2|oauthbearer", help="How to sign in."),
+        click.option("--auth", metavar="auto|password|xoauth2|oauthbearer", help=_AUTH_HELP),
         click.option("--ca-file", metavar="F", help="Certificate authority of a private server (PEM)."),
         click.option("--folder", "folders", metavar="GLOB", multiple=True, help=_FOLDER_HELP),
         click.option("--set", "pairs", metavar="KEY=VALUE", multiple=True, help=_SETTING_HELP),
@@ -51,6 +52,9 @@ def add(name: str, secret_file: str | None, dash: str | None, **typed: Any) -> N
 
     With a mail ADDRESS the provider, the server and the user are found; only the password, app password or
     authorization code (授权码) is asked for, or read from --secret-file F, or from standard input with -.
+    For example: mailweir accounts add me@gd.chinamobile.com
+
+    With a NAME: mailweir accounts add work --host imap.example.org --user me@example.org
     """
     from services.cli.account_audit import noted
     from services.cli.secret_input import read_secret, source_of
@@ -133,11 +137,18 @@ def change(name: str, more: tuple[str, ...], **typed: Any) -> None:
 
 @accounts.command()
 @click.argument("name")
-@click.option("--field", type=click.Choice(["password", "refresh_token", "client_secret"]), help="Which secret.")
+@click.option(
+    "--field",
+    type=click.Choice(["password", "refresh_token", "client_secret"]),
+    help="Default: what the account signs in with.",
+)
 @click.option("--clear", is_flag=True, help="Forget the secrets of the account (with --field: only that one).")
 @secret_options
 def secret(name: str, field: str | None, clear: bool, secret_file: str | None, dash: str | None) -> None:
-    """Enter or replace a secret. It comes from a prompt, --secret-file F, or - for standard input."""
+    """Enter or replace a secret: a password, an authorization code (授权码), a token.
+
+    It comes from a prompt, from --secret-file F, or from standard input with -.
+    """
     from services.cli.account_audit import noted
     from services.cli.secret_input import read_secret, source_of
     from services.common.errors import ConfigurationError

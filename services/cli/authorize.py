@@ -23,7 +23,14 @@ if TYPE_CHECKING:
     help="Port of the call-back on this machine; default: a free one.",
 )
 @click.option("--any-address", is_flag=True, help="The grant may come from another address (a shared mailbox).")
-@click.option("--timeout", type=float, default=600, show_default=True, help="Seconds to wait for the answer.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="S",
+    default=600,
+    show_default=True,
+    help="Seconds to wait for the answer; a device code has a time of its own.",
+)
 def authorize(name: str, *, device: bool, no_browser: bool, port: int, timeout: float, any_address: bool) -> None:
     """Grant access to the mailbox by OAuth2. The tokens are stored encrypted."""
     from services.cli.account_audit import noted

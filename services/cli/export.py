@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from services.cli.search import DAY
+from services.cli.search import mail_options
 
 if TYPE_CHECKING:
     from services.front.context import Context
@@ -16,13 +16,17 @@ Write = Callable[[Any, bytes], None]
 
 
 @click.command()
-@click.option("--format", "form", type=click.Choice(["eml", "mbox", "jsonl"]), default="eml", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["eml", "mbox", "jsonl"]),
+    default="eml",
+    show_default=True,
+    help="A file for each message, one mbox, or a JSON line for each.",
+)
 @click.option("--to", type=click.Path(path_type=Path), required=True, help="Folder for eml, else a file; - is stdout.")
 @click.option("--query", "words", help="Only mail that holds these words.")
-@click.option("--account", help="Only mail of this account.")
-@click.option("--folder", help="Only mail in this folder (decoded name).")
-@click.option("--since", type=DAY, help="Received on or after this day, UTC.")
-@click.option("--before", type=DAY, help="Received before this day, UTC.")
+@mail_options
 def export(form: str, to: Path, words: str | None, **sides: object) -> None:
     """Write messages as .eml files, one mbox (mboxrd), or JSON lines of mail.parsed objects; each message once."""
     from services.cli.choice import choice_of

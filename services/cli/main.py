@@ -63,7 +63,8 @@ class LazyGroup(click.Group):
 def cli(context: click.Context) -> None:
     """Mailweir retrieves mail from IMAP servers, read-only and over verified TLS, and proves that none is missing.
 
-    First steps: `mailweir demo`, or `mailweir accounts add NAME --host H --user U` and `mailweir sync`.
+    First steps: `mailweir demo`, or `mailweir accounts add ADDRESS`, which asks for the password or authorization code
+    (授权码) and tries it, and `mailweir sync`.
     """
     from services.common.environment import unknown
 

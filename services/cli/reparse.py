@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from services.cli.search import DAY
+from services.cli.search import mail_options
 
 if TYPE_CHECKING:
     from services.common.events import MessageFetched
@@ -18,10 +18,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--compare", is_flag=True, help="Show what would change, field by field, and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="With --compare: one JSON line per changed field.")
-@click.option("--account", help="Only mail of this account.")
-@click.option("--folder", help="Only mail in this folder (decoded name).")
-@click.option("--since", type=DAY, help="Received on or after this day, UTC.")
-@click.option("--before", type=DAY, help="Received before this day, UTC.")
+@mail_options
 def reparse(*, compare: bool, as_json: bool, **sides: Any) -> None:
     """Parse stored raw messages once more; rows are replaced only by a newer parser version.
 

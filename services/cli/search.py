@@ -1,6 +1,6 @@
 """``mailweir search``: messages that hold every word."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -11,18 +11,29 @@ if TYPE_CHECKING:
 DAY = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
 
 
+def mail_options(command: Callable[..., object]) -> Callable[..., object]:
+    """The options that say which mail is meant; ``services.cli.choice`` makes a ``Choice`` of them."""
+    options = (
+        click.option("--account", metavar="NAME", help="Only mail of this account."),
+        click.option("--folder", metavar="NAME", help="Only mail in this folder (decoded name)."),
+        click.option("--since", metavar="DAY", type=DAY, help="Received on or after it, UTC: 2026-11-22."),
+        click.option("--before", metavar="DAY", type=DAY, help="Received before it, UTC."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 @click.command()
 @click.argument("words", nargs=-1, required=True, metavar="QUERY...")
-@click.option("--account", help="Only mail of this account.")
-@click.option("--folder", help="Only mail in this folder (decoded name).")
-@click.option("--since", type=DAY, help="Received on or after this day, UTC.")
-@click.option("--before", type=DAY, help="Received before this day, UTC.")
+@mail_options
 @click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="At most so many.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON line per message.")
 def search(words: tuple[str, ...], limit: int, *, as_json: bool, **sides: object) -> None:
     """Find messages by subject, names, addresses, file names and text; every word must occur, each may go on.
 
-    Newest first. Chinese, Japanese and Korean words are found inside running text.
+    Newest first. Chinese, Japanese and Korean words are found inside running text. For example:
+    mailweir search 合同 report --folder INBOX --since 2026-01-01
     """
     from services.cli.choice import choice_of
     from services.common import lookup
