@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from msgspec.structs import replace
-from sqlalchemy import text
+from sqlalchemy import Engine, inspect, text
 
 from services.common import topics
 from services.common.email import MailweirFacts
@@ -33,6 +33,12 @@ async def test_each_statement_runs(storer: Storer, statement: str) -> None:
     assert found or "completeness" in statement or "JOIN objects" in statement
 
 
+def test_each_table_is_named(migrated: Engine) -> None:
+    section = PAGE.partition("## Tables")[2].partition("\n## ")[0]
+    made = set(inspect(migrated).get_table_names()) - {"alembic_version"}
+    assert made == set(_named(section))
+
+
 def test_each_column_that_programs_read_is_explained() -> None:
     for table in (tables.emails, tables.email_places):
         section = PAGE.partition(f"| `{table.name}` | is |\n")[2].partition("\n\n")[0]
@@ -43,7 +49,7 @@ def test_each_column_that_programs_read_is_explained() -> None:
 
 
 def _named(rows: str) -> Iterator[str]:
-    for line in rows.splitlines()[1:]:
+    for line in (each for each in rows.splitlines() if each.startswith("| `")):
         yield from (name.rpartition(".")[2] for name in re.findall(r"`([\w.]+)`", line.split("|")[1]))
 
 
