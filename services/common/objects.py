@@ -66,6 +66,9 @@ class ObjectStore(Protocol):
     def delete(self, keys: list[str]) -> None:
         """Remove objects; keys without an object are passed over."""
 
+    def erase(self, prefix: str) -> int:
+        """Remove all objects below a prefix for good; how many there were."""
+
 
 def message_key(account: str, day: str, sha256: str) -> str:
     """Key of a raw message (design section 10); ``day`` as ``message_day`` tells it. Raises ``ValueError``."""

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine, text
@@ -16,7 +15,6 @@ from services.common.runtime.catching_up import catch_up
 from services.common.runtime.kafka_settings import KafkaSettings
 from services.common.settings import read
 
-_KEYS = 1_000
 _CATCH_UP = 300.0  # seconds
 _PAUSE, _QUIET_SWEEPS, _MOST_SWEEPS = 3.0, 2, 100
 _OF_FOLDERS = ("place_states", "folder_ledger", "quarantine")
@@ -92,15 +90,10 @@ def _sweep(stores: Stores, account: str) -> tuple[int, int]:
 
 
 def _erase_objects(store: ObjectStore, prefix: str) -> int:
-    """Until a look at all keys finds none: each costs as much as there are objects."""
     erased = 0
-    while True:
-        before, keys = erased, store.keys(prefix)
-        while some := list(islice(keys, _KEYS)):
-            store.delete(some)
-            erased += len(some)
-        if erased == before:
-            return erased
+    while more := store.erase(prefix):
+        erased += more
+    return erased
 
 
 def _erase_rows(connection: Connection, account: str) -> int:

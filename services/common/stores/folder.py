@@ -117,6 +117,12 @@ class FolderStore:
                 path.unlink(missing_ok=True)
                 self._prune(path.parent)
 
+    def erase(self, prefix: str) -> int:
+        """Remove all objects below a prefix; how many there were."""
+        keys = list(self.keys(prefix))
+        self.delete(keys)
+        return len(keys)
+
     def _put_group(self, news: Mapping[str, NewObject]) -> None:
         folders = {self._made(os.path.dirname(name)) for name in news}
         with self._incoming() as made:

@@ -1,18 +1,21 @@
 """Objects in MinIO or another S3 store, through minio-py: blocking, thread-safe, own pool and short time-outs."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from io import BytesIO
+from itertools import islice
 from threading import BoundedSemaphore
 from typing import Any, BinaryIO
 from urllib.parse import quote, unquote, urlparse
 
 import urllib3
 from minio import Minio
+from minio.commonconfig import ENABLED
 from minio.deleteobjects import DeleteObject
 from minio.error import MinioException, S3Error
+from minio.versioningconfig import SUSPENDED
 
 from services.common.errors import Unavailable
 from services.common.objects import NewObject, ObjectInfo
@@ -29,6 +32,7 @@ _GROUP_OCTETS = 4 << 20  # a few requests for a batch, so that they go in parall
 _GROUPS_AT_ONCE = 4  # bounds the memory of their copies
 _GROUP_KEY = ".mailweir-group.tar"
 _LARGEST = 64 << 20
+_KEYS = 1_000  # of one request
 _TYPE = re.compile(r"[!-~]{1,100}(?: [!-~]{1,100})?")  # what each store takes as a header, and signs as it is sent
 _NOT_IN_XML = re.compile("[\x00-\x1f\ufffe\uffff]")  # XML 1.0 section 2.2: a request for many keys cannot name these
 _ABSENT = ("NoSuchKey", "NoSuchObject")
@@ -145,12 +149,32 @@ class S3Store:
 
     def delete(self, keys: list[str]) -> None:
         """Remove objects; absent ones are passed over."""
-        alone = [key for key in keys if _NOT_IN_XML.search(key)]
         with _world():
-            for key in alone:
-                self._client.remove_object(self.bucket, key)
-            together = [DeleteObject(key) for key in keys if key not in alone]
-            errors = list(self._client.remove_objects(self.bucket, together))
+            self._remove([(key, None) for key in keys])
+
+    def erase(self, prefix: str) -> int:
+        """Remove all objects below a prefix, with all versions that the bucket keeps; how many there were."""
+        erased = 0
+        with _world():
+            every = self._keeps_versions()
+            found = self._client.list_objects(self.bucket, prefix=prefix, recursive=True, include_version=every)
+            while some := list(islice(found, _KEYS)):
+                self._remove([(each.object_name or "", each.version_id) for each in some])
+                erased += sum(not each.is_delete_marker for each in some)
+        return erased
+
+    def _keeps_versions(self) -> bool:
+        try:
+            return self._client.get_bucket_versioning(self.bucket).status in (ENABLED, SUSPENDED)
+        except S3Error:  # a store that knows no versions, or does not tell who may not ask
+            return False
+
+    def _remove(self, versions: Sequence[tuple[str, str | None]]) -> None:
+        alone = [(key, version) for key, version in versions if _NOT_IN_XML.search(key)]
+        for key, version in alone:
+            self._client.remove_object(self.bucket, key, version_id=version)
+        together = [DeleteObject(*each) for each in versions if each not in alone]
+        errors = list(self._client.remove_objects(self.bucket, together))
         if errors:
             raise Unavailable(f"{len(errors)} objects could not be removed; try again")
 

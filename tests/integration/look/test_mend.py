@@ -12,7 +12,6 @@ from services.common.errors import ConfigurationError
 from services.common.lookup import Choice
 from services.common.objects import ObjectStore
 from services.front.embedded import publisher
-from services.storer import erase
 from services.storer.erase import erase_account
 from tests.fakes.mail_events import fetched
 from tests.integration.look.conftest import MAIL, TABLES, Home
@@ -158,7 +157,6 @@ async def test_a_large_account_is_erased_however_long_it_takes_by_one_look_at_it
     looks: list[str] = []
     keys = stored.context.store.keys
     monkeypatch.setattr(stored.context.store, "keys", lambda prefix: looks.append(prefix) or keys(prefix))
-    monkeypatch.setattr(erase, "_KEYS", 2)
     engine = engine_for(stored.context.database_url, statement_timeout_ms=300)
     erase_account(Impatient(engine, stored.context.store), "work")
     engine.dispose()

@@ -5,11 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from minio.commonconfig import ENABLED
+from minio.versioningconfig import VersioningConfig
 
 from services.common.errors import Unavailable
 from services.common.objects import NewObject, ObjectStore, attachment_key, message_key
 from services.common.stores.folder import FolderStore
 from services.common.stores.s3 import S3Store
+from tests.integration.stores.conftest import Minio
 
 PLACE = {"place": "work/f1/1/2", "folder": "合同/2026", "subject": 'A \\ "quoted" ✓ & more'}
 
@@ -95,6 +98,27 @@ def test_objects_whose_names_xml_cannot_hold_go_away(store: ObjectStore) -> None
     assert sorted(store.keys("work/")) == sorted(keys)
     store.delete(keys)
     assert list(store.keys("")) == []
+
+
+def test_what_is_erased_is_gone_for_good_and_its_neighbours_stay(store: ObjectStore) -> None:
+    store.put_many([NewObject(f"work/{number}", b"1", "a/b", {}) for number in range(1_100)])
+    store.put_many([NewObject(key, b"1", "a/b", {}) for key in ("work2/x", "work.old/x", "wor/x")])
+    assert (store.erase("work/"), store.erase("work/")) == (1_100, 0)
+    assert sorted(store.keys("")) == ["wor/x", "work.old/x", "work2/x"]
+
+
+def test_no_version_of_what_is_erased_stays(minio: Minio) -> None:
+    client, kept = minio.store._client, S3Store(minio.store._client, "kept")
+    kept.ensure_bucket()
+    client.set_bucket_versioning("kept", VersioningConfig(ENABLED))
+    for data in (b"1", b"2"):
+        kept.put(NewObject("work/a", data, "a/b", {}))
+        kept.put(NewObject("work/\ufffe", data, "a/b", {}))
+        kept.put(NewObject("home/a", data, "a/b", {}))
+    kept.delete(["work/a"])
+    assert kept.erase("work/") == 4
+    left = client.list_objects("kept", recursive=True, include_version=True)
+    assert [each.object_name for each in left] == ["home/a", "home/a"]
 
 
 @pytest.mark.parametrize("key", ["../x", "a/../../x", "a//b", "/a", "a/./b", "a\x00b"])
