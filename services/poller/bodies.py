@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from services.poller import resting
 from services.poller.delivery import Group, Put
 from services.poller.domain.schedule import quarantine_until
 from services.poller.domain.state import FolderRecord, Quarantined
@@ -16,6 +17,7 @@ from services.poller.work import Progress, Work
 
 ITEMS = ("EMAILID", "X-GM-MSGID", "X-GM-LABELS")
 FIRST, SLICE = 200, 1000  # a server works out the sizes of so many before the bodies at hand are delivered
+LEFT_OUT = "the server lists it but does not send it"
 Ready = Callable[[UidSet], Awaitable[UidSet]]
 
 
@@ -25,7 +27,7 @@ class Errand:
 
     ``budget``: octets that may be taken, None without a limit. ``large``: messages for which a group has no room.
     ``settled``: looked at before the others, or too large to be asked for at all.
-    ``told``: sizes that came with the listing, in octets.
+    ``told``: sizes that came with the listing, in octets. ``vain``: messages that did not come, asked for alone.
     """
 
     work: Work
@@ -35,6 +37,7 @@ class Errand:
     put: Put
     budget: int | None = None
     large: set[int] = field(default_factory=set)
+    vain: int = 0
     settled: set[int] = field(default_factory=set)
     told: dict[int, int] = field(default_factory=dict)
     answered: set[int] = field(default_factory=set)
@@ -58,7 +61,8 @@ async def fetch(errand: Errand, ready: Ready) -> None:
 
     ``ready`` is told of each slice when its turn comes, and gives what of it may go in groups: a server takes its time
     to work out sizes, and the bodies of the slice before are delivered meanwhile.
-    Raises ImapError when the connection is of no further use; what came before is on its way all the same.
+    Raises ImapError when the connection is of no further use, and Refused when no message comes at all; what came
+    before is on its way all the same.
     """
     doubtful = errand.work.memory.doubtful.get(errand.key, [])
     suspects = UidSet.of(_suspects(errand))
@@ -121,7 +125,8 @@ def _last(errand: Errand, doubtful: Iterable[UidSet], suspects: UidSet) -> list[
 
 async def _ask(errand: Errand, chunk: UidSet) -> None:
     """Ask for a chunk; halve it as long as the server refuses it; ask again for what it left out."""
-    waiting = [chunk]
+    fresh = chunk - UidSet.of(errand.settled)
+    waiting = [fresh] if fresh else []
     while waiting:
         part = waiting.pop()
         errand.answered = set()
@@ -137,8 +142,21 @@ async def _ask(errand: Errand, chunk: UidSet) -> None:
                 again = (*errand.key, rest.lowest) in errand.work.memory.suspects
                 final = again and isinstance(error, CommandRejected)  # after a BAD once more, on a new connection
                 await suspect(errand.work, errand.record, rest.lowest, "refused", str(error), final=final)
+                await _in_vain(errand, str(error))
         else:
             waiting += await _left_out(errand, part)
+
+
+async def _in_vain(errand: Errand, reason: str) -> None:
+    """One more did not come. Where none came so far, a few others are tried. Raises Refused when they do not come."""
+    errand.vain += 1
+    if errand.count or errand.vain != resting.MOST_IN_VAIN:
+        return
+    for one in resting.few_of(errand.wanted):
+        if await _bare(errand, one) and errand.count:
+            errand.settled.update(one)
+            return
+    raise resting.begin(errand.work, errand.key, errand.vain + resting.SAMPLES, reason)
 
 
 async def _bare(errand: Errand, part: UidSet) -> bool:
@@ -198,6 +216,7 @@ async def _take(errand: Errand, fetched: Fetched) -> None:
     else:
         work.memory.suspects.pop((record.id, record.epoch, fetched.uid), None)
         errand.count += 1
+        resting.end(work, errand.key)
         await _group(errand, fetched)
 
 
@@ -238,7 +257,8 @@ async def _left_out(errand: Errand, part: UidSet) -> list[UidSet]:
         listed = rest
     if len(part) == 1:
         for uid in [] if await _bare(errand, part & listed) else listed:
-            await suspect(errand.work, errand.record, uid, "no-answer", "the server lists it but does not send it")
+            await suspect(errand.work, errand.record, uid, "no-answer", LEFT_OUT)
+            await _in_vain(errand, LEFT_OUT)
         return []
     return [UidSet.of([uid]) for uid in listed]
 

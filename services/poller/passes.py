@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from services.common.errors import Unavailable
 from services.common.events import SyncReported
-from services.poller import bodies, handlers, peeking
+from services.poller import bodies, handlers, peeking, resting
 from services.poller.checkpoint import Checkpoint
 from services.poller.comparing import compare, tell_labels
 from services.poller.delivery import delivering
@@ -64,6 +64,7 @@ async def run(work: Work, session: Session, record: FolderRecord, *, thorough: b
     """
     if (outcome := await _by_status(work, record, thorough=thorough)) is not None:
         return outcome
+    resting.check(work, (record.id, record.epoch))
     try:
         opened = await _open(work, session, record)
         record = await _placed(work, session, record, opened)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from services.common.accounts import Account
 from services.common.clock import Clock
@@ -17,6 +17,9 @@ from services.poller.imap.errors import ImapError
 from services.poller.imap.model import FolderStatus
 from services.poller.ports import Contents, LedgerStore
 from services.poller.resuming import Run
+
+if TYPE_CHECKING:
+    from services.poller.resting import Rest
 
 Key = tuple[str, int, int]
 MOST_STEPS = 20
@@ -54,7 +57,7 @@ class Memory:
     ``habits``: what the server is known to do, from the ledger. ``marked``: looks in a row that marked mail as read.
     ``contents``: mark (see ``samples``) and size by the server's name for them.
     ``looks``: when folders were found unchanged, by id, to be noted together.
-    ``probed``: messages whose size was doubted and looked at.
+    ``rests``: folders of which no message comes. ``probed``: messages whose size was doubted and looked at.
     ``unlisted``: what was wrong with the folder list. ``avoids_plain``: AUTHENTICATE PLAIN ended the last connection.
     ``published`` counts messages and ``steps`` what was found out since, to tell progress from running in circles.
     """
@@ -77,6 +80,7 @@ class Memory:
     habits: dict[str, datetime] = field(default_factory=dict)
     marked: int = 0
     contents: dict[str, tuple[str, int]] = field(default_factory=dict)
+    rests: dict[tuple[str, int], "Rest"] = field(default_factory=dict)
     probed: set[Key] = field(default_factory=set)
     unlisted: ImapError | None = None
     avoids_plain: bool = False

@@ -1,9 +1,17 @@
 """Scenario 7: a message that is refused, left out, or kills the connection must not touch the others."""
 
 import pytest
+from sqlalchemy import text
 
-from tests.fakes.imap_model import Command, Reply, closes, on, says
+from tests.fakes.imap_model import Command, Mailbox, Reply, Script, closes, messages, on, says
+from tests.integration.poller.conftest import Play
 from tests.integration.poller.ten_messages import only_missing, ten
+
+
+def last_errors(p: Play) -> dict[str, str]:
+    query = text("SELECT name, last_error FROM folders WHERE account = :account")
+    with p.engine.connect() as connection:
+        return {row.name: row.last_error or "" for row in connection.execute(query, {"account": p.slug})}
 
 
 def bodies(edit):
@@ -175,3 +183,38 @@ async def test_one_bad_is_not_held_against_a_message(play):
         assert (await p.sync()).exit_code == 0
         assert p.complete()
         assert p.quarantined() == {}
+
+
+def many(*hooks) -> Script:
+    return Script({b"INBOX": Mailbox(messages(300)), b"Work": Mailbox(messages(3), uidvalidity=5)}, hooks=list(hooks))
+
+
+@pytest.mark.parametrize("answer", ["NO [UNAVAILABLE] later", "NO cannot", "BAD cannot", "OK done"])
+async def test_a_server_that_sends_no_message_is_not_asked_for_each(play, answer):
+    def action(_command: Command, reply: Reply) -> Reply | None:
+        return Reply([], answer.encode()) if any(b"BODY[]" in chunk for chunk in reply.untagged) else None
+
+    script = many(bodies(action))
+    async with play(script, attempts=2) as p:
+        result = await p.sync()
+        assert (result.exit_code, "none of the messages" in result.failure) == (3, True)
+        assert len(p.server.record) < 600  # or seven for each of 300 messages
+        assert len(p.quarantined()) < 20  # those of the small folder, and some that were asked for alone
+        assert "none of the messages" in last_errors(p)["INBOX"]
+        script.hooks.clear()
+        assert (await p.sync()).exit_code == (3 if p.quarantined() else 0)
+        assert len(p.stored) == 303 - len(p.quarantined())
+        assert set(p.recorder.times.values()) == {1}
+
+
+async def test_many_messages_that_do_not_come_keep_no_other_from_coming(play):
+    def action(command: Command, reply: Reply) -> Reply | None:
+        return next(
+            (refused for uid in range(261, 301) if (refused := refuses(uid, b"NO cannot")(command, reply))), None
+        )
+
+    async with play(many(bodies(action))) as p:
+        assert (await p.sync()).exit_code == 3
+        assert sorted(p.quarantined()) == list(range(261, 301))
+        assert len(p.stored) == 263
+        assert set(p.recorder.times.values()) == {1}

@@ -132,3 +132,13 @@ async def test_connections_that_end_while_idle_delay_no_mail(play):
         script.mailboxes[b"Beta"].deliver(sample(9))
         await until(lambda: ("Beta", 7, 4) in p.stored, 10)
         assert p.complete()
+
+
+async def test_a_folder_of_which_nothing_comes_rests_longer_each_time(play):
+    script = Script({b"INBOX": Mailbox(messages(300))}, capabilities=IDLE)
+    script.hooks.append(on("UID FETCH", says("NO cannot"), has=BODY))
+    async with play(script, poll_interval=0.1, backoff_base=0.4) as p, watched(p):
+        await until(lambda: p.server.counts["IDLE"] > 60)
+        assert p.server.counts["UID FETCH"] < 700  # of sixty polls six ask for some; each would ask for a hundred
+        script.hooks.clear()
+        await until(lambda: sum(place[0] == "INBOX" for place in p.stored) == 300 - len(p.quarantined()))
