@@ -101,6 +101,13 @@ def from_row(context: "Context", row: Any) -> MessageFetched | None:
         return None
 
 
+def noting(places: list[Place], events: Iterator[MessageFetched]) -> Iterator[MessageFetched]:
+    """The events, and their places into the list."""
+    for event in events:
+        places.append(event.place)
+        yield event
+
+
 async def publish_all(context: "Context", events: Iterator[MessageFetched]) -> int:
     """Publish in batches, through the embedded services or to Kafka; how many."""
     from services.front.publishing import publishing

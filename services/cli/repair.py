@@ -11,6 +11,7 @@ import click
 if TYPE_CHECKING:
     from services.cli.repairing import Damage, IsWhole
     from services.common.events import MessageFetched
+    from services.common.place import Place
     from services.front.context import Context
 
 
@@ -38,8 +39,9 @@ def repair(name: str | None, *, check: bool, verify: bool, offline: bool) -> Non
         _tell(damage)
         if check:
             raise SystemExit(3 if damage.any else 0)
-        code = _mend(context, damage)
-        code = max(code, _offline(damage) if offline else _fetch(context, name))
+        sent: list[Place] = []
+        code = _mend(context, damage, sent)
+        code = max(code, _offline(damage) if offline else _fetch(context, name, sent))
     raise SystemExit(code)
 
 
@@ -93,14 +95,16 @@ def _tell(damage: "Damage") -> None:
     )
 
 
-def _mend(context: "Context", damage: "Damage") -> int:
+def _mend(context: "Context", damage: "Damage", sent: "list[Place]") -> int:
+    """Send what can be sent, and note the places of it; the exit code."""
     from services.cli import repairing
-    from services.cli.rebuilding import publish_all
+    from services.cli.rebuilding import noting, publish_all
 
     again = list(repairing.holders(context.engine, damage.files_gone))
     repairing.forget(context.engine, [*damage.raw_gone, *damage.files_gone])
     useless = _Useless([], [])
-    published = asyncio.run(publish_all(context, _events(context, damage, again, useless)))
+    events = noting(sent, _events(context, damage, again, useless))
+    published = asyncio.run(publish_all(context, events))
     click.echo(f"{published} messages sent through parser, attachments and storer again")
     for keys, why in ((useless.placeless, "name no place"), (useless.damaged, "are damaged")):
         if keys:
@@ -145,13 +149,13 @@ def _offline(damage: "Damage") -> int:
     return 3 if damage.raw_gone else 0
 
 
-def _fetch(context: "Context", name: str | None) -> int:
+def _fetch(context: "Context", name: str | None, sent: "list[Place]") -> int:
     from services.cli.repairing import unpublish_pending
     from services.cli.sync import worst
     from services.cli.sync_run import run_once
     from services.cli.sync_view import show
 
-    unpublish_pending(context.engine, name)
+    unpublish_pending(context.engine, name, [] if context.embedded else sent)
     if not context.embedded:
         click.echo("the poller fetches what is missing at its next pass: mailweir status")
         return 0

@@ -9,6 +9,7 @@ from sqlalchemy import Engine, text
 from services.cli.rebuilding import identity
 from services.common import accounts_tables as _accounts
 from services.common.database import transaction, unbounded
+from services.common.place import Place
 from services.console import tables as _console
 from services.poller import tables as _poller
 from services.storer.tables import DERIVED
@@ -29,7 +30,11 @@ _CONTENTS = text(
 )
 _FORGET = text("DELETE FROM objects WHERE (account_id, kind, sha256) = (:account, :kind, :sha256)")
 _UNPUBLISH = text(
-    "UPDATE folder_ledger l SET published = l.published - c.pending_set FROM completeness c "
+    "WITH sent AS (SELECT folder_id, uidvalidity, range_agg(int8range(uid, uid, '[]')) AS uids "
+    "FROM unnest(CAST(:folders AS text[]), CAST(:uidvalidities AS bigint[]), CAST(:uids AS bigint[])) "
+    "AS t (folder_id, uidvalidity, uid) GROUP BY folder_id, uidvalidity) "
+    "UPDATE folder_ledger l SET published = l.published - (c.pending_set - coalesce(s.uids, '{}')) "
+    "FROM completeness c LEFT JOIN sent s USING (folder_id, uidvalidity) "
     "WHERE (l.folder_id, l.epoch) = (c.folder_id, c.epoch) AND c.pending > 0 "
     "AND (CAST(:account AS text) IS NULL OR c.account = :account)"
 )
@@ -87,11 +92,19 @@ def forget(engine: Engine, gone: Sequence[Key]) -> None:
             connection.execute(_FORGET, {"account": account, "kind": kind, "sha256": sha256})
 
 
-def unpublish_pending(engine: Engine, account: str | None) -> None:
-    """Let the poller fetch again what was published and never stored; what is still under way is fetched in vain."""
+def unpublish_pending(engine: Engine, account: str | None, sent: Sequence[Place] = ()) -> None:
+    """Let the poller fetch again what was published and never stored, but what was ``sent`` just now.
+
+    What else is under way is fetched in vain.
+    """
+    places = {
+        "folders": [place.folderid for place in sent],
+        "uidvalidities": [place.uidvalidity for place in sent],
+        "uids": [place.uid for place in sent],
+    }
     with transaction(engine) as connection:
         unbounded(connection)
-        connection.execute(_UNPUBLISH, {"account": account})
+        connection.execute(_UNPUBLISH, {"account": account, **places})
 
 
 def holders(engine: Engine, files_gone: Sequence[Key]) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import Engine
 
+from services.cli import repairing
 from services.common import lookup
 from services.common.database import engine_for
 from services.common.errors import ConfigurationError
@@ -13,7 +14,7 @@ from services.common.lookup import Choice
 from services.common.objects import ObjectStore
 from services.front.embedded import publisher
 from services.storer.erase import erase_account
-from tests.fakes.mail_events import fetched
+from tests.fakes.mail_events import fetched, place
 from tests.integration.look.conftest import MAIL, TABLES, Home
 
 ROWS = "SELECT string_agg(subject || ' ' || size || ' ' || content_sha256, '|' ORDER BY content_sha256) FROM emails"
@@ -88,6 +89,18 @@ async def test_a_raw_message_that_is_gone_is_missing_until_it_is_fetched(stored:
     assert stored.value("SELECT pending FROM completeness") == 0
     stored.run("repair")
     assert stored.value("SELECT (stored, missing)::text FROM completeness") == "(3,1)"
+
+
+async def test_what_repair_has_just_sent_is_not_fetched_again(home: Home) -> None:
+    home.change(
+        "INSERT INTO folders (id, account, wire, name, state) VALUES ('work-INBOX', 'work', 'INBOX', 'I', 'active')"
+    )
+    home.change(
+        "INSERT INTO folder_ledger (folder_id, epoch, uidvalidity, listed, published) "
+        "VALUES ('work-INBOX', 1, 1700000000, '{[1,9)}', '{[1,9)}')"
+    )
+    repairing.unpublish_pending(home.context.engine, "work", [place(2), place(3), place(5), place(6, uidvalidity=1)])
+    assert home.value("SELECT published::text FROM folder_ledger") == "{[2,4),[5,6)}"
 
 
 async def test_compare_says_what_a_reparse_would_change_and_writes_nothing(stored: Home) -> None:
