@@ -14,11 +14,11 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from subprocess import CalledProcessError
 from urllib.parse import quote
 
 from services.common.durable import locked
 from services.common.errors import Unavailable
+from services.common.postgres_reasons import why
 
 _FOLDER = "postgres"
 _LOCK = ".postgres.lock"  # touched whenever a command is given the URL
@@ -132,7 +132,8 @@ def _start(home: Path) -> str:
         except Exception as error:
             if attempt == _ATTEMPTS:
                 log = home / _FOLDER / "log"
-                raise Unavailable(f"the embedded Postgres does not start ({_why(error)}); see {log}") from error
+                more = f"; see {log}" if log.exists() else ""
+                raise Unavailable(f"the embedded Postgres does not start ({why(error, log)}){more}") from error
             time.sleep(0.3)
     _stop_when_idle(home)
     return _running(home) or ""
@@ -151,11 +152,6 @@ def _comes_up(home: Path) -> bool:
             raise Unavailable("it runs and is not ready yet; try again later")
         time.sleep(0.05)
     return False
-
-
-def _why(error: Exception) -> str:
-    """The exit code of a program, without its arguments; the text of anything else, such as of a wrong version."""
-    return f"exit code {error.returncode}" if isinstance(error, CalledProcessError) else str(error)
 
 
 def _forget_the_dead(home: Path) -> None:

@@ -1,6 +1,7 @@
 """The embedded Postgres as commands use it."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from services.common import embedded_postgres
 from services.common.database import engine_for
 from services.common.errors import Unavailable
 from services.front.context import open_context
+from tests.fakes.full_disk import no_file_larger_than
 from tests.polling import until
 
 
@@ -100,6 +102,30 @@ def test_a_lock_that_the_caller_holds_is_free_when_the_command_ends(home: Path, 
         subprocess.run([sys.executable, "-c", code], pass_fds=[mine.fileno()], timeout=180, check=True)
         mine.close()
         flock(other, LOCK_EX | LOCK_NB)
+
+
+def test_why_it_does_not_start_is_told_without_the_environment(home: Path) -> None:
+    code = f"from services.common.embedded_postgres import *; print(ensure(Path({str(home)!r})))"
+    environment = {**os.environ, "ELSEWHERE": "canary-of-the-environment"}
+
+    def start() -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", code]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180, check=False)
+
+    assert start().returncode == 0
+    assert embedded_postgres.stop(home)
+    with (home / "postgres" / "postgresql.conf").open("a") as file:
+        file.write("max_connections = none\n")
+    done = start()
+    assert done.returncode == 1
+    assert re.search(r"does not start \(configuration file .* contains errors\); see .*/postgres/log", done.stderr)
+    assert "canary" not in done.stdout + done.stderr
+
+
+def test_why_its_first_start_fails_is_told_too(tmp_path: Path) -> None:
+    with no_file_larger_than(100_000), pytest.raises(Unavailable, match=r"does not start \(.*\)$") as told:
+        embedded_postgres.ensure(tmp_path / "home")
+    assert "exit code" not in str(told.value)
 
 
 def test_it_is_durable_survives_kill_and_stops_only_when_idle(home: Path) -> None:
