@@ -21,10 +21,17 @@ _SHOWN = """SELECT e.id, e.account_id AS account, e.received_at, e.from_name, e.
 e.has_attachment, e.content_sha256, e.thread_id,
 (SELECT coalesce(array_agg(DISTINCT p.folder), '{}') FROM email_places p WHERE p.email_id = e.id) AS folders """
 _ORDER = " ORDER BY e.received_at DESC NULLS LAST, e.id DESC LIMIT :most"
-_ONE = text(
-    "SELECT id, account_id AS account, content_sha256, subject, from_name, from_email, recipients, sent_at, "
-    "received_at, body_text, defects, thread_id, size, parser_version FROM emails "
-    "WHERE id = :number OR content_sha256 LIKE :prefix LIMIT 2"
+_ONE = (
+    "SELECT e.id, e.account_id AS account, content_sha256, subject, from_name, from_email, recipients, sent_at, "
+    "received_at, body_text, defects, thread_id, size, parser_version FROM emails e "
+)
+_BY_NUMBER = text(_ONE + "WHERE e.id = :number")
+# The index has the account before the hash: each account is looked up by itself, not every message of all.
+_BY_HASH = text(
+    "WITH RECURSIVE owners AS ((SELECT min(account_id) AS account_id FROM emails) UNION ALL "
+    "SELECT (SELECT min(account_id) FROM emails WHERE account_id > o.account_id) FROM owners o "
+    "WHERE o.account_id IS NOT NULL) " + _ONE + "JOIN owners o ON o.account_id = e.account_id "
+    "AND e.content_sha256 >= :prefix AND e.content_sha256 < :prefix || 'g' LIMIT 2"
 )
 _PLACE = "SELECT account_id, folder_id, folder, uidvalidity, uid, flags, visible, internaldate FROM email_places WHERE "
 _PLACES = text(_PLACE + "email_id = :id ORDER BY folder, uid")
@@ -46,6 +53,7 @@ _IS_KNOWN = text(
     "AND folder = coalesce(:folder, folder))"
 )
 _BLOCK = 500
+_HEXADECIMAL = frozenset("0123456789abcdef")
 
 
 class Choice(Struct, frozen=True, kw_only=True):
@@ -113,15 +121,16 @@ def one(engine: Engine, name: str) -> Any:
     Raises:
         ConfigurationError: there is none, or several.
     """
-    number = int(name) if name.isascii() and name.isdigit() and len(name) < 19 else -1
-    hexadecimal = len(name) >= 6 and all(letter in "0123456789abcdef" for letter in name)
     with transaction(engine) as connection:
-        rows = connection.execute(_ONE, {"number": number, "prefix": f"{name}%" if hexadecimal else ""}).all()
-    by_number = [row for row in rows if row.id == number]
-    if len(by_number or rows) != 1:
+        rows: Sequence[Any] = ()
+        if name.isascii() and name.isdigit() and len(name) < 19:
+            rows = connection.execute(_BY_NUMBER, {"number": int(name)}).all()
+        if not rows and len(name) >= 6 and set(name) <= _HEXADECIMAL:
+            rows = connection.execute(_BY_HASH, {"prefix": name}).all()
+    if len(rows) != 1:
         reason = "several messages have this id; give more of it" if rows else "there is no message with this id"
         raise ConfigurationError(f"{name}: {reason}; mailweir search shows ids")
-    return (by_number or rows)[0]
+    return rows[0]
 
 
 def places(engine: Engine, email_id: int) -> Sequence[Any]:

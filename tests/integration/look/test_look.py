@@ -84,6 +84,20 @@ async def test_show_gives_the_exact_bytes_and_the_parsed_object(stored: Home) ->
     assert "请查收附件" in shown
 
 
+async def test_a_hash_is_found_in_every_account_and_a_number_before_it(stored: Home) -> None:
+    await stored.take(message("only here").as_bytes(), account="home")
+    await stored.take(MAIL[0], account="zoo")
+    sha256 = stored.value("SELECT content_sha256 FROM emails WHERE account_id = 'home'")
+    for length in (6, 12, 64):
+        assert "only here" in stored.run("show", sha256[:length]).stdout
+    with pytest.raises(ConfigurationError, match="several messages"):
+        stored.run("show", hashlib.sha256(MAIL[0]).hexdigest())
+    stored.change("UPDATE emails SET content_sha256 = '123456' || right(content_sha256, 58)")
+    stored.change("INSERT INTO emails OVERRIDING SYSTEM VALUE SELECT (jsonb_populate_record(e, "
+                  "'{\"id\": 123456, \"account_id\": \"one\", \"subject\": \"by number\"}')).* FROM emails e LIMIT 1")  # fmt: skip
+    assert "by number" in stored.run("show", "123456").stdout
+
+
 async def test_an_unknown_id_is_one_line(stored: Home) -> None:
     with pytest.raises(ConfigurationError, match="no message with this id"):
         stored.run("show", "ffffffffff")
