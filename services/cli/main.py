@@ -1,5 +1,6 @@
 """The ``mailweir`` command. Each sub-command lives in a module of its own, imported only when it is called."""
 
+import signal
 import sys
 from importlib import import_module
 from io import TextIOWrapper
@@ -89,6 +90,9 @@ def main() -> None:
     except OSError as error:
         click.echo(f"mailweir: {f'{error.filename}: ' if error.filename else ''}{error.strerror or error}", err=True)
         sys.exit(2 if error.filename else 1)
+    finally:
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C, while threads are waited for, is the end
 
 
 if __name__ == "__main__":

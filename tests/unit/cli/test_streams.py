@@ -102,3 +102,28 @@ def test_a_time_out_is_above_nothing(seconds: str) -> None:
     done = CliRunner().invoke(cli, ["sync", "--timeout", seconds])
     assert done.exit_code == 2
     assert "no number of seconds" in done.output
+
+
+def test_a_second_ctrl_c_while_threads_are_waited_for_is_the_end_and_no_traceback(tmp_path: Path) -> None:
+    code = """
+import signal, threading, time, click
+from services.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+def busy():
+    threading.Thread(target=time.sleep, args=(60,)).start()
+    print("busy", flush=True)
+    time.sleep(60)
+main.cli = click.command()(busy)
+main.main()
+"""
+    said = tmp_path / "said"
+    with (
+        said.open("wb") as file,
+        subprocess.Popen([sys.executable, "-c", code], stdout=file, stderr=subprocess.STDOUT) as command,
+    ):
+        until(lambda: "busy" in said.read_text())
+        command.send_signal(signal.SIGINT)
+        until(lambda: "Aborted!" in said.read_text())
+        command.send_signal(signal.SIGINT)
+        assert command.wait(30) == -signal.SIGINT
+    assert said.read_text() == "busy\n\nAborted!\n"
