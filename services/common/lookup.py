@@ -27,12 +27,12 @@ _ONE = (
 )
 _BY_NUMBER = text(_ONE + "WHERE e.id = :number")
 # The index has the account before the hash: each account is looked up by itself, not every message of all.
-_BY_HASH = text(
-    "WITH RECURSIVE owners AS ((SELECT min(account_id) AS account_id FROM emails) UNION ALL "
-    "SELECT (SELECT min(account_id) FROM emails WHERE account_id > o.account_id) FROM owners o "
-    "WHERE o.account_id IS NOT NULL) " + _ONE + "JOIN owners o ON o.account_id = e.account_id "
-    "AND e.content_sha256 >= :prefix AND e.content_sha256 < :prefix || 'g' LIMIT 2"
-)
+_OWNERS = """WITH RECURSIVE owners AS ((SELECT min(account_id) AS account_id FROM emails) UNION ALL
+SELECT (SELECT min(account_id) FROM emails WHERE account_id > o.account_id) FROM owners o
+WHERE o.account_id IS NOT NULL) """
+_OF_OWNERS = """JOIN owners o ON o.account_id = e.account_id
+AND e.content_sha256 >= :prefix AND e.content_sha256 < :prefix || 'g' LIMIT 2"""
+_BY_HASH = text(_OWNERS + _ONE + _OF_OWNERS)
 _PLACE = "SELECT account_id, folder_id, folder, uidvalidity, uid, flags, visible, internaldate FROM email_places WHERE "
 _PLACES = text(_PLACE + "email_id = :id ORDER BY folder, uid")
 _PLACES_OF = text(_PLACE + "(account_id, content_sha256) = (:account, :sha256) ORDER BY folder, uid")

@@ -93,8 +93,9 @@ async def test_a_hash_is_found_in_every_account_and_a_number_before_it(stored: H
     with pytest.raises(ConfigurationError, match="several messages"):
         stored.run("show", hashlib.sha256(MAIL[0]).hexdigest())
     stored.change("UPDATE emails SET content_sha256 = '123456' || right(content_sha256, 58)")
-    stored.change("INSERT INTO emails OVERRIDING SYSTEM VALUE SELECT (jsonb_populate_record(e, "
-                  "'{\"id\": 123456, \"account_id\": \"one\", \"subject\": \"by number\"}')).* FROM emails e LIMIT 1")  # fmt: skip
+    other = json.dumps({"id": 123456, "account_id": "one", "subject": "by number"})
+    copied = f"SELECT (jsonb_populate_record(e, $${other}$$)).* FROM emails e LIMIT 1"
+    stored.change(f"INSERT INTO emails OVERRIDING SYSTEM VALUE {copied}")
     assert "by number" in stored.run("show", "123456").stdout
 
 
