@@ -36,11 +36,12 @@ async def settle(work: Work, session: Session, record: FolderRecord, opened: Ope
 
 
 async def _recreated(work: Work, session: Session, record: FolderRecord, opened: Opened) -> FolderRecord:
-    """A UIDNEXT that fell: either a lie, or another folder under the old name and the old UIDVALIDITY.
+    """A UIDNEXT that fell or another MAILBOXID: a lie, or another folder under the old name and the old UIDVALIDITY.
 
     Raises Refused and CommandRejected when the server shows none of the mail: then nothing is concluded.
     """
-    if not _fell(record, opened) or not record.samples or not opened.exists:
+    another = None not in (record.mailboxid, opened.mailboxid) and record.mailboxid != opened.mailboxid
+    if not (another or _fell(record, opened)) or not record.samples or not opened.exists:
         return record
     return record if await compare(session, record.samples) else await succeed(work, record)
 

@@ -90,7 +90,8 @@ async def run(work: Work, session: Session, record: FolderRecord, *, thorough: b
     ledger = await asyncio.to_thread(work.ledger.ledger, record.id, record.epoch, record.uidvalidity or 0)
     fresh = await asyncio.to_thread(_latest, work, record)
     now = work.clock.now()
-    done = replace(fresh, last_error=error, server_count=opened.exists)
+    mailboxid = opened.mailboxid or fresh.mailboxid
+    done = replace(fresh, last_error=error, server_count=opened.exists, mailboxid=mailboxid)
     if whole:
         done = replace(done, full_pass_at=now)
     if error is None:

@@ -43,7 +43,7 @@ THROTTLE_TEXTS: tuple[tuple[str, type[Throttled], float], ...] = (
     (r"throttled|rate limit|too many (requests|commands|logins?|attempts)", Throttled, LIMIT_WAIT),
 )
 _SUGGESTED = re.compile(r"suggested backoff time: ?(\d{1,9}) ?(milliseconds|ms|seconds|s)?", re.IGNORECASE)
-_UNSAFE = re.compile(r"unsafe login", re.IGNORECASE)
+_UNSAFE = re.compile(r"unsafe login|login is (not safe|unsafe)", re.IGNORECASE)
 _GONE = re.compile(
     r"does not exist|doesn't exist|not exist|no such (mailbox|folder)|unknown (mailbox|folder)|not found", re.IGNORECASE
 )

@@ -96,15 +96,16 @@ def pairs(values: Sequence[Value]) -> dict[str, Value]:
 
 
 def list_entry(parts: Sequence[Part], start: int) -> Folder:
-    """``(attributes) delimiter name`` from byte ``start``. Raises Unparsable."""
+    """``(attributes) delimiter name`` from byte ``start``; NIL attributes are none. Raises Unparsable."""
     values = parse(parts, start)
-    if len(values) < 3 or not isinstance(values[0], list):
+    listed = values[0] or [] if values else None
+    if len(values) < 3 or not isinstance(listed, list):
         raise Unparsable("LIST entry without attributes, delimiter and name")
     wire = b"NIL" if values[2] is None else raw_bytes(values[2])
     if wire is None or b"\0" in wire:  # NUL can neither be sent back nor be kept as text
         raise Unparsable("LIST entry without a name that can be used")
     delimiter = raw_bytes(values[1])
-    attributes = frozenset(a.lower() for a in values[0] if isinstance(a, str))
+    attributes = frozenset(a.lower() for a in listed if isinstance(a, str))
     name = display_name(wire)
     return Folder(
         wire=wire,

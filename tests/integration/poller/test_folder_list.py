@@ -103,3 +103,11 @@ async def test_a_renamed_parent_takes_its_folders_along_for_few_commands(play, o
         assert len(p.server.record) - before < 6 * count
         assert len(p.recorder.of(FolderRenamed)) == count
         assert set(p.recorder.times.values()) == {1}
+
+
+async def test_nil_in_place_of_attributes_is_none(play):
+    script = three()
+    script.hooks.append(on("LIST", changes(lambda chunk: chunk.replace(b"LIST ()", b"LIST NIL"))))
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()

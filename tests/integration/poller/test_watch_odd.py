@@ -142,3 +142,16 @@ async def test_a_folder_of_which_nothing_comes_rests_longer_each_time(play):
         assert p.server.counts["UID FETCH"] < 700  # of sixty polls six ask for some; each would ask for a hundred
         script.hooks.clear()
         await until(lambda: sum(place[0] == "INBOX" for place in p.stored) == 300 - len(p.quarantined()))
+
+
+async def test_folders_that_swap_names_while_they_are_watched_are_told_apart_by_their_mailboxid(play):
+    def box(first: int) -> Mailbox:
+        return Mailbox([Message(n, sample(first + n)) for n in (1, 2, 3)], uidvalidity=7, mailboxid=f"M{first}")
+
+    boxes = {b"INBOX": box(0), b"One": box(10), b"Two": box(20)}
+    script = Script(boxes, capabilities=("IMAP4rev1", "OBJECTID", "IDLE"))
+    async with play(script, poll_interval=0.1) as p, watched(p):
+        await until(lambda: len(p.stored) == 9)
+        boxes[b"One"], boxes[b"Two"] = boxes[b"Two"], boxes[b"One"]
+        wanted = on_server(script)
+        await until(lambda: all(p.stored[place] == sha256 for place, sha256 in wanted.items()), 30)

@@ -140,7 +140,8 @@ async def test_examine_argument_refused_with_bad(play):
     [
         ("NO [NONEXISTENT] none", FolderGone), ("NO Mailbox does not exist", FolderGone),
         ("NO [NOPERM] no", PermissionRefused), ("NO [CANNOT] no", PermissionRefused), ("NO hm", Refused),
-        ("NO EXAMINE Unsafe Login. Please contact kefu", IdentificationWanted), ("NO [INUSE] busy", NotNow),
+        ("NO EXAMINE Unsafe Login. Please contact kefu", IdentificationWanted),
+        ("NO EXAMINE The login is not safe!", IdentificationWanted), ("NO [INUSE] busy", NotNow),
         ("BAD no", CommandRejected), ("NO [OVERQUOTA] Account exceeded command or bandwidth limits.", QuotaExceeded),
         ("NO Request is throttled. Suggested Backoff Time: 2500 milliseconds", Throttled),
     ],
