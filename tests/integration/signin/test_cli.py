@@ -27,7 +27,8 @@ def test_add_list_show_set_secret_pause_resume_remove(run: Run, tmp_path: Path, 
     assert (shown["settings"]["poll_interval"], shown["settings"]["batch_bytes"]) == (2, 1048576)
     assert shown["secrets"]["password"]["set"] is True
     assert run("accounts", "set", "work", "--set", "poll_interval=", "attempts=9").code == 0
-    assert run("accounts", "secret", "work", "--secret-file", secret_file(tmp_path, "new")).code == 0
+    done = run("accounts", "secret", "work", "--secret-file", secret_file(tmp_path, "new"))
+    assert (done.code, "next: mailweir check work" in done.err) == (0, True)
     assert store.get_secret("work").reveal() == "new"  # type: ignore[union-attr]
     assert run("accounts", "pause", "work").code == 0
     listed = json.loads(run("accounts", "list", "--json").out)
