@@ -1,6 +1,7 @@
 """``python -m services.attachments``: the attachments service on Kafka and the object store."""
 
 import sys
+from dataclasses import replace
 
 from services.attachments import app
 from services.attachments.settings import AttachmentsSettings
@@ -8,11 +9,16 @@ from services.common.runtime.process import serve
 from services.common.service import Service
 from services.common.settings import Settings, read
 from services.common.stores.choice import open_store
+from services.common.stores.s3 import S3Store
 
 
 def make(settings: Settings) -> Service:
     """The service on the store that the environment names."""
-    return app.service(read(AttachmentsSettings), app.Ports(open_store(settings)))
+    store = open_store(settings)
+    return replace(
+        app.service(read(AttachmentsSettings), app.Ports(store)),
+        needs=(store.check,) if isinstance(store, S3Store) else (),
+    )
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import create_engine, inspect, text
 
 from services.common.database import engine_for, fault_named
-from services.common.errors import ConfigurationError
+from services.common.errors import ConfigurationError, Unavailable
 
 HEAD = "0013_erasures"
 
@@ -25,6 +25,27 @@ def current(url: str) -> str | None:
         engine.dispose()
 
 
+def check(url: str) -> None:
+    """See that the schema is the one that this program knows, for a service, which does not change it.
+
+    Raises:
+        ConfigurationError: the schema is newer.
+        Unavailable: it is older, or the database does not answer.
+
+    """
+    found = current(url)
+    if found is None or found < HEAD:
+        raise Unavailable(f"the database is at {found or 'no revision'}, and {HEAD} is needed: run `mailweir migrate`")
+    _refuse_newer(found)
+
+
+def _refuse_newer(found: str) -> None:
+    if found > HEAD:
+        raise ConfigurationError(
+            f"the database is at {found}, and this Mailweir knows it up to {HEAD}: use the newer Mailweir that wrote it"
+        )
+
+
 def upgrade(url: str, revision: str = HEAD) -> bool:
     """Bring the schema to ``revision``; True when something was done. Safe to run from several processes at once.
 
@@ -36,10 +57,7 @@ def upgrade(url: str, revision: str = HEAD) -> bool:
     found = current(url)
     if found == revision:
         return False
-    if found is not None and found > HEAD:
-        raise ConfigurationError(
-            f"the database is at {found}, and this Mailweir knows it up to {HEAD}: use the newer Mailweir that wrote it"
-        )
+    _refuse_newer(found or "")
     run(url, lambda command, config: command.upgrade(config, revision))
     return True
 

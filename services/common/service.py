@@ -42,10 +42,14 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A named list of subscriptions; its name is the consumer group."""
+    """A named list of subscriptions; its name is the consumer group.
+
+    ``needs``: looks at what no batch can do without, before the first one. They block, and raise Unavailable.
+    """
 
     name: str
     subscriptions: Sequence[Subscription]
+    needs: Sequence[Callable[[], None]] = ()
 
 
 class Publisher(Protocol):

@@ -4,6 +4,7 @@ Variables have the prefix ``MAILWEIR_``. A secret may also come from a file name
 """
 
 import contextlib
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
@@ -15,6 +16,8 @@ from pydantic.fields import FieldInfo
 from services.common.environment import PREFIX, told
 from services.common.errors import ConfigurationError
 from services.common.secret import MASK, Secret
+
+_BROKER = re.compile(r"(?:\[[\w:.%]+\]|[\w.-]+)(?::(\d{1,5}))?")
 
 
 def _secret(value: object) -> object:
@@ -34,6 +37,29 @@ def _database_url(value: Secret) -> Secret:
 
 
 DatabaseUrl = Annotated[SecretText, AfterValidator(_database_url)]
+
+
+def _endpoint(value: str) -> str:
+    """Refuse what is no address of an object store."""
+    with contextlib.suppress(ValueError):
+        parts = urlsplit(value)
+        plain = not (parts.path.strip("/") or parts.query or parts.username)
+        if parts.scheme in {"http", "https"} and parts.hostname and plain and (parts.port is None or parts.port > 0):
+            return value.rstrip("/")
+    raise ValueError("write it as http://HOST:PORT or https://HOST:PORT, without a path")
+
+
+def _brokers(value: str) -> str:
+    """Refuse what names no brokers."""
+    brokers = [each.strip() for each in value.split(",")]
+    found = [_BROKER.fullmatch(each) for each in brokers]
+    if not all(each and 0 < int(each[1] or 9092) < 65_536 for each in found):
+        raise ValueError("write it as HOST:PORT[,HOST:PORT...], for example kafka:9092 or [::1]:9092")
+    return ",".join(brokers)
+
+
+Endpoint = Annotated[str, AfterValidator(_endpoint)]
+Brokers = Annotated[str, AfterValidator(_brokers)]
 
 
 class FromEnvironment(BaseModel):
@@ -63,8 +89,8 @@ class Settings(FromEnvironment):
 
     home: Path = Field(Path("~/.mailweir"), description="Folder of the embedded stores and of local state.")
     database_url: DatabaseUrl | None = Field(None, description="SQLAlchemy URL of Postgres; none: embedded Postgres.")
-    kafka: str | None = Field(None, description="Bootstrap servers host:port[,host:port...]; none: embedded runtime.")
-    s3_endpoint: str | None = Field(None, description="http(s)://host:port of the object store; none: a folder.")
+    kafka: Brokers | None = Field(None, description="Brokers host:port[,host:port...]; none: embedded runtime.")
+    s3_endpoint: Endpoint | None = Field(None, description="http(s)://host:port of the object store; none: a folder.")
     s3_bucket: str = Field("mailweir", min_length=3, max_length=63, description="Bucket of mail; S3 allows 3 to 63.")
     s3_access_key: SecretText | None = Field(None, description="Access key of the object store.")
     s3_secret_key: SecretText | None = Field(None, description="Secret key of the object store.")

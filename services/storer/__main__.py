@@ -1,8 +1,11 @@
 """``python -m services.storer``: the storer on Kafka and Postgres."""
 
 import sys
+from dataclasses import replace
+from functools import partial
 
 from services.common.database import engine_for
+from services.common.migrations import check
 from services.common.runtime.process import serve
 from services.common.service import Service
 from services.common.settings import Database, Settings, read
@@ -13,8 +16,9 @@ from services.storer.settings import StorerSettings
 
 def make(_: Settings) -> Service:
     """The service on the stores that the environment names."""
-    engine = engine_for(read(Database).database_url.reveal())
-    return app.service(read(StorerSettings), app.Ports(PostgresWriter(engine)))
+    url = read(Database).database_url.reveal()
+    ports = app.Ports(PostgresWriter(engine_for(url)))
+    return replace(app.service(read(StorerSettings), ports), needs=(partial(check, url),))
 
 
 def main() -> None:

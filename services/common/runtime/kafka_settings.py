@@ -6,7 +6,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from services.common.dead_letters import Limits
-from services.common.settings import FromEnvironment
+from services.common.settings import Brokers, FromEnvironment
 
 
 class TopicSettings(FromEnvironment):
@@ -24,7 +24,7 @@ class TopicSettings(FromEnvironment):
 class KafkaSettings(TopicSettings):
     """How a service talks to Kafka and when it gives up."""
 
-    bootstrap: str = Field(validation_alias="MAILWEIR_KAFKA", description="name the brokers, host:port[,host:port...]")
+    bootstrap: Brokers = Field(validation_alias="MAILWEIR_KAFKA", description="name the brokers, host:port[,...]")
     session_timeout: float = Field(
         default=10,
         ge=1,

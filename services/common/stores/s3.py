@@ -14,7 +14,7 @@ import urllib3
 from minio import Minio
 from minio.commonconfig import ENABLED
 from minio.deleteobjects import DeleteObject
-from minio.error import MinioException, S3Error
+from minio.error import InvalidResponseError, MinioException, S3Error
 from minio.versioningconfig import SUSPENDED
 
 from services.common.errors import Unavailable
@@ -37,6 +37,15 @@ _TYPE = re.compile(r"[!-~]{1,100}(?: [!-~]{1,100})?")  # what each store takes a
 _NOT_IN_XML = re.compile("[\x00-\x1f\ufffe\uffff]")  # XML 1.0 section 2.2: a request for many keys cannot name these
 _ABSENT = ("NoSuchKey", "NoSuchObject")
 _BEHIND_THE_END = "InvalidRange"
+_KEYS_ADVICE = "see MAILWEIR_S3_ACCESS_KEY and MAILWEIR_S3_SECRET_KEY; it is tried again"
+_ADVICE = {
+    "SignatureDoesNotMatch": _KEYS_ADVICE,
+    "InvalidAccessKeyId": _KEYS_ADVICE,
+    "AccessDenied": "let the user of these keys list, read, write and delete in the bucket; it is tried again",
+    "NoSuchBucket": "make it (python -m infra.minio.bucket), or name another by MAILWEIR_S3_BUCKET; it is tried again",
+    "RequestTimeTooSkewed": "its clock and that of this machine differ by minutes; set both right; it is tried again",
+    "XMinioStorageFull": "its disk is full; make room; it is tried again",
+}
 
 
 def connect(endpoint: str, access_key: str, secret_key: str) -> Minio:
@@ -68,6 +77,18 @@ class S3Store:
                 return False
             self._client.make_bucket(self.bucket)
             return True
+
+    def check(self) -> None:
+        """See that the bucket is there, as far as these keys may ask. Raises Unavailable."""
+        with _world():
+            try:
+                there = self._client.bucket_exists(self.bucket)
+            except S3Error as error:
+                if error.code != "AccessDenied":
+                    raise
+                return
+        if not there:
+            raise Unavailable(f"the object store has no bucket {self.bucket}: {_ADVICE['NoSuchBucket']}")
 
     def put(self, new: NewObject) -> None:
         """Write one object in one request."""
@@ -220,7 +241,19 @@ def _world(key: str = "") -> Iterator[None]:
     except S3Error as error:
         if error.code in _ABSENT:
             raise KeyError(key) from None
-        raise Unavailable(f"the object store refuses ({error.code}); it is tried again") from error
+        advice = _ADVICE.get(error.code or "", "it is tried again")
+        raise Unavailable(f"the object store refuses ({error.code}): {advice}") from error
+    except InvalidResponseError as error:
+        reason = "what answers at MAILWEIR_S3_ENDPOINT is no object store, or is the port of its pages"
+        raise Unavailable(f"{reason}; it is tried again") from error
     except (MinioException, urllib3.exceptions.HTTPError, OSError) as error:
-        name = type(error).__name__
-        raise Unavailable(f"the object store does not answer ({name}); it is tried again") from error
+        raise Unavailable(f"the object store does not answer ({_unreached(error)}); it is tried again") from error
+
+
+def _unreached(error: Exception) -> str:
+    """Where nothing was reached and why; without the address of an object, which the whole text has."""
+    if not isinstance(error, urllib3.exceptions.MaxRetryError):
+        return type(error).__name__
+    where = f"{getattr(error.pool, 'host', '')}:{getattr(error.pool, 'port', '')}"
+    reason = re.sub(r"HTTPS?Connection(?:Pool)?\([^)]*\): ", "", str(error.reason))
+    return f"{where}: {reason[:160]}"

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -67,3 +68,14 @@ def storer(engine: Engine) -> Storer:
 @pytest.fixture
 def on_new_engine(url: str) -> Callable[[], Engine]:
     return lambda: engine_for(url)
+
+
+@pytest.fixture
+def empty(url: str, tmp_path: Path) -> Iterator[str]:
+    """A database of its own on the same server."""
+    name = "m" + tmp_path.name.replace("-", "_").lower()[-40:]
+    admin = engine_for(url)
+    with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(f'CREATE DATABASE "{name}"'))
+    admin.dispose()
+    return url.replace("/postgres?", f"/{name}?")

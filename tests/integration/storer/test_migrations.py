@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,17 +35,6 @@ OLD_FACTS = {re.sub("[A-Z]", lambda capital: "_" + capital[0].lower(), name): NE
 def test_the_newest_revision_is_the_one_that_databases_get() -> None:
     written = (Path(migrations.__file__).parents[2] / "infra/postgres/migrations/versions").glob("[0-9]*.py")
     assert max(path.stem for path in written) == migrations.HEAD
-
-
-@pytest.fixture
-def empty(url: str, tmp_path: Path) -> Iterator[str]:
-    """A database of its own on the same server."""
-    name = "m" + tmp_path.name.replace("-", "_").lower()[-40:]
-    admin = engine_for(url)
-    with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text(f'CREATE DATABASE "{name}"'))
-    admin.dispose()
-    return url.replace("/postgres?", f"/{name}?")
 
 
 def test_up_down_and_up_again_keeps_what_each_revision_knows(empty: str) -> None:

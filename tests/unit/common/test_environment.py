@@ -11,7 +11,8 @@ import yaml
 from services.cli.accounts_file import VARIABLE
 from services.common.environment import COMPOSE_ONLY, KNOWN, PREFIX, SETTINGS, secret_in, unknown
 from services.common.errors import ConfigurationError
-from services.common.settings import FromEnvironment, check, load
+from services.common.runtime.kafka_settings import KafkaSettings
+from services.common.settings import FromEnvironment, Settings, check, load, read
 
 ROOT = Path(__file__).parents[3]
 MODULES = (
@@ -158,3 +159,37 @@ def test_a_master_key_file_may_hold_several_keys(monkeypatch: pytest.MonkeyPatch
     key = load().master_key
     assert key is not None
     assert key.reveal().split() == ["first", "second"]
+
+
+@pytest.mark.parametrize(
+    "text", ["kafka", "kafka:9092", "a:1, b.example.org:2", "[::1]:9092", "10.0.0.1:9092", "under_score:1"]
+)
+def test_brokers_are_names_with_ports(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("MAILWEIR_KAFKA", text)
+    assert load().kafka == read(KafkaSettings).bootstrap == text.replace(" ", "")
+
+
+@pytest.mark.parametrize(
+    "text", ["http://kafka:9092", "kafka:port", "kafka:0", "kafka:70000", ",", "a:1,", "::1:9092", "a b:1", "kafka:"]
+)
+def test_what_names_no_brokers_is_told_before_anything_starts(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("MAILWEIR_KAFKA", text)
+    with pytest.raises(ConfigurationError, match=r"MAILWEIR_KAFKA: write it as HOST:PORT"):
+        check(Settings, KafkaSettings)
+
+
+@pytest.mark.parametrize("text", ["http://minio:9000", "https://s3.example.org", "http://[::1]:9000/"])
+def test_the_address_of_an_object_store(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    environment = {"ENDPOINT": text, "ACCESS_KEY": "a", "SECRET_KEY": "b"}
+    for name, value in environment.items():
+        monkeypatch.setenv(f"MAILWEIR_S3_{name}", value)
+    assert load().s3_endpoint == text.rstrip("/")
+
+
+@pytest.mark.parametrize(
+    "text", ["minio:9000", "ftp://minio", "http://", "http://minio:9000/mail", "http://a:b@minio", "http://minio:port"]
+)
+def test_what_is_no_address_of_an_object_store(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("MAILWEIR_S3_ENDPOINT", text)
+    with pytest.raises(ConfigurationError, match=r"MAILWEIR_S3_ENDPOINT: write it as http://HOST:PORT"):
+        load()

@@ -1,0 +1,55 @@
+"""The storer as a process before its first batch: what it needs is looked at, told and waited for."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from services.common import migrations
+from services.common.database import engine_for
+from services.common.errors import ConfigurationError
+from tests.polling import until
+
+
+def test_a_database_without_tables_is_waited_for_and_health_says_why(empty: str, tmp_path: Path) -> None:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "MAILWEIR_HOME": str(tmp_path),
+        "MAILWEIR_KAFKA": "127.0.0.1:1",
+        "MAILWEIR_KAFKA_RETRY_CAP": "0.2",
+        "MAILWEIR_DATABASE_URL": empty,
+    }
+    log = tmp_path / "log"
+    with log.open("wb") as stream:
+        storer = subprocess.Popen([sys.executable, "-m", "services.storer"], env=environment, stderr=stream)
+    try:
+        until(lambda: "run `mailweir migrate`" in _reason(tmp_path), said=log.read_text)
+        migrations.upgrade(empty)
+        until(lambda: "Kafka" in _reason(tmp_path) and "migrate" not in _reason(tmp_path), said=log.read_text)
+        storer.send_signal(signal.SIGTERM)
+        assert storer.wait(60) == 0, log.read_text()
+    finally:
+        storer.kill()
+        storer.wait()
+    assert "waiting: the database is at no revision" in log.read_text()
+
+
+def _reason(home: Path) -> str:
+    path = home / "health" / "storer.json"
+    return str(json.loads(path.read_text())["reason"]) if path.exists() else ""
+
+
+def test_a_newer_schema_is_refused(empty: str) -> None:
+    migrations.upgrade(empty)
+    migrations.check(empty)
+    engine = engine_for(empty)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999_later'"))
+    engine.dispose()
+    with pytest.raises(ConfigurationError, match=r"the database is at 9999_later, .*use the newer Mailweir"):
+        migrations.check(empty)
