@@ -1,15 +1,22 @@
 """Alembic migrations as functions. ``upgrade`` costs one short query when there is nothing to do."""
 
 from collections.abc import Callable
+from functools import partial
 from importlib.resources import files
 from typing import Any
 
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import Connection, create_engine, inspect, text
 
+from services.common import fresh_schema
 from services.common.database import engine_for, fault_named
 from services.common.errors import ConfigurationError, Unavailable
 
 HEAD = "0013_erasures"
+_LEFT = text(
+    "SELECT to_regclass('public.alembic_version') IS NULL AND ("
+    "EXISTS (SELECT FROM pg_class WHERE relnamespace = 'public'::regnamespace) "
+    "OR EXISTS (SELECT FROM pg_proc WHERE pronamespace = 'public'::regnamespace))"
+)
 
 
 def current(url: str) -> str | None:
@@ -58,8 +65,24 @@ def upgrade(url: str, revision: str = HEAD) -> bool:
     if found == revision:
         return False
     _refuse_newer(found or "")
-    run(url, lambda command, config: command.upgrade(config, revision))
+    run(url, partial(_upgrade, revision=revision))
     return True
+
+
+def _upgrade(command: Any, config: Any, revision: str) -> None:
+    """In place; where nothing tells a revision and something is there, beside that: some of ours may have been left."""
+    connection: Connection = config.attributes["connection"]
+    if not connection.scalar(_LEFT):
+        command.upgrade(config, revision)
+        return
+    fresh_schema.begin(connection)
+    command.upgrade(config, revision)
+    if known := fresh_schema.twice(connection):
+        raise ConfigurationError(
+            f"the database has {', '.join(known)}, and no table alembic_version that tells their revision: put that "
+            "back, or name another database"
+        )
+    fresh_schema.take_over(connection)
 
 
 def downgrade(url: str, revision: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, text
 
-from services.common import migrations
+from services.common import fresh_schema, migrations
 from services.common.database import METADATA, transaction
 from services.common.settled import settled_places
 
@@ -18,15 +18,6 @@ _SEQUENCES = text(
     "SELECT to_regclass('mailweir_new.' || quote_ident(sequencename))::text, last_value FROM pg_sequences "
     "WHERE schemaname = 'public' AND last_value IS NOT NULL "
     "AND to_regclass('mailweir_new.' || quote_ident(sequencename)) IS NOT NULL"
-)
-# All that a fresh schema holds by itself, with the word for its kind: sequences of columns go with their tables.
-_MADE = text(
-    """SELECT CASE relkind WHEN 'v' THEN 'VIEW' WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, quote_ident(relname)
-FROM pg_class c WHERE relnamespace = 'mailweir_new'::regnamespace AND relkind IN ('r', 'p', 'v', 'S')
-AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype IN ('a', 'i')
-                AND refclassid = 'pg_class'::regclass)
-UNION ALL SELECT 'ROUTINE', format('%I(%s)', proname, pg_get_function_identity_arguments(oid))
-FROM pg_proc WHERE pronamespace = 'mailweir_new'::regnamespace"""
 )
 
 
@@ -50,11 +41,10 @@ def restore(url: str, derived: Collection[str]) -> None:
 
     def anew(command: Any, config: Any) -> None:
         connection: Connection = config.attributes["connection"]
-        connection.execute(text("CREATE SCHEMA mailweir_new"))
-        connection.execute(text("SET LOCAL search_path TO mailweir_new"))
+        fresh_schema.begin(connection)
         command.upgrade(config, migrations.HEAD)
         _copy(connection, {*derived, settled_places.name})
-        _change_places(connection)
+        fresh_schema.take_over(connection)
 
     migrations.run(url, anew)
 
@@ -74,16 +64,6 @@ def _copy(connection: Connection, derived: Collection[str]) -> None:
             )
     for name, value in connection.execute(_SEQUENCES).all():
         connection.execute(text("SELECT setval(to_regclass(:name), :value)"), {"name": name, "value": value})
-
-
-def _change_places(connection: Connection) -> None:
-    """What was made takes the place of what there is under the same name."""
-    made = connection.execute(_MADE).all()
-    for kind, name in made:
-        connection.execute(text(f"DROP {kind} IF EXISTS public.{name} CASCADE"))
-    for kind, name in made:
-        connection.execute(text(f"ALTER {kind} mailweir_new.{name} SET SCHEMA public"))
-    connection.execute(text("DROP SCHEMA mailweir_new"))
 
 
 def _tables(connection: Connection) -> set[str]:

@@ -53,6 +53,30 @@ async def test_dropped_tables_are_made_anew_and_their_rows_come_back(stored: Hom
     stored.change("DELETE FROM console_users")
 
 
+EVERY_TABLE = """DO $$ DECLARE name text; BEGIN FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public'
+LOOP EXECUTE format('DROP TABLE public.%I CASCADE', name); END LOOP; END $$"""
+EVERYTHING = "DROP SCHEMA public CASCADE; CREATE SCHEMA public"
+
+
+@pytest.mark.parametrize("statement", [EVERY_TABLE, EVERYTHING], ids=["tables", "schema"])
+async def test_mail_comes_back_when_every_table_is_dropped(stored: Home, statement: str) -> None:
+    before = [stored.value(query) for query in (ROWS, PLACES, FILES)]
+    stored.change(statement)
+    done = stored.process("repair", "--offline")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [stored.value(query) for query in (ROWS, PLACES, FILES)] == before
+    assert stored.run("repair", "--check", "--verify").exit_code == 0
+
+
+async def test_tables_without_a_revision_are_left_alone_and_told(stored: Home) -> None:
+    stored.change("ALTER TABLE alembic_version RENAME TO hidden")
+    done = stored.process("status")
+    stored.change("ALTER TABLE hidden RENAME TO alembic_version")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "emails" in done.stderr
+    assert stored.value("SELECT count(*) FROM emails") == len(MAIL)
+
+
 async def test_tables_of_other_programs_outlive_a_repair_of_dropped_ones(stored: Home) -> None:
     stored.change("CREATE TABLE verdicts (id serial PRIMARY KEY, email bigint REFERENCES emails, verdict text)")
     stored.change("INSERT INTO verdicts (email, verdict) SELECT id, 'urgent' FROM emails")
