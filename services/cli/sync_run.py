@@ -109,9 +109,11 @@ async def _watch(context: Context, names: Sequence[str], timeout: float | None, 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with publishing(context) as publisher:
-        ports = poller_ports(context, Telling(publisher, as_json=as_json))
-        async with supervising(ports, frozenset(names)) as task:
+        telling = Telling(publisher, stop.set, as_json=as_json)
+        async with supervising(poller_ports(context, telling), frozenset(names)) as task:
             task.add_done_callback(lambda _: stop.set())
             with suppress(TimeoutError):
                 async with asyncio.timeout(timeout):
                     await stop.wait()
+    if telling.failure is not None:
+        raise telling.failure

@@ -1,7 +1,7 @@
 """What ``mailweir sync --watch`` tells: mail that came, and each change of an account's state."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import click
 
@@ -16,16 +16,28 @@ Told = dict[str, str | int]
 
 
 class Telling:
-    """A ``Publisher`` that tells what went through another one: lines on stderr, with ``as_json`` objects on stdout."""
+    """A ``Publisher`` that tells what went through another one: lines on stderr, with ``as_json`` objects on stdout.
 
-    def __init__(self, own: Publisher, *, as_json: bool) -> None:
+    ``closed`` is called when nobody takes them any more; ``failure`` says why. What is published is published.
+    """
+
+    def __init__(self, own: Publisher, closed: Callable[[], None], *, as_json: bool) -> None:
+        self.failure: OSError | None = None
         self._own = own
+        self._closed = closed
         self._as_json = as_json
         self._states: dict[str, Told] = {}
 
     async def publish(self, events: Sequence[Event]) -> None:
         """Publish, then tell. Raises what the other publisher raises."""
         await self._own.publish(events)
+        try:
+            self._tell(events)
+        except OSError as failure:
+            self.failure = failure
+            self._closed()
+
+    def _tell(self, events: Sequence[Event]) -> None:
         for told in (*_arrivals(events), *self._changes(events)):
             if self._as_json:
                 click.echo(plain.json(told))

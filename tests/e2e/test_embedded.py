@@ -72,6 +72,20 @@ def test_a_watch_tells_what_comes_until_it_is_stopped(world: World) -> None:
     assert (watching.returncode, errors) == (0, b"watching work; Ctrl-C stops\n")
 
 
+def test_a_watch_that_nobody_listens_to_any_more_ends_and_keeps_what_came(world: World) -> None:
+    command = [sys.executable, "-m", "services.cli.main", "sync", "--watch", "--json"]
+    with subprocess.Popen(
+        command, env=world.mailweir.env(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as watching:
+        assert watching.stdout is not None
+        watching.stdout.readline()
+        watching.stdout.close()
+        world.deliver([b"From: a@x.example\nSubject: unheard\n\nnews\n"])
+        _, errors = watching.communicate(timeout=60)
+    assert (watching.returncode, errors) == (1, b"watching work; Ctrl-C stops\n")
+    assert world.status()["stored"] == len(world.delivered)
+
+
 def fetched(world: World) -> int:
     """Octets of bodies, by the audit log."""
     engine = engine_for(embedded_postgres.ensure(world.mailweir.home))
