@@ -67,7 +67,7 @@ def add(name: str, secret_file: str | None, dash: str | None, **typed: Any) -> N
             store.check_free(slug_for(name))  # before a person is asked for the secret
     account, remark = new_account(name, Typed(**typed))
     known = profile(account.provider)
-    asks = account.auth in {"auto", "password"} or source is not None
+    asks = not account.by_token or source is not None
     question = known.advise("secret", language())
     secret = read_secret(source, question) if asks else None
     with opened() as store:
@@ -238,7 +238,7 @@ def _field(account: Any, field: str | None) -> str:
     """Where an unnamed secret goes: a refresh token when the account can renew tokens, else the password."""
     from services.common.providers import profile
 
-    if field or account.auth not in {"xoauth2", "oauthbearer"}:
+    if field or not account.by_token:
         return field or "password"
     renewable = account.settings.oauth_token_url or profile(account.provider).oauth
     return "refresh_token" if renewable else "password"
@@ -268,7 +268,7 @@ def _erased(context: "Context", account: "Account") -> tuple[int, int]:
 
 
 def _next_step(account: Any, has_secret: bool) -> str:
-    if account.auth in {"xoauth2", "oauthbearer"} and not has_secret:
+    if account.by_token and not has_secret:
         return f"mailweir accounts authorize {account.slug}"
     return f"mailweir {'check' if has_secret else 'accounts secret'} {account.slug}"
 

@@ -81,7 +81,7 @@ def _visit(store: "AccountStore", name: str, source: str | None) -> "Visit":
 
     async def credentials(fresh: bool) -> "tuple[Secret | None, bool]":
         if typed is not None:
-            return typed, account.auth in {"xoauth2", "oauthbearer"}
+            return typed, account.by_token
         if stored is None:
             raise ConfigurationError(
                 "not an account yet: give the secret for this test by --secret-file F or -,"

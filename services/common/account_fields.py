@@ -41,6 +41,11 @@ class Account(Struct, frozen=True, kw_only=True):
     version: int = 0
     changed_at: datetime | None = None
 
+    @property
+    def by_token(self) -> bool:
+        """Whether nothing but an OAuth access token is to sign in (``auto`` may take either)."""
+        return self.auth in {"xoauth2", "oauthbearer"}
+
 
 def checked(account: Account) -> Account:
     """The account with its host in ASCII form, its user without spaces around it.

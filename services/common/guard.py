@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Literal
 
-from services.common.account_fields import ascii_host
+from services.common.account_fields import PORTS, ascii_host
 from services.common.clock import Clock
 from services.common.errors import ConfigurationError, MailweirError
 
@@ -25,7 +25,6 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 Result = Literal["ok", "could not connect", "TLS problem", "sign-in refused"]
 
-PORTS = {"implicit": 993, "starttls": 143}
 TEST_SECONDS = 20.0
 LEAST_SECONDS = 2.0
 OCTETS_BEFORE_SIGN_IN = 64 * 1024

@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct, field
 
-from services.common.account_fields import ascii_host
+from services.common.account_fields import Auth, Tls, ascii_host
 from services.common.account_settings import Value, parse_mapping
 
 GENERIC = "generic"
@@ -47,7 +47,7 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     domains: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
     port: int = 993
-    tls: Literal["implicit", "starttls"] = "implicit"
+    tls: Tls = "implicit"
     signin: tuple[Literal["password", "xoauth2", "oauthbearer"], ...] = ("password",)
     force_login: bool = False
     secret: Literal["password", "code", "app_password", "oauth"] = "password"  # noqa: S105
@@ -56,6 +56,16 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     oauth: OAuth | None = None
     quirks: tuple[str, ...] = ()
     advice: dict[str, Text] = field(default_factory=dict)
+
+    @property
+    def grants(self) -> bool:
+        """Whether access is granted in a browser (OAuth2) rather than by a typed secret."""
+        return self.secret == "oauth"  # noqa: S105 (a kind of secret)
+
+    @property
+    def auth(self) -> Auth:
+        """How a new account signs in: by a token where only a grant will do, else by what is there."""
+        return self.signin[0] if self.grants else "auto"
 
     def text(self, texts: Text, lang: str) -> str:
         """A text in the language asked for, else in English."""

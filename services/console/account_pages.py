@@ -53,7 +53,7 @@ def form(
         provider="" if known.id == GENERIC else known.text(known.name, language),
         secret_advice=forms.advice(known, "secret", language),
         code_advice=forms.explained(known, language),
-        grants=known.secret == "oauth",  # noqa: S105 (a kind of secret)
+        grants=known.grants,
         modal=request.headers.get("hx-target") == "modal",
         prove=prove,
         **_test_values(request, test),

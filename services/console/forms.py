@@ -70,9 +70,8 @@ def suggested(address: str) -> Form:
     known = profile_for(address)
     domain = address.rpartition("@")[2].strip().lower()
     hosts = known.hosts_of(domain) if "@" in address and domain else ()
-    auth = known.signin[0] if known.secret == "oauth" else "auto"  # noqa: S105 (a kind of secret)
     name = slug_of(address) if hosts else ""
-    return Form(name, address, hosts[0] if hosts else "", str(known.port), known.tls, auth)
+    return Form(name, address, hosts[0] if hosts else "", str(known.port), known.tls, known.auth)
 
 
 def account_of(form: Form, before: Account | None = None) -> Account:
@@ -148,8 +147,7 @@ def profile_of(form: Form) -> Profile:
 
 def wants_grant(account: Account) -> bool:
     """Whether access to the account is granted in a browser (OAuth2) rather than by a typed secret."""
-    known = profile(account.provider)
-    return account.auth in {"xoauth2", "oauthbearer"} or known.secret == "oauth"  # noqa: S105 (a kind of secret)
+    return account.by_token or profile(account.provider).grants
 
 
 def chosen_patterns(names: list[str], taken: set[str], *, future: bool) -> dict[str, tuple[str, ...]]:

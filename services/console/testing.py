@@ -34,7 +34,7 @@ def typed_secret(account: Account, secret: Secret) -> CredentialSource:
     """Credentials that were typed into the form."""
 
     async def source(_fresh: bool) -> tuple[Secret | None, bool]:
-        return secret, account.auth in {"xoauth2", "oauthbearer"}
+        return secret, account.by_token
 
     return source
 

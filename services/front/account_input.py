@@ -63,7 +63,7 @@ def new_account(name: str, typed: Typed) -> tuple[Account, str]:
         port=_given(typed.port, known.port if tls == known.tls else PORTS.get(tls, 993)),
         tls=tls,  # type: ignore[arg-type]
         user=user,
-        auth=typed.auth or _auth(known),  # type: ignore[arg-type]
+        auth=typed.auth or known.auth,  # type: ignore[arg-type]
         ca_file=ca_file,
         provider=known.id,
         given=given,
@@ -155,10 +155,6 @@ def _field_lines(typed: Typed) -> tuple[str, ...]:
     except SettingErrors as errors:
         return errors.lines
     return ()
-
-
-def _auth(known: Profile) -> str:
-    return known.signin[0] if known.secret == "oauth" else "auto"  # noqa: S105 (a kind of secret)
 
 
 def _ca_file(name: str | None) -> str | None:

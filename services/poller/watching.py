@@ -112,7 +112,7 @@ async def _login_pause(watched: Watch, clock: Clock) -> None:
 
 def _life(work: Work) -> float:
     """Seconds after which the connection is replaced: before a provider ends the session of a token."""
-    token = work.account.auth in {"xoauth2", "oauthbearer"} or profile(work.account.provider).secret == "oauth"  # noqa: S105
+    token = work.account.by_token or profile(work.account.provider).grants
     return TOKEN_LIFE if token else float("inf")
 
 

@@ -79,9 +79,8 @@ async def sign_in_secret(
     stored. Raises as :func:`access_token`.
     """
     names = {info.field for info in await asyncio.to_thread(store.secret_infos, account.slug)}
-    only_tokens = profile(account.provider).secret == "oauth" and "password" not in names  # noqa: S105
-    wants_token = account.auth in {"xoauth2", "oauthbearer"}
-    if wants_token or (account.auth == "auto" and (only_tokens or grants.REFRESH in names)):
+    only_tokens = profile(account.provider).grants and "password" not in names
+    if account.by_token or (account.auth == "auto" and (only_tokens or grants.REFRESH in names)):
         return await access_token(account, store, clock, force), True
     return await asyncio.to_thread(store.get_secret, account.slug, "password"), False
 

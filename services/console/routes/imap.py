@@ -2,14 +2,14 @@
 
 import asyncio
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 
-from services.common.account_fields import SLUG, Account
+from services.common.account_fields import SLUG, Account, Auth, Tls
 from services.common.errors import ConfigurationError
 from services.common.guard import Result, TooManyTests
 from services.console import account_pages as pages
@@ -37,8 +37,8 @@ class Connection(BaseModel):
     user: str = Field("", max_length=320, description="Needed without an account.")
     host: str = Field("", max_length=253, description="Needed without an account.")
     port: int = Field(993, ge=1, le=65535)
-    tls: Literal["implicit", "starttls"] = "implicit"
-    auth: Literal["auto", "password", "xoauth2", "oauthbearer"] = "auto"
+    tls: Tls = "implicit"
+    auth: Auth = "auto"
     secret: str = Field("", description="Never stored and never shown again by a test.")
 
 

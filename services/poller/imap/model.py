@@ -2,14 +2,12 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
+from services.common.account_fields import Auth, Tls
 from services.poller.domain.uidset import UidSet
 
-Tls = Literal["implicit", "starttls"]
-Auth = Literal["auto", "password", "xoauth2", "oauthbearer"]
 MIB = 1 << 20
 
 
