@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="A list of objects, for programs.")
 def folders(name: str, *, as_json: bool) -> None:
     """Show the folders of the server, and which are chosen. Nothing is changed there."""
-    import msgspec
-
     from services.cli.account_store import opened
     from services.front import plain
 
@@ -25,7 +23,7 @@ def folders(name: str, *, as_json: bool) -> None:
         found = _found(store, account)
     rows = [_row(account, folder) for folder in found]
     if as_json:
-        click.echo(msgspec.json.format(plain.json(rows), indent=2))
+        click.echo(plain.indented(rows))
     else:
         for row in rows:
             mark = "✓" if row["chosen"] else "·" if row["selectable"] else " "

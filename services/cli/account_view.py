@@ -1,5 +1,6 @@
 """Accounts as JSON objects and as text. A secret appears as "set" with its date, never as text."""
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from services.cli.language import language
+from services.cli.terminal import is_terminal
 from services.common.account_fields import Account
 from services.common.accounts import AccountStore, SecretInfo
 from services.common.completeness import SignInStatus, signins
@@ -68,8 +70,20 @@ def lines(view: View) -> list[str]:
     return [f"{name:9} {value}" for name, value in head.items()] + ["settings  (* given by you)"] + values
 
 
-def row(view: View) -> tuple[str, ...]:
-    """One line of the list: name, server, user, sign-in, state, secret."""
+def print_table(views: Sequence[View]) -> None:
+    """A line for each account, folded to the width of a terminal."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for name in ("account", "server", "user", "sign-in", "state", "secret"):
+        table.add_column(name, overflow="fold")
+    for view in views:
+        table.add_row(*_row(view))
+    Console(width=None if is_terminal(sys.stdout) else 1_000).print(table)
+
+
+def _row(view: View) -> tuple[str, ...]:
     account = view.account
     shown = {info.field for info in view.secrets} & {"password", "refresh_token"}
     server = f"{account.host}:{account.port}"

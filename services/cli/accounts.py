@@ -1,5 +1,7 @@
 """``mailweir accounts``: what is retrieved, from where, and with which secret. Secrets never come from an argument."""
 
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,13 +89,14 @@ def add(name: str, secret_file: str | None, dash: str | None, **typed: Any) -> N
 def list_accounts(as_json: bool) -> None:
     """List all accounts."""
     from services.cli import account_view as view
+    from services.front import plain
 
     with opened() as store:
         found = view.views(store, store.list())
     if as_json:
-        _print_json([view.as_json(each) for each in found])
+        click.echo(plain.indented([view.as_json(each) for each in found]))
     elif found:
-        _print_table([view.row(each) for each in found])
+        view.print_table(found)
     else:
         click.echo("no accounts yet; add one with: mailweir accounts add ADDRESS")
 
@@ -104,11 +107,12 @@ def list_accounts(as_json: bool) -> None:
 def show(name: str, as_json: bool) -> None:
     """Show one account with all its settings."""
     from services.cli import account_view as view
+    from services.front import plain
 
     with opened() as store:
         (found,) = view.views(store, [store.get(name)])
     if as_json:
-        _print_json(view.as_json(found))
+        click.echo(plain.indented(view.as_json(found)))
     else:
         click.echo("\n".join(view.lines(found)))
 
@@ -150,8 +154,7 @@ def secret(name: str, field: str | None, clear: bool, secret_file: str | None, d
     It comes from a prompt, from --secret-file F, or from standard input with -.
     """
     from services.cli.account_audit import noted
-    from services.cli.secret_input import read_secret, source_of
-    from services.common.errors import ConfigurationError
+    from services.cli.secret_input import entered, source_of
     from services.common.providers import profile
 
     source = source_of(secret_file, dash)
@@ -164,10 +167,7 @@ def secret(name: str, field: str | None, clear: bool, secret_file: str | None, d
             return
         field = _field(account, field)
         question = profile(account.provider).advise("secret", language()) if field == "password" else field
-        entered = read_secret(source, question)
-        if entered is None:
-            raise ConfigurationError("there is no terminal to ask on; use --secret-file F, or - for standard input")
-        store.put_secret(account.slug, field, entered)
+        store.put_secret(account.slug, field, entered(source, question))
         noted(store, account.slug, "account-secret", f"{field} stored")
     click.echo(f"account {account.slug}: {field} stored, encrypted")
     click.echo(f"next: mailweir {'accounts authorize' if field == 'client_secret' else 'check'} {account.slug}", err=True)
@@ -193,8 +193,6 @@ def resume(name: str) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove(name: str, erase: bool, yes: bool) -> None:
     """Forget an account and its secrets. Its mail stays unless --erase is given."""
-    import sys
-
     from services.cli.account_audit import noted
     from services.cli.terminal import is_terminal
     from services.front.context import open_context
@@ -218,8 +216,6 @@ def remove(name: str, erase: bool, yes: bool) -> None:
 @click.option("--if-named", is_flag=True, help="Without FILE and MAILWEIR_ACCOUNTS_FILE do nothing.")
 def apply(file: Path | None, prune: bool, if_named: bool) -> None:
     """Bring the accounts to what a TOML FILE says. Default: MAILWEIR_ACCOUNTS_FILE. Again and again is harmless."""
-    import os
-
     from services.cli.accounts_file import VARIABLE, apply_file
 
     if if_named and not (file or os.environ.get(VARIABLE)):
@@ -281,27 +277,3 @@ def _set_state(name: str, state: Any) -> None:
         store.set_state(account.slug, state)
         noted(store, account.slug, "account-resume" if state == "active" else "account-pause")
     click.echo(f"account {account.slug} {state}")
-
-
-def _print_json(value: Any) -> None:
-    import msgspec
-
-    from services.front import plain
-
-    click.echo(msgspec.json.format(plain.json(value), indent=2))
-
-
-def _print_table(rows: list[tuple[str, ...]]) -> None:
-    import sys
-
-    from rich.console import Console
-    from rich.table import Table
-
-    from services.cli.terminal import is_terminal
-
-    table = Table(box=None, pad_edge=False)
-    for name in ("account", "server", "user", "sign-in", "state", "secret"):
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    Console(width=None if is_terminal(sys.stdout) else 1_000).print(table)

@@ -6,6 +6,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from services.common import lookup
+from services.common.accounts import unknown
 from services.common.errors import ConfigurationError
 from services.common.lookup import Choice
 from services.front.context import Context
@@ -22,7 +23,7 @@ def choice_of(context: Context, words: str | None = None, **sides: Any) -> Choic
     found = context.accounts.find(choice.account) if choice.account else None
     choice = replace(choice, account=found.slug if found else choice.account)
     if choice.account and found is None and not lookup.is_known(context.engine, replace(choice, folder=None)):
-        raise ConfigurationError(f"there is no account {choice.account!r}; `mailweir accounts list` shows them")
+        raise unknown(choice.account)
     if choice.folder and not lookup.is_known(context.engine, choice):
         raise ConfigurationError(f"no folder is called {choice.folder!r}; `mailweir status` shows them")
     return choice

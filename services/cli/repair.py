@@ -47,11 +47,11 @@ def repair(name: str | None, *, check: bool, verify: bool, offline: bool) -> Non
 
 def _account(context: "Context", name: str) -> str:
     """The account of that name or address; one that was removed counts as long as it has objects."""
-    from services.common.errors import ConfigurationError
+    from services.common.accounts import unknown
 
     found = context.accounts.find(name)
     if found is None and next(iter(context.store.keys(f"{name}/")), None) is None:
-        raise ConfigurationError(f"there is no account {name!r}; `mailweir accounts list` shows them")
+        raise unknown(name)
     return found.slug if found else name
 
 

@@ -63,15 +63,14 @@ def password(name: str, secret_file: str | None, dash: str | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="A list of objects, for programs.")
 def list_users(as_json: bool) -> None:
     """List all users with their accounts."""
-    import json
-
     from services.console import users as kept
+    from services.front import plain
 
     with opened() as engine:
         found = [(user, kept.visible(engine, user)) for user in kept.everyone(engine)]
     if as_json:
         rows = [{"name": user.name, "role": user.role, "accounts": list(accounts)} for user, accounts in found]
-        click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+        click.echo(plain.indented(rows))
         return
     for user, accounts in found:
         click.echo(f"{user.name}  {user.role}  {', '.join(accounts) or '-'}")

@@ -37,6 +37,11 @@ def open_accounts(engine: Engine, home: Path, environ: Mapping[str, str] = os.en
     return AccountStore(engine, lambda may_create: master_key.load(home, environ, may_create=may_create))
 
 
+def unknown(name: str) -> ConfigurationError:
+    """What to raise when there is no account of that name."""
+    return ConfigurationError(f"there is no account {name!r}; `mailweir accounts list` shows them")
+
+
 class AccountStore:
     """Accounts, their secrets and the change marker. ``memory`` holds the access token last handed out per account."""
 
@@ -72,7 +77,7 @@ class AccountStore:
         """As :meth:`find`. Raises ConfigurationError when there is none."""
         found = self.find(slug)
         if found is None:
-            raise ConfigurationError(f"there is no account {slug!r}; `mailweir accounts list` shows them")
+            raise unknown(slug)
         return found
 
     def find(self, slug: str) -> Account | None:
@@ -128,7 +133,7 @@ class AccountStore:
         with transaction(self.engine) as connection:
             _next_version(connection)
             if connection.execute(delete(accounts).where(accounts.c.slug == slug)).rowcount == 0:
-                raise ConfigurationError(f"there is no account {slug!r}; `mailweir accounts list` shows them")
+                raise unknown(slug)
 
     def marker(self) -> int:
         """A number that grows with every change by an owner (add, update, pause, secret, remove)."""
@@ -217,7 +222,7 @@ class AccountStore:
     def _touch(self, connection: Connection, slug: str, /, **columns: object) -> None:
         values = {**columns, "version": _next_version(connection), "changed_at": func.now()}
         if connection.execute(update(accounts).where(accounts.c.slug == slug).values(**values)).rowcount == 0:
-            raise ConfigurationError(f"there is no account {slug!r}; `mailweir accounts list` shows them")
+            raise unknown(slug)
 
 
 def _next_version(connection: Connection) -> int:

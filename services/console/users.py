@@ -72,14 +72,14 @@ def set_password(engine: Engine, name: str, password: Secret) -> None:
         found = connection.execute(statement.returning(users.c.id)).scalar()
         connection.execute(delete(sessions).where(sessions.c.user_id == found))
     if found is None:
-        raise ConfigurationError(f"there is no user {name!r}; `mailweir users list` shows them")
+        raise _unknown(name)
 
 
 def remove(engine: Engine, name: str) -> None:
     """Remove a user with their sessions; accounts and mail stay. Raises ConfigurationError."""
     with transaction(engine) as connection:
         if not connection.execute(delete(users).where(users.c.name == normal(name))).rowcount:
-            raise ConfigurationError(f"there is no user {name!r}; `mailweir users list` shows them")
+            raise _unknown(name)
 
 
 def everyone(engine: Engine) -> Sequence[User]:
@@ -99,7 +99,7 @@ def get(engine: Engine, name: str) -> User:
     """A user by name. Raises ConfigurationError when there is none."""
     found = find(engine, name)
     if found is None:
-        raise ConfigurationError(f"there is no user {name!r}; `mailweir users list` shows them")
+        raise _unknown(name)
     return found
 
 
@@ -177,6 +177,10 @@ def owned(engine: Engine) -> Mapping[int, Sequence[str]]:
         for row in connection.execute(select(account_owners).order_by(account_owners.c.account)):
             found.setdefault(row.user_id, []).append(row.account)
     return found
+
+
+def _unknown(name: str) -> ConfigurationError:
+    return ConfigurationError(f"there is no user {name!r}; `mailweir users list` shows them")
 
 
 def of_row(row: Any) -> User:

@@ -24,6 +24,11 @@ def json(value: object, enc_hook: Callable[[object], object] | None = None) -> s
     return escaped(msgspec.json.encode(value, enc_hook=enc_hook)).decode()
 
 
+def indented(value: object) -> str:
+    """The same over several lines, for programs and people."""
+    return msgspec.json.format(json(value), indent=2)
+
+
 def escaped(encoded: bytes) -> bytes:
     """The same of JSON that is there. JSON itself escapes those below U+0020 only (RFC 8259 section 7)."""
     if encoded.isascii() and b"\x7f" not in encoded:
