@@ -88,10 +88,11 @@ def _segment(name: str) -> str:
 
 def has_hash(store: ObjectStore, key: str, sha256: str) -> bool:
     """Whether an object has these bytes, read in blocks. Raises ``KeyError`` when there is none."""
-    digest, offset = hashlib.sha256(), 0
-    while block := store.read(key, offset, _BLOCK):
+    digest, offset, block = hashlib.sha256(), 0, b""
+    while offset == 0 or len(block) == _BLOCK:
+        block = store.read(key, offset, _BLOCK)
         digest.update(block)
-        offset += len(block)
+        offset += _BLOCK
     return digest.hexdigest() == sha256
 
 

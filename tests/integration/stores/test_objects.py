@@ -1,5 +1,6 @@
 """One suite for both object stores: a folder and a real MinIO."""
 
+import hashlib
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from minio.commonconfig import ENABLED
 from minio.versioningconfig import VersioningConfig
 
 from services.common.errors import Unavailable
-from services.common.objects import NewObject, ObjectStore, attachment_key, message_key
+from services.common.objects import NewObject, ObjectStore, attachment_key, has_hash, message_key
 from services.common.stores.folder import FolderStore
 from services.common.stores.s3 import S3Store
 from tests.integration.stores.conftest import Minio
@@ -54,6 +55,16 @@ def test_ranges_and_absence(store: ObjectStore) -> None:
     assert store.stat("work/none") is None
     with pytest.raises(KeyError):
         store.read("work/none")
+
+
+@pytest.mark.parametrize("size", [0, 1, (4 << 20) - 1, 4 << 20, (4 << 20) + 1, 9 << 20])
+def test_the_hash_of_an_object_of_any_size_is_told(store: ObjectStore, size: int) -> None:
+    data = bytes(size)
+    store.put(NewObject("work/x", data, "a/b", {}))
+    assert has_hash(store, "work/x", hashlib.sha256(data).hexdigest())
+    assert not has_hash(store, "work/x", hashlib.sha256(data + b"1").hexdigest())
+    with pytest.raises(KeyError):
+        has_hash(store, "work/none", "0" * 64)
 
 
 def test_a_file_goes_in_parts(store: ObjectStore) -> None:
