@@ -32,7 +32,7 @@ class OwnFolder:
         """
         with self._making:
             if not os.path.isdir(self._path):  # noqa: PTH112 -- asked for each group of files
-                _remove_abandoned(self._parent)
+                remove_abandoned(self._parent)
                 self._path, descriptor = _locked(self._parent)
                 finalize(self, _leave, self._path, descriptor, os.getpid())
             return self._path
@@ -50,7 +50,8 @@ def _locked(parent: Path) -> tuple[str, int]:
             os.close(descriptor)
 
 
-def _remove_abandoned(parent: Path) -> None:
+def remove_abandoned(parent: Path) -> None:
+    """Remove what processes left below ``parent`` that are no more."""
     for path in parent.glob(f"{_PREFIX}*"):
         with suppress(OSError):  # it is in use, or went away meanwhile, or is another user's
             _remove_if_free(path)

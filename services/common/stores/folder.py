@@ -15,7 +15,7 @@ import msgspec
 from services.common.durable import sync_folder
 from services.common.errors import Unavailable
 from services.common.objects import NewObject, ObjectInfo, is_plain
-from services.common.own_folder import OwnFolder
+from services.common.own_folder import OwnFolder, remove_abandoned
 from services.common.stores.group_sync import GroupSync
 
 File = tuple[str, int]  # name and descriptor
@@ -118,9 +118,11 @@ class FolderStore:
                 self._prune(path.parent)
 
     def erase(self, prefix: str) -> int:
-        """Remove all objects below a prefix; how many there were."""
+        """Remove all objects below a prefix; how many there were. What killed processes left half written goes, too."""
         keys = list(self.keys(prefix))
         self.delete(keys)
+        with _world():
+            remove_abandoned(self._root / _WORK)
         return len(keys)
 
     def _put_group(self, news: Mapping[str, NewObject]) -> None:

@@ -92,6 +92,16 @@ def test_files_of_a_killed_process_go_and_those_of_a_living_one_stay(tmp_path: P
     assert unfinished(tmp_path) == []
 
 
+def test_an_erased_account_leaves_no_half_of_a_file_behind(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        killed, living = (begun(stack, PUTS_A_FILE, str(tmp_path), f"work/{name}") for name in ("killed", "living"))
+        assert (said(killed), said(living)) == ("half", "half")
+        killed.kill()
+        killed.wait()
+        assert FolderStore(tmp_path).erase("work/") == 0
+        assert len(unfinished(tmp_path)) == 1
+
+
 def test_files_of_a_killed_process_stay_while_its_fork_lives(tmp_path: Path) -> None:
     with ExitStack() as stack:
         parent = begun(stack, FORKS, str(tmp_path))
