@@ -210,10 +210,11 @@ class AccountStore:
         return count
 
     def _check_free(self, connection: Connection, slug: str) -> None:
-        if self._row(connection, slug):
+        taken = self._row(connection, slug)
+        if taken:
             raise ConfigurationError(
-                f"account {slug} exists already; change it with `mailweir accounts set {slug}`, "
-                f"its secret with `mailweir accounts secret {slug}`"
+                f"account {slug} exists already, for {taken.username}; change it with `mailweir accounts set {slug}`, "
+                f"its secret with `mailweir accounts secret {slug}`; for another one: accounts add NAME --user USER"
             )
 
     def _row(self, connection: Connection, slug: str) -> Row[Any] | None:

@@ -121,6 +121,7 @@ def test_a_name_that_is_taken_is_told_before_a_secret_is_asked_for_or_a_server_l
     for name in ("me@corp.invalid", "Me＠corp.invalid", "me-corp.invalid"):
         done = run("accounts", "add", name)
         assert (done.code, "mailweir accounts secret me-corp.invalid" in done.err) == (2, True), done.err
+        assert "for me@corp.invalid; change it" in done.err
 
 
 def test_the_accounts_file_is_applied_as_a_whole_and_again(run: Run, tmp_path: Path, store: AccountStore) -> None:
