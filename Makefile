@@ -86,6 +86,7 @@ chaos: components  ## faults on the whole stack: outages, kills, halts, full dis
 	$(BIN)/python -m tests.e2e.chaos
 
 up: setup  ## the whole stack in containers
+	@$(BIN)/python -m infra.setup --before-up
 	docker compose up --build --wait
 
 down:  ## stop it

@@ -1,25 +1,84 @@
 """``python -m infra.setup``: generate what ``docker compose`` needs and git never sees: .env and secrets/.
 
-Nothing that exists is changed, so it may run again at any time.
+Nothing that exists is changed, so it may run again at any time. ``--before-up`` also looks whether the containers of
+this name are another checkout's, which ``docker compose up`` would replace.
 """
 
 import base64
+import os
+import re
 import secrets
+import stat
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from urllib.parse import quote
+
+import yaml
 
 from services.common.durable import create
+from services.common.environment import COMPOSE_ONLY, PREFIX, SETTINGS, not_known, secret_in
 
 ROOT = Path(__file__).parents[1]
 DEMO_USER = "reader@example.test"
+_ASSIGNED = re.compile(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*?)\s*")
+_OWNERS = ("docker", "ps", "--all", "--format", '{{.Label "com.docker.compose.project.working_dir"}}', "--filter")
 
 
-def main(root: Path = ROOT) -> int:
-    """Make what is missing and say so."""
+def main(arguments: Sequence[str] = (), root: Path = ROOT) -> int:
+    """Make what is missing and say so; name what of it cannot be meant. 2: the containers are another checkout's."""
     made = generate(root)
     print(f"made {', '.join(made)}" if made else ".env and secrets/ are there; nothing was changed")
-    return 0
+    for line in troubles(root):
+        print(line, file=sys.stderr)
+    other = _other_checkout(root) if "--before-up" in arguments else None
+    if other:
+        print(
+            f"the containers {other[0]!r} belong to {other[1]}: give this checkout a name of its own, such as"
+            f" COMPOSE_PROJECT_NAME={other[0]}2 in .env, and other ports (MAILWEIR_PORT_...)",
+            file=sys.stderr,
+        )
+    return 2 if other else 0
+
+
+def troubles(root: Path) -> Iterator[str]:
+    """What .env names in vain, and secrets that the services could not use."""
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))["services"]
+    fixed = services["console"]["environment"]  # those of all services, and its own
+    for number, name, _ in _lines_of(root / ".env"):
+        if name.upper().startswith(PREFIX) and name not in SETTINGS | COMPOSE_ONLY:
+            yield f".env, line {number}: {not_known(name, SETTINGS | COMPOSE_ONLY)}"
+        elif f"${{{name}" not in str(fixed.get(name, f"${{{name}")):
+            yield f".env, line {number}: {name} is set by docker-compose.yml itself, and ignored here"
+    for name in _MAKERS:
+        path = root / "secrets" / name
+        try:
+            secret_in(path, several=name == "master_key")
+        except ValueError as error:
+            yield f"secrets/{name}: {error}"
+        else:
+            if not path.stat().st_mode & stat.S_IROTH:
+                yield f"secrets/{name}: the services, which are no root, cannot read it; run: chmod 644 secrets/{name}"
+
+
+def _lines_of(path: Path) -> Iterator[tuple[int, str, str]]:
+    """Number, name and text of each assignment, as docker compose finds them: also after a mark of the encoding."""
+    for number, line in enumerate(path.read_text("utf-8-sig", errors="replace").splitlines(), 1):
+        if found := _ASSIGNED.fullmatch(line):
+            yield number, found[1], found[2].strip("'\"")
+
+
+def _other_checkout(root: Path) -> tuple[str, str] | None:
+    """Name and folder of a project whose containers would be replaced; None where docker does not answer, too."""
+    given = {name: text for _, name, text in _lines_of(root / ".env")}
+    name = os.environ.get("COMPOSE_PROJECT_NAME") or given.get("COMPOSE_PROJECT_NAME") or "mailweir"
+    command = [*_OWNERS, f"label=com.docker.compose.project={name}"]
+    try:
+        listed = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return next(((name, each) for each in listed.split("\n") if each and Path(each).resolve() != root.resolve()), None)
 
 
 def generate(root: Path) -> list[str]:
@@ -46,7 +105,9 @@ def _random(_: Path) -> str:
 
 
 def _database_url(folder: Path) -> str:
-    return f"postgresql://mailweir:{(folder / 'postgres_password').read_text()}@postgres:5432/mailweir"
+    """With the password as the image of Postgres reads it from the file: without the line feeds at its end."""
+    password = (folder / "postgres_password").read_text("utf-8").rstrip("\n")
+    return f"postgresql://mailweir:{quote(password, safe='')}@postgres:5432/mailweir"
 
 
 def _master_key(_: Path) -> str:
@@ -54,7 +115,7 @@ def _master_key(_: Path) -> str:
 
 
 def _dovecot_users(folder: Path) -> str:
-    return f"{DEMO_USER}:{{PLAIN}}{(folder / 'dovecot_password').read_text()}\n"
+    return f"{DEMO_USER}:{{PLAIN}}{(folder / 'dovecot_password').read_text().rstrip()}\n"
 
 
 _MAKERS: dict[str, Callable[[Path], str]] = {  # in this order: some are made of those before them
@@ -69,4 +130,4 @@ _MAKERS: dict[str, Callable[[Path], str]] = {  # in this order: some are made of
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

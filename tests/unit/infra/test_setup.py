@@ -2,8 +2,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
-from infra.setup import ROOT, generate
+from infra.setup import ROOT, generate, main, troubles
 from services.common.master_key import parse
 from tests.fakes.full_disk import no_file_larger_than
 
@@ -61,3 +62,72 @@ def test_passwords_are_long_and_never_the_same(root: Path, tmp_path_factory: pyt
 
 def test_the_master_key_is_one(root: Path) -> None:
     assert len(parse((root / "secrets" / "master_key").read_text(), "test")) == 1
+
+
+@pytest.mark.parametrize("password", ["own", "own\n", "p@ss/w%rd:?# ü", " blank "])
+def test_a_password_of_ones_own_reaches_the_address_of_the_database(tmp_path: Path, password: str) -> None:
+    shutil.copy(ROOT / ".env.example", tmp_path)
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "postgres_password").write_text(password)
+    generate(tmp_path)
+    url = make_url((tmp_path / "secrets" / "database_url").read_text())
+    assert (url.password, url.host, url.database) == (password.rstrip("\n"), "postgres", "mailweir")
+
+
+def test_what_was_made_is_without_trouble(root: Path) -> None:
+    assert [*troubles(root)] == []
+
+
+@pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_names_that_do_nothing_in_env_are_told_with_their_line(root: Path, start: bytes, end: bytes) -> None:
+    lines = (b"# MAILWEIR_COMMENT=1", b"MAILWEIR_S3_BUKET=mail", b"MAILWEIR_KAFKA=other:9092", b"MAILWEIR_LOG='debug'")
+    more = (b"MAILWEIR_PARSER_BATCH=10", b"export mailweir_log=info", b"TZ=UTC", b"MAILWEIR_CONSOLE_PORT=80")
+    (root / ".env").write_bytes(start + end.join([*lines, *more, b""]))
+    assert [*troubles(root)] == [
+        ".env, line 2: MAILWEIR_S3_BUKET is not a setting and is ignored; is MAILWEIR_S3_BUCKET meant?",
+        ".env, line 3: MAILWEIR_KAFKA is set by docker-compose.yml itself, and ignored here",
+        ".env, line 6: mailweir_log is not a setting and is ignored; is MAILWEIR_LOG meant?",
+        ".env, line 8: MAILWEIR_CONSOLE_PORT is set by docker-compose.yml itself, and ignored here",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "octets", "mode", "told"),
+    [
+        ("s3_secret_key", b"", 0o644, "the file is empty"),
+        ("s3_secret_key", b"a\x00b", 0o644, "control character"),
+        ("database_url", b"\xff\xfep\x00", 0o644, "not UTF-8"),
+        ("master_key", b"x\n", 0o600, "chmod 644 secrets/master_key"),
+    ],
+)
+def test_secrets_that_the_services_could_not_use(root: Path, name: str, octets: bytes, mode: int, told: str) -> None:
+    path = root / "secrets" / name
+    path.write_bytes(octets)
+    path.chmod(mode)
+    (line,) = troubles(root)
+    assert line.startswith(f"secrets/{name}: ")
+    assert told in line
+
+
+@pytest.mark.parametrize("given", ["", "COMPOSE_PROJECT_NAME=second\n"])
+def test_containers_of_another_checkout_are_not_replaced(
+    root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory,
+    capsys: pytest.CaptureFixture[str], given: str,
+) -> None:  # fmt: skip
+    """``docker`` here is a program that knows one project; the real one wants a daemon."""
+    tools = tmp_path_factory.mktemp("tools")
+    (tools / "docker").write_text('#!/bin/sh\ncase "$*" in *project=mailweir) echo /srv/first;; esac\n')
+    (tools / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
+    monkeypatch.delenv("COMPOSE_PROJECT_NAME", raising=False)
+    with (root / ".env").open("a") as file:
+        file.write(given)
+    assert main(["--before-up"], root) == (0 if given else 2)
+    assert ("/srv/first" in capsys.readouterr().err) == (not given)
+    assert main([], root) == 0
+
+
+def test_without_docker_nothing_is_said_of_it(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert main(["--before-up"], root) == 0
