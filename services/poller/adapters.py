@@ -47,6 +47,10 @@ _KNOWN = text("""SELECT e.message_id, p.internaldate, e.size, p.content_sha256
     FROM emails e JOIN email_places p ON p.email_id = e.id
     WHERE e.account_id = :account AND p.folder_id = :folder_id AND e.message_id = ANY(:ids)
     AND p.internaldate IS NOT NULL""")
+_AT = text(
+    "SELECT uid, content_sha256 FROM email_places "
+    "WHERE folder_id = :folder_id AND uidvalidity = :uidvalidity AND uid = ANY(:uids)"
+)
 _SPEND = text(
     "INSERT INTO traffic (account, day, octets) VALUES (:account, :day, :octets) "
     "ON CONFLICT (account, day) DO UPDATE SET octets = traffic.octets + excluded.octets"
@@ -255,6 +259,12 @@ class PostgresContents:
             for row in connection.execute(_KNOWN, {"account": account, "folder_id": folder_id, "ids": list(ids)}):
                 found.setdefault((row.message_id, row.internaldate, row.size), set()).add(row.content_sha256)
         return {key: next(iter(contents)) for key, contents in found.items() if len(contents) == 1}
+
+    def at(self, folder_id: str, uidvalidity: int, uids: Sequence[int]) -> Mapping[int, str]:
+        """What is stored for these UIDs."""
+        values = {"folder_id": folder_id, "uidvalidity": uidvalidity, "uids": list(uids)}
+        with transaction(self._engine) as connection:
+            return {row.uid: row.content_sha256 for row in connection.execute(_AT, values)}
 
 
 def _keep_samples(connection: Connection, folder_id: str, contents: Mapping[int, str]) -> None:

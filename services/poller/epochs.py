@@ -6,12 +6,13 @@ from msgspec.structs import replace
 
 from services.common.events import UidValidityChanged
 from services.poller.domain.state import FolderRecord
+from services.poller.domain.uidset import UidSet
 from services.poller.domain.validity import Verdict, judge
 from services.poller.folders import close_epoch, folder_fields, introduce, retire, successor
 from services.poller.imap.errors import ConnectionLost, NotNow
 from services.poller.imap.model import Opened
 from services.poller.imap.session import Session
-from services.poller.recognising import compare, recognise
+from services.poller.recognising import compare, marks, recognise
 from services.poller.work import Work
 
 
@@ -43,7 +44,21 @@ async def _recreated(work: Work, session: Session, record: FolderRecord, opened:
     another = None not in (record.mailboxid, opened.mailboxid) and record.mailboxid != opened.mailboxid
     if not (another or _fell(record, opened)) or not record.samples or not opened.exists:
         return record
-    return record if await compare(session, record.samples) else await succeed(work, record)
+    ledger = await asyncio.to_thread(work.ledger.ledger, record.id, record.epoch, record.uidvalidity or 0)
+    given_again = ledger.published & UidSet.range(1, (opened.uidnext or 1) - 1)
+    known = record.samples | await marks(work, record, given_again)
+    return record if await compare(session, known) else await succeed(work, record)
+
+
+async def refuse_other_mail(work: Work, session: Session, record: FolderRecord, back: UidSet) -> None:
+    """UIDs that were gone are there again: after a backup was brought back they may have other mail.
+
+    Raises ConnectionLost when they have: the next connection finds another folder under the name.
+    """
+    if back and await recognise(session, await marks(work, record, back)) is False:
+        await succeed(work, record)
+        session.close()
+        raise ConnectionLost("UIDs that were gone came back with other mail; the folder is opened anew")
 
 
 def _fell(record: FolderRecord, opened: Opened) -> bool:

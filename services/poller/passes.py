@@ -24,7 +24,7 @@ from services.poller.domain.counters import FLAGS_EVERY, Counters, believable
 from services.poller.domain.state import FolderRecord, Ledger, Outcome
 from services.poller.domain.uidset import UidSet
 from services.poller.enumerate import Done, Listed, count_after, enumerate_all, enumerate_changes
-from services.poller.epochs import report_move, settle, uidnext_to_keep, verify
+from services.poller.epochs import refuse_other_mail, report_move, settle, uidnext_to_keep, verify
 from services.poller.folders import folder_fields, introduce
 from services.poller.imap.errors import CommandRejected, IdentificationWanted, ImapError, Refused
 from services.poller.imap.model import Events, Opened
@@ -170,6 +170,7 @@ async def _rounds(
             work.memory.run.looked(Look((record.id, record.epoch), opened, listed))
         whole = whole or listed.whole
         error = None if listed.complete else f"the server lists {len(listed.uids)} of {exists} messages"
+        await refuse_other_mail(work, session, record, listed.uids & (ledger.vanished | ledger.invisible))
         ledger = await compare(work, session, record, ledger, listed)
         before = ledger.published
         events = await _fetch(work, session, record, ledger, listed)
@@ -245,7 +246,9 @@ async def _ready(errand: bodies.Errand, unread: UidSet, part: UidSet) -> UidSet:
 
 async def _failed(work: Work, record: FolderRecord, failure: ImapError) -> None:
     """Remember why the pass broke off; the counters stay as they were, so the next pass looks again."""
-    fresh = await asyncio.to_thread(_latest, work, record)
+    fresh = await asyncio.to_thread(work.ledger.folder, record.id)
+    if fresh is None:  # another one has its name now
+        return
     text = f"{failure.state}: {failure.reason}"[:300]
     await asyncio.to_thread(work.ledger.save_folder, replace(fresh, last_error=text, pass_at=work.clock.now()))
 

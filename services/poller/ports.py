@@ -65,6 +65,9 @@ class Contents(Protocol):
     def known(self, account: str, folder_id: str, ids: Sequence[str]) -> Mapping[tuple[str, datetime, int], str]:
         """SHA-256 by (Message-ID, INTERNALDATE, size) of stored mail of a folder; only where it is the only one."""
 
+    def at(self, folder_id: str, uidvalidity: int, uids: Sequence[int]) -> Mapping[int, str]:
+        """SHA-256 of what is stored for these UIDs of a folder, by UID."""
+
 
 class LeaseStore(Protocol):
     """Who works on an account. A token grows with every change of hands, so that a late writer is recognised."""

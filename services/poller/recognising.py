@@ -1,16 +1,30 @@
 """Is the open folder the one that we know? Names, UIDVALIDITY and UIDNEXT can all stay while the mail is another."""
 
+import asyncio
 import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
 
 from services.poller.domain.samples import same_content, same_header
+from services.poller.domain.state import FolderRecord
 from services.poller.domain.uidset import UidSet
 from services.poller.imap.errors import CommandRejected, Refused
 from services.poller.imap.model import Fetched, Spooled
 from services.poller.imap.session import Session
+from services.poller.work import Work
 
 MOST_BODIES = 3
+
+
+async def marks(work: Work, record: FolderRecord, uids: UidSet) -> dict[str, str]:
+    """What is known of the newest few of these places, by UID: samples of the folder, else what is stored."""
+    few = uids.newest(MOST_BODIES)
+    known = {uid: text for uid, text in record.samples.items() if int(uid) in few}
+    others = [uid for uid in few if str(uid) not in known]
+    if work.contents is not None and others:
+        stored = await asyncio.to_thread(work.contents.at, record.id, record.uidvalidity or 0, others)
+        known |= {str(uid): sha256 for uid, sha256 in stored.items()}
+    return known
 
 
 async def recognise(session: Session, samples: Mapping[str, str]) -> bool | None:
@@ -36,7 +50,7 @@ async def compare(session: Session, samples: Mapping[str, str]) -> bool | None:
     differing = [each.listing.uid for each in headers if not same_header(known[each.listing.uid], each.header)]
     if not differing:
         return True if headers else None
-    return await _same_bodies(session, {uid: known[uid] for uid in differing[:MOST_BODIES]})
+    return await _same_bodies(session, {uid: known[uid] for uid in sorted(differing)[-2 * MOST_BODIES :]})
 
 
 async def _same_bodies(session: Session, known: Mapping[int, str]) -> bool | None:

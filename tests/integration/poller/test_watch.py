@@ -19,6 +19,7 @@ from services.common.stores.folder import FolderStore
 from services.poller.adapters import LeaseLost, PostgresLeases, PostgresLedger
 from services.poller.domain.state import FolderRecord
 from services.poller.lease import leased
+from services.poller.ports import Contents
 from services.poller.supervisor import Ports, supervising
 from tests.fakes.imap_model import PASSWORD, Mailbox, Message, Script, adds, closes, messages, on, sample, says
 from tests.integration.poller.conftest import QUICK, Play, inbox
@@ -28,7 +29,9 @@ IDLE = ("IMAP4rev1", "IDLE")
 
 
 @contextlib.asynccontextmanager
-async def watched(p: Play, *, secret: str = PASSWORD, **settings: object) -> AsyncIterator[Ports]:
+async def watched(
+    p: Play, *, secret: str = PASSWORD, contents: Contents | None = None, **settings: object
+) -> AsyncIterator[Ports]:
     accounts = open_accounts(p.engine, p.folder / "home", {})
     given = {**QUICK, **p.settings, **settings}
     account = Account(
@@ -41,7 +44,8 @@ async def watched(p: Play, *, secret: str = PASSWORD, **settings: object) -> Asy
     )
     accounts.add(account, ("password", Secret(secret)))
     ledger, leases = PostgresLedger(p.engine), PostgresLeases(p.engine)
-    ports = Ports(accounts, p.recorder, ledger, leases, FolderStore(p.folder), SystemClock())
+    store = FolderStore(p.folder)
+    ports = Ports(accounts, p.recorder, ledger, leases, store, SystemClock(), contents=contents)
     async with supervising(ports, frozenset([p.slug])):
         yield ports
 

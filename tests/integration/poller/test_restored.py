@@ -1,0 +1,98 @@
+"""A mailbox brought back from a backup: UIDVALIDITY stays, and UIDs that were used are given to other mail."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import pytest
+
+from services.common.events import FolderGone
+from services.poller.adapters import PostgresContents
+from services.storer.tables import email_places
+from tests.fakes.imap_model import Mailbox, Script, messages, sample
+from tests.integration.poller.conftest import Play, inbox, on_server
+from tests.integration.poller.test_watch import no_accounts, watched
+from tests.polling import until_meanwhile as until
+
+__all__ = ["no_accounts"]
+COUNT, OLD_STATE = 60, 20
+
+
+class Stored:
+    """What the storer would have by place."""
+
+    def __init__(self, p: Play) -> None:
+        self.p = p
+
+    def known(self, _account: str, _folder: str, _ids: Sequence[str]) -> Mapping[tuple[str, datetime, int], str]:
+        return {}
+
+    def at(self, _folder: str, uidvalidity: int, uids: Sequence[int]) -> Mapping[int, str]:
+        places = ((uid, self.p.stored.get(("INBOX", uidvalidity, uid))) for uid in uids)
+        return {uid: sha256 for uid, sha256 in places if sha256 is not None}
+
+
+def bring_back(script: Script, kept: int) -> None:
+    inbox(script).messages = inbox(script).messages[:kept]
+
+
+def new_mail(script: Script) -> None:
+    for number in (777, 778):
+        inbox(script).deliver(sample(number))
+
+
+@pytest.mark.parametrize("kept", [COUNT - 5, OLD_STATE])
+@pytest.mark.parametrize("seen_in_between", [True, False])
+async def test_new_mail_with_used_uids_is_fetched(play, kept, seen_in_between):
+    script = Script({b"INBOX": Mailbox(messages(COUNT))})
+    async with play(script) as p:
+        p.contents = Stored(p)
+        await p.sync()
+        before = dict(p.stored)
+        bring_back(script, kept)
+        if seen_in_between:
+            assert (await p.sync()).exit_code == 0
+        new_mail(script)
+        assert (await p.sync()).exit_code == 0
+        assert on_server(script).items() <= p.stored.items()
+        assert len(p.recorder.of(FolderGone)) == 1
+        assert len(before) == COUNT
+
+
+@pytest.mark.parametrize("kept", [COUNT - 5, OLD_STATE])
+async def test_new_mail_with_used_uids_is_fetched_while_it_is_watched(play, kept):
+    script = Script({b"INBOX": Mailbox(messages(COUNT))})
+    async with play(script, poll_interval=0.1) as p, watched(p, contents=Stored(p)):
+        await until(lambda: len(p.stored) == COUNT)
+        bring_back(script, kept)
+        looks = p.server.counts["NOOP"]
+        await until(lambda: p.server.counts["NOOP"] > looks + 3)
+        new_mail(script)
+        wanted = on_server(script)
+        await until(lambda: wanted.items() <= p.stored.items(), 30)
+
+
+@pytest.mark.parametrize("kept", [COUNT - 5, OLD_STATE])
+async def test_the_same_mail_that_comes_back_is_not_fetched_again(play, kept):
+    script = Script({b"INBOX": Mailbox(messages(COUNT), uidnext=COUNT + 1)})
+    async with play(script) as p:
+        p.contents = Stored(p)
+        await p.sync()
+        everything = inbox(script).messages
+        bring_back(script, kept)
+        assert (await p.sync()).exit_code == 0
+        inbox(script).messages = everything
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+        assert p.recorder.of(FolderGone) == []
+
+
+def test_what_is_stored_is_told_by_place(database):
+    place = {"folder_id": "f1", "uidvalidity": 7, "account_id": "a", "folder": "INBOX", "flags": []}
+    with database.begin() as connection:
+        rows = [place | {"uid": uid, "content_sha256": f"{uid:064x}"} for uid in (3, 4, 9)]
+        connection.execute(email_places.insert(), [*rows, rows[0] | {"uidvalidity": 8}, rows[0] | {"folder_id": "f2"}])
+    contents = PostgresContents(database)
+    assert contents.at("f1", 7, [2, 3, 9]) == {3: f"{3:064x}", 9: f"{9:064x}"}
+    assert contents.at("f1", 6, [3]) == {}
+    with database.begin() as connection:
+        connection.execute(email_places.delete().where(email_places.c.account_id == "a"))
