@@ -8,7 +8,7 @@ from sqlalchemy import Engine, text
 
 from services.common.database import transaction
 from services.common.events import EmailParsed
-from services.storer.copying import Json
+from services.storer.copying import Json, json_of
 from services.storer.merging import EMAIL_NAMES
 from services.storer.rows import attachment_rows, email_row
 
@@ -37,18 +37,21 @@ def differences(engine: Engine, event: EmailParsed) -> Iterator[Difference]:
         if row is None:
             yield Difference("emails", None, "a row")
             return
-        files = [tuple(each) for each in connection.execute(_FILES, {"id": row.id})]
+        files = [list(each) for each in connection.execute(_FILES, {"id": row.id})]
     parsed = dict(zip(EMAIL_NAMES, email_row(event), strict=False))
     for name in _FIELDS:
         stored, new = getattr(row, name), _plain(parsed[name])
         if stored != new:
             yield Difference(name, stored, new)
-    news = sorted(each[2:] for each in attachment_rows(event))
-    if sorted(files) != news:
-        yield Difference("attachments", sorted(files), news)
+    stored, new = sorted(files), sorted(_plain(each[2:]) for each in attachment_rows(event))
+    if stored != new:
+        yield Difference("attachments", stored, new)
 
 
 def _plain(value: Any) -> Any:
+    """A value as it is read from the database."""
     if isinstance(value, Json):
-        return msgspec.json.decode(msgspec.json.encode(value.value).replace(b"\\u0000", b""))
-    return list(value) if isinstance(value, tuple) else value.replace("\x00", "") if isinstance(value, str) else value
+        return msgspec.json.decode(json_of(value))
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    return value.replace("\x00", "") if isinstance(value, str) else value

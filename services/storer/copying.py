@@ -36,12 +36,15 @@ def _text(text: str) -> bytes:
     return octets
 
 
-def _json(json: Json) -> bytes:
-    r"""JSON for jsonb, which knows no \u0000; its strings hold no other sign that COPY would read as its own."""
+def json_of(json: Json) -> bytes:
+    r"""JSON for jsonb, which knows no \u0000."""
     octets = _JSON.encode(json.value)
-    if octets.find(b"\\u0000") >= 0:
-        octets = _NUL.sub(rb"\1", octets)
-    return octets.replace(b"\\", b"\\\\")
+    return _NUL.sub(rb"\1", octets) if octets.find(b"\\u0000") >= 0 else octets
+
+
+def _json(json: Json) -> bytes:
+    """Its strings hold no other sign than the backslash that COPY would read as its own."""
+    return json_of(json).replace(b"\\", b"\\\\")
 
 
 def _array(values: Sequence[str]) -> bytes:

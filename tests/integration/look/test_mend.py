@@ -14,7 +14,7 @@ from services.common.lookup import Choice
 from services.common.objects import ObjectStore
 from services.front.embedded import publisher
 from services.storer.erase import erase_account
-from tests.fakes.mail_events import fetched, place
+from tests.fakes.mail_events import fetched, message, place, with_file
 from tests.integration.look.conftest import MAIL, TABLES, Home
 
 ROWS = "SELECT string_agg(subject || ' ' || size || ' ' || content_sha256, '|' ORDER BY content_sha256) FROM emails"
@@ -133,6 +133,15 @@ async def test_compare_says_what_a_reparse_would_change_and_writes_nothing(store
     (difference,) = stored.lines("reparse", "--compare", "--json")
     assert (difference["field"], difference["stored"], difference["parsed"]) == ("subject", "other", "Invoice 7")
     assert stored.value("SELECT count(*) FROM emails WHERE subject = 'other'") == 1
+
+
+async def test_what_a_row_cannot_hold_is_no_difference(home: Home) -> None:
+    spelled = message("six \\u0000 characters", "body \\u0000 x", X_Six="\\u0000 and \\\\u0000", Message_ID="<n@x>")
+    nul = with_file(message("nul", In_Reply_To="<a@x>"), b"x", "name.pdf").as_bytes()
+    for text, held in ((b": nul", b": nul\0 \\u0000"), (b"<a@x>", b"<a\0b@x>"), (b"name.pdf", b"na\0me.pdf")):
+        nul = nul.replace(text, held)
+    await home.take(spelled.as_bytes(), nul)
+    assert "2 messages compared, 0 would change" in home.run("reparse", "--compare").stdout
 
 
 async def test_reparse_replaces_only_what_an_older_parser_wrote(stored: Home) -> None:
