@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, text
 
+from services.common import topics
 from services.common.contract import Record, decode
 from services.common.database import transaction
 from services.common.dead_letters import CUT
@@ -27,7 +28,10 @@ _OPEN = text("SELECT id FROM dead_letters WHERE id = ANY(:ids) AND state = 'open
 
 
 def listed(engine: Engine, topic: str | None, *, every: bool) -> Sequence[Any]:
-    """Open dead letters, or every one, oldest first."""
+    """Open dead letters, or every one, oldest first. Raises ``ConfigurationError`` for a topic that is none."""
+    names = [each.name for each in topics.MAIN_TOPICS]
+    if topic not in (None, *names):
+        raise ConfigurationError(f"no topic is called {topic!r}; there are {', '.join(names)}")
     with transaction(engine) as connection:
         return connection.execute(_LIST, {"topic": topic, "every": every}).all()
 

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from services.common.contract import SPECS, Record
 from services.common.dead_letters import dead_letter, shortened
-from services.common.errors import ContractViolated
+from services.common.errors import ConfigurationError, ContractViolated
 from services.common.events import DeadLetter
 from services.common.topics import MAIN_TOPICS
 from services.front.embedded import publisher
@@ -46,6 +46,12 @@ async def test_a_good_record_is_settled_by_a_replay(home: Home, topic: str) -> N
     number = str(home.value("SELECT id FROM dead_letters"))
     assert "1 replayed, 0 of them" in home.run("dlq", "replay", number, number).stdout
     assert home.value("SELECT state FROM dead_letters WHERE service = 'storer'") == "replayed"
+
+
+@pytest.mark.parametrize("words", [("list",), ("drop", "--all"), ("replay", "--all")])
+async def test_a_topic_that_is_none_is_told(home: Home, words: tuple[str, ...]) -> None:
+    with pytest.raises(ConfigurationError, match="no topic is called 'mail.fetch'; there are mail.fetched, mail.parsed"):
+        home.run("dlq", *words, "--topic", "mail.fetch")
 
 
 async def test_what_nobody_can_use_does_not_keep_the_others_from_a_replay(home: Home) -> None:
