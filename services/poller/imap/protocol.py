@@ -41,6 +41,7 @@ class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
         self.exchange: Exchange | None = None
         self.received = 0
         self.exists = 0  # of the open folder: what an answer may plausibly bring
+        self.unreadable = 0  # lines of the last folder list
         self.hidden: tuple[bytes, ...] = ()
         self.upgrading = False
         self.closed = asyncio.Event()
@@ -100,7 +101,6 @@ class Connection(IMAP4ClientProtocol):  # type: ignore[misc]
         self.secure = True
         self.events = EventLog()
         self.capabilities = {"IMAP4REV1"}
-        self.unreadable = 0  # lines of the last folder list
         self.upgrading = False
 
     async def greeted(self) -> Status:
