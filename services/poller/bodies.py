@@ -1,5 +1,6 @@
 """Fetch the bodies that are missing. A UID that fails costs itself only: it is asked alone, then quarantined."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -273,6 +274,10 @@ async def suspect(work: Work, record: FolderRecord, uid: int, reason: str, detai
         return
     del work.memory.suspects[key]
     work.memory.steps += 1
+    await asyncio.to_thread(_bar, work, record, uid, reason, detail)
+
+
+def _bar(work: Work, record: FolderRecord, uid: int, reason: str, detail: str) -> None:
     known = work.ledger.quarantine(record.id, record.epoch).get(uid)
     stays = known.attempts + 1 if known else 1
     until = quarantine_until(work.clock.now(), stays)

@@ -1,6 +1,8 @@
+import asyncio
 import contextlib
 import hashlib
 import random
+import traceback
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +10,8 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy import event as engine_event
 
 from services.common import embedded_postgres, migrations
 from services.common.account_fields import Account
@@ -106,7 +109,8 @@ class Play:
         async def secret_of(_force: bool) -> tuple[Secret, bool]:
             return Secret(self.secret), token
 
-        return await sync_once(work, secret_of, self.folder)
+        with in_threads(self.engine):
+            return await sync_once(work, secret_of, self.folder)
 
     @property
     def stored(self) -> dict[Place, str]:
@@ -138,6 +142,26 @@ class Play:
 
     def report(self, folder: str = "INBOX") -> SyncReported:
         return [event for event in self.recorder.of(SyncReported) if event.folder == folder][-1]
+
+
+@contextlib.contextmanager
+def in_threads(engine: Engine) -> Iterator[None]:
+    """No database call is made on the event loop: it would hold up every other account and the heartbeat."""
+    blocking: list[str] = []
+
+    def begun(_connection: Connection) -> None:
+        with contextlib.suppress(RuntimeError):
+            asyncio.get_running_loop()
+            stack = "".join(traceback.format_stack(limit=20))
+            if "_most_tries" not in stack:  # one look when a server cannot be reached, before the wait
+                blocking.append(stack)
+
+    engine_event.listen(engine, "begin", begun)
+    try:
+        yield
+    finally:
+        engine_event.remove(engine, "begin", begun)
+    assert not blocking, blocking[0]
 
 
 def on_server(script: Script) -> dict[Place, str]:
