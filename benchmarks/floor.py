@@ -27,14 +27,13 @@ from infra.local import dovecot
 from services.attachments.handlers import file_attachments, file_messages
 from services.common.contract import Record, decode
 from services.common.database import engine_for
-from services.common.events import AttachmentExtracted, Event, MessageFetched
+from services.common.events import INLINE, AttachmentExtracted, Event, MessageFetched
 from services.common.place import Place
 from services.common.runtime.kafka_settings import KafkaSettings
 from services.common.runtime.producer import KafkaPublisher
 from services.common.service import Outcome
 from services.common.topics import MAIL_ATTACHMENTS, MAIL_FETCHED, MAIL_FILED, MAIL_PARSED, Topic
 from services.parser.handlers import parse
-from services.poller.connect import INLINE_LIMIT
 from services.poller.domain.uidset import UidSet
 from services.poller.imap.model import Credentials, Endpoint
 from services.poller.imap.session import Session
@@ -121,7 +120,7 @@ def _batches(events: Sequence[Event]) -> Iterator[Sequence[Event]]:
 async def walk(world: World, costs: dict[str, float]) -> None:
     """The way of the mail, step by step."""
     settings, store = KafkaSettings(bootstrap=world.components.kafka), bucket(world.components)
-    parser = partial(parse, open_source=_none, inline_limit=INLINE_LIMIT)
+    parser = partial(parse, open_source=_none, inline_limit=INLINE)
     fetched = await cost(costs, "IMAP to events", retrieved(world))
     await cost(costs, "mail.fetched, written", published(settings, "poller", fetched))
     again = await cost(costs, "mail.fetched, read by the parser", read(settings, MAIL_FETCHED, len(fetched)))

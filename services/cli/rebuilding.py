@@ -7,14 +7,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from services.cli.stored import first_place
-from services.common.events import DataRef, MessageFetched
+from services.common.events import INLINE, DataRef, MessageFetched
 from services.common.objects import ObjectStore, has_hash, uri_of
 from services.common.place import Place
 
 if TYPE_CHECKING:
     from services.front.context import Context
 
-INLINE = 900 * 1024
 _BATCH = 100
 _MESSAGE = re.compile(r"([^/]+)/messages/(?:\d{4}/\d\d/\d\d|undated)/([0-9a-f]{64})\.eml")
 

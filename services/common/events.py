@@ -22,6 +22,8 @@ Sequence = Annotated[
     int, Meta(description="Grows with each event about the same thing; an older one never overwrites.")
 ]
 
+INLINE = 900 * 1024  # octets that travel in a record: Kafka takes 1 MB with headers
+
 
 class DataRef(Struct, frozen=True):
     """Claim check: where bytes lie that are too large for a record. ``first`` and ``last`` are inclusive offsets."""

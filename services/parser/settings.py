@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from services.common.events import INLINE
 from services.common.settings import FromEnvironment
 
 
@@ -19,8 +20,8 @@ class ParserSettings(FromEnvironment):
         0.25, gt=0, le=5, description="Seconds it waits for them: longer takes less CPU, and adds delay."
     )
     inline_limit: int = Field(
-        900 * 1024,
+        INLINE,
         ge=1024,
         le=1_000_000,
-        description="Octets of an attachment in a record; Kafka's default is 1 MB with headers.",
+        description="Octets of a mail.parsed object: text above that is cut, and defects say so.",
     )

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from services.common.accounts import Account
+from services.common.events import INLINE
 from services.common.oauth.errors import ConsentNeeded
 from services.common.providers import candidates, profile
 from services.common.secret import Secret
@@ -26,7 +27,7 @@ from services.poller.work import NO_ID, Work
 
 ID_FIELDS = {"name": "Mailweir", "vendor": "Mailweir project"}
 SecretSource = Callable[[bool], Awaitable[tuple[Secret | None, bool]]]
-INLINE_LIMIT = 900 * 1024
+"""Gives the secret and whether it is a token; asked with True after a token was refused, for a fresh one."""
 _SPACES = re.compile("[\\s\u200b\u2060\ufeff]+")
 
 
@@ -83,7 +84,7 @@ def _limits(account: Account, spool: Path | None) -> Limits:
         command_timeout=settings.command_timeout,
         min_rate=settings.min_rate,
         max_literal=settings.max_message_bytes,
-        spool_above=INLINE_LIMIT,
+        spool_above=INLINE,
         spool_folder=spool,
     )
 
