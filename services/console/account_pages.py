@@ -49,7 +49,7 @@ def form(
         stored=stored,
         secret_set=bool(stored and ports_of(request).accounts.secret_infos(stored.slug)),
         attributes=forms.ATTRIBUTES,
-        problems=forms.shown(problems or {}, lookup(language), language),
+        problems=told(request, problems or {}),
         provider="" if known.id == GENERIC else known.text(known.name, language),
         secret_advice=forms.advice(known, "secret", language),
         code_advice=forms.explained(known, language),
@@ -60,16 +60,21 @@ def form(
     )
 
 
+def told(request: Request, problems: Mapping[str, str]) -> dict[str, str]:
+    """What is wrong with which field, in the language of the page."""
+    language = language_of(request)
+    return forms.shown(problems, lookup(language), language)
+
+
 def invalid(request: Request, typed: Form, stored: Account | None, error: Invalid, *, prove: bool = False) -> Response:
     """The form again with its problems; for a program only these."""
     if wants_json(request):
-        language = language_of(request)
-        told = forms.shown(error.problems, lookup(language), language)
-        return JSONResponse({"error": "; ".join(map(": ".join, told.items())), "fields": told}, 422)
+        fields = told(request, error.problems)
+        return JSONResponse({"error": "; ".join(map(": ".join, fields.items())), "fields": fields}, 422)
     if is_htmx(request) and request.headers.get("hx-target") == "test-result":
-        language = language_of(request)
-        told = forms.shown(error.problems, lookup(language), language)
-        return page(request, "account_test.html", problems=told, fields=_fields(stored), **_test_values(request, None))
+        problems = told(request, error.problems)
+        values = _test_values(request, None)
+        return page(request, "account_test.html", problems=problems, fields=_fields(stored), **values)
     return form(request, typed, stored, problems=error.problems, status=422, prove=prove)
 
 

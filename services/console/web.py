@@ -155,6 +155,11 @@ OwnAccount = Annotated[Account, Depends(own_account)]
 Reauthenticated = Annotated[Session, Depends(proved)]
 
 
+def address_of(request: Request) -> str:
+    """Where the browser or the proxy before it sits; empty for a connection without addresses."""
+    return request.client.host if request.client else ""
+
+
 def language_of(request: Request) -> Language:
     """The language chosen on the page, else the browser's."""
     chosen = request.cookies.get("language")

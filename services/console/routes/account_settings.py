@@ -6,11 +6,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from services.common.account_fields import Account
-from services.console import forms, settings_form
+from services.console import account_pages as pages
+from services.console import settings_form
 from services.console.forms import Invalid
 from services.console.sent import Values
-from services.console.texts import lookup
-from services.console.web import Asking, CurrentUser, OwnAccount, language_of, page
+from services.console.web import Asking, CurrentUser, OwnAccount, page
 
 router = APIRouter(prefix="/accounts", include_in_schema=False)
 
@@ -27,9 +27,7 @@ def change(request: Request, ports: Asking, account: OwnAccount, user: CurrentUs
     try:
         after = settings_form.changed(account, values)
     except Invalid as error:
-        language = language_of(request)
-        told = forms.shown(error.problems, lookup(language), language)
-        return _form(request, account, values, told)
+        return _form(request, account, values, pages.told(request, error.problems))
     ports.accounts.update(after)
     names = (name for name in settings_form.SHOWN if after.given.get(name) != account.given.get(name))
     ports.audit(user, "console-settings", account.slug, detail=", ".join(names))

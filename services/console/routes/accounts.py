@@ -4,11 +4,12 @@ import asyncio
 import re
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 from msgspec import structs
+from pydantic import AfterValidator
 
 from services.common.account_fields import SLUG, Account, State
 from services.common.errors import ConfigurationError
@@ -31,6 +32,7 @@ from services.console.web import (
     NotYours,
     OwnAccount,
     Reauthenticated,
+    address_of,
     elsewhere,
     language_of,
     own_account,
@@ -39,18 +41,19 @@ from services.console.web import (
 from services.front.account_input import Typed, changed_account
 
 router = APIRouter(prefix="/accounts", include_in_schema=False)
-DONE = frozenset(
+_DONE = frozenset(
     {"added", "saved", "secret", "paused", "resumed", "asked", "folders", "started", "removed", "erased", "granted"}
 )
+Done = Annotated[str, AfterValidator(lambda told: told if told in _DONE else "")]  # what the page before did
 
 
 @router.get("")
-def listed(request: Request, ports: Asking, user: CurrentUser, done: str = "") -> Response:
+def listed(request: Request, ports: Asking, user: CurrentUser, done: Done = "") -> Response:
     """The user's accounts."""
     mine = set(users.visible(ports.engine, user))
     found = [account for account in ports.accounts.list() if account.slug in mine]
     left = erasing.waiting(ports.engine)
-    return page(request, "accounts.html", accounts=found, erasing=left, done=done if done in DONE else "")
+    return page(request, "accounts.html", accounts=found, erasing=left, done=done)
 
 
 @router.post("")
@@ -68,15 +71,14 @@ async def add(request: Request, ports: Asking, user: CurrentUser, values: Values
 
 
 @router.get("/{name}")
-def shown(request: Request, ports: Asking, account: OwnAccount, done: str = "") -> Response:
+def shown(request: Request, ports: Asking, account: OwnAccount, done: Done = "") -> Response:
     """One account: its state, its folders, and what can be done with it."""
     if erasing.erasure_of(ports.engine, account.slug):
         return RedirectResponse(f"/accounts/{account.slug}/erasing", 303)
     secrets = ports.accounts.secret_infos(account.slug)
     grants = forms.wants_grant(account)
-    known = done if done in DONE else ""
     waits = not pages.begun(ports, account)
-    return page(request, "account.html", account=account, secrets=secrets, grants=grants, waits=waits, done=known)
+    return page(request, "account.html", account=account, secrets=secrets, grants=grants, waits=waits, done=done)
 
 
 @router.get("/{name}/edit")
@@ -103,9 +105,9 @@ async def change(
 
 
 @router.get("/{name}/secret")
-def secret_form(request: Request, account: OwnAccount, _: Reauthenticated, done: str = "") -> Response:
+def secret_form(request: Request, account: OwnAccount, _: Reauthenticated, done: Done = "") -> Response:
     """Where a secret is typed anew."""
-    return _secret_page(request, account, done=done if done in DONE else "")
+    return _secret_page(request, account, done=done)
 
 
 @router.post("/{name}/secret")
@@ -151,10 +153,10 @@ async def look_now(request: Request, ports: Asking, account: OwnAccount, user: C
 
 
 @router.get("/{name}/folders")
-def folders(request: Request, ports: Asking, account: OwnAccount, done: str = "") -> Response:
+def folders(request: Request, ports: Asking, account: OwnAccount, done: Done = "") -> Response:
     """Which folders are retrieved."""
     lines = pages.folder_lines(ports, account)
-    return pages.folders(request, account, lines, done=done if done in DONE else "")
+    return pages.folders(request, account, lines, done=done)
 
 
 @router.post("/{name}/folders")
@@ -166,7 +168,7 @@ def choose(
     names = [line.name for line in lines if line.choosable]
     future = values.get("future") == "yes"
     if not future and not set(names) & set(taken):
-        problem = forms.shown({"folder": "none"}, lookup(language_of(request)), "")["folder"]
+        problem = pages.told(request, {"folder": "none"})["folder"]
         return pages.folders(request, account, lines, problem=problem)
     patterns = forms.chosen_patterns(names, set(taken), future=future)
     pairs = tuple(f"{key}={name}" for key, found in patterns.items() for name in found or ("",))
@@ -243,7 +245,7 @@ async def _prove(request: Request, ports: Ports, session: Session, password: str
     """The own password, typed lately or with this form. Raises Invalid."""
     if session.proved(ports.clock.now()):
         return
-    address = request.client.host if request.client else ""
+    address = address_of(request)
     prove = partial(handlers.prove, ports, session, Secret(password), address)
     try:
         right = bool(password) and await asyncio.to_thread(prove)
@@ -261,14 +263,13 @@ def _set_state(ports: Ports, account: Account, user: User, state: State, done: s
 
 def _secret_page(request: Request, account: Account, status: int = 200, done: str = "", **values: Any) -> Response:
     language = language_of(request)
-    problems = forms.shown(values.get("problems", {}), lookup(language), language)
     known = forms.profile_of(forms.stored(account))
     return page(
         request,
         "account_secret.html",
         status,
         account=account,
-        problems=problems,
+        problems=pages.told(request, values.get("problems", {})),
         grants=forms.wants_grant(account),
         secret_advice=forms.advice(known, "secret", language),
         code_advice=forms.explained(known, language),

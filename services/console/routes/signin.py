@@ -15,6 +15,7 @@ from services.console.users import TooManyAttempts
 from services.console.web import (
     Asking,
     CurrentSession,
+    address_of,
     language_of,
     local,
     page,
@@ -42,7 +43,7 @@ def sign_in(request: Request, ports: Asking, name: Text = "", password: Text = "
     """Check the password; the token changes, so that one planted before is worth nothing."""
     t = lookup(language_of(request))
     try:
-        session = handlers.sign_in(ports, name, Secret(password), _address(request), _lasts(request))
+        session = handlers.sign_in(ports, name, Secret(password), address_of(request), _lasts(request))
     except TooManyAttempts:
         return _form(request, 429, t("signin.flood"), name)
     except ConfigurationError:
@@ -74,7 +75,7 @@ def prove(request: Request, ports: Asking, session: CurrentSession, password: Te
     """Type the password again; five minutes of changes to servers and secrets follow."""
     t = lookup(language_of(request))
     try:
-        right = handlers.prove(ports, session, Secret(password), _address(request))
+        right = handlers.prove(ports, session, Secret(password), address_of(request))
     except TooManyAttempts:
         return page(request, "prove.html", 429, back=back, message=t("signin.flood"))
     if not right:
@@ -99,7 +100,3 @@ def _welcome(request: Request, session: Session) -> Response:
 
 def _lasts(request: Request) -> timedelta:
     return timedelta(hours=settings_of(request).session_hours)
-
-
-def _address(request: Request) -> str:
-    return request.client.host if request.client else ""
