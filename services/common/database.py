@@ -9,11 +9,16 @@ import psycopg2
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 
-from services.common.errors import MailweirError, Unavailable
+from services.common.errors import ConfigurationError, MailweirError, Unavailable
 
 METADATA = MetaData()
 _LOST = ("08", "25P03", "57P", "53", "55P03", "57014")
 _FULL = "53100"
+_READ_ONLY, _DENIED = "25006", "42501"
+_NO_SUCH_OPTION = re.compile(
+    r'invalid connection option "\w+"|invalid \w+ value: "[^"\n]{0,60}"|'
+    r'(?:root )?certificate file "[^"\n]*" [^\n]{1,80}'
+)
 _CONFLICT = ("40001", "40P01")
 _UNREACHED = re.compile(
     r'(?:connection to server (?:at|on socket)|could not translate host name) "([^"]*)"(?:[^:]*, port (\d+))?'
@@ -90,6 +95,8 @@ def fault_named() -> Iterator[None]:
 
 def _named(cause: BaseException | None, error: Exception) -> Exception:
     state = getattr(cause, "pgcode", None) or ""
+    if (wrong := _set_up_wrong(cause, state)) is not None:
+        return wrong
     if state.startswith(("21", "22", "23", "54")):
         return Refused(f"the database refuses the data (SQLSTATE {state})")
     if state == _FULL:
@@ -102,6 +109,17 @@ def _named(cause: BaseException | None, error: Exception) -> Exception:
             f"Postgres does not answer ({seen}); see that it runs and that MAILWEIR_DATABASE_URL is right"
         )
     return error
+
+
+def _set_up_wrong(cause: BaseException | None, state: str) -> MailweirError | None:
+    """What whoever set up the database has to change."""
+    if state == _READ_ONLY:
+        return Unavailable("the database takes no changes (a standby, or read-only); name the one that does")
+    if state == _DENIED:
+        reason = getattr(getattr(cause, "diag", None), "message_primary", None) or "permission denied"
+        return ConfigurationError(f"Postgres: {reason}; let the user of MAILWEIR_DATABASE_URL own the database")
+    found = None if state else _NO_SUCH_OPTION.search(str(cause))
+    return ConfigurationError(f"MAILWEIR_DATABASE_URL: {found[0]}") if found else None
 
 
 def _unreached(cause: BaseException | None) -> str:

@@ -20,16 +20,28 @@ _LEFT = text(
 
 
 def current(url: str) -> str | None:
-    """The revision that the database is at, None for an empty one. Raises ``Unavailable``."""
+    """The revision that the database is at, None for an empty one.
+
+    Raises ``Unavailable``, and ``ConfigurationError`` for a database that cannot hold every text.
+    """
     engine = engine_for(url, pool_size=1)
     try:
         with fault_named(), engine.connect() as connection:
+            _check_encoding(connection)
             if not inspect(connection).has_table("alembic_version"):
                 return None
             found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
             return found
     finally:
         engine.dispose()
+
+
+def _check_encoding(connection: Connection) -> None:
+    """In another encoding most mail would be refused, message by message."""
+    encoding = connection.connection.driver_connection.info.parameter_status("server_encoding")  # type: ignore[union-attr]
+    if encoding != "UTF8":
+        advice = "CREATE DATABASE mailweir ENCODING 'UTF8' TEMPLATE template0"
+        raise ConfigurationError(f"the database is in {encoding}, and mail is in every script; make another: {advice}")
 
 
 def check(url: str) -> None:

@@ -17,6 +17,7 @@ from services.common.environment import PREFIX, told
 from services.common.errors import ConfigurationError
 from services.common.secret import MASK, Secret
 
+_DATABASES = ("postgresql", "postgres", "postgresql+psycopg2")
 _BROKER = re.compile(r"(?:\[[\w:.%]+\]|[\w.-]+)(?::(\d{1,5}))?")
 
 
@@ -29,9 +30,11 @@ SecretText = Annotated[Secret, BeforeValidator(_secret), PlainSerializer(lambda 
 
 def _database_url(value: Secret) -> Secret:
     """Refuse what is no address of Postgres, in words that do not repeat it."""
+    if value.reveal().partition("?")[0].count("@") > 1:  # what follows the first would be taken, and told, as the host
+        raise ValueError("in the password write %40 for @, %3A for :, %2F for / and %25 for %")
     with contextlib.suppress(ValueError):
         parts = urlsplit(value.reveal())
-        if parts.scheme.partition("+")[0] in {"postgresql", "postgres"} and (parts.port is None or parts.port > 0):
+        if parts.scheme in _DATABASES and (parts.port is None or parts.port > 0):
             return value
     raise ValueError("write it as postgresql://USER:PASSWORD@HOST:PORT/NAME")
 

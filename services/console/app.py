@@ -10,6 +10,7 @@ from services.common.clock import SystemClock
 from services.common.database import engine_for
 from services.common.guard import TestBudget, parse_allowed
 from services.common.health import Health
+from services.common.migrations import check
 from services.common.settings import Database, Settings, read
 from services.common.stores.choice import open_store
 from services.console import failures
@@ -47,7 +48,9 @@ def create(ports: Ports, settings: ConsoleSettings) -> FastAPI:
 async def run(settings: Settings, health: Health, stop: asyncio.Event) -> None:
     """Serve on the stack's database until ``stop`` is set."""
     own = read(ConsoleSettings)
-    engine = engine_for(read(Database).database_url.reveal(), pool_size=8)
+    url = read(Database).database_url.reveal()
+    await asyncio.to_thread(check, url)
+    engine = engine_for(url, pool_size=8)
     try:
         ports = ports_on(engine, settings, own)
         await asyncio.to_thread(ports.accounts.check_start)

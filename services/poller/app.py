@@ -7,6 +7,7 @@ Entry points: ``supervise`` (all accounts, for ever), ``watching.watch`` (one ac
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,6 +15,7 @@ from services.common.accounts import open_accounts
 from services.common.clock import SystemClock
 from services.common.database import engine_for
 from services.common.health import Health
+from services.common.migrations import check
 from services.common.runtime.kafka_settings import KafkaSettings
 from services.common.runtime.producer import KafkaPublisher
 from services.common.settings import Database, Settings, read
@@ -22,17 +24,27 @@ from services.poller.adapters import PostgresContents, PostgresLeases, PostgresL
 from services.poller.settings import PollerSettings
 from services.poller.supervisor import Ports, supervising
 
+log = logging.getLogger(__name__)
+
 
 async def run(settings: Settings, health: Health, stop: asyncio.Event) -> None:
     """Retrieve for all accounts until ``stop`` is set."""
     own = read(PollerSettings)
     async with _ports(settings, own) as ports:
+        await asyncio.to_thread(check, read(Database).database_url.reveal())
         await asyncio.to_thread(ports.accounts.check_start)
+        await asyncio.to_thread(_tell_unknown, ports, own.only)
         async with supervising(ports, own.only) as supervisor:
             supervisor.add_done_callback(lambda _: stop.set())
             await stop.wait()
             if supervisor.done():
                 supervisor.result()
+
+
+def _tell_unknown(ports: Ports, only: frozenset[str]) -> None:
+    """A slip in a name would be a poller that does nothing; the account may also be added later."""
+    for name in sorted(only - {account.slug for account in ports.accounts.list()}):
+        log.warning("MAILWEIR_POLLER_ACCOUNTS: there is no account %s yet; mailweir accounts list shows them", name)
 
 
 @asynccontextmanager

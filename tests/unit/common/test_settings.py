@@ -7,6 +7,7 @@ import pytest
 from services.common.errors import ConfigurationError
 from services.common.runtime.kafka_settings import KafkaSettings
 from services.common.settings import Database, Settings, load, read
+from services.poller.settings import PollerSettings
 
 
 @pytest.fixture(autouse=True)
@@ -50,13 +51,36 @@ def test_a_variable_and_its_file_exclude_each_other(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(
-    "url", ["canary", "mysql://u:canary@h/d", "postgresql://u:canary", "postgresql://u@h:canary/d"]
+    "url",
+    [
+        *("canary", "mysql://u:canary@h/d", "postgresql://u:canary", "postgresql://u@h:canary/d"),
+        "postgresql+asyncpg://u:canary@h/d",
+    ],
 )
 def test_what_is_no_address_of_postgres_is_refused_unrepeated(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv("MAILWEIR_DATABASE_URL", url)
     with pytest.raises(ConfigurationError, match=r"MAILWEIR_DATABASE_URL: .*postgresql://USER:PASSWORD@HOST") as caught:
         load()
     assert "canary" not in str(caught.value)
+
+
+def test_a_password_with_an_at_sign_is_not_taken_for_a_part_of_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAILWEIR_DATABASE_URL", "postgresql://u:p@canary@h:5432/d")
+    with pytest.raises(ConfigurationError, match="in the password write %40 for @") as caught:
+        load()
+    assert "canary" not in str(caught.value)
+    monkeypatch.setenv("MAILWEIR_DATABASE_URL", "postgresql://u:p%40canary@h:5432/d")
+    assert load().database_url is not None
+
+
+def test_a_spool_that_cannot_be_written_to_is_told_before_a_large_message_comes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MAILWEIR_POLLER_SPOOL", str(tmp_path / "missing"))
+    with pytest.raises(ConfigurationError, match=r"MAILWEIR_POLLER_SPOOL: .*missing is no folder"):
+        read(PollerSettings)
+    monkeypatch.setenv("MAILWEIR_POLLER_SPOOL", str(tmp_path))
+    assert read(PollerSettings).spool == tmp_path
 
 
 def test_all_faults_come_in_one_message_without_values(monkeypatch: pytest.MonkeyPatch) -> None:
