@@ -238,7 +238,7 @@ async def _fetch(work: Work, session: Session, record: FolderRecord, ledger: Led
 async def _ready(errand: bodies.Errand, unread: UidSet, part: UidSet) -> UidSet:
     """What of a slice may be fetched in groups: neither large nor fetched already to see whether that marks as read."""
     small = await without_large(errand, part)
-    among = unread & UidSet.range(part.lowest, part.highest) & small
+    among = unread & UidSet.range(part.lowest, part.highest) & small - _suspects(errand.work, errand.record)
     looked_at = await peeking.check(errand.work, errand.session, among, lambda one: bodies.ask(errand, [one]))
     errand.settled.update(looked_at)
     return small - looked_at

@@ -159,3 +159,84 @@ SCENARIOS["one_for_one_behind_uidnext"] = lambda: Scenario(
 SCENARIOS["list_is_empty_later"] = lambda: Scenario(
     Script({b"INBOX": Mailbox(messages(2)), b"Work": Mailbox(messages(2))}), between=_lists_nothing, exits=(3,)
 )
+
+
+# answers that look finished
+def _cut_at(rest: bytes) -> Callable[[], Script]:
+    raw = b"Subject: five\r\n\r\nto here\r\n"
+    short = changes(lambda c: c.replace(b"{%d}" % len(raw + rest), b"{%d}" % len(raw)) if b"UID 5 " in c else c)
+
+    def make() -> Script:
+        script = inbox(12, on("UID FETCH", short, has=BODY))
+        script.mailboxes[b"INBOX"].messages[4].raw = raw + rest
+        return script
+
+    return make
+
+
+for kind, rest in {
+    "end": b")\r\n",
+    "flags": b" FLAGS ())\r\nand on\r\n",
+    "lines": b")\r\n* 12 EXISTS\r\nx\r\n",
+}.items():
+    add(f"cut_where_its_{kind}_may_be", _cut_at(rest), quarantined={(b"INBOX", 5)}, exits=(3,))
+
+PIECE = changes(
+    lambda c: re.sub(rb"BODY\[\] \{\d+\}\r\n.{60}.*\)\r\n$", b"BODY[]<0> {3}\r\nabc)\r\n", c, flags=re.DOTALL)
+)
+hooked("a_piece_once", on("UID FETCH", PIECE, has=BODY, times=1))
+SENSELESS = Reply(raw=b"what is this\r\n" * 30_000)
+hooked("senseless_lines", on("UID FETCH", lambda *_: SENSELESS, has=BODY, times=1))
+for kind, text in {"no": "NO cannot", "bad": "BAD cannot", "nothing": "OK done"}.items():
+    hook = on("UID FETCH", says(text), has=BODY)
+    add(f"sends_no_message_{kind}", lambda hook=hook: inbox(150, hook), stored=set(), exits=(3,))
+
+
+# folders and mail that go and come back
+def _two_folders() -> Script:
+    return Script({b"INBOX": Mailbox(messages(3)), b"Work": Mailbox(messages(4), uidvalidity=3)})
+
+
+def _hide_work(script: Script) -> None:
+    script.hooks.append(on("LIST", changes(lambda chunk: b"" if b"Work" in chunk else chunk)))
+
+
+def _parents() -> Script:
+    boxes = {b"Old/%d" % n: Mailbox([Message(1, sample(n))], uidvalidity=5) for n in range(12)}
+    return Script({b"INBOX": Mailbox(messages(2)), **boxes})
+
+
+def _rename_parent(script: Script) -> None:
+    for wire in [wire for wire in script.mailboxes if wire.startswith(b"Old")]:
+        script.mailboxes[wire.replace(b"Old", b"New")] = script.mailboxes.pop(wire)
+
+
+def _other_letters(script: Script) -> None:
+    script.mailboxes = {b"Inbox": script.mailboxes[b"INBOX"]}
+    script.mailboxes[b"Inbox"].deliver(sample(77))
+
+
+def _backup(script: Script) -> None:
+    del script.mailboxes[b"INBOX"].messages[20:]
+
+
+def _used_uids(script: Script) -> None:
+    for number in (777, 778):
+        script.mailboxes[b"INBOX"].deliver(sample(number))
+
+
+def _backup_and_new_mail(script: Script) -> None:
+    _backup(script)
+    _used_uids(script)
+
+
+hooked("nil_for_attributes", on("LIST", changes(lambda chunk: chunk.replace(b"LIST ()", b"LIST NIL"))))
+SCENARIOS["folder_is_hidden_twice"] = lambda: Scenario(
+    _two_folders(), between=_hide_work, then=lambda script: script.mailboxes[b"INBOX"].deliver(sample(9))
+)
+SCENARIOS["parent_is_renamed"] = lambda: Scenario(_parents(), between=_rename_parent)
+SCENARIOS["inbox_in_other_letters"] = lambda: Scenario(
+    inbox(4), between=_other_letters, stored={(b"INBOX", uid) for uid in range(1, 6)}
+)
+SCENARIOS["backup_is_brought_back"] = lambda: Scenario(inbox(60), between=_backup, then=_used_uids)
+SCENARIOS["backup_and_new_mail_at_once"] = lambda: Scenario(inbox(60), between=_backup_and_new_mail)
