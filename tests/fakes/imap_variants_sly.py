@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 
 from tests.fakes.imap_model import (
@@ -188,8 +189,8 @@ hooked("a_piece_once", on("UID FETCH", PIECE, has=BODY, times=1))
 SENSELESS = Reply(raw=b"what is this\r\n" * 30_000)
 hooked("senseless_lines", on("UID FETCH", lambda *_: SENSELESS, has=BODY, times=1))
 for kind, text in {"no": "NO cannot", "bad": "BAD cannot", "nothing": "OK done"}.items():
-    hook = on("UID FETCH", says(text), has=BODY)
-    add(f"sends_no_message_{kind}", lambda hook=hook: inbox(150, hook), stored=set(), exits=(3,))
+    refuses = on("UID FETCH", says(text), has=BODY)
+    add(f"sends_no_message_{kind}", partial(inbox, 150, refuses), stored=set(), exits=(3,))
 
 
 # folders and mail that go and come back
