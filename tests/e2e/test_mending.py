@@ -30,8 +30,12 @@ HOSTILE = (
     "aux.txt",
     "..",
     "C:\\x\\y.doc",
+    "a\ufffe.pdf",
+    "x__XLDIR__",
     "",
 )
+TYPES = ("тип/файл", "application/é", "application/" + "x" * 3_000)  # what no header of a request can say
+LARGE = 1 << 20
 STORED = ("emails", "email_places", "attachments", "objects", "place_states", "thread_refs", "email_sync_status")
 pytestmark = pytest.mark.timeout(900)
 READERS = {topic.name: len(topic.readers) for topic in MAIN_TOPICS}
@@ -40,7 +44,8 @@ READERS = {topic.name: len(topic.readers) for topic in MAIN_TOPICS}
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with stack(tmp_path_factory.mktemp("mending")) as made:
-        made.deliver([*messages(COUNT), *(named(name) for name in HOSTILE)])
+        typed = [of_type(kind, octets) for kind in TYPES for octets in (1_000, LARGE)]
+        made.deliver([*messages(COUNT), *(named(name) for name in HOSTILE), *typed])
         made.start(*SERVICES)
         until(lambda: complete(made), 300, lambda: logs(made))
         yield made
@@ -54,6 +59,15 @@ def named(name: str) -> bytes:
     made.add_attachment(name.encode(), maintype="application", subtype="octet-stream", filename="WEIR")
     quoted = f"*=utf-8''{''.join(f'%{octet:02X}' for octet in name.encode())}" if name else '=""'
     return made.as_bytes().replace(b'="WEIR"', quoted.encode())
+
+
+def of_type(kind: str, octets: int) -> bytes:
+    """A message whose file has this type, small or as large as is streamed out of it."""
+    made = EmailMessage()
+    made["From"], made["To"], made["Subject"] = "a@example.test", "b@example.test", f"type of {len(kind)} letters"
+    made.set_content("see the file")
+    made.add_attachment(f"{kind} {octets} ".encode().ljust(octets, b"x"), maintype="application", subtype="weir")
+    return made.as_bytes().replace(b"application/weir", kind.encode())
 
 
 def recovered(world: World) -> bool:
