@@ -17,6 +17,7 @@ from services.common.environment import PREFIX, told
 from services.common.errors import ConfigurationError
 from services.common.secret import MASK, Secret
 
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _DATABASES = ("postgresql", "postgres", "postgresql+psycopg2")
 _BROKER = re.compile(r"(?:\[[\w:.%]+\]|[\w.-]+)(?::(\d{1,5}))?")
 
@@ -61,6 +62,19 @@ def _brokers(value: str) -> str:
     return ",".join(brokers)
 
 
+def _bucket(value: str) -> str:
+    """Refuse what no object store takes; without one the bucket is a folder."""
+    if not _BUCKET.fullmatch(value):
+        raise ValueError("write 3 to 63 of a-z, 0-9, - and ., the first and last no sign")
+    return value
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+Bucket = Annotated[str, AfterValidator(_bucket)]
+Level = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)]
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
 Brokers = Annotated[str, AfterValidator(_brokers)]
 
@@ -94,11 +108,11 @@ class Settings(FromEnvironment):
     database_url: DatabaseUrl | None = Field(None, description="SQLAlchemy URL of Postgres; none: embedded Postgres.")
     kafka: Brokers | None = Field(None, description="Brokers host:port[,host:port...]; none: embedded runtime.")
     s3_endpoint: Endpoint | None = Field(None, description="http(s)://host:port of the object store; none: a folder.")
-    s3_bucket: str = Field("mailweir", min_length=3, max_length=63, description="Bucket of mail; S3 allows 3 to 63.")
+    s3_bucket: Bucket = Field("mailweir", description="Bucket of mail.")
     s3_access_key: SecretText | None = Field(None, description="Access key of the object store.")
     s3_secret_key: SecretText | None = Field(None, description="Secret key of the object store.")
     master_key: SecretText | None = Field(None, description="Wraps the keys of stored secrets; none: a file in home.")
-    log: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level that is logged.")
+    log: Level = Field("info", description="Lowest level that is logged.")
 
     def faults(self) -> Iterator[str]:
         """An object store wants both keys."""

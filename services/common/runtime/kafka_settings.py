@@ -17,6 +17,7 @@ class TopicSettings(FromEnvironment):
     topic_prefix: str = Field(
         default="",
         max_length=100,
+        pattern=r"^[A-Za-z0-9._-]*$",
         description="Put before topic and group names, for several Mailweirs on one cluster.",
     )
 

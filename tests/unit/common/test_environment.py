@@ -193,3 +193,31 @@ def test_what_is_no_address_of_an_object_store(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setenv("MAILWEIR_S3_ENDPOINT", text)
     with pytest.raises(ConfigurationError, match=r"MAILWEIR_S3_ENDPOINT: write it as http://HOST:PORT"):
         load()
+
+
+@pytest.mark.parametrize("name", ["mailweir", "a.b-c", "mail2026", "x" * 63])
+def test_a_bucket_that_stores_take(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("MAILWEIR_S3_BUCKET", name)
+    assert load().s3_bucket == name
+
+
+@pytest.mark.parametrize("name", ["My_Bucket", "../../x", "ab", "x" * 64, "-ab", "a b", "a/b"])
+def test_a_bucket_that_none_takes_is_told_and_is_no_way_out_of_the_home(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("MAILWEIR_S3_BUCKET", name)
+    with pytest.raises(ConfigurationError, match="MAILWEIR_S3_BUCKET: write 3 to 63"):
+        load()
+
+
+@pytest.mark.parametrize("prefix", ["a b", "x/", "邮"])
+def test_a_prefix_that_kafka_takes_in_no_name_is_told(monkeypatch: pytest.MonkeyPatch, prefix: str) -> None:
+    monkeypatch.setenv("MAILWEIR_KAFKA", "kafka:9092")
+    monkeypatch.setenv("MAILWEIR_KAFKA_TOPIC_PREFIX", prefix)
+    with pytest.raises(ConfigurationError, match="MAILWEIR_KAFKA_TOPIC_PREFIX: "):
+        read(KafkaSettings)
+
+
+def test_a_level_may_be_written_in_capitals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAILWEIR_LOG", "WARNING")
+    assert load().log == "warning"
