@@ -83,12 +83,8 @@ def decrypt(key: bytes, sealed: bytes, bound_to: bytes) -> bytes:
 def new_data_key(master: KeyWrapper, account: str) -> WrappedKey:
     """A fresh random data key for an account."""
     data_key_id = os.urandom(8).hex()
-    return _wrapped(master, account, data_key_id, os.urandom(KEY_OCTETS))
-
-
-def rewrap(master: KeyWrapper, account: str, key: WrappedKey) -> WrappedKey:
-    """The same data key under the present master key; ciphertexts stay as they are."""
-    return _wrapped(master, account, key.data_key_id, data_key_of(master, account, key))
+    bound_to = _bound(master.key_id, account, f"key:{data_key_id}")
+    return WrappedKey(data_key_id, master.key_id, master.wrap(os.urandom(KEY_OCTETS), bound_to))
 
 
 def data_key_of(master: KeyWrapper, account: str, key: WrappedKey) -> bytes:
@@ -106,11 +102,6 @@ def unseal(data_key: bytes, sealed: Sealed, account: str, field: str) -> str:
     """The secret text. Raises Undecryptable."""
     _check_version(sealed.version)
     return decrypt(data_key, sealed.ciphertext, _bound(sealed.data_key_id, account, field)).decode()
-
-
-def _wrapped(master: KeyWrapper, account: str, data_key_id: str, data_key: bytes) -> WrappedKey:
-    bound_to = _bound(master.key_id, account, f"key:{data_key_id}")
-    return WrappedKey(data_key_id, master.key_id, master.wrap(data_key, bound_to))
 
 
 def _bound(key_id: str, account: str, field: str) -> bytes:

@@ -27,7 +27,6 @@ Result = Literal["ok", "could not connect", "TLS problem", "sign-in refused"]
 
 TEST_SECONDS = 20.0
 LEAST_SECONDS = 2.0
-OCTETS_BEFORE_SIGN_IN = 64 * 1024
 PER_USER, PER_USER_SECONDS, PARALLEL = 5, 600.0, 3
 # Python's is_global is incomplete on old patch levels, and calls transition prefixes global (RFC 6890).
 _NEVER: tuple[Network, ...] = tuple(

@@ -215,7 +215,7 @@ class PostgresLedger:
 
 
 class PostgresLeases:
-    """A ``LeaseStore``."""
+    """Who works on an account. A token grows with every change of hands, so that a late writer is recognised."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

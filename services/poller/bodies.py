@@ -269,7 +269,6 @@ async def suspect(work: Work, record: FolderRecord, uid: int, reason: str, detai
     key = (record.id, record.epoch, uid)
     failures = work.memory.suspects.get(key, 0) + 1
     work.memory.suspects[key] = failures
-    work.memory.reasons[key] = reason
     if not final and failures < work.account.settings.quarantine_after:
         return
     del work.memory.suspects[key]

@@ -35,7 +35,6 @@ async def deliver(work: Work, record: FolderRecord, checkpoint: Checkpoint, grou
     work.memory.published += len(events)
     work.memory.share({event.emailid: (_mark(event), event.size) for event in events if event.emailid})
     work.memory.steps = 0
-    work.memory.octets += octets
 
 
 def _marks(events: Sequence[MessageFetched]) -> dict[int, str]:

@@ -67,13 +67,3 @@ class Contents(Protocol):
 
     def at(self, folder_id: str, uidvalidity: int, uids: Sequence[int]) -> Mapping[int, str]:
         """SHA-256 of what is stored for these UIDs of a folder, by UID."""
-
-
-class LeaseStore(Protocol):
-    """Who works on an account. A token grows with every change of hands, so that a late writer is recognised."""
-
-    def acquire(self, account: str, owner: str, seconds: float) -> int | None:
-        """The token of a lease that is ours now, or None while somebody else holds it."""
-
-    def release(self, account: str, owner: str) -> None:
-        """Give it back."""

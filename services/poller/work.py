@@ -63,13 +63,11 @@ class Memory:
     """
 
     suspects: dict[Key, int] = field(default_factory=dict)
-    reasons: dict[Key, str] = field(default_factory=dict)
     empties: dict[Key, int] = field(default_factory=dict)
     doubtful: dict[tuple[str, int], list[UidSet]] = field(default_factory=dict)
     steps: int = 0
     connection: int = 0
     published: int = 0
-    octets: int = 0
     doubted: dict[str, int] = field(default_factory=dict)
     moved: dict[str, UidValidityChanged] = field(default_factory=dict)
     relinked: Counter[str] = field(default_factory=Counter)

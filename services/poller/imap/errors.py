@@ -93,12 +93,6 @@ class TokenRefused(CredentialRefused):
         self.status = status
 
 
-class ConsentNeeded(SignInError):
-    """The owner has to grant access again; raised by whoever refreshes tokens, never by the session."""
-
-    state = "consent"
-
-
 class AmbiguousRefusal(SignInError):
     """NO without a code: wrong secret, service off, frequency limit or busy; slow retries, then attention."""
 

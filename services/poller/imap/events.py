@@ -49,11 +49,6 @@ class EventLog:
         self.exists, self.expunged, self.vanished, self.uidvalidity = None, 0, _EMPTY, None
         self.flags.clear()
 
-    def take_vanished(self) -> UidSet:
-        """The UIDs that went away, and forget them."""
-        vanished, self.vanished = self.vanished, _EMPTY
-        return vanished
-
     @property
     def changed(self) -> bool:
         """Whether something about the mailbox or the connection was said."""

@@ -3,11 +3,10 @@
 from dataclasses import replace
 
 from services.poller.imap.classify import refusal
-from services.poller.imap.encode import Argument, number, sequence_sets, string
+from services.poller.imap.encode import Argument, string
 from services.poller.imap.errors import CommandRejected, Refused
 from services.poller.imap.events import numbered
-from services.poller.imap.merging import listing_of
-from services.poller.imap.model import Folder, FolderStatus, Listing, Opened, Resync
+from services.poller.imap.model import Folder, FolderStatus, Opened
 from services.poller.imap.names import address
 from services.poller.imap.protocol import Connection
 from services.poller.imap.responses import (
@@ -21,6 +20,7 @@ from services.poller.imap.responses import (
 )
 from services.poller.imap.tokens import Part, Unparsable, Value, parse
 
+# What comes with the answer to EXAMINE tells of the folder as it is opened: none of it is an event.
 _OPEN = frozenset({b"EXISTS", b"FLAGS", b"RECENT", b"OK", b"VANISHED", b"FETCH", b"EXPUNGE"})
 _MODSEQ = (1 << 63) - 1
 
@@ -134,19 +134,9 @@ async def examine(connection: Connection, wire: bytes, argument: bytes | None) -
     return opened
 
 
-def resync_argument(resync: Resync) -> bytes:
-    """``(QRESYNC (...))``; the known UIDs are cut to one line, they are only a hint (RFC 7162 section 3.2.5.1)."""
-    known = next((text for text, _ in sequence_sets(resync.known)), None)
-    values = [number(resync.uidvalidity), number(resync.modseq)]
-    if known is not None and resync.known.parts <= 50:
-        values.append(known)
-    return b"(QRESYNC (" + b" ".join(values) + b"))"
-
-
 def _opened(connection: Connection, wire: bytes, frames: list[list[Part]], answer: Status) -> Opened | None:
     exists: int | None = None
     codes: dict[str, str] = {}
-    changed: list[Listing] = []
     for frame in frames:
         line = frame[0]
         assert isinstance(line, bytes)
@@ -154,12 +144,8 @@ def _opened(connection: Connection, wire: bytes, frames: list[list[Part]], answe
         said = status(line[2:])
         if said is not None:
             codes[said.code] = said.argument.decode("latin-1")
-        elif word == b"VANISHED":
-            connection.events.gone(frame)
         elif word == b"EXISTS":
             exists = value if value is not None else exists
-        elif word == b"FETCH" and (listing := listing_of(frame)) is not None:
-            changed.append(listing)
     if exists is None and "UIDVALIDITY" not in codes:
         return None
     condstore = bool({"CONDSTORE", "QRESYNC"} & connection.capabilities)
@@ -172,6 +158,4 @@ def _opened(connection: Connection, wire: bytes, frames: list[list[Part]], answe
         highestmodseq=(natural(codes.get("HIGHESTMODSEQ"), _MODSEQ) or None) if condstore else None,
         nomodseq="NOMODSEQ" in codes,
         mailboxid=codes["MAILBOXID"].strip("()").replace("\0", "") if "MAILBOXID" in codes else None,
-        vanished=connection.events.take_vanished(),
-        changed=tuple(changed),
     )

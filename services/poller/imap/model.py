@@ -173,7 +173,7 @@ class Header:
 class Opened:
     """Answer to EXAMINE (RFC 9051 section 6.3.3). ``read_only`` False: the server claimed READ-WRITE; record it.
 
-    ``highestmodseq`` only when CONDSTORE is advertised. ``vanished`` and ``changed`` only after QRESYNC.
+    ``highestmodseq`` only when CONDSTORE is advertised.
     """
 
     wire: bytes
@@ -184,17 +184,6 @@ class Opened:
     highestmodseq: int | None = None
     nomodseq: bool = False
     mailboxid: str | None = None
-    vanished: UidSet = field(default_factory=lambda: UidSet.of(()))
-    changed: tuple[Listing, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Resync:
-    """QRESYNC parameters (RFC 7162 section 3.2.5): what was stored at the end of the last complete pass."""
-
-    uidvalidity: int
-    modseq: int
-    known: UidSet
 
 
 @dataclass(frozen=True, slots=True)

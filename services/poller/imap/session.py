@@ -41,7 +41,6 @@ from services.poller.imap.model import (
     Limits,
     Listing,
     Opened,
-    Resync,
 )
 from services.poller.imap.protocol import Connection
 from services.poller.imap.signin import sign_in
@@ -168,15 +167,13 @@ class Session:
         """STATUS of a folder that is not open now. Raises FolderGone, PermissionRefused, Refused."""
         return await folders.folder_status(self._connection, wire)
 
-    async def examine(self, wire: bytes, *, condstore: bool = False, qresync: Resync | None = None) -> Opened:
+    async def examine(self, wire: bytes, *, condstore: bool = False) -> Opened:
         """Open read-only. Arguments are sent only when advertised (and enabled), and left out after a refusal.
 
         Raises FolderGone, PermissionRefused, IdentificationWanted, Refused.
         """
         self._opened = None
         argument = b"(CONDSTORE)" if condstore and self.has("CONDSTORE") else None
-        if qresync is not None and "QRESYNC" in self._enabled:
-            argument = folders.resync_argument(qresync)
         try:
             self._opened = await folders.examine(self._connection, wire, argument)
         except (CommandRejected, Refused) as error:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.common.crypto import Sealed, Undecryptable, data_key_of, decrypt, new_data_key, rewrap, seal, unseal
+from services.common.crypto import Sealed, Undecryptable, data_key_of, decrypt, new_data_key, seal, unseal
 from services.common.errors import ConfigurationError
 from services.common.master_key import MasterKeys
 
@@ -59,14 +59,6 @@ def test_a_data_key_is_bound_to_its_account() -> None:
     assert len(data_key_of(MASTER, "work", key)) == 32
     with pytest.raises(Undecryptable):
         data_key_of(MASTER, "other", key)
-
-
-def test_rewrapping_keeps_the_data_key_and_names_the_new_master() -> None:
-    key = new_data_key(MASTER, "work")
-    both = MasterKeys((OTHER, KEY))
-    moved = rewrap(both, "work", key)
-    assert moved.master_key_id == both.key_id != key.master_key_id
-    assert data_key_of(MasterKeys((OTHER,)), "work", moved) == data_key_of(MASTER, "work", key)
 
 
 def test_an_unknown_master_key_is_named_and_no_key_is_shown() -> None:

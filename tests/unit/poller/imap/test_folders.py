@@ -1,6 +1,5 @@
 import pytest
 
-from services.poller.domain.uidset import UidSet
 from services.poller.imap.errors import (
     CommandRejected,
     FolderGone,
@@ -12,7 +11,7 @@ from services.poller.imap.errors import (
     ServerBye,
     Throttled,
 )
-from services.poller.imap.model import FolderStatus, Resync
+from services.poller.imap.model import FolderStatus
 from tests.fakes.imap_model import Mailbox, Message, Reply, Script, adds, changes, closes, folder, messages, on, says
 
 RICH = ("IMAP4rev1", "LIST-EXTENDED", "LIST-STATUS", "SPECIAL-USE", "CONDSTORE", "QRESYNC", "ENABLE", "OBJECTID", "ID")
@@ -100,15 +99,8 @@ async def test_opened_on_a_rich_server(play):
         opened = await session.examine(b"INBOX", condstore=True)
         assert (opened.highestmodseq, opened.mailboxid, opened.nomodseq) == (8, "F1", False)
         assert await session.enable("QRESYNC") == frozenset()
-    async with play(Script({b"INBOX": mailbox}, capabilities=RICH)) as (session, server):
+    async with play(Script({b"INBOX": mailbox}, capabilities=RICH)) as (session, _):
         assert await session.enable("QRESYNC") == {"QRESYNC"}
-        resync = Resync(1_700_000_000, 5, UidSet.range(1, 4))
-        opened = await session.examine(b"INBOX", qresync=resync)
-        assert opened.vanished.text() == "2"
-        assert [x.uid for x in opened.changed] == [5]
-        assert server.commands("EXAMINE")[-1] == 'EXAMINE "INBOX" (QRESYNC (1700000000 5 1:4))'
-        other = await session.examine(b"INBOX", qresync=Resync(1, 5, UidSet.range(1, 4)))
-        assert (bool(other.vanished), other.changed) == (False, ())
 
 
 async def test_opened_on_a_poor_server(play):

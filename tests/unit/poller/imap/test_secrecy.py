@@ -144,7 +144,6 @@ def test_failures_carry_their_exit_codes():
         "temporary",
         "throttled",
         "configuration",
-        "consent",
         "tls",
         "network",
         "unknown",
