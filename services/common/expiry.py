@@ -1,4 +1,4 @@
-"""When an account's way in ends, and what to say ahead of time. ``accounts`` blocks; the rest is pure."""
+"""When an account's way in ends, and what to say ahead of time. ``expires_at`` blocks; ``warning`` is pure."""
 
 from datetime import UTC, date, datetime, time, timedelta
 

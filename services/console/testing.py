@@ -12,8 +12,9 @@ from services.common.providers import profile
 from services.common.secret import Secret
 from services.console.adapters import Ports
 from services.console.memory import Test
+from services.poller.connect import SecretSource
 from services.poller.doctor import examine
-from services.poller.doctor_model import CredentialSource, Step, Visit
+from services.poller.doctor_model import Step, Visit
 
 STAGES = ("reach", "tls", "signin", "mailbox")
 TOLD = frozenset({"id", "folders", "examine", "fetch", "estimate", "idle"})
@@ -30,7 +31,7 @@ async def permitted(ports: Ports, account: Account) -> tuple[str, ...]:
         raise guard.Forbidden(f"{host} has no address") from error
 
 
-def typed_secret(account: Account, secret: Secret) -> CredentialSource:
+def typed_secret(account: Account, secret: Secret) -> SecretSource:
     """Credentials that were typed into the form."""
 
     async def source(_fresh: bool) -> tuple[Secret | None, bool]:
@@ -39,12 +40,12 @@ def typed_secret(account: Account, secret: Secret) -> CredentialSource:
     return source
 
 
-def stored_secret(ports: Ports, account: Account) -> CredentialSource:
+def stored_secret(ports: Ports, account: Account) -> SecretSource:
     """Credentials that are stored for the account."""
     return partial(sign_in_secret, account, ports.accounts, ports.clock)
 
 
-async def run(ports: Ports, test: Test, user: str, credentials: CredentialSource) -> None:
+async def run(ports: Ports, test: Test, user: str, credentials: SecretSource) -> None:
     """Examine; the test holds what may be shown, from the first step to the result. Raises TooManyTests at once.
 
     A failed step is heard only with the result, so that its time says nothing.
@@ -56,7 +57,7 @@ async def run(ports: Ports, test: Test, user: str, credentials: CredentialSource
     test.result = result
 
 
-async def _visited(ports: Ports, test: Test, credentials: CredentialSource, heard: list[Step]) -> str:
+async def _visited(ports: Ports, test: Test, credentials: SecretSource, heard: list[Step]) -> str:
     addresses = await permitted(ports, test.account)
     account = test.account
     visit = Visit(account, profile(account.provider), credentials, ports.clock, addresses)

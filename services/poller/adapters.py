@@ -76,6 +76,9 @@ _FENCE = text("SELECT token FROM leases WHERE account = :account FOR SHARE")
 class LeaseLost(Incomplete):
     """Another process works on this account now; this one must stop at once."""
 
+    def __init__(self, account: str) -> None:
+        super().__init__(f"another process works on account {account} now; this one stops")
+
 
 class PostgresLedger:
     """A ``LedgerStore``. With a lease, every write checks in its transaction that the lease is still ours (fencing)."""
@@ -211,7 +214,7 @@ class PostgresLedger:
             return
         token = connection.execute(_FENCE, {"account": self._lease[0]}).scalar()
         if token != self._lease[1]:
-            raise LeaseLost(f"another process works on account {self._lease[0]} now; this one stops")
+            raise LeaseLost(self._lease[0])
 
 
 class PostgresLeases:

@@ -7,6 +7,7 @@ from services.poller.doctor_model import Step, Visit
 from services.poller.domain.uidset import UidSet
 from services.poller.imap.errors import CommandRejected, Refused
 from services.poller.imap.model import Fetched, FolderStatus, Spooled
+from services.poller.imap.names import INBOX, address
 
 STATUS_FOLDERS = 50
 SAMPLE = 50
@@ -33,7 +34,7 @@ async def _folders(visit: Visit) -> Step:
 
 
 async def _examine(visit: Visit) -> Step:
-    opened = visit.opened = await visit.connected.examine(b"INBOX")
+    opened = visit.opened = await visit.connected.examine(INBOX)
     seen = {
         "folder": "INBOX",
         "read_only": opened.read_only,
@@ -49,7 +50,7 @@ async def _examine(visit: Visit) -> Step:
 async def _uidvalidity(visit: Visit) -> Step:
     """Whether it is the same twice; where it is not, or missing, every pass would be a first import."""
     first = visit.opened.uidvalidity if visit.opened else None
-    second = (await visit.connected.examine(b"INBOX")).uidvalidity
+    second = (await visit.connected.examine(INBOX)).uidvalidity
     stable = first is not None and first == second
     reason = "" if stable else "the server gives no UIDVALIDITY" if first is None else f"{first}, then {second}"
     return Step("uidvalidity", "ok" if stable else "warning", {"first": first, "second": second}, reason=reason)
@@ -108,7 +109,7 @@ async def _estimate(visit: Visit) -> Step:
 
 
 async def _count(visit: Visit, wire: bytes) -> int:
-    if visit.opened and wire.upper() == b"INBOX":
+    if visit.opened and address(wire) == INBOX:
         return visit.opened.exists
     try:
         status = await visit.connected.status(wire)
@@ -120,7 +121,7 @@ async def _count(visit: Visit, wire: bytes) -> int:
 async def _idle(visit: Visit) -> Step:
     if not visit.connected.has("IDLE"):
         return Step("idle", "ok", {"advertised": False})
-    await visit.connected.examine(b"INBOX")
+    await visit.connected.examine(INBOX)
     try:
         await visit.connected.idle(IDLE_SECONDS)
     except (CommandRejected, Refused) as error:

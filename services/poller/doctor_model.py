@@ -1,6 +1,6 @@
 """What a visit of the login doctor works with, and what each of its steps tells."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,7 +10,7 @@ from services.common.account_fields import Account
 from services.common.clock import Clock
 from services.common.errors import ConnectionFailed
 from services.common.providers import Profile
-from services.common.secret import Secret
+from services.poller.connect import SecretSource
 from services.poller.imap.model import Folder, Opened
 from services.poller.imap.session import Session
 
@@ -33,10 +33,6 @@ class Step(Struct, frozen=True):
     exit_code: int = 0
 
 
-CredentialSource = Callable[[bool], Awaitable[tuple[Secret | None, bool]]]
-"""Gives the secret and whether it is a token; asked with True after a token was refused, for a fresh one."""
-
-
 @dataclass
 class Visit:
     """What a visit works with, and what it has found so far.
@@ -47,7 +43,7 @@ class Visit:
 
     account: Account
     profile: Profile
-    credentials: CredentialSource
+    credentials: SecretSource
     clock: Clock
     addresses: tuple[str, ...] = ()
     skew: Callable[[], int] = lambda: 0

@@ -49,7 +49,7 @@ async def leased(
     except asyncio.CancelledError:
         if not renewing.done() or working.uncancel():
             raise
-        raise LeaseLost(f"another process works on account {account} now; this one stops") from None
+        raise LeaseLost(account) from None
     finally:
         renewing.cancel()
         with suppress(Unavailable):  # it would hide why the work ended; a lease that is not renewed ends by itself

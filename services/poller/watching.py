@@ -33,11 +33,11 @@ from services.poller.imap.errors import (
     TlsError,
     about,
 )
+from services.poller.imap.names import INBOX, address
 from services.poller.imap.session import Session
 from services.poller.work import Work
 
 TOKEN_LIFE = 3000.0
-INBOX = b"INBOX"
 HASTE, MOST_HASTY = 1.0, 10
 PERSON = (SignInError, IdentificationWanted, TlsError, ConfigurationError, ConsentNeeded, ClientRefused)
 FAILURES = (ImapError, TokenError, Unavailable, ConfigurationError)
@@ -122,7 +122,7 @@ async def _stay(watched: Watch, session: Session, records: list[FolderRecord], l
     end, listed, polled = clock.monotonic() + life, clock.monotonic(), clock.monotonic()
     while (began := clock.monotonic()) < end:
         before = work.memory.published
-        inbox = [record for record in records if record.wire.upper() == INBOX]
+        inbox = [record for record in records if address(record.wire) == INBOX]
         if await _news(watched, session, inbox) and clock.monotonic() - polled < settings.poll_interval:
             await _pass(work, session, inbox)
         else:

@@ -22,7 +22,7 @@ _LOCK_SPACE = 0x4D57  # advisory locks of Mailweir's token renewals
 
 
 class Grant(Struct, frozen=True):
-    """State of a grant. ``reason`` is an error code, ``kind`` that of the refusal (``oauth.Kind``), "" for none.
+    """State of a grant. ``reason`` is an error code, ``kind`` that of the refusal (``answers.Kind``), "" for none.
 
     ``dies_at`` is when a new consent is due, if known.
     """

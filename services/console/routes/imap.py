@@ -21,7 +21,7 @@ from services.console.sent import Values
 from services.console.users import User
 from services.console.web import Asking, CurrentUser, NotYours, is_htmx, language_of, own_account, wants_json
 from services.front.retold import said
-from services.poller.doctor_model import CredentialSource
+from services.poller.connect import SecretSource
 
 router = APIRouter(prefix="/api/imap", tags=["imap"])
 _Text = Annotated[str, Query(max_length=320)]
@@ -200,7 +200,7 @@ async def sync(request: Request, ports: Asking, user: CurrentUser, values: Value
     return pages.folders(request, account, lines, result=result, changes=changes, detail=details)
 
 
-async def _tried(ports: Ports, found: Test, user: User, credentials: CredentialSource) -> None:
+async def _tried(ports: Ports, found: Test, user: User, credentials: SecretSource) -> None:
     try:
         await testing.run(ports, found, user.name, credentials)
     except TooManyTests:
@@ -215,7 +215,7 @@ def _own(request: Request, slug: str, user: User) -> Account:
     return own_account(slug, request, user)
 
 
-def _credentials(ports: Ports, account: Account, stored: Account | None, typed: str) -> CredentialSource:
+def _credentials(ports: Ports, account: Account, stored: Account | None, typed: str) -> SecretSource:
     """What was typed, else what is stored, as long as it goes where the owner sent it before. Raises Invalid."""
     secret = forms.secret_of(typed)
     if secret is not None:

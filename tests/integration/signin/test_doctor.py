@@ -13,8 +13,9 @@ from services.common.oauth.errors import ConsentNeeded
 from services.common.providers import profile
 from services.common.secret import Secret
 from services.front import doctor_view as view
+from services.poller.connect import SecretSource
 from services.poller.doctor import examine, folders_of
-from services.poller.doctor_model import NAMES, CredentialSource, Step, Visit
+from services.poller.doctor_model import NAMES, Step, Visit
 from services.poller.imap.errors import SignInError
 from tests.fakes.imap_model import PASSWORD, Mailbox, Script, closes, folder, messages, on, says
 from tests.fakes.imap_server import serve
@@ -25,7 +26,7 @@ USER = "user@example.com"
 FULL = ("IMAP4rev1", "ID", "IDLE", "NAMESPACE", "UNSELECT", "SPECIAL-USE", "AUTH=PLAIN", "SASL-IR")
 
 
-def given(text: str | None = PASSWORD, *fresh: str, token: bool = False) -> CredentialSource:
+def given(text: str | None = PASSWORD, *fresh: str, token: bool = False) -> SecretSource:
     answers = [text, *fresh]
 
     async def source(again: bool) -> tuple[Secret | None, bool]:
@@ -36,7 +37,7 @@ def given(text: str | None = PASSWORD, *fresh: str, token: bool = False) -> Cred
 
 
 async def visited(
-    script: Script, folder_: Path, source: CredentialSource | None = None, **account: object
+    script: Script, folder_: Path, source: SecretSource | None = None, **account: object
 ) -> tuple[list[Step], Account]:
     async with serve(script, folder_) as server:
         values = {"slug": "work", "host": "localhost", "port": server.port, "tls": script.tls, "user": USER}
