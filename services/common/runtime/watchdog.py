@@ -7,10 +7,11 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import BrokerResponseError, KafkaError, UnknownTopicOrPartitionError, for_code
 from aiokafka.structs import TopicPartition
 
 from services.common.errors import MailweirError, Unavailable
@@ -86,14 +87,14 @@ class LagProbe:
                 return await self._read()
         except (KafkaError, OSError, TimeoutError) as error:
             await self.close()
-            raise Unavailable(f"Kafka does not answer ({type(error).__name__})") from error
+            refused = isinstance(error, BrokerResponseError) and not error.retriable
+            what = "refuses" if refused else "does not answer"
+            raise Unavailable(f"Kafka {what} ({type(error).__name__})") from error
 
     async def _read(self) -> Lag:
         consumer, admin = await self._connected()
         described = await admin.describe_topics(list(self._topics))
-        missing = sorted(topic["topic"] for topic in described if topic["error_code"])
-        if missing:
-            raise Unavailable(f"topics are missing: {', '.join(missing)}; run `mailweir topics`")
+        check(described)
         partitions = [
             TopicPartition(topic["topic"], part["partition"]) for topic in described for part in topic["partitions"]
         ]
@@ -118,6 +119,16 @@ class LagProbe:
         for client, end in ((consumer, "stop"), (admin, "close")):
             if client is not None:
                 await _quietly(getattr(client, end))
+
+
+def check(described: Collection[Mapping[str, Any]]) -> None:
+    """Raise Unavailable when a topic is not there, or the broker does not tell of it."""
+    missing = sorted(topic["topic"] for topic in described if topic["error_code"] == UnknownTopicOrPartitionError.errno)
+    if missing:
+        raise Unavailable(f"topics are missing: {', '.join(missing)}; run `mailweir topics`")
+    for topic in described:
+        if topic["error_code"]:
+            raise for_code(topic["error_code"])(topic["topic"])
 
 
 async def _quietly(end: Callable[[], object]) -> None:

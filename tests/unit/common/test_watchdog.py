@@ -1,9 +1,11 @@
 """When a partition counts as stalled."""
 
 import pytest
+from aiokafka.errors import TopicAuthorizationFailedError
 from aiokafka.structs import TopicPartition
 
-from services.common.runtime.watchdog import Lag, StallDetector, Stalled
+from services.common.errors import Unavailable
+from services.common.runtime.watchdog import Lag, StallDetector, Stalled, check
 
 ONE, TWO = TopicPartition("mail.fetched", 0), TopicPartition("mail.fetched", 1)
 BOTH = {ONE, TWO}
@@ -51,3 +53,12 @@ def test_after_a_gap_between_two_looks_the_time_starts_again() -> None:
         detector.look(second, lag(10, 10), BOTH, excused=False)
     with pytest.raises(Stalled, match="for 75 s"):
         detector.look(1075, lag(10, 10), BOTH, excused=False)
+
+
+def test_a_topic_that_may_not_be_looked_at_is_not_called_missing() -> None:
+    there, away, forbidden = ({"topic": name, "error_code": code} for name, code in (("a", 0), ("b", 3), ("c", 29)))
+    check([there])
+    with pytest.raises(Unavailable, match=r"topics are missing: b; run `mailweir topics`"):
+        check([there, away, forbidden])
+    with pytest.raises(TopicAuthorizationFailedError):
+        check([there, forbidden])
