@@ -188,7 +188,7 @@ def _find_host(known: Profile, user: str, ca_file: str | None) -> tuple[str, str
             f"no IMAP server found for {domain} (tried {tried} on port {known.port});"
             f" name it: mailweir accounts add {user} --host HOST"
         )
-    return found or hosts[0], "" if found else f"none of {tried} answers from here now; {hosts[0]} was taken"
+    return found or hosts[0], "" if found else f"none of {tried} answers from here now; each connection tries them all"
 
 
 async def _first_safe(hosts: Sequence[str], port: int, ca_file: str | None) -> str | None:

@@ -3,6 +3,8 @@
 import pytest
 
 from services.common.errors import ConfigurationError
+from services.common.providers import candidates, profile
+from services.front import account_input
 from services.front.account_input import Typed, new_account
 
 
@@ -22,3 +24,18 @@ def test_an_address_that_has_no_host_is_told_in_one_line(address: str) -> None:
         ConfigurationError, match=r"^(user: .*|.* is not a mail address; it looks like me@example.org)$"
     ):
         new_account(address, Typed())
+
+
+def test_a_known_provider_that_does_not_answer_is_added_and_each_of_its_names_is_tried_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def silent(host: str, port: int, ca_file: str | None) -> bool:
+        return False
+
+    monkeypatch.setattr(account_input, "_is_safe", silent)
+    account, remark = new_account("me@gd.chinamobile.com", Typed())
+    assert account.host == "imap.gd.chinamobile.com"
+    assert set(candidates(profile(account.provider), account.host, account.user)) <= set(
+        remark.replace(",", "").split()
+    )
+    assert remark.endswith("each connection tries them all")
