@@ -1,5 +1,6 @@
 """The wall around every answer: Host check, size of requests, HEAD, headers that shut out foreign code and framing."""
 
+import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -25,6 +26,9 @@ _HEADERS = {
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
 _YEAR = 31_536_000
+_OPEN = "/healthz"  # probes ask by the address of a container, and there is nothing to learn
+_MOST_STRANGE = 100
+log = logging.getLogger(__name__)
 _ONCE = frozenset({"/signin/link", "/authorize/callback"})
 """What a GET of these brings can be used once: who only looks at a link (RFC 9110 section 9.3.2) must not use it."""
 
@@ -36,6 +40,8 @@ class Wall:
         self._app = app
         self._names = settings.host_names
         self._strict = settings.tls_certificate is not None
+        self._behind_proxy = settings.behind_proxy
+        self._strange: set[str] = set()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Refuse a foreign Host (DNS rebinding) and a body that is too large; dress every answer in the headers."""
@@ -43,7 +49,9 @@ class Wall:
             await self._app(scope, receive, send)
             return
         dressed = _dressing(send, scope["path"], self._strict)
-        if _host(scope) not in self._names:
+        if self._behind_proxy:
+            self._tell_strange(_strange_proxy(scope))
+        if _host(scope) not in self._names and scope["path"] != _OPEN:
             await _refuse(dressed, 421, b"This host name is not served here; name it in MAILWEIR_CONSOLE_NAMES.\n")
             return
         body = await _body(receive)
@@ -56,6 +64,24 @@ class Wall:
         if scope["method"] == "HEAD" and scope["path"] not in _ONCE:
             scope, dressed = {**scope, "method": "GET"}, _headers_only(dressed)
         await self._app(scope, _replayed(body, receive), dressed)
+
+    def _tell_strange(self, address: str) -> None:
+        """Once for each: in a container the proxy of the machine has the address of the network's gateway."""
+        if address and address not in self._strange and len(self._strange) < _MOST_STRANGE:
+            self._strange.add(address)
+            log.warning(
+                "%s sends X-Forwarded-For and is not in MAILWEIR_CONSOLE_PROXIES: if it is the proxy, name it there; "
+                "until then all who come through it are one address, and five wrong passwords are everybody's",
+                address,
+            )
+
+
+def _strange_proxy(scope: Message) -> str:
+    """The peer when it forwards for others and is not trusted: of a trusted one the server took over what it says."""
+    said = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    forwarded = {each.strip() for value in said for each in value.split(",")}
+    peer = scope["client"][0] if scope.get("client") else ""
+    return peer if forwarded and peer not in forwarded else ""
 
 
 def _host(scope: Message) -> str:

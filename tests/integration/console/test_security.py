@@ -110,6 +110,29 @@ async def test_what_does_not_answer_is_not_always_the_database(people: Cast, lan
     assert "broker-7" not in answer.text
 
 
+def test_a_probe_asks_by_any_name_and_nothing_else_does(people: Cast) -> None:
+    for host, path, status in (("10.0.0.7:8025", "/healthz", 200), ("10.0.0.7", "/", 421), ("x", "/healthz/", 421)):
+        assert people.nobody.get(path, headers={"host": host}).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "told"),
+    [("172.18.0.1", "203.0.113.9", 1), ("203.0.113.9", "203.0.113.9, 10.0.0.1", 0), ("172.18.0.1", "", 0)],
+)
+async def test_a_proxy_that_is_not_named_is_told_once(
+    people: Cast, caplog: pytest.LogCaptureFixture, peer: str, forwarded: str, told: int
+) -> None:
+    app = create(people.ports, ConsoleSettings(behind_proxy=True))
+    headers = {"x-forwarded-for": forwarded} if forwarded else {}
+    transport = httpx.ASGITransport(app, client=(peer, 1))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        for _ in range(3):
+            assert (await client.get("/healthz", headers=headers)).status_code == 200
+    lines = [line for line in caplog.messages if "MAILWEIR_CONSOLE_PROXIES" in line]
+    assert len(lines) == told
+    assert all(line.startswith(peer) for line in lines)
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
 def test_loopback_is(host: str) -> None:
     assert not [*ConsoleSettings(host=host).faults()]
