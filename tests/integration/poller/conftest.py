@@ -13,11 +13,9 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy import event as engine_event
 
-from services.common import embedded_postgres, migrations
 from services.common.account_fields import Account
 from services.common.account_settings import settings_of
 from services.common.clock import SystemClock
-from services.common.database import engine_for
 from services.common.events import AccountReported, Event, MessageFetched, PlaceRelinked, SyncReported
 from services.common.secret import Secret
 from services.common.stores.folder import FolderStore
@@ -25,6 +23,7 @@ from services.poller.account import Result, sync_once
 from services.poller.adapters import PostgresLedger
 from services.poller.ports import Contents
 from services.poller.work import Work
+from tests.databases import connected, running
 from tests.fakes.imap_model import PASSWORD, Mailbox, Script
 from tests.fakes.imap_server import Server, serve
 
@@ -34,13 +33,8 @@ Place = tuple[str, int, int]
 
 @pytest.fixture(scope="session")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    home = tmp_path_factory.mktemp("poller-home")
-    url = embedded_postgres.ensure(home)
-    migrations.upgrade(url)
-    engine = engine_for(url)
-    yield engine
-    engine.dispose()
-    embedded_postgres.stop(home)
+    with running(tmp_path_factory.mktemp("poller-home")) as url, connected(url) as engine:
+        yield engine
 
 
 class Recorder:

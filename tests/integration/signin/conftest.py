@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from services.common import embedded_postgres, migrations
 from services.common.accounts import AccountStore, open_accounts
-from services.common.database import engine_for
+from tests.databases import connected, running
 from tests.fakes.clock import FakeClock
 from tests.integration.signin.commands import Done, Run
 
@@ -20,18 +19,14 @@ TABLES = "accounts, account_keys, account_secrets, account_grants, folders, acco
 
 @pytest.fixture(scope="session")
 def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    home = tmp_path_factory.mktemp("home")
-    url = embedded_postgres.ensure(home)
-    migrations.upgrade(url)
-    yield url
-    embedded_postgres.stop(home)
+    with running(tmp_path_factory.mktemp("home")) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
 def engine(database_url: str) -> Iterator[Engine]:
-    made = engine_for(database_url)
-    yield made
-    made.dispose()
+    with connected(database_url) as made:
+        yield made
 
 
 @pytest.fixture
