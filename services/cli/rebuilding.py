@@ -4,15 +4,13 @@ import hashlib
 import re
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from services.cli.stored import first_place
 from services.common.events import INLINE, DataRef, MessageFetched
 from services.common.objects import ObjectStore, has_hash, uri_of
 from services.common.place import Place
-
-if TYPE_CHECKING:
-    from services.front.context import Context
+from services.front.context import Context
 
 _BATCH = 100
 _MESSAGE = re.compile(r"([^/]+)/messages/(?:\d{4}/\d\d/\d\d|undated)/([0-9a-f]{64})\.eml")
@@ -65,7 +63,7 @@ def place_of(subject: str, folder: str) -> Place | None:
     return Place(account=account, folder=folder, folderid=folderid, uidvalidity=int(uidvalidity), uid=int(uid))
 
 
-def from_object(context: "Context", key: str) -> MessageFetched | None:
+def from_object(context: Context, key: str) -> MessageFetched | None:
     """The event of a raw message by what its object says of itself, else by its row; None when no place is known.
 
     Raises ``Damaged``.
@@ -88,7 +86,7 @@ def _moment(said: str | None) -> datetime | None:
         return None
 
 
-def from_row(context: "Context", row: Any) -> MessageFetched | None:
+def from_row(context: Context, row: Any) -> MessageFetched | None:
     """The event of a stored message by its row (``lookup.exported``); None without its whole raw object or a place."""
     known = first_place(context, row.account, row.content_sha256)
     if known is None or row.key is None:
@@ -107,7 +105,7 @@ def noting(places: list[Place], events: Iterator[MessageFetched]) -> Iterator[Me
         yield event
 
 
-async def publish_all(context: "Context", events: Iterator[MessageFetched]) -> int:
+async def publish_all(context: Context, events: Iterator[MessageFetched]) -> int:
     """Publish in batches, through the embedded services or to Kafka; how many."""
     from services.front.publishing import publishing
 
