@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 def check(name: str, *, as_json: bool, lang: str | None, full: bool, secret_file: str | None, dash: str | None) -> None:
     """Test a connection step by step: what was seen, and what to do. Nothing on the server changes.
 
-    The result is safe to paste into a ticket: no secret, no address unless --full. Exit codes: 4 sign-in refused,
-    5 connection or TLS failure.
+    The result is safe to paste into a ticket: no secret, no address unless --full. Exit codes: 0 all is well,
+    2 configuration, 3 try again later, 4 sign-in refused, 5 connection or TLS failure.
     """
     import msgspec
 
