@@ -71,10 +71,14 @@ def uidnext_to_keep(record: FolderRecord, opened: Opened) -> int | None:
 
 
 async def verify(work: Work, session: Session, record: FolderRecord) -> FolderRecord:
-    """Once per process, compare a few known UIDs: some servers give used UIDs to other mail without a sign."""
-    if record.id in work.memory.verified:
+    """Compare a few known UIDs: some servers give used UIDs to other mail without a sign.
+
+    At first, once in ``full_pass_interval``, and when the folder was absent.
+    """
+    verified, now = work.memory.verified, work.clock.monotonic()
+    if now - verified.get(record.id, float("-inf")) < work.account.settings.full_pass_interval:
         return record
-    work.memory.verified.add(record.id)
+    verified[record.id] = now
     return await succeed(work, record) if await recognise(session, record.samples) is False else record
 
 

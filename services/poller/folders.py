@@ -128,10 +128,16 @@ async def _follow(
             absent = [each for each in absent if each.id != record.id]
             records[wire] = record
         elif records[wire].absent_since is not None or records[wire].state != "active":
-            records[wire] = await _save(work, replace(records[wire], absent_since=None, state="active"))
+            records[wire] = await _save(work, _back(work, records[wire]))
     for record in absent:
         await _miss(work, record)
     return [records[wire] for wire in wanted]
+
+
+def _back(work: Work, record: FolderRecord) -> FolderRecord:
+    """A folder that was absent: it may have been made anew meanwhile, so nothing that is known of it is believed."""
+    work.memory.verified.pop(record.id, None)
+    return replace(record, absent_since=None, state="active", full_pass_at=None)
 
 
 def _importance(record: FolderRecord) -> tuple[int, str]:

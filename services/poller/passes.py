@@ -75,7 +75,7 @@ async def run(work: Work, session: Session, record: FolderRecord, *, thorough: b
     ledger = await asyncio.to_thread(work.ledger.ledger, record.id, record.epoch, record.uidvalidity or 0)
     quarantined = await _quarantined(work, record)
     quiet = _nothing_new(work, record, ledger, opened, quarantined, thorough=thorough)
-    verified = await verify(work, session, record) if thorough else record
+    verified = await verify(work, session, record)
     if quiet and verified is record:
         if not thorough and record.last_error is None:
             return _unchanged(work, record, ledger, quarantined)

@@ -56,6 +56,7 @@ class Memory:
     ``doubtful``: groups of UIDs that were asked for when a connection went; they are asked for apart from the others.
     ``habits``: what the server is known to do, from the ledger. ``marked``: looks in a row that marked mail as read.
     ``contents``: mark (see ``samples``) and size by the server's name for them.
+    ``verified``: when (monotonic) known mail of a folder, by id, was last compared.
     ``looks``: when folders were found unchanged, by id, to be noted together.
     ``rests``: folders of which no message comes. ``probed``: messages whose size was doubted and looked at.
     ``unlisted``: what was wrong with the folder list. ``avoids_plain``: AUTHENTICATE PLAIN ended the last connection.
@@ -71,7 +72,7 @@ class Memory:
     doubted: dict[str, int] = field(default_factory=dict)
     moved: dict[str, UidValidityChanged] = field(default_factory=dict)
     relinked: Counter[str] = field(default_factory=Counter)
-    verified: set[str] = field(default_factory=set)
+    verified: dict[str, float] = field(default_factory=dict)
     statuses: dict[str, FolderStatus] = field(default_factory=dict)
     looks: dict[str, datetime] = field(default_factory=dict)
     alert: str = ""

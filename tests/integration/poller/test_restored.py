@@ -8,7 +8,7 @@ import pytest
 from services.common.events import FolderGone
 from services.poller.adapters import PostgresContents
 from services.storer.tables import email_places
-from tests.fakes.imap_model import Mailbox, Script, messages, sample
+from tests.fakes.imap_model import Mailbox, Message, Script, messages, sample
 from tests.integration.poller.conftest import Play, inbox, on_server
 from tests.integration.poller.test_watch import no_accounts, watched
 from tests.polling import until_meanwhile as until
@@ -84,6 +84,37 @@ async def test_the_same_mail_that_comes_back_is_not_fetched_again(play, kept):
         assert (await p.sync()).exit_code == 0
         assert p.complete()
         assert p.recorder.of(FolderGone) == []
+
+
+def other_mail(count: int) -> list[Message]:
+    return [Message(uid, sample(500 + uid)) for uid in range(1, count + 1)]
+
+
+async def test_a_uidvalidity_that_returns_with_other_mail_is_another_folder(play):
+    script = Script({b"INBOX": Mailbox(messages(10))})
+    async with play(script) as p:
+        p.contents = Stored(p)
+        await p.sync()
+        first = inbox(script).uidvalidity
+        for value, mail in ((first + 1, messages(3, first=70)), (first, other_mail(5))):
+            inbox(script).uidvalidity, inbox(script).messages = value, mail
+            assert (await p.sync()).exit_code == 0
+        assert on_server(script).items() <= p.stored.items()
+
+
+@pytest.mark.parametrize("absent", [True, False])
+async def test_a_folder_with_other_mail_and_the_same_numbers_is_noticed_while_it_is_watched(play, absent):
+    boxes = {b"INBOX": Mailbox(messages(2)), b"Work": Mailbox(messages(30), uidvalidity=5)}
+    script = Script(boxes)
+    interval = {"full_pass_interval": 3600 if absent else 1}
+    async with play(script, poll_interval=0.1, list_interval=0.1, **interval) as p, watched(p):
+        await until(lambda: len(p.stored) == 32)
+        if absent:
+            del boxes[b"Work"]
+            await until(lambda: p.folders()["Work"] == "absent")
+        boxes[b"Work"] = Mailbox(other_mail(40), uidvalidity=5)
+        wanted = on_server(script)
+        await until(lambda: wanted.items() <= p.stored.items(), 30)
 
 
 def test_what_is_stored_is_told_by_place(database):
