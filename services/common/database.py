@@ -26,6 +26,9 @@ _UNREACHED = re.compile(
 )
 
 
+# A server that went away without a word (suspended, or forgotten by a firewall) is noticed after a minute; by the
+# system's own settings an answer is waited for 15 minutes, or two hours.
+_NOTICED = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
 _TIMEOUTS = """
 SET timezone = 'UTC';
 SET statement_timeout = {statement};
@@ -53,7 +56,7 @@ def engine_for(url: str, *, pool_size: int = 4, statement_timeout_ms: int = 60_0
     """
     engine = create_engine(
         _with_driver(url), pool_size=pool_size, max_overflow=2, pool_pre_ping=True, hide_parameters=True,
-        connect_args={"connect_timeout": 10, "application_name": "mailweir"},
+        connect_args={"connect_timeout": 10, "application_name": "mailweir", **_NOTICED},
     )  # fmt: skip
 
     @event.listens_for(engine, "connect")

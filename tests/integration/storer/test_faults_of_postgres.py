@@ -1,7 +1,12 @@
 """Whose fault it is when Postgres fails: its own words on a real server."""
 
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Thread
+
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, make_url, text
 
 from services.common.database import Conflicted, Refused, engine_for, transaction
 from services.common.errors import Unavailable
@@ -29,6 +34,46 @@ def test_a_server_that_is_not_there_is_named_without_the_password() -> None:
             pass
     assert f"(127.0.0.1:{port}: Connection refused); see that it runs" in str(failure.value)
     assert "canary" not in str(failure.value)
+
+
+def test_a_server_that_goes_away_without_a_word_is_noticed_within_a_minute(url: str) -> None:
+    """What the system is told; a network that swallows packets takes rights that a test has not."""
+    names = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT, socket.TCP_USER_TIMEOUT)
+    with by_tcp(url) as address:
+        engine = engine_for(address)
+        with engine.connect() as connection:
+            line = socket.socket(fileno=connection.connection.dbapi_connection.fileno())
+            told = [line.getsockopt(socket.IPPROTO_TCP, name) for name in names]
+            line.detach()
+        engine.dispose()
+    assert told == [30, 10, 3, 60_000]
+
+
+@contextmanager
+def by_tcp(url: str) -> Iterator[str]:
+    """The URL of the same server, for one connection by way of TCP."""
+    asked = make_url(url)
+    with socket.create_server(("127.0.0.1", 0)) as listening, socket.socket(socket.AF_UNIX) as server:
+        server.connect(f"{asked.query['host']}/.s.PGSQL.{asked.query['port']}")
+
+        def serve() -> None:
+            client, _ = listening.accept()
+            with client:
+                back = Thread(target=pass_on, args=(server, client))
+                back.start()
+                pass_on(client, server)
+                back.join()
+
+        serving = Thread(target=serve)
+        serving.start()
+        yield f"postgresql://postgres@127.0.0.1:{listening.getsockname()[1]}/postgres"
+        serving.join()
+
+
+def pass_on(source: socket.socket, target: socket.socket) -> None:
+    while octets := source.recv(65_536):
+        target.sendall(octets)
+    target.shutdown(socket.SHUT_WR)
 
 
 def test_a_host_that_nobody_knows_is_named() -> None:
