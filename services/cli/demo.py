@@ -65,7 +65,7 @@ def _point_at(server: "DemoServer") -> None:
         slug=ACCOUNT, host=server.host, port=server.port, tls="starttls", user=server.user, ca_file=str(server.ca_file)
     )
     with open_context() as context:
-        known = next((each for each in context.accounts.list() if each.slug == ACCOUNT), None)
+        known = context.accounts.find(ACCOUNT)
         if known is None:
             secret = Secret(server.password_file.read_text(encoding="utf-8"))
             context.accounts.add(account, ("password", secret))

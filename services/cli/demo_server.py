@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 from infra.local import folders
@@ -104,7 +103,7 @@ def _deliver(root: Path, sample: Sample) -> None:
 
 
 def _wait_until_ready(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + timedelta(seconds=_START_SECONDS).total_seconds()
+    deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1) as probe:
             probe.settimeout(2)

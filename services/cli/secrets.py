@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -49,7 +50,7 @@ def rotate() -> None:
     with _opened() as (store, keys), store.rotation():
         store.check_keys()
         if keys.path is not None:
-            _rotate_file(store, keys)
+            _rotate_file(store, keys.path)
             return
         count = store.renew_keys()
         _noted(store, keys.key_id)
@@ -59,21 +60,19 @@ def rotate() -> None:
         click.echo(f"no longer used, may be removed: {', '.join(sorted(spare - {keys.key_id}))}")
 
 
-def _rotate_file(store: "AccountStore", keys: "MasterKeys") -> None:
+def _rotate_file(store: "AccountStore", path: Path) -> None:
     """New key beside the old, seal again, prove it, retire the old: killed anywhere in between, both are there."""
     from services.common.crypto import KEY_OCTETS
     from services.common.master_key import key_id, load, write
 
-    if keys.path is None:
-        return
     fresh = os.urandom(KEY_OCTETS)
-    write(keys.path, [fresh, *load(keys.path.parent, {}, may_create=False).keys])
+    write(path, [fresh, *load(path.parent, {}, may_create=False).keys])
     count = store.renew_keys()
     if store.key_ids() <= {key_id(fresh)}:
         store.check_keys()
-        write(keys.path, [fresh])
+        write(path, [fresh])
     _noted(store, key_id(fresh))
-    click.echo(f"{count} secrets sealed again under the new master key {key_id(fresh)}; keep a copy of {keys.path}")
+    click.echo(f"{count} secrets sealed again under the new master key {key_id(fresh)}; keep a copy of {path}")
 
 
 def _noted(store: "AccountStore", key: str) -> None:

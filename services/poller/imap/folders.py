@@ -1,5 +1,6 @@
 """Folder commands: LIST and its ladder, STATUS, NAMESPACE, EXAMINE."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 from services.poller.imap.classify import refusal
@@ -48,12 +49,9 @@ def status_items(capabilities: frozenset[str]) -> bytes:
 async def list_folders(connection: Connection, *, with_status: bool, plain: bool) -> tuple[Folder, ...]:
     """LIST in the richest advertised form, down to the plain one when the server refuses it."""
     options = b"" if plain else list_options(frozenset(connection.capabilities), with_status=with_status)
-    forms: list[list[Argument]] = [[b'""', b'"*"', b"RETURN", options]] if options else []
-    for arguments in forms:
-        try:
-            return await _list(connection, arguments)
-        except (CommandRejected, Refused):
-            continue
+    if options:
+        with suppress(CommandRejected, Refused):
+            return await _list(connection, [b'""', b'"*"', b"RETURN", options])
     return await _list(connection, [b'""', b'"*"'])
 
 
