@@ -8,35 +8,24 @@ The sets decide what is missing; UIDNEXT and HIGHESTMODSEQ only say when nothing
 """
 
 import asyncio
-import contextlib
 from datetime import timedelta
-from functools import partial
 
 from msgspec.structs import replace
 
 from services.common.errors import Unavailable
 from services.common.events import SyncReported
-from services.poller import bodies, handlers, peeking, resting
-from services.poller.checkpoint import Checkpoint
-from services.poller.comparing import compare, tell_labels
-from services.poller.delivery import delivering
-from services.poller.domain.counters import FLAGS_EVERY, Counters, believable
+from services.poller import resting
+from services.poller.domain.counters import Counters, believable
 from services.poller.domain.state import FolderRecord, Ledger, Outcome
 from services.poller.domain.uidset import UidSet
-from services.poller.enumerate import Done, Listed, count_after, enumerate_all, enumerate_changes
-from services.poller.epochs import refuse_other_mail, report_move, settle, uidnext_to_keep, verify
+from services.poller.epochs import report_move, settle, uidnext_to_keep, verify
 from services.poller.folders import folder_fields, introduce
 from services.poller.imap.errors import CommandRejected, IdentificationWanted, ImapError, Refused
-from services.poller.imap.model import Events, Opened
+from services.poller.imap.model import Opened
 from services.poller.imap.session import Session
-from services.poller.relinking import relink
-from services.poller.resuming import Look
-from services.poller.sharing import share
-from services.poller.sizing import without_large
+from services.poller.rounds import ledger_of, quarantined, rounds_of
 from services.poller.work import Work
 
-MAX_ROUNDS = 3
-MOST_ROUNDS = 30
 NOTED_EVERY = timedelta(minutes=1)
 
 
@@ -72,22 +61,29 @@ async def run(work: Work, session: Session, record: FolderRecord, *, thorough: b
         await _failed(work, record, refusal)
         raise
     await work.say(work.audit("examine", record=record))
-    ledger = await asyncio.to_thread(work.ledger.ledger, record.id, record.epoch, record.uidvalidity or 0)
-    quarantined = await _quarantined(work, record)
-    quiet = _nothing_new(work, record, ledger, opened, quarantined, thorough=thorough)
+    ledger = await ledger_of(work, record)
+    barred = await quarantined(work, record)
+    quiet = _nothing_new(work, record, ledger, opened, barred, thorough=thorough)
     verified = await verify(work, session, record)
     if quiet and verified is record:
         if not thorough and record.last_error is None:
-            return _unchanged(work, record, ledger, quarantined)
+            return _unchanged(work, record, ledger, barred)
         return await _report(work, session, replace(record, last_error=None), ledger)
     if verified is not record:
         record, ledger = verified, Ledger(uidvalidity=verified.uidvalidity or 0)
+    return await _work_through(work, session, record, ledger, opened, thorough=thorough)
+
+
+async def _work_through(
+    work: Work, session: Session, record: FolderRecord, ledger: Ledger, opened: Opened, *, thorough: bool
+) -> Outcome:
+    """Read the open folder until nothing more comes; then keep its counters, as far as all was explained."""
     try:
-        error, whole = await _rounds(work, session, record, ledger, opened, thorough=thorough)
+        error, whole = await rounds_of(work, session, record, ledger, opened, thorough=thorough)
     except ImapError as failure:
         await _failed(work, record, failure)
         raise
-    ledger = await asyncio.to_thread(work.ledger.ledger, record.id, record.epoch, record.uidvalidity or 0)
+    ledger = await ledger_of(work, record)
     fresh = await asyncio.to_thread(_latest, work, record)
     now = work.clock.now()
     mailboxid = opened.mailboxid or fresh.mailboxid
@@ -120,13 +116,6 @@ def _latest(work: Work, record: FolderRecord) -> FolderRecord:
     return work.ledger.folder(record.id) or record
 
 
-async def _quarantined(work: Work, record: FolderRecord) -> UidSet:
-    """UIDs whose next try is not due yet."""
-    now = work.clock.now()
-    entries = (await asyncio.to_thread(work.ledger.quarantine, record.id, record.epoch)).values()
-    return UidSet.of(entry.uid for entry in entries if entry.next_try is None or entry.next_try > now)
-
-
 async def _by_status(work: Work, record: FolderRecord, *, thorough: bool) -> Outcome | None:
     """The quick exit without opening the folder, where LIST gave its counters in the same round trip (RFC 5819)."""
     status = work.memory.statuses.pop(record.id, None)
@@ -137,111 +126,18 @@ async def _by_status(work: Work, record: FolderRecord, *, thorough: bool) -> Out
     seen = Counters(status.uidnext, status.highestmodseq, status.messages)
     if not believable(record, seen, work.clock.now(), work.account.settings.full_pass_interval, thorough=thorough):
         return None
-    ledger = await asyncio.to_thread(work.ledger.ledger, record.id, record.epoch, record.uidvalidity or 0)
-    waiting = await _quarantined(work, record)
+    ledger = await ledger_of(work, record)
+    waiting = await quarantined(work, record)
     return None if ledger.invisible or ledger.missing(waiting) else _unchanged(work, record, ledger, waiting)
 
 
 def _nothing_new(
-    work: Work, record: FolderRecord, ledger: Ledger, opened: Opened, quarantined: UidSet, *, thorough: bool
+    work: Work, record: FolderRecord, ledger: Ledger, opened: Opened, barred: UidSet, *, thorough: bool
 ) -> bool:
     """The quick exit: all counters stand still, nothing is missing, and the last full look is recent (RFC 7162)."""
     seen = Counters(opened.uidnext, None if opened.nomodseq else opened.highestmodseq, opened.exists)
     still = believable(record, seen, work.clock.now(), work.account.settings.full_pass_interval, thorough=thorough)
-    return still and not ledger.invisible and not ledger.missing(quarantined)
-
-
-async def _rounds(
-    work: Work, session: Session, record: FolderRecord, ledger: Ledger, opened: Opened, *, thorough: bool
-) -> tuple[str | None, bool]:
-    """Enumerate and fetch until nothing more comes.
-
-    The text of what stayed unexplained, if anything did, and whether every UID was asked for.
-    """
-    error: str | None = None
-    exists, whole = opened.exists, False
-    look = work.memory.run.recall((record.id, record.epoch), opened)
-    listed = look.listed if look else await _changes(work, session, record, ledger, opened, thorough=thorough)
-    rounds = idle = 0
-    while idle < MAX_ROUNDS and rounds < MOST_ROUNDS:
-        if listed is None:
-            listed = await enumerate_all(session, exists, known=ledger.listed - ledger.vanished)
-        if listed.complete and exists == opened.exists:
-            work.memory.run.looked(Look((record.id, record.epoch), opened, listed))
-        whole = whole or listed.whole
-        error = None if listed.complete else f"the server lists {len(listed.uids)} of {exists} messages"
-        await refuse_other_mail(work, session, record, listed.uids & (ledger.vanished | ledger.invisible))
-        ledger = await compare(work, session, record, ledger, listed)
-        before = ledger.published
-        events = await _fetch(work, session, record, ledger, listed)
-        ledger = await asyncio.to_thread(work.ledger.ledger, record.id, record.epoch, record.uidvalidity or 0)
-        fetched = ledger.published != before
-        rounds, idle = rounds + 1, 0 if fetched else idle + 1
-        await tell_labels(work, session, record, ledger, before)
-        left = (ledger.missing(await _quarantined(work, record)) & listed.uids) - _suspects(work, record)
-        grown = events.exists is not None and events.exists != exists
-        if not grown and not events.expunged and not events.vanished and not left and listed.complete:
-            break
-        exists = count_after(exists, events, listed)
-        if not grown and not events.expunged and not fetched and not left:
-            break
-        listed = None
-    return error, whole
-
-
-async def _news(session: Session) -> Events:
-    """What happened meanwhile: some servers only say it when they are asked after bodies were fetched."""
-    with contextlib.suppress(Refused, CommandRejected):
-        return await session.noop()
-    return session.take_events()
-
-
-async def _changes(
-    work: Work, session: Session, record: FolderRecord, ledger: Ledger, opened: Opened, *, thorough: bool
-) -> Listed | None:
-    """Only what changed, while a whole enumeration is recent enough; None: enumerate."""
-    if record.full_pass_at is None or record.uidnext_done is None or ledger.invisible or work.memory.run.thrifty:
-        return None
-    age = (work.clock.now() - record.full_pass_at).total_seconds()
-    thorough = thorough or age >= FLAGS_EVERY
-    if age >= work.account.settings.full_pass_interval:
-        return None
-    done = Done(record.uidnext_done, record.modseq_done, thorough)
-    return await enumerate_changes(session, opened, ledger.listed - ledger.vanished, done)
-
-
-def _suspects(work: Work, record: FolderRecord) -> UidSet:
-    keys = work.memory.suspects
-    return UidSet.of(uid for folder, epoch, uid in keys if (folder, epoch) == (record.id, record.epoch))
-
-
-async def _fetch(work: Work, session: Session, record: FolderRecord, ledger: Ledger, listed: Listed) -> Events:
-    """Get what is missing, and deliver it; what happened meanwhile."""
-    waiting = await _quarantined(work, record)
-    missing = ledger.missing(waiting) & listed.uids
-    if not missing:
-        return session.take_events()
-    checkpoint = Checkpoint(work, record)
-    try:
-        wanted = missing - await relink(work, session, record, missing, checkpoint)
-        wanted = wanted - await share(work, session, record, wanted, checkpoint)
-        budget = await asyncio.to_thread(work.budget_left)
-        async with delivering(partial(handlers.deliver, work, record, checkpoint)) as put:
-            errand = bodies.Errand(work, session, record, wanted, put, budget, told=listed.sizes)
-            await bodies.fetch(errand, partial(_ready, errand, peeking.unread(wanted, listed.flags)))
-            events = await _news(session) if errand.count or wanted != missing else session.take_events()
-    finally:
-        await checkpoint.write()
-    return events
-
-
-async def _ready(errand: bodies.Errand, unread: UidSet, part: UidSet) -> UidSet:
-    """What of a slice may be fetched in groups: neither large nor fetched already to see whether that marks as read."""
-    small = await without_large(errand, part)
-    among = unread & UidSet.range(part.lowest, part.highest) & small - _suspects(errand.work, errand.record)
-    looked_at = await peeking.check(errand.work, errand.session, among, lambda one: bodies.ask(errand, [one]))
-    errand.settled.update(looked_at)
-    return small - looked_at
+    return still and not ledger.invisible and not ledger.missing(barred)
 
 
 async def _failed(work: Work, record: FolderRecord, failure: ImapError) -> None:

@@ -1,0 +1,130 @@
+"""The rounds of a pass: enumerate, compare and fetch an open folder until nothing more comes."""
+
+import asyncio
+import contextlib
+from functools import partial
+
+from services.poller import bodies, handlers, peeking
+from services.poller.checkpoint import Checkpoint
+from services.poller.comparing import compare, tell_labels
+from services.poller.delivery import delivering
+from services.poller.domain.counters import FLAGS_EVERY
+from services.poller.domain.state import FolderRecord, Ledger
+from services.poller.domain.uidset import UidSet
+from services.poller.enumerate import Done, Listed, count_after, enumerate_all, enumerate_changes
+from services.poller.epochs import refuse_other_mail
+from services.poller.imap.errors import CommandRejected, Refused
+from services.poller.imap.model import Events, Opened
+from services.poller.imap.session import Session
+from services.poller.relinking import relink
+from services.poller.resuming import Look
+from services.poller.sharing import share
+from services.poller.sizing import without_large
+from services.poller.work import Work
+
+MAX_ROUNDS = 3
+MOST_ROUNDS = 30
+
+
+async def ledger_of(work: Work, record: FolderRecord) -> Ledger:
+    """The UID sets as they are stored now."""
+    return await asyncio.to_thread(work.ledger.ledger, record.id, record.epoch, record.uidvalidity or 0)
+
+
+async def quarantined(work: Work, record: FolderRecord) -> UidSet:
+    """UIDs whose next try is not due yet."""
+    now = work.clock.now()
+    entries = (await asyncio.to_thread(work.ledger.quarantine, record.id, record.epoch)).values()
+    return UidSet.of(entry.uid for entry in entries if entry.next_try is None or entry.next_try > now)
+
+
+async def rounds_of(
+    work: Work, session: Session, record: FolderRecord, ledger: Ledger, opened: Opened, *, thorough: bool
+) -> tuple[str | None, bool]:
+    """Enumerate and fetch until nothing more comes.
+
+    The text of what stayed unexplained, if anything did, and whether every UID was asked for.
+    """
+    error: str | None = None
+    exists, whole = opened.exists, False
+    look = work.memory.run.recall((record.id, record.epoch), opened)
+    listed = look.listed if look else await _changes(work, session, record, ledger, opened, thorough=thorough)
+    rounds = idle = 0
+    while idle < MAX_ROUNDS and rounds < MOST_ROUNDS:
+        if listed is None:
+            listed = await enumerate_all(session, exists, known=ledger.listed - ledger.vanished)
+        if listed.complete and exists == opened.exists:
+            work.memory.run.looked(Look((record.id, record.epoch), opened, listed))
+        whole = whole or listed.whole
+        error = None if listed.complete else f"the server lists {len(listed.uids)} of {exists} messages"
+        await refuse_other_mail(work, session, record, listed.uids & (ledger.vanished | ledger.invisible))
+        compared = await compare(work, session, record, ledger, listed)
+        events = await _fetch(work, session, record, compared, listed)
+        ledger = await ledger_of(work, record)
+        fetched = ledger.published != compared.published
+        rounds, idle = rounds + 1, 0 if fetched else idle + 1
+        await tell_labels(work, session, record, ledger, compared.published)
+        left = (ledger.missing(await quarantined(work, record)) & listed.uids) - _suspects(work, record)
+        grown = events.exists is not None and events.exists != exists
+        if not grown and not events.expunged and not events.vanished and not left and listed.complete:
+            break
+        exists = count_after(exists, events, listed)
+        if not grown and not events.expunged and not fetched and not left:
+            break
+        listed = None
+    return error, whole
+
+
+async def _news(session: Session) -> Events:
+    """What happened meanwhile: some servers only say it when they are asked after bodies were fetched."""
+    with contextlib.suppress(Refused, CommandRejected):
+        return await session.noop()
+    return session.take_events()
+
+
+async def _changes(
+    work: Work, session: Session, record: FolderRecord, ledger: Ledger, opened: Opened, *, thorough: bool
+) -> Listed | None:
+    """Only what changed, while a whole enumeration is recent enough; None: enumerate."""
+    if record.full_pass_at is None or record.uidnext_done is None or ledger.invisible or work.memory.run.thrifty:
+        return None
+    age = (work.clock.now() - record.full_pass_at).total_seconds()
+    thorough = thorough or age >= FLAGS_EVERY
+    if age >= work.account.settings.full_pass_interval:
+        return None
+    done = Done(record.uidnext_done, record.modseq_done, thorough)
+    return await enumerate_changes(session, opened, ledger.listed - ledger.vanished, done)
+
+
+def _suspects(work: Work, record: FolderRecord) -> UidSet:
+    keys = work.memory.suspects
+    return UidSet.of(uid for folder, epoch, uid in keys if (folder, epoch) == (record.id, record.epoch))
+
+
+async def _fetch(work: Work, session: Session, record: FolderRecord, ledger: Ledger, listed: Listed) -> Events:
+    """Get what is missing, and deliver it; what happened meanwhile."""
+    waiting = await quarantined(work, record)
+    missing = ledger.missing(waiting) & listed.uids
+    if not missing:
+        return session.take_events()
+    checkpoint = Checkpoint(work, record)
+    try:
+        wanted = missing - await relink(work, session, record, missing, checkpoint)
+        wanted = wanted - await share(work, session, record, wanted, checkpoint)
+        budget = await asyncio.to_thread(work.budget_left)
+        async with delivering(partial(handlers.deliver, work, record, checkpoint)) as put:
+            errand = bodies.Errand(work, session, record, wanted, put, budget, told=listed.sizes)
+            await bodies.fetch(errand, partial(_ready, errand, peeking.unread(wanted, listed.flags)))
+            events = await _news(session) if errand.count or wanted != missing else session.take_events()
+    finally:
+        await checkpoint.write()
+    return events
+
+
+async def _ready(errand: bodies.Errand, unread: UidSet, part: UidSet) -> UidSet:
+    """What of a slice may be fetched in groups: neither large nor fetched already to see whether that marks as read."""
+    small = await without_large(errand, part)
+    among = unread & UidSet.range(part.lowest, part.highest) & small - _suspects(errand.work, errand.record)
+    looked_at = await peeking.check(errand.work, errand.session, among, lambda one: bodies.ask(errand, [one]))
+    errand.settled.update(looked_at)
+    return small - looked_at
