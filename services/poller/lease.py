@@ -25,8 +25,8 @@ def owner(purpose: str = "") -> str:
 
     Every container has a process 1, and machines may have the same name: so it says, too, where the number counts.
     """
-    words = (socket.gethostname(), str(os.getpid()), _started(os.getpid()), _place(), purpose)
-    return ":".join(filter(None, words))
+    words = [socket.gethostname(), str(os.getpid()), _started(os.getpid()), _place(), *[purpose] * bool(purpose)]
+    return ":".join(words)
 
 
 @asynccontextmanager

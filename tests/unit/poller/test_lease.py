@@ -140,3 +140,12 @@ def test_the_same_number_on_another_machine_or_in_another_container_is_not_dead(
     assert not is_dead("")
     assert is_dead(f"{host}:{pid}:123:{place}"), "the number was given again"
     assert is_dead(f"{host}:{2**70}:{start}:{place}:erasing")
+
+
+def test_a_dead_process_is_told_where_nothing_tells_when_it_began(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "_started", lambda _pid: "")
+    holder = owner("erasing")
+    assert not is_dead(holder)
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    assert is_dead(holder.replace(f":{os.getpid()}:", f":{process.pid}:"))
