@@ -170,7 +170,8 @@ def secret(name: str, field: str | None, clear: bool, secret_file: str | None, d
         store.put_secret(account.slug, field, entered(source, question))
         noted(store, account.slug, "account-secret", f"{field} stored")
     click.echo(f"account {account.slug}: {field} stored, encrypted")
-    click.echo(f"next: mailweir {'accounts authorize' if field == 'client_secret' else 'check'} {account.slug}", err=True)
+    then = "accounts authorize" if field == "client_secret" else "check"
+    click.echo(f"next: mailweir {then} {account.slug}", err=True)
 
 
 @accounts.command()
