@@ -75,7 +75,7 @@ def test_every_setting_of_the_example_is_used_and_every_one_used_is_there() -> N
 
 @pytest.mark.parametrize("name", [*OURS, *ONCE])
 def test_every_setting_in_env_reaches_the_services(name: str) -> None:
-    assert SERVICES[name]["env_file"] == [{"path": ".env", "required": False}]
+    assert SERVICES[name]["env_file"] == [".env"]
 
 
 def test_the_image_that_is_built_here_is_built_once() -> None:
