@@ -147,6 +147,25 @@ async def test_too_many_dead_letters_publish_nothing_of_their_batch() -> None:
     assert sink.events == []
 
 
+async def test_a_flood_of_outputs_that_fit_no_record_stops_the_service_too() -> None:
+    class Small(Sink):
+        async def publish(self, events: Sequence[Event]) -> None:
+            if any(isinstance(event, MessageFetched) for event in events):
+                raise ContractViolated("record.too-large", "does not fit")
+            await super().publish(events)
+
+    sink = Small()
+    worked = work(echo, sink, Limits(run=100, ratio=0.2, window=100))
+
+    async def go_on() -> None:
+        for first in range(1, 1000, 10):
+            await process(worked, records(*range(first, first + 10)))
+
+    with pytest.raises(DeadLetterLimit, match="of the last 100 records"):
+        await go_on()
+    assert len(sink.letters()) < 100
+
+
 async def test_any_other_exception_passes_and_nothing_is_published() -> None:
     async def bug(batch: Sequence[Event]) -> Sequence[Outcome]:
         raise KeyError("x")
