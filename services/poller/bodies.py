@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -151,13 +152,24 @@ async def _ask(errand: Errand, chunk: UidSet) -> None:
 async def _in_vain(errand: Errand, reason: str) -> None:
     """One more did not come. Where none came so far, a few others are tried. Raises Refused when they do not come."""
     errand.vain += 1
-    if errand.count or errand.vain != resting.MOST_IN_VAIN:
+    if errand.count or errand.vain != resting.MOST_IN_VAIN or await _sends_known(errand):
         return
     for one in resting.few_of(errand.wanted):
         if await _bare(errand, one) and errand.count:
             errand.settled.update(one)
             return
     raise resting.begin(errand.work, errand.key, errand.vain + resting.SAMPLES, reason)
+
+
+async def _sends_known(errand: Errand) -> bool:
+    """Whether the server sends mail that it has sent before: then it is those that are wanted that are bad."""
+    known = UidSet.of(map(int, errand.record.samples)).newest(resting.KNOWN)
+    came = 0
+    with suppress(Refused, CommandRejected):
+        async for fetched in errand.session.fetch_bodies(known, bare=True):
+            came += fetched.length
+            discard([fetched.body])
+    return came > 0
 
 
 async def _bare(errand: Errand, part: UidSet) -> bool:

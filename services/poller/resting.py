@@ -11,6 +11,7 @@ from services.poller.work import Work
 
 MOST_IN_VAIN = 20
 SAMPLES = 5
+KNOWN = 2
 LONGEST = 3600.0
 
 

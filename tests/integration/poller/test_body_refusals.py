@@ -3,8 +3,8 @@
 import pytest
 from sqlalchemy import text
 
-from tests.fakes.imap_model import Command, Mailbox, Reply, Script, closes, messages, on, says
-from tests.integration.poller.conftest import Play
+from tests.fakes.imap_model import Command, Mailbox, Reply, Script, closes, messages, on, sample, says
+from tests.integration.poller.conftest import Play, inbox
 from tests.integration.poller.ten_messages import only_missing, ten
 
 
@@ -218,3 +218,20 @@ async def test_many_messages_that_do_not_come_keep_no_other_from_coming(play):
         assert sorted(p.quarantined()) == list(range(261, 301))
         assert len(p.stored) == 263
         assert set(p.recorder.times.values()) == {1}
+
+
+async def test_many_bad_messages_that_are_due_again_hold_up_no_new_mail(play):
+    def action(command: Command, reply: Reply) -> Reply | None:
+        return next(filter(None, (refuses(uid, b"NO cannot")(command, reply) for uid in range(1, 31))), None)
+
+    script = Script({b"INBOX": Mailbox(messages(35))}, hooks=[bodies(action)])
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 3
+        assert len(p.quarantined()) == 30
+        with p.engine.begin() as connection:
+            connection.execute(text("UPDATE quarantine SET next_try = now()"))
+        assert "quarantine" in (await p.sync()).failure
+        assert last_errors(p)["INBOX"] == ""
+        inbox(script).deliver(sample(99))
+        assert (await p.sync()).exit_code == 3
+        assert {place[2] for place in p.stored} == {31, 32, 33, 34, 35, 36}
