@@ -47,10 +47,14 @@ def repair(name: str | None, *, check: bool, verify: bool, offline: bool) -> Non
 
 def _account(context: "Context", name: str) -> str:
     """The account of that name or address; one that was removed counts as long as it has objects."""
+    import re
+
+    from services.common.account_fields import SLUG
     from services.common.accounts import unknown
 
     found = context.accounts.find(name)
-    if found is None and next(iter(context.store.keys(f"{name}/")), None) is None:
+    slug = re.fullmatch(SLUG, name)
+    if found is None and (slug is None or next(iter(context.store.keys(f"{name}/")), None) is None):
         raise unknown(name)
     return found.slug if found else name
 

@@ -125,8 +125,8 @@ def one(engine: Engine, name: str) -> Any:
         rows: Sequence[Any] = ()
         if name.isascii() and name.isdigit() and len(name) < 19:
             rows = connection.execute(_BY_NUMBER, {"number": int(name)}).all()
-        if not rows and len(name) >= 6 and set(name) <= _HEXADECIMAL:
-            rows = connection.execute(_BY_HASH, {"prefix": name}).all()
+        if not rows and len(name) >= 6 and set(name.lower()) <= _HEXADECIMAL:
+            rows = connection.execute(_BY_HASH, {"prefix": name.lower()}).all()
     if len(rows) != 1:
         reason = "several messages have this id; give more of it" if rows else "there is no message with this id"
         raise ConfigurationError(f"{name}: {reason}; mailweir search shows ids")

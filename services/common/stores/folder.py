@@ -97,6 +97,8 @@ class FolderStore:
 
     def keys(self, prefix: str) -> Iterator[str]:
         """All keys below a prefix, in order."""
+        if prefix and not is_plain(prefix.removesuffix("/")):
+            return
         top = self._root / prefix if (self._root / prefix).is_dir() else (self._root / prefix).parent
         for path in sorted(_files(top)):
             key = path.relative_to(self._root).as_posix()

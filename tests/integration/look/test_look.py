@@ -90,6 +90,7 @@ async def test_a_hash_is_found_in_every_account_and_a_number_before_it(stored: H
     sha256 = stored.value("SELECT content_sha256 FROM emails WHERE account_id = 'home'")
     for length in (6, 12, 64):
         assert "only here" in stored.run("show", sha256[:length]).stdout
+        assert "only here" in stored.run("show", sha256[:length].upper()).stdout
     with pytest.raises(ConfigurationError, match="several messages"):
         stored.run("show", hashlib.sha256(MAIL[0]).hexdigest())
     stored.change("UPDATE emails SET content_sha256 = '123456' || right(content_sha256, 58)")

@@ -136,6 +136,8 @@ def test_no_version_of_what_is_erased_stays(minio: Minio) -> None:
 def test_a_key_never_leaves_the_folder(tmp_path: Path, key: str) -> None:
     with pytest.raises(ValueError, match="plain path segments"):
         FolderStore(tmp_path).put(NewObject(key, b"x", "text/plain", {}))
+    for prefix in (key, f"{key}/", "/", "//", "..", "../", "../../"):
+        assert list(FolderStore(tmp_path).keys(prefix)) == []
 
 
 def test_a_short_source_is_never_visible(tmp_path: Path) -> None:
