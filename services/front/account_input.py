@@ -1,7 +1,6 @@
 """From what was typed to an account: provider and host found from the address, every field checked."""
 
 import asyncio
-import ssl
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from services.common.account_fields import PORTS, Account, checked, slug_of
 from services.common.account_settings import SettingErrors, Value, parse_pairs, settings_of
 from services.common.errors import ConfigurationError, ConnectionFailed
 from services.common.providers import GENERIC, Profile, profile, profile_for
+from services.common.tls import client_context
 
 T = TypeVar("T")
 PROBE_SECONDS = 6.0
@@ -163,7 +163,7 @@ def _ca_file(name: str | None) -> str | None:
         return None
     path = Path(name).expanduser().absolute()
     try:
-        ssl.create_default_context(cafile=str(path))
+        client_context(path)
     except FileNotFoundError as error:
         raise SettingErrors([f"ca_file: there is no file {path}"]) from error
     except OSError as error:
@@ -200,7 +200,7 @@ async def _is_safe(host: str, port: int, ca_file: str | None) -> bool:
     """Whether a TLS handshake with a verified certificate completes; nothing is sent."""
     try:
         async with asyncio.timeout(PROBE_SECONDS):
-            context = ssl.create_default_context(cafile=ca_file)
+            context = client_context(ca_file)
             _, writer = await asyncio.open_connection(host, port, ssl=context)
     except (OSError, TimeoutError, ValueError):
         return False

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from services.common.errors import ConfigurationError, MailweirError
 from services.common.oauth.answers import Answer, Client, read
 from services.common.secret import Secret
+from services.common.tls import client_context
 
 if TYPE_CHECKING:
     import httpx
@@ -65,18 +66,10 @@ async def _post(client: Client, url: str, form: Mapping[str, str], secret: Secre
 
 
 def _context(ca_file: str | None) -> ssl.SSLContext:
-    """Not the default context: that one writes the keys of connections where the environment says."""
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    made.minimum_version = ssl.TLSVersion.TLSv1_2
-    made.hostname_checks_common_name = False  # RFC 9525 section 2
     try:
-        if ca_file is None:
-            made.load_default_certs(ssl.Purpose.SERVER_AUTH)
-        else:
-            made.load_verify_locations(cafile=ca_file)
+        return client_context(ca_file)
     except OSError as error:
         raise ConfigurationError(f"oauth_ca_file: {ca_file} cannot be used ({error.strerror})") from error
-    return made
 
 
 async def _bounded(response: "httpx.Response") -> bytes:

@@ -1,9 +1,10 @@
-"""Verified TLS, always: chain, name and TLS >= 1.2 (RFC 8997, RFC 9525). No switch turns any of it off."""
+"""TLS of IMAP connections: which ciphers, and what a failure means. What is verified says ``services.common.tls``."""
 
 import ssl
 from functools import lru_cache
 from pathlib import Path
 
+from services.common.tls import client_context
 from services.poller.imap.errors import ImapError, NetworkError, OperationTimeout, TlsCompatibility, TlsSecurity
 
 # CPython's list since 3.10, written out because distributions change the default.
@@ -30,15 +31,8 @@ def context(ca_file: Path | None, *, legacy: bool) -> ssl.SSLContext:
 
 @lru_cache(maxsize=64)
 def _context(ca_file: Path | None, _stamp: int, legacy: bool) -> ssl.SSLContext:
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    made.minimum_version = ssl.TLSVersion.TLSv1_2
+    made = client_context(ca_file)
     made.set_ciphers(_LEGACY if legacy else _CIPHERS)
-    made.options |= ssl.OP_NO_COMPRESSION
-    made.hostname_checks_common_name = False  # RFC 9525 section 2
-    if ca_file is None:
-        made.load_default_certs(ssl.Purpose.SERVER_AUTH)
-    else:
-        made.load_verify_locations(cafile=ca_file)
     return made
 
 

@@ -1,11 +1,15 @@
 """What was typed for a new account, before anything is looked up."""
 
+import asyncio
+from pathlib import Path
+
 import pytest
 
 from services.common.errors import ConfigurationError
 from services.common.providers import candidates, profile
 from services.front import account_input
 from services.front.account_input import Typed, new_account
+from tests.fakes.imap_tls import server_context, write_ca
 
 
 def test_an_address_typed_in_full_width_is_the_usual_one() -> None:
@@ -39,3 +43,11 @@ def test_a_known_provider_that_does_not_answer_is_added_and_each_of_its_names_is
         remark.replace(",", "").split()
     )
     assert remark.endswith("each connection tries them all")
+
+
+@pytest.mark.parametrize(("kind", "taken"), [("good", True), ("subject-name", False), ("expired", False)])
+async def test_a_host_is_taken_only_where_later_connections_take_it(tmp_path: Path, kind: str, taken: bool) -> None:
+    context = server_context(kind, None, tmp_path)
+    async with await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=context) as server:
+        port = server.sockets[0].getsockname()[1]
+        assert await account_input._is_safe("localhost", port, str(write_ca(tmp_path))) is taken
