@@ -1,5 +1,6 @@
 """Looking at stored mail: search, one message, what to export. Read-only; the console and the commands use it."""
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -39,7 +40,7 @@ _PLACES_OF = text(_PLACE + "(account_id, content_sha256) = (:account, :sha256) O
 _FILES = text(
     "SELECT a.part_path, a.name, a.safe_name, a.content_type, a.size, a.sha256, o.key FROM attachments a "
     "LEFT JOIN objects o ON (o.account_id, o.kind, o.sha256) = (a.account_id, 'attachment', a.sha256) "
-    "WHERE a.email_id = :id ORDER BY a.part_path"
+    "WHERE a.email_id = :id"
 )
 _KEY = text("SELECT key FROM objects WHERE (account_id, kind, sha256) = (:account, 'message', :sha256)")
 _EXPORTED = text(
@@ -53,6 +54,7 @@ _IS_KNOWN = text(
     "AND folder = coalesce(:folder, folder))"
 )
 _BLOCK = 500
+_NUMBER, _DIGITS = re.compile(r"\d+"), 9  # part 10 comes after part 2
 _HEXADECIMAL = frozenset("0123456789abcdef")
 
 
@@ -146,9 +148,10 @@ def places_of(engine: Engine, account: str, sha256: str) -> Sequence[Any]:
 
 
 def files(engine: Engine, email_id: int) -> Sequence[Any]:
-    """Attachments of a message, with the key of each object that is filed."""
+    """Attachments of a message in its order, with the key of each object that is filed."""
     with transaction(engine) as connection:
-        return connection.execute(_FILES, {"id": email_id}).all()
+        rows = connection.execute(_FILES, {"id": email_id}).all()
+    return sorted(rows, key=lambda row: _NUMBER.sub(lambda found: found[0].zfill(_DIGITS), row.part_path))
 
 
 def message_object(engine: Engine, account: str, sha256: str) -> str | None:

@@ -9,7 +9,7 @@ import pytest
 
 from services.common.accounts import Account
 from services.common.errors import ConfigurationError
-from tests.fakes.mail_events import message
+from tests.fakes.mail_events import message, with_file
 from tests.integration.look.conftest import MAIL, Home
 
 
@@ -98,6 +98,16 @@ async def test_a_hash_is_found_in_every_account_and_a_number_before_it(stored: H
     copied = f"SELECT (jsonb_populate_record(e, $${other}$$)).* FROM emails e LIMIT 1"
     stored.change(f"INSERT INTO emails OVERRIDING SYSTEM VALUE {copied}")
     assert "by number" in stored.run("show", "123456").stdout
+
+
+async def test_files_are_shown_in_the_order_of_the_message(home: Home) -> None:
+    names = [f"{letter}.pdf" for letter in "qwertyuiopasdf"]
+    made = message("many files", Message_ID="<many@x>")
+    for name in names:
+        with_file(made, name.encode(), name)
+    await home.take(made.as_bytes())
+    told = home.run("show", str(home.value("SELECT id FROM emails"))).stdout
+    assert [line.split()[1].rstrip(",") for line in told.splitlines() if line.startswith("File:")] == names
 
 
 async def test_an_unknown_id_is_one_line(stored: Home) -> None:
