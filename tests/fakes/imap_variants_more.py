@@ -226,7 +226,8 @@ _later("all_gone_and_back", inbox, _empty_inbox, then=_fill_inbox)
 _later("half_gone_and_back", lambda: inbox(120), lambda s: _box(s).expunge(*range(1, 90)), stored=None,
        then=_replace(messages=messages(121)))  # fmt: skip
 _later("folder_gone_and_back", _two, _remove, then=_restore)
-_later("folder_gone_for_good", _two, _remove, then=_grow_and(), stored=FOUR | {(b"INBOX", 5)}, exits=(0, 3))
+_later("folder_gone_for_good", _two, _remove, then=_grow_and(), stored=FOUR | {(b"INBOX", 5)}, exits=(0, 3),
+       options=("--set", "vanish_confirm=0"))  # fmt: skip
 _later("emptied_and_told_again", inbox, lambda s: _box(s).expunge(*range(1, 12)), then=_grow_and())
 _later("qresync_history_lost", _capable, lambda s: _box(s).expunge(2, 3),
        then=lambda s: s.hooks.append(on("EXAMINE", adds("* VANISHED (EARLIER) 1:4294967295"))))  # fmt: skip
