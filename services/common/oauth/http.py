@@ -8,7 +8,7 @@ import asyncio
 import ssl
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from services.common.errors import ConfigurationError, MailweirError
 from services.common.oauth.answers import Answer, Client, read
@@ -79,8 +79,3 @@ async def _bounded(response: "httpx.Response") -> bytes:
         if len(body) > MOST_OCTETS:
             return b""
     return body
-
-
-def query(url: str) -> dict[str, str]:
-    """Query parameters of an address; the last of a repeated name."""
-    return dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))

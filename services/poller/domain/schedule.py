@@ -1,4 +1,4 @@
-"""When to try again: back-off with full jitter, quarantine on a slow schedule, a least pause between sign-ins. Pure."""
+"""When to try again: back-off with jitter, quarantine on a slow schedule, a least pause between sign-ins. Pure."""
 
 from datetime import datetime, timedelta
 

@@ -17,7 +17,6 @@ from sqlalchemy import Engine, text
 from services.common import logging as logs
 from services.common.accounts import AccountStore
 from services.common.oauth.errors import TokenError
-from services.common.oauth.http import query
 from services.common.oauth.tokens import access_token
 from tests.canary import found_in
 from tests.fakes.clock import FakeClock
@@ -73,7 +72,7 @@ def _by_browser(environment: dict[str, str]) -> str:
         while not (found := re.search(r"https://\S+", said)):
             said += (line := process.stdout.readline())
             assert line, said
-        asked = query(found[0])
+        asked = httpx.URL(found[0]).params
         answer = {"state": asked["state"], "code": SECRETS["authorization code"]}
         said += _of_process(process.pid)  # which ends at any moment after the answer
         page = httpx.get(asked["redirect_uri"], params=answer, trust_env=False, timeout=60)
