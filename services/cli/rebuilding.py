@@ -57,7 +57,7 @@ def identity(key: str) -> tuple[str, str]:
 def place_of(subject: str, folder: str) -> Place | None:
     """The place in the metadata of an object, None when it says none."""
     parts = subject.split("/")
-    if len(parts) != 4 or not (parts[2].isdigit() and parts[3].isdigit()):
+    if len(parts) != 4 or not (parts[2].isdecimal() and parts[3].isdecimal()):
         return None
     account, folderid, uidvalidity, uid = parts
     return Place(account=account, folder=folder, folderid=folderid, uidvalidity=int(uidvalidity), uid=int(uid))

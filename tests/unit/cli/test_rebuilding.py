@@ -1,0 +1,27 @@
+"""What an object says of its place, as somebody may have written it."""
+
+import pytest
+
+from services.cli.rebuilding import identity, place_of
+
+SHA256 = "0a" * 32
+
+
+@pytest.mark.parametrize("said", ["", "work/f/1", "work/f/1/2/3", "work/f/-1/2", "work/f/1/²", "work/f/x/y", "work/f//"])
+def test_what_is_no_place_is_none(said: str) -> None:
+    assert place_of(said, "INBOX") is None
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        (f"work/messages/2026/11/22/{SHA256}.eml", ("work", SHA256)),
+        (f"work/messages/undated/{SHA256}.eml", ("work", SHA256)),
+        (f"backup/work/messages/2026/11/22/{SHA256}.eml", ("", "")),
+        (f"work/messages/2026/11/22/{SHA256}.eml/x", ("", "")),
+        (f"work/attachments/{SHA256}/messages", ("", "")),
+        ("work/messages/notes.txt", ("", "")),
+    ],
+)
+def test_only_a_key_of_ours_names_a_message(key: str, told: tuple[str, str]) -> None:
+    assert identity(key) == told
