@@ -7,7 +7,7 @@ from services.cli.rebuilding import identity, place_of
 SHA256 = "0a" * 32
 
 
-@pytest.mark.parametrize("said", ["", "work/f/1", "work/f/1/2/3", "work/f/-1/2", "work/f/1/²", "work/f/x/y", "work/f//"])
+@pytest.mark.parametrize("said", ["", "work/f/1", "work/f/1/2/3", "w/f/-1/2", "work/f/1/²", "work/f/x/y", "work/f//"])
 def test_what_is_no_place_is_none(said: str) -> None:
     assert place_of(said, "INBOX") is None
 
