@@ -16,6 +16,7 @@ from services.cli.secret_input import secret_options
 
 if TYPE_CHECKING:
     from services.common.account_fields import Account
+    from services.common.accounts import AccountStore
     from services.front.context import Context
 
 _SETTING_HELP = "A setting, such as poll_interval=5m; an empty value resets it. `accounts show` lists all."
@@ -206,6 +207,8 @@ def remove(name: str, erase: bool, yes: bool) -> None:
         if erase:
             objects, rows = _erased(context, account)
             click.echo(f"erased {objects} objects and {rows} rows")
+        else:
+            _refuse_erased(store, account.slug)
         store.remove(account.slug)
         noted(store, account.slug, "account-remove", "with all its mail" if erase else "its mail stays")
     click.echo(f"account {account.slug} removed{' with all its mail' if erase else '; its mail stays'}")
@@ -252,6 +255,18 @@ def _first_sign_in(name: str, question: str) -> None:
     raise SystemExit(code)
 
 
+def _refuse_erased(store: "AccountStore", slug: str) -> None:
+    """What a page asked to erase does not stay, and is not retrieved again meanwhile."""
+    from services.common.errors import ConfigurationError
+    from services.console.erasing import erasure_of
+
+    if found := erasure_of(store.engine, slug):
+        raise ConfigurationError(
+            f"the mail of {slug} is being erased, as {found.asked_by} asked the console; wait, or finish it here:"
+            f" mailweir accounts remove {slug} --erase"
+        )
+
+
 def _erased(context: "Context", account: "Account") -> tuple[int, int]:
     """Erase the mail of an account, which goes on as it was when nothing could be erased."""
     from services.common.errors import Incomplete
@@ -275,6 +290,7 @@ def _set_state(name: str, state: Any) -> None:
 
     with opened() as store:
         account = store.get(name)
+        _refuse_erased(store, account.slug)
         store.set_state(account.slug, state)
         noted(store, account.slug, "account-resume" if state == "active" else "account-pause")
     click.echo(f"account {account.slug} {state}")
