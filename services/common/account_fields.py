@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import msgspec
 from msgspec import Struct, field
 
-from services.common.account_settings import AccountSettings, SettingErrors, Value
+from services.common.account_settings import AccountSettings, SettingErrors, Value, quoted
 
 Tls = Literal["implicit", "starttls"]
 Auth = Literal["auto", "password", "xoauth2", "oauthbearer"]
@@ -59,15 +59,19 @@ def checked(account: Account) -> Account:
             _SLUG.match(account.slug),
             "use letters, digits, '.', '_' and '-', 63 at most, a letter or digit first",
         ),
-        ("host", _is_host(account.host), f"{_cut(account.host)} is not a host name or address, without scheme or port"),
+        (
+            "host",
+            _is_host(account.host),
+            f"{quoted(account.host)} is not a host name or address, without scheme or port",
+        ),
         ("port", 1 <= account.port <= 65535, f"{account.port} is not between 1 and 65535"),
         (
             "tls",
             account.tls in PORTS,
-            f"{_cut(account.tls)} is not one of implicit, starttls; mail is never read without TLS",
+            f"{quoted(account.tls)} is not one of implicit, starttls; mail is never read without TLS",
         ),
         ("user", _is_line(account.user), "it must be one line of text, 320 characters at most"),
-        ("auth", account.auth in get_args(Auth), f"{_cut(account.auth)} is not one of {', '.join(get_args(Auth))}"),
+        ("auth", account.auth in get_args(Auth), f"{quoted(account.auth)} is not one of {', '.join(get_args(Auth))}"),
         ("ca_file", account.ca_file is None or _is_line(account.ca_file, 4096), "it must be the path of a PEM file"),
     )
     lines = [f"{name}: {problem}" for name, good, problem in problems if not good]
@@ -117,7 +121,3 @@ def _is_address(name: str) -> bool:
 
 def _is_line(text: str, most: int = 320) -> bool:
     return 0 < len(text) <= most and not _CONTROL.search(text)
-
-
-def _cut(text: str) -> str:
-    return '"' + _CONTROL.sub("?", text[:40]) + '"'

@@ -6,7 +6,7 @@ Units are seconds and octets. ``None`` means: what the provider profile says, or
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, get_args, get_origin
 
 import msgspec
 from msgspec import Meta, Struct
@@ -131,7 +131,7 @@ def _checked(values: Mapping[str, object], errors: list[str]) -> dict[str, Value
         try:
             result[key] = _value(key, value)
         except (msgspec.ValidationError, ValueError):
-            errors.append(f"{key}: {_shown(value)} does not fit; it is {expected(key)}")
+            errors.append(f"{key}: {quoted(value)} does not fit; it is {expected(key)}")
     if errors:
         raise SettingErrors(errors)
     return result
@@ -191,6 +191,7 @@ def _metas(kind: object) -> Iterable[Meta]:
             yield from _metas(part)
 
 
-def _shown(value: Any) -> str:
-    text = re.sub(r"[\x00-\x1f\x7f]", "?", str(value))
-    return f'"{text[:40]}"'
+def quoted(value: object) -> str:
+    """What was typed, short enough and fit for a message."""
+    text = re.sub(r"[\x00-\x1f\x7f\ud800-\udfff]", "?", str(value)[:40])
+    return f'"{text}"'

@@ -17,7 +17,7 @@ from services.common import topics
 from services.common.attributes import mail_attributes, mail_fields, text_attributes
 from services.common.email import Email
 from services.common.errors import ContractViolated
-from services.common.topics import Topic
+from services.common.topics import SUFFIX, Topic
 
 PREFIX = "org.mailweir."
 
@@ -177,7 +177,7 @@ def decode(record: Record) -> ev.Event:
         ContractViolated: no or unknown ``ce_type``, a missing or malformed attribute, a value that breaks the schema.
 
     """
-    if record.topic.endswith(".dlq"):
+    if record.topic.endswith(SUFFIX):
         return _decode_dead_letter(record)
     attributes = _attributes(record)
     spec = SPEC_BY_TYPE.get(attributes.get("type", ""))
@@ -235,7 +235,7 @@ def _shape(error: Exception) -> str:
 def _decode_dead_letter(record: Record) -> ev.DeadLetter:
     why = {name[4:]: raw.decode(errors="replace") for name, raw in record.headers if name.startswith("dlq_")}
     original = tuple(header for header in record.headers if not header[0].startswith("dlq_"))
-    if why.get("topic") != record.topic.removesuffix(".dlq"):
+    if why.get("topic") != record.topic.removesuffix(SUFFIX):
         raise ContractViolated("contract.dead-letter", f"dlq_topic is not the topic of {record.topic}")
     try:
         return ev.DeadLetter(

@@ -11,7 +11,6 @@ from services.common.contract import Record
 from services.common.errors import DeadLetterLimit
 from services.common.events import DeadLetter
 
-SUFFIX = ".dlq"
 CUT = "record.cut"
 KEPT = 256 * 1024  # octets of a record that is too large for its dead-letter topic
 

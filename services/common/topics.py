@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 DAY_MS = 86_400_000
+SUFFIX = ".dlq"  # of the twin of a topic
 
 
 class Topic(Struct, frozen=True):
@@ -17,7 +18,7 @@ class Topic(Struct, frozen=True):
     @property
     def dead_letters(self) -> str:
         """Name of the twin for records that a reader could not use."""
-        return f"{self.name}.dlq"
+        return self.name + SUFFIX
 
 
 MAIL_FETCHED = Topic("mail.fetched", ("poller",), ("parser", "attachments"))

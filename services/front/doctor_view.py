@@ -59,19 +59,23 @@ def untried(steps: Sequence[Step], lang: str) -> str:
 
 def verdict(steps: Sequence[Step], lang: str) -> str:
     """The last line: whether mail can be retrieved."""
-    bad = next((step for step in steps if step.outcome == "failed"), None)
     warned = any(step.outcome == "warning" for step in steps)
-    return OUTCOMES[lang]["failed" if bad else "warning" if warned else "ok"]
+    return OUTCOMES[lang]["failed" if _failed(steps) else "warning" if warned else "ok"]
 
 
 def exit_code(steps: Sequence[Step]) -> int:
     """0, or the code of the failed step."""
-    return next((step.exit_code for step in steps if step.outcome == "failed"), 0)
+    bad = _failed(steps)
+    return bad.exit_code if bad else 0
+
+
+def _failed(steps: Sequence[Step]) -> Step | None:
+    return next((step for step in steps if step.outcome == "failed"), None)
 
 
 def as_json(steps: Sequence[Step], account: Account, profile: Profile, lang: str, *, full: bool) -> dict[str, Any]:
     """The whole visit for programs: ``ok``, ``state``, ``detail``, ``advice``, ``exit_code`` and ``steps``."""
-    bad = next((step for step in steps if step.outcome == "failed"), None)
+    bad = _failed(steps)
     show = str if full else lambda text: hide(text, account)
     return {
         "account": account.slug if full else show(account.slug),

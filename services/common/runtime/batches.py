@@ -9,12 +9,13 @@ from typing import TypeVar
 
 from services.common import metrics
 from services.common.contract import Record, decode
-from services.common.dead_letters import SUFFIX, DeadLetterCounter, dead_letter, shortened
+from services.common.dead_letters import DeadLetterCounter, dead_letter, shortened
 from services.common.errors import ContractViolated, Unavailable
 from services.common.events import DeadLetter, Event
 from services.common.health import Health
 from services.common.retry import delays, until_available
 from services.common.service import Publisher, Rejected, Subscription
+from services.common.topics import SUFFIX
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -21,10 +21,10 @@ from aiokafka.errors import (
 
 from services.common import metrics
 from services.common.contract import Record, encode
-from services.common.dead_letters import SUFFIX
 from services.common.errors import ContractViolated, Unavailable
 from services.common.events import Event
 from services.common.runtime.kafka_settings import KafkaSettings
+from services.common.topics import SUFFIX
 
 log = logging.getLogger(__name__)
 
