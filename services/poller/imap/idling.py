@@ -1,4 +1,4 @@
-"""IDLE (RFC 2177) as a hint: it ends at the first event, at the end of its time, or when somebody interrupts."""
+"""IDLE (RFC 2177) as a hint: it ends at the first event or at the end of its time."""
 
 import asyncio
 
@@ -9,14 +9,14 @@ from services.poller.imap.protocol import Connection
 _COALESCE = 0.02
 
 
-async def idle(connection: Connection, seconds: float, stop: asyncio.Event) -> None:
+async def idle(connection: Connection, seconds: float) -> None:
     """Returns when the server's tagged answer is there; events are in the connection's log."""
-    if connection.events.changed or stop.is_set():
+    if connection.events.changed:
         return
     exchange = await connection.begin("IDLE", (), frozenset())
     if await connection.prompt(exchange) is not None:
         try:
-            await _listen(connection, exchange, seconds, stop)
+            await _listen(connection, exchange, seconds)
         except asyncio.CancelledError:
             connection.drop()
             raise
@@ -29,10 +29,10 @@ async def idle(connection: Connection, seconds: float, stop: asyncio.Event) -> N
         raise refusal(answer, "IDLE")
 
 
-async def _listen(connection: Connection, exchange: Exchange, seconds: float, stop: asyncio.Event) -> None:
+async def _listen(connection: Connection, exchange: Exchange, seconds: float) -> None:
     try:
         async with asyncio.timeout(seconds):
-            while not (connection.events.changed or stop.is_set() or exchange.tagged is not None):
+            while not (connection.events.changed or exchange.tagged is not None):
                 await connection.something()
             await asyncio.sleep(_COALESCE)
     except TimeoutError:

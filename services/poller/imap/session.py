@@ -60,7 +60,6 @@ class Session:
         self._known = known
         self._opened: Opened | None = None
         self._enabled: frozenset[str] = frozenset()
-        self._stop = asyncio.Event()
         self.tells_sizes = True  # False once RFC822.SIZE was refused: it is not asked for again on this connection
 
     @classmethod
@@ -245,16 +244,10 @@ class Session:
     async def idle(self, seconds: float) -> Events:
         """IDLE until something comes (coalesced) or ``seconds`` are over; DONE sent and answered. Cancel-safe: no.
 
-        ``interrupt`` ends it early. Raises CommandRejected or Refused when the server does not want it.
+        Raises CommandRejected or Refused when the server does not want it.
         """
-        self._stop.clear()
-        await idle(self._connection, seconds, self._stop)
+        await idle(self._connection, seconds)
         return self.take_events()
-
-    def interrupt(self) -> None:
-        """End a running ``idle`` at once; it returns its events in the normal way."""
-        self._stop.set()
-        self._connection.wake()
 
     async def noop(self) -> Events:
         """NOOP; all events seen so far, as ``take_events``."""

@@ -36,17 +36,6 @@ async def test_silence_ends_with_its_time(play):
         assert session.alive
 
 
-async def test_interrupt(play):
-    idling = asyncio.Event()
-    async with play(script(on("IDLE", lambda *_: idling.set()))) as (session, _):
-        await session.examine(b"INBOX")
-        waiting = asyncio.ensure_future(session.idle(30))
-        await idling.wait()
-        session.interrupt()
-        assert not (await waiting).mailbox_changed
-        assert session.alive
-
-
 async def test_event_coalesced_with_the_prompt(play):
     hook = on("IDLE", lambda *_: Reply([b"+ idling\r\n* 5 EXISTS\r\n* 1 EXPUNGE\r\n"], b""))
     async with play(script(hook)) as (session, _):
