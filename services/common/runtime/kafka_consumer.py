@@ -14,7 +14,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer
 from aiokafka.cluster import ClusterMetadata
 from aiokafka.errors import ConsumerStoppedError, KafkaError
-from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport, ensure_aiokafka_TP
 from faust.types import TP, AppT, ConsumerMessage, Message
 
 from services.common.runtime.assembling import Assembler, Records
@@ -212,11 +212,18 @@ class OrderedConsumer(Consumer):
         while not self.should_stop:
             try:
                 await self.perform_seek()
+                await self._from_the_start()
             except Exception as error:
                 self.log.warning("reading starts again after the rebalance: %s", type(error).__name__)
                 await self.sleep(_AGAIN)
             else:
                 return
+
+    async def _from_the_start(self) -> None:
+        """Where nothing is committed, or offset 0, aiokafka seeks nowhere: it would go on behind what was not kept."""
+        never = [ensure_aiokafka_TP(tp) for tp in self.assignment() if not self._read_offset.get(tp)]
+        if never:
+            await self._thread.seek_to_beginning(*never)
 
     async def _hand_over(self, topic: str, records: Records) -> None:
         message = _message(records, self.app.consumer_generation_id)

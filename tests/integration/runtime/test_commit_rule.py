@@ -47,6 +47,28 @@ async def test_the_commit_stays_below_the_lowest_open_record_and_no_folder_is_le
     assert (await lab.committed() or None) == committed
 
 
+async def test_what_was_read_while_partitions_moved_comes_again_though_nothing_is_committed_yet(lab: Lab) -> None:
+    app = _app(f"{lab.prefix}sink", lab.settings)
+    topic = app.topic(f"{lab.prefix}{READ.name}", value_type=bytes, value_serializer="raw", key_serializer="raw")
+    seen: list[int] = []
+
+    async def agent(stream: Any) -> None:
+        async for event in stream.noack().events():
+            seen.append(event.message.offset)  # noqa: PERF401 -- looked at meanwhile
+
+    app.agent(topic)(agent)
+    install(app)
+    app.consumer.reads({}, 3 * COUNT)
+    await send_to_one_partition(lab)
+    await app.start()
+    try:
+        await lab.until("all seen", lambda: len(seen) == COUNT)
+        await app.consumer._again()
+        await lab.until("all seen again", lambda: seen[COUNT:] == list(range(COUNT)), within=30)
+    finally:
+        await app.stop()
+
+
 async def is_committed(lab: Lab, records: int) -> bool:
     return await lab.committed() == records
 
