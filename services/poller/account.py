@@ -5,7 +5,7 @@ One-shot (``sync_once``): ends when nothing is missing, or when ``attempts`` tri
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -79,7 +79,7 @@ async def sync_once(work: Work, secret_of: SecretSource, spool: Path | None = No
             tries = Tries(0, work.memory.progress)
         tries.failures += 1
         wait = _wait(work, failure, tries.failures)
-        if tries.failures >= _most_tries(work, failure) or wait is None:
+        if wait is None or tries.failures >= await asyncio.to_thread(_most_tries, work, failure):
             return await _give_up(work, outcomes, failure)
         await _say_wait(work, failure, wait)
         await work.clock.sleep(wait)
@@ -218,9 +218,6 @@ async def say_state(
             sequence=work.next_sequence(before),
         )
         await work.say(report)
-
-
-Sync = Callable[[], Awaitable[Result]]
 
 
 async def within(sync: Awaitable[Result], work: Work, seconds: float | None) -> Result:

@@ -146,9 +146,7 @@ def in_threads(engine: Engine) -> Iterator[None]:
     def begun(_connection: Connection) -> None:
         with contextlib.suppress(RuntimeError):
             asyncio.get_running_loop()
-            stack = "".join(traceback.format_stack(limit=20))
-            if "_most_tries" not in stack:  # one look when a server cannot be reached, before the wait
-                blocking.append(stack)
+            blocking.append("".join(traceback.format_stack(limit=20)))
 
     engine_event.listen(engine, "begin", begun)
     try:
