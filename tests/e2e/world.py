@@ -150,7 +150,8 @@ def add_account(world: World) -> None:
     imap = world.components.imap
     secret = str(dovecot.password_file(imap.folder, USER))
     where = ("--host", "localhost", "--port", str(imap.ports["imaps"]), "--ca-file", str(dovecot.ca_file(imap.folder)))
-    fast = ("--set", "poll_interval=1", "--set", "backoff_base=0.1", "--set", "login_min_interval=0")
+    pace = ("poll_interval=1", "list_interval=5", "backoff_base=0.1", "login_min_interval=0")
+    fast = [word for setting in pace for word in ("--set", setting)]
     done = world.mailweir("accounts", "add", ACCOUNT, *where, "--user", USER, "--secret-file", secret, *fast)
     assert done.returncode == 0, done.stderr
 
