@@ -78,7 +78,8 @@ def _other_checkout(root: Path) -> tuple[str, str] | None:
         listed = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return None
-    return next(((name, each) for each in listed.split("\n") if each and Path(each).resolve() != root.resolve()), None)
+    others = (each for each in listed.split("\n") if each and Path(each).resolve() != root.resolve())
+    return next(((name, each) for each in others if Path(each).is_dir()), None)  # else this one, before it was moved
 
 
 def generate(root: Path) -> list[str]:

@@ -23,6 +23,7 @@ from services.common.accounts import AccountStore
 from services.common.errors import ConfigurationError
 from services.common.providers import profile, profile_for
 from services.common.secret import Secret
+from services.console.erasing import waiting
 from services.front.account_input import Connection, Typed, new_account
 
 VARIABLE = "MAILWEIR_ACCOUNTS_FILE"
@@ -47,7 +48,7 @@ class Wanted(Struct, frozen=True):
 
 
 def apply_file(store: AccountStore, path: Path | None, *, prune: bool = False) -> Iterator[str]:
-    """Apply the file; one line per account says what was done.
+    """Apply the file; one line per account says what was done. What a page asked to erase is neither kept nor lost.
 
     Raises:
         SettingErrors: bad fields of all accounts, one line each; nothing was applied.
@@ -58,14 +59,18 @@ def apply_file(store: AccountStore, path: Path | None, *, prune: bool = False) -
     wanted = _wanted(_read(path), present)
     if prune and not wanted:
         raise ConfigurationError("the accounts file names no account, and --prune would remove all; nothing was done")
+    going = frozenset(waiting(store.engine))
     for each in wanted:
         slug = each.account.slug
+        if slug in going:
+            yield f"account {slug}: left alone, its mail is being erased, as a page asked"
+            continue
         done = _apply(store, present.get(slug), each.account)
         done += ", secret stored" if _apply_secrets(store, slug, each.secrets) else ""
         if done != "unchanged":
             noted(store, slug, "account-apply", done)
         yield f"account {slug}: {done}"
-    for slug in sorted(present.keys() - {each.account.slug for each in wanted}) if prune else ():
+    for slug in sorted(present.keys() - going - {each.account.slug for each in wanted}) if prune else ():
         store.remove(slug)
         noted(store, slug, "account-remove", "not in the accounts file")
         yield f"account {slug}: removed; its mail stays"

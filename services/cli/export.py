@@ -110,4 +110,4 @@ def _write_json(stream: BinaryIO, row: Any, raw: bytes, context: "Context") -> N
     from services.cli.stored import placed
     from services.front import plain
 
-    stream.write(plain.json(placed(context, row, raw)).encode() + b"\n")
+    stream.write(plain.json(placed(context, row, raw)) + b"\n")

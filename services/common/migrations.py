@@ -13,9 +13,11 @@ from services.common.errors import ConfigurationError, Unavailable
 
 HEAD = "0013_erasures"
 _LEFT = text(
-    "SELECT to_regclass('public.alembic_version') IS NULL AND ("
-    "EXISTS (SELECT FROM pg_class WHERE relnamespace = 'public'::regnamespace) "
-    "OR EXISTS (SELECT FROM pg_proc WHERE pronamespace = 'public'::regnamespace))"
+    """SELECT to_regclass('alembic_version') IS NULL AND (
+EXISTS (SELECT FROM pg_class c WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'S')
+        AND NOT EXISTS (SELECT FROM pg_depend WHERE (classid, objid, deptype) = ('pg_class'::regclass, c.oid, 'e')))
+OR EXISTS (SELECT FROM pg_proc p WHERE pronamespace = 'public'::regnamespace
+        AND NOT EXISTS (SELECT FROM pg_depend WHERE (classid, objid, deptype) = ('pg_proc'::regclass, p.oid, 'e'))))"""
 )
 
 

@@ -31,7 +31,8 @@ SecretText = Annotated[Secret, BeforeValidator(_secret), PlainSerializer(lambda 
 
 def _database_url(value: Secret) -> Secret:
     """Refuse what is no address of Postgres, in words that do not repeat it."""
-    if value.reveal().partition("?")[0].count("@") > 1:  # what follows the first would be taken, and told, as the host
+    _, _, password = value.reveal().partition("?")[0].partition("://")[2].partition(":")
+    if password.count("@") > 1:  # what follows the first would be taken, and told, as the host
         raise ValueError("in the password write %40 for @, %3A for :, %2F for / and %25 for %")
     with contextlib.suppress(ValueError):
         parts = urlsplit(value.reveal())

@@ -19,12 +19,15 @@ def line(text: str | None) -> str:
     return " ".join(plain(text).split())
 
 
-def json(value: object, enc_hook: Callable[[object], object] | None = None) -> str:
-    """JSON in which such characters are escapes: the value is the same, and a terminal does nothing by it."""
-    return escaped(msgspec.json.encode(value, enc_hook=enc_hook)).decode()
+def json(value: object, enc_hook: Callable[[object], object] | None = None) -> bytes:
+    """JSON in which such characters are escapes: the value is the same, and a terminal does nothing by it.
+
+    Octets, since JSON is UTF-8 wherever it goes (RFC 8259 section 8.1), and standard output is in any encoding.
+    """
+    return escaped(msgspec.json.encode(value, enc_hook=enc_hook))
 
 
-def indented(value: object) -> str:
+def indented(value: object) -> bytes:
     """The same over several lines, for programs and people."""
     return msgspec.json.format(json(value), indent=2)
 

@@ -1,11 +1,13 @@
 """Erasing from a page: it answers at once, the work goes on behind it, over a restart too, and the outcome is told."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 from sqlalchemy import Engine, text
 
+from services.cli.accounts_file import apply_file
 from services.common.account_fields import Account
 from services.common.database import transaction
 from services.common.objects import NewObject
@@ -112,3 +114,20 @@ def test_objects_go_from_the_bucket_that_the_settings_name(people: Cast, databas
     objects, _ = front.erased(ports, NAME, embedded=True)
     assert objects == 1
     assert list(open_store(settings).keys("")) == []
+
+
+def test_the_accounts_file_brings_nothing_back_and_takes_no_wish_away(
+    people: Cast, database: Engine, mailbox: None, tmp_path: Path
+) -> None:
+    """The job that applies it runs at every start of the containers, which is how an outage is mended."""
+    PostgresLeases(database).acquire(NAME, ELSEWHERE, 3600)
+    assert ask(people.owner).status_code == 303
+    declared, other = tmp_path / "declared.toml", tmp_path / "other.toml"
+    for file, name in ((declared, NAME), (other, "kept")):
+        file.write_text(f'[accounts.{name}]\nuser = "{name}@example.org"\nhost = "imap.example.org"\n')
+    left = f"account {NAME}: left alone, its mail is being erased, as a page asked"
+    assert list(apply_file(people.ports.accounts, declared)) == [left]
+    assert "account kept: added" in apply_file(people.ports.accounts, other, prune=True)
+    people.ports.accounts.remove("kept")
+    assert people.ports.accounts.get(NAME).state == "paused"
+    assert erasing.erasure_of(database, NAME) is not None

@@ -69,7 +69,7 @@ def test_a_password_with_an_at_sign_is_not_taken_for_a_part_of_the_host(monkeypa
     with pytest.raises(ConfigurationError, match="in the password write %40 for @") as caught:
         load()
     assert "canary" not in str(caught.value)
-    monkeypatch.setenv("MAILWEIR_DATABASE_URL", "postgresql://u:p%40canary@h:5432/d")
+    monkeypatch.setenv("MAILWEIR_DATABASE_URL", "postgresql://u@server:p%40canary@server.example:5432/d")
     assert load().database_url is not None
 
 

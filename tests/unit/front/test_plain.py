@@ -15,7 +15,7 @@ RISKY = "\x1b\x07\x7f\x85\x9b\u200f\u2028\u202e\u2066"
 def test_json_says_the_same_and_holds_nothing_that_a_terminal_acts_on(value: object) -> None:
     written = plain.json(value)
     assert json.loads(written) == value
-    assert not set(RISKY) & set(written)
+    assert not set(RISKY) & set(written.decode())
 
 
 @pytest.mark.parametrize("text", [f"a{mark}b" for mark in RISKY])
@@ -24,4 +24,4 @@ def test_a_line_holds_none_of_them(text: str) -> None:
 
 
 def test_what_is_read_as_it_is_stays() -> None:
-    assert plain.json({"主题": 'a "quoted" \\ é'}) == '{"主题":"a \\"quoted\\" \\\\ é"}'
+    assert plain.json({"主题": 'a "quoted" \\ é'}) == '{"主题":"a \\"quoted\\" \\\\ é"}'.encode()

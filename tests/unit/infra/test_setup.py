@@ -83,12 +83,14 @@ def test_what_was_made_is_without_trouble(root: Path) -> None:
 def test_names_that_do_nothing_in_env_are_told_with_their_line(root: Path, start: bytes, end: bytes) -> None:
     lines = (b"# MAILWEIR_COMMENT=1", b"MAILWEIR_S3_BUKET=mail", b"MAILWEIR_KAFKA=other:9092", b"MAILWEIR_LOG='debug'")
     more = (b"MAILWEIR_PARSER_BATCH=10", b"export mailweir_log=info", b"TZ=UTC", b"MAILWEIR_CONSOLE_PORT=80")
+    more = (*more, b"MAILWEIR_MASTER_KEY=of-commands-beside-the-containers")
     (root / ".env").write_bytes(start + end.join([*lines, *more, b""]))
     assert [*troubles(root)] == [
         ".env, line 2: MAILWEIR_S3_BUKET is not a setting and is ignored; is MAILWEIR_S3_BUCKET meant?",
         ".env, line 3: MAILWEIR_KAFKA is set by docker-compose.yml itself, and ignored here",
         ".env, line 6: mailweir_log is not a setting and is ignored; is MAILWEIR_LOG meant?",
         ".env, line 8: MAILWEIR_CONSOLE_PORT is set by docker-compose.yml itself, and ignored here",
+        ".env, line 9: MAILWEIR_MASTER_KEY is set by docker-compose.yml itself, and ignored here",
     ]
 
 
@@ -116,16 +118,18 @@ def test_containers_of_another_checkout_are_not_replaced(
     capsys: pytest.CaptureFixture[str], given: str,
 ) -> None:  # fmt: skip
     """``docker`` here is a program that knows one project; the real one wants a daemon."""
-    tools = tmp_path_factory.mktemp("tools")
-    (tools / "docker").write_text('#!/bin/sh\ncase "$*" in *project=mailweir) echo /srv/first;; esac\n')
+    tools, first = tmp_path_factory.mktemp("tools"), tmp_path_factory.mktemp("first")
+    (tools / "docker").write_text(f'#!/bin/sh\ncase "$*" in *project=mailweir) echo {first};; esac\n')
     (tools / "docker").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
     monkeypatch.delenv("COMPOSE_PROJECT_NAME", raising=False)
     with (root / ".env").open("a") as file:
         file.write(given)
     assert main(["--before-up"], root) == (0 if given else 2)
-    assert ("/srv/first" in capsys.readouterr().err) == (not given)
+    assert (str(first) in capsys.readouterr().err) == (not given)
     assert main([], root) == 0
+    first.rmdir()  # a checkout that was moved left its containers behind, and is none any more
+    assert main(["--before-up"], root) == 0
 
 
 def test_without_docker_nothing_is_said_of_it(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
