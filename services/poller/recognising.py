@@ -38,7 +38,7 @@ async def compare(session: Session, samples: Mapping[str, str]) -> bool | None:
     """Whether known UIDs still have the known content; None when none of them is there.
 
     Headers first, in one command; one that differs is doubted until the whole message differs, too, and where headers
-    are refused whole messages tell. Raises Refused and CommandRejected.
+    are refused whole messages tell. Raises Refused, also for messages that do not come, and CommandRejected.
     """
     if not samples:
         return None
@@ -50,12 +50,18 @@ async def compare(session: Session, samples: Mapping[str, str]) -> bool | None:
     differing = [each.listing.uid for each in headers if not same_header(known[each.listing.uid], each.header)]
     if not differing:
         return True if headers else None
-    return await _same_bodies(session, {uid: known[uid] for uid in sorted(differing)[-2 * MOST_BODIES :]})
+    same = await _same_bodies(session, {uid: known[uid] for uid in sorted(differing)[-2 * MOST_BODIES :]})
+    if same is None and len(differing) == len(headers):
+        raise Refused("the server shows headers of known mail and does not send it", usable=True)
+    return same is not False
 
 
 async def _same_bodies(session: Session, known: Mapping[int, str]) -> bool | None:
+    """None when no body came. One that is empty says nothing: a server in trouble may send that (RFC 2180)."""
     same: bool | None = None
     async for fetched in session.fetch_bodies(UidSet.of(known)):
+        if not fetched.body:
+            continue
         same = same is not False and same_content(known[fetched.uid], content_of(fetched))
     return same
 

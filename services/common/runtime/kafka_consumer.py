@@ -210,18 +210,22 @@ class OrderedConsumer(Consumer):
         """What was taken of the broker and not kept is asked for again, until it can be: else it would be skipped."""
         self._assembler.clear()
         while not self.should_stop:
+            ours = set(self.assignment())
             try:
                 await self.perform_seek()
-                await self._from_the_start()
+                await self._from_the_start(ours & set(self.assignment()))
             except Exception as error:
                 self.log.warning("reading starts again after the rebalance: %s", type(error).__name__)
                 await self.sleep(_AGAIN)
             else:
                 return
 
-    async def _from_the_start(self) -> None:
-        """Where nothing is committed, or offset 0, aiokafka seeks nowhere: it would go on behind what was not kept."""
-        never = [ensure_aiokafka_TP(tp) for tp in self.assignment() if not self._read_offset.get(tp)]
+    async def _from_the_start(self, ours: set[TP]) -> None:
+        """Where nothing is committed, or offset 0, aiokafka seeks nowhere: it would go on behind what was not kept.
+
+        ``ours``: partitions whose commits were looked at; what is committed of those that came later is not known yet.
+        """
+        never = [ensure_aiokafka_TP(tp) for tp in ours if not self._read_offset.get(tp)]
         if never:
             await self._thread.seek_to_beginning(*never)
 

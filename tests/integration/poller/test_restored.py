@@ -8,7 +8,7 @@ import pytest
 from services.common.events import FolderGone
 from services.poller.adapters import PostgresContents
 from services.storer.tables import email_places
-from tests.fakes.imap_model import Mailbox, Message, Script, messages, sample
+from tests.fakes.imap_model import Mailbox, Message, Script, changes, messages, on, sample
 from tests.integration.poller.conftest import Play, inbox, on_server
 from tests.integration.poller.test_watch import no_accounts, watched
 from tests.polling import until_meanwhile as until
@@ -83,6 +83,29 @@ async def test_the_same_mail_that_comes_back_is_not_fetched_again(play, kept):
         inbox(script).messages = everything
         assert (await p.sync()).exit_code == 0
         assert p.complete()
+        assert p.recorder.of(FolderGone) == []
+
+
+@pytest.mark.parametrize("sent", ["NIL", "{0}\r\n", None])
+async def test_a_server_in_trouble_that_shows_mail_again_without_its_text_has_no_other_mail(play, sent):
+    """RFC 2180 section 4.1: NIL or nothing for what it cannot read now."""
+
+    def trouble(chunk: bytes) -> bytes:
+        start, found, _ = chunk.partition(b"BODY[] ")
+        if not found:
+            return chunk
+        return b"" if sent is None else start + found + sent.encode() + b")\r\n"
+
+    script = Script({b"INBOX": Mailbox(messages(COUNT), uidnext=COUNT + 1)})
+    async with play(script) as p:
+        p.contents = Stored(p)
+        await p.sync()
+        everything = inbox(script).messages
+        bring_back(script, OLD_STATE)
+        assert (await p.sync()).exit_code == 0
+        inbox(script).messages = everything[: OLD_STATE + 7]
+        script.hooks.append(on("UID FETCH", changes(trouble), has="BODY.PEEK[]"))
+        await p.sync()
         assert p.recorder.of(FolderGone) == []
 
 
