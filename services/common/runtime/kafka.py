@@ -24,12 +24,12 @@ from services.common.contract import Record
 from services.common.dead_letters import DeadLetterCounter
 from services.common.errors import Unavailable
 from services.common.health import Health
-from services.common.retry import delays, until_available
 from services.common.runtime.batches import Work, process
 from services.common.runtime.gate import Gate
 from services.common.runtime.kafka_consumer import install
 from services.common.runtime.kafka_settings import KafkaSettings
 from services.common.runtime.producer import KafkaPublisher
+from services.common.runtime.starting import is_there
 from services.common.runtime.watchdog import Lag, LagProbe, StallDetector
 from services.common.service import Publisher, Service, Subscription
 
@@ -55,7 +55,8 @@ async def run(service: Service, settings: KafkaSettings, *, health: Health, stop
     probe = LagProbe(settings.bootstrap, group, topics, settings.request_timeout)
     publisher = KafkaPublisher(settings, service.name)
     try:
-        if await _broker_is_there(probe, settings, health, stop):
+        health.red("kafka", "Kafka has not answered yet")
+        if await is_there("kafka", probe.lag, settings, health, stop):
             await _consume(Runtime(service, settings, health, publisher), probe, stop)
     finally:
         await probe.close()
@@ -180,27 +181,6 @@ def _app(group: str, settings: KafkaSettings) -> Any:
 def _record(read: Any, prefix: str) -> Record:
     headers = tuple((name, value or b"") for name, value in read.headers)
     return Record(read.topic.removeprefix(prefix), read.key or b"", read.value, headers, read.partition, read.offset)
-
-
-async def _broker_is_there(probe: LagProbe, settings: KafkaSettings, health: Health, stop: asyncio.Event) -> bool:
-    """Wait for brokers and topics, health red meanwhile; False when told to stop first."""
-
-    def failed(failure: Unavailable, wait: float) -> None:
-        health.red("kafka", str(failure))
-        log.warning("waiting for Kafka: %s", failure, extra={"seconds": round(wait, 2)})
-
-    health.red("kafka", "Kafka has not answered yet")
-    waits = delays(settings.retry_base, settings.retry_cap)
-    looking = asyncio.create_task(until_available(probe.lag, failed, waits))
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({looking, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    if not looking.done():
-        looking.cancel()
-        return False
-    looking.result()
-    health.green("kafka")
-    return True
 
 
 async def _consume(runtime: Runtime, probe: LagProbe, stop: asyncio.Event) -> None:

@@ -19,6 +19,7 @@ from faust.types import TP, AppT, ConsumerMessage, Message
 
 from services.common.runtime.assembling import Assembler, Records
 from services.common.runtime.fetched import Fetched, Removed
+from services.common.runtime.header_names import read_any_names
 from services.common.runtime.offsets import CommitPosition
 from services.common.runtime.same_topics import SameTopics
 from services.common.runtime.topic_ids import topic_ids
@@ -276,4 +277,5 @@ class OrderedTransport(Transport):
 
 def install(app: AppT) -> None:
     """Make an app read with our consumer; call before it starts."""
+    read_any_names()
     app.transport = OrderedTransport(app.conf.broker_consumer, app)

@@ -6,15 +6,16 @@ import os
 import signal
 import threading
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from services.common import metrics
 from services.common.environment import unknown
-from services.common.errors import ConfigurationError, MailweirError, Unavailable
+from services.common.errors import ConfigurationError, MailweirError
 from services.common.health import Health, path_of
 from services.common.logging import configure
-from services.common.retry import delays, until_available
 from services.common.runtime import kafka
 from services.common.runtime.kafka_settings import KafkaSettings
+from services.common.runtime.starting import is_there
 from services.common.service import Service
 from services.common.settings import FromEnvironment, Settings, check, load, read
 
@@ -57,36 +58,16 @@ def serve(name: str, make: Callable[[Settings], Service], *kinds: type[FromEnvir
 
     async def body(settings: Settings, health: Health, stop: asyncio.Event) -> None:
         service, own = make(settings), read(KafkaSettings)
-        if await _has_what_it_needs(service, own, health, stop):
+        if await is_there("start", partial(_looked_for, service), own, health, stop):
             await kafka.run(service, own, health=health, stop=stop)
 
     return main(name, body, KafkaSettings, *kinds)
 
 
-async def _has_what_it_needs(service: Service, own: KafkaSettings, health: Health, stop: asyncio.Event) -> bool:
-    """Wait for what every batch wants, health red meanwhile; False when told to stop first.
-
-    Else a wrong password or a missing bucket would be told with the first mail, and health be green until then.
-    """
-
-    def failed(failure: Unavailable, wait: float) -> None:
-        health.red("start", str(failure))
-        log.warning("waiting: %s", failure, extra={"seconds": round(wait, 2)})
-
-    async def look() -> None:
-        for need in service.needs:
-            await asyncio.to_thread(need)
-
-    looking = asyncio.create_task(until_available(look, failed, delays(own.retry_base, own.retry_cap)))
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({looking, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    if not looking.done():
-        looking.cancel()
-        return False
-    looking.result()
-    health.green("start")
-    return True
+async def _looked_for(service: Service) -> None:
+    """Else a wrong password or a missing bucket would be told with the first mail, and health be green until then."""
+    for need in service.needs:
+        await asyncio.to_thread(need)
 
 
 async def _run(body: Body, settings: Settings, health: Health) -> None:
