@@ -8,7 +8,9 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import pytest
 from sqlalchemy import text
@@ -55,13 +57,20 @@ def test_a_second_sync_fetches_only_what_is_new(world: World) -> None:
         assert fetched(world) == sum(len(as_sent(raw)) for raw in world.delivered.values())
 
 
-def test_a_watch_tells_what_comes_until_it_is_stopped(world: World) -> None:
+@contextmanager
+def watching_with(world: World) -> Iterator[tuple["subprocess.Popen[bytes]", IO[bytes]]]:
+    """A watch, and what it tells."""
     command = [sys.executable, "-m", "services.cli.main", "sync", "--watch", "--json"]
     with subprocess.Popen(
         command, env=world.mailweir.env(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as watching:
         assert watching.stdout is not None
-        told = (json.loads(line) for line in watching.stdout)
+        yield watching, watching.stdout
+
+
+def test_a_watch_tells_what_comes_until_it_is_stopped(world: World) -> None:
+    with watching_with(world) as (watching, output):
+        told = map(json.loads, output)
         state = next(told)
         world.deliver([b"From: a@x.example\nSubject: watched\n\nnews\n"])
         arrival = next(told)
@@ -73,16 +82,13 @@ def test_a_watch_tells_what_comes_until_it_is_stopped(world: World) -> None:
 
 
 def test_a_watch_that_nobody_listens_to_any_more_ends_and_keeps_what_came(world: World) -> None:
-    command = [sys.executable, "-m", "services.cli.main", "sync", "--watch", "--json"]
-    with subprocess.Popen(
-        command, env=world.mailweir.env(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as watching:
-        assert watching.stdout is not None
-        watching.stdout.readline()
-        watching.stdout.close()
+    with watching_with(world) as (watching, output):
+        output.readline()
+        output.close()
         world.deliver([b"From: a@x.example\nSubject: unheard\n\nnews\n"])
         _, errors = watching.communicate(timeout=60)
     assert (watching.returncode, errors) == (1, b"watching work; Ctrl-C stops\n")
+    assert world.status()["missing"] == 0
     assert world.mailweir("sync").returncode == 0  # it may have ended before it saw the message
     assert world.status()["stored"] == len(world.delivered)
 

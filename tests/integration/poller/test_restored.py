@@ -1,6 +1,7 @@
 """A mailbox brought back from a backup: UIDVALIDITY stays, and UIDs that were used are given to other mail."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 
 import pytest
@@ -31,8 +32,25 @@ class Stored:
         return {uid: sha256 for uid, sha256 in places if sha256 is not None}
 
 
-def bring_back(script: Script, kept: int) -> None:
-    inbox(script).messages = inbox(script).messages[:kept]
+def bring_back(script: Script, kept: int) -> list[Message]:
+    """All that was there before."""
+    everything = inbox(script).messages
+    inbox(script).messages = everything[:kept]
+    return everything
+
+
+@asynccontextmanager
+async def brought_back(
+    play: Callable[..., AbstractAsyncContextManager[Play]], kept: int
+) -> AsyncIterator[tuple[Play, list[Message]]]:
+    """A mailbox that was synced before the old backup was put in its place and after; with what it had before."""
+    script = Script({b"INBOX": Mailbox(messages(COUNT), uidnext=COUNT + 1)})
+    async with play(script) as p:
+        p.contents = Stored(p)
+        await p.sync()
+        everything = bring_back(script, kept)
+        assert (await p.sync()).exit_code == 0
+        yield p, everything
 
 
 def new_mail(script: Script) -> None:
@@ -73,14 +91,8 @@ async def test_new_mail_with_used_uids_is_fetched_while_it_is_watched(play, kept
 
 @pytest.mark.parametrize("kept", [COUNT - 5, OLD_STATE])
 async def test_the_same_mail_that_comes_back_is_not_fetched_again(play, kept):
-    script = Script({b"INBOX": Mailbox(messages(COUNT), uidnext=COUNT + 1)})
-    async with play(script) as p:
-        p.contents = Stored(p)
-        await p.sync()
-        everything = inbox(script).messages
-        bring_back(script, kept)
-        assert (await p.sync()).exit_code == 0
-        inbox(script).messages = everything
+    async with brought_back(play, kept) as (p, everything):
+        inbox(p.server.script).messages = everything
         assert (await p.sync()).exit_code == 0
         assert p.complete()
         assert p.recorder.of(FolderGone) == []
@@ -96,15 +108,9 @@ async def test_a_server_in_trouble_that_shows_mail_again_without_its_text_has_no
             return chunk
         return b"" if sent is None else start + found + sent.encode() + b")\r\n"
 
-    script = Script({b"INBOX": Mailbox(messages(COUNT), uidnext=COUNT + 1)})
-    async with play(script) as p:
-        p.contents = Stored(p)
-        await p.sync()
-        everything = inbox(script).messages
-        bring_back(script, OLD_STATE)
-        assert (await p.sync()).exit_code == 0
-        inbox(script).messages = everything[: OLD_STATE + 7]
-        script.hooks.append(on("UID FETCH", changes(trouble), has="BODY.PEEK[]"))
+    async with brought_back(play, OLD_STATE) as (p, everything):
+        inbox(p.server.script).messages = everything[: OLD_STATE + 7]
+        p.server.script.hooks.append(on("UID FETCH", changes(trouble), has="BODY.PEEK[]"))
         await p.sync()
         assert p.recorder.of(FolderGone) == []
 
