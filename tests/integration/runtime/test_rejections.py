@@ -2,7 +2,10 @@
 
 import os
 
+import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.producer import message_accumulator
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from services.common.contract import Record, decode
 from services.common.events import DeadLetter
@@ -49,6 +52,36 @@ async def test_a_poison_record_becomes_a_dead_letter_and_its_neighbours_pass(lab
     letter = decode(Record(READ.dead_letters, odd.key, odd.value, tuple(odd.headers)))
     assert isinstance(letter, DeadLetter)
     assert (letter.value, list(letter.headers)) == (POISON, HEADERS)
+    await lab.stopped(worker)
+
+
+class OddName:
+    """The name of a header as clients write it that take octets; aiokafka's takes text only."""
+
+    def encode(self, _: str) -> bytes:
+        return b"ce_\xff\xfe"
+
+
+async def test_a_header_name_that_is_no_text_makes_a_dead_letter_and_its_neighbours_pass(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await lab.publish(range(1, 11))
+    with monkeypatch.context() as patch:
+        patch.setattr(message_accumulator, "DefaultRecordBatchBuilder", _DefaultRecordBatchBuilderPy)
+        async with AIOKafkaProducer(bootstrap_servers=lab.bootstrap) as producer:
+            batch = producer.create_batch()
+            batch.append(timestamp=None, key=b"odd", value=POISON, headers=[(OddName(), b"\xff")])
+            await (await producer.send_batch(batch, lab.prefix + READ.name, partition=0))
+    await lab.publish(range(11, 21))
+    worker = lab.worker()
+    await lab.until("all at the sink", lambda: set(lab.seen()) == set(range(1, 21)))
+
+    async def all_committed() -> bool:
+        return await lab.committed() == 21
+
+    await lab.until("all committed", all_committed)
+    (letter,) = await lab.records(READ.dead_letters)
+    assert (letter.key, letter.value, letter.headers[0]) == (b"odd", POISON, (r"ce_\xff\xfe", b"\xff"))
     await lab.stopped(worker)
 
 
