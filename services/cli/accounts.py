@@ -269,13 +269,16 @@ def _refuse_erased(store: "AccountStore", slug: str) -> None:
 
 def _erased(context: "Context", account: "Account") -> tuple[int, int]:
     """Erase the mail of an account, which goes on as it was when nothing could be erased."""
-    from services.common.errors import Incomplete
+    from services.common.errors import Incomplete, MailweirError
     from services.front.erasing import erased
 
     try:
         return erased(context, account.slug, embedded=context.embedded)
     except Incomplete:
         context.accounts.set_state(account.slug, account.state)
+        raise
+    except MailweirError:
+        click.echo(f"account {account.slug} stays paused; the same command again erases what is left", err=True)
         raise
 
 

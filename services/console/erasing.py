@@ -14,7 +14,7 @@ from sqlalchemy import Engine, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from services.common.database import fault_named, transaction
-from services.common.errors import Incomplete, MailweirError, Unavailable
+from services.common.errors import ConfigurationError, Incomplete, MailweirError, Unavailable
 from services.console.adapters import Ports
 from services.console.memory import mailbox_of
 from services.console.tables import erasures
@@ -33,7 +33,10 @@ _LAST = text(
 
 
 class Erasure(Struct, frozen=True, kw_only=True):
-    """What was asked for. ``problem``: what the last try ended with (``unavailable``, ``busy``, ``unexpected``)."""
+    """What was asked for.
+
+    ``problem``: what the last try ended with (``unavailable``, ``busy``, ``settings``, ``unexpected``).
+    """
 
     account: str
     asked_by: str
@@ -131,9 +134,8 @@ def _erase(ports: Ports, found: Erasure) -> None:
 
 
 def _kind(error: Exception) -> str:
-    return (
-        "busy" if isinstance(error, Incomplete) else "unavailable" if isinstance(error, Unavailable) else "unexpected"
-    )
+    kinds = {Incomplete: "busy", Unavailable: "unavailable", ConfigurationError: "settings"}
+    return next((name for kind, name in kinds.items() if isinstance(error, kind)), "unexpected")
 
 
 def _note(ports: Ports, slug: str, problem: str) -> None:

@@ -17,7 +17,7 @@ from minio.deleteobjects import DeleteObject
 from minio.error import InvalidResponseError, MinioException, S3Error
 from minio.versioningconfig import SUSPENDED
 
-from services.common.errors import Unavailable
+from services.common.errors import ConfigurationError, Unavailable
 from services.common.objects import NewObject, ObjectInfo
 from services.common.stores.snowball import AUTO_EXTRACT, packed
 
@@ -37,11 +37,18 @@ _TYPE = re.compile(r"[!-~]{1,100}(?: [!-~]{1,100})?")  # what each store takes a
 _NOT_IN_XML = re.compile("[\x00-\x1f\ufffe\uffff]")  # XML 1.0 section 2.2: a request for many keys cannot name these
 _ABSENT = ("NoSuchKey", "NoSuchObject")
 _BEHIND_THE_END = "InvalidRange"
+_NO_SUCH_REQUEST = ("NotImplemented", "MethodNotAllowed")
+_REFUSED = "AccessDenied"
+_VERSIONS_UNKNOWN = (
+    "the object store does not tell whether the bucket keeps old versions, which would stay: let the user of these keys"
+    " list and delete them (s3:ListBucketVersions, s3:DeleteObjectVersion) and try again; no object was erased"
+)
 _KEYS_ADVICE = "see MAILWEIR_S3_ACCESS_KEY and MAILWEIR_S3_SECRET_KEY; it is tried again"
 _ADVICE = {
     "SignatureDoesNotMatch": _KEYS_ADVICE,
     "InvalidAccessKeyId": _KEYS_ADVICE,
-    "AccessDenied": "let the user of these keys list, read, write and delete in the bucket; it is tried again",
+    "AccessDenied": "let the user of these keys list, read, write and delete in the bucket, and ask where it is"
+    " (s3:GetBucketLocation); it is tried again",
     "NoSuchBucket": "make it (python -m infra.minio.bucket), or name another by MAILWEIR_S3_BUCKET; it is tried again",
     "RequestTimeTooSkewed": "its clock and that of this machine differ by minutes; set both right; it is tried again",
     "XMinioStorageFull": "its disk is full; make room; it is tried again",
@@ -174,21 +181,41 @@ class S3Store:
             self._remove([(key, None) for key in keys])
 
     def erase(self, prefix: str) -> int:
-        """Remove all objects below a prefix, with all versions that the bucket keeps; how many there were."""
+        """Remove all objects below a prefix, with all versions that the bucket keeps; how many there were.
+
+        Raises ConfigurationError when these keys may not know whether there are any: nothing was removed.
+        """
         erased = 0
         with _world():
-            every = self._keeps_versions()
-            found = self._client.list_objects(self.bucket, prefix=prefix, recursive=True, include_version=every)
+            found = self._every(prefix)
             while some := list(islice(found, _KEYS)):
                 self._remove([(each.object_name or "", each.version_id) for each in some])
                 erased += sum(not each.is_delete_marker for each in some)
         return erased
 
-    def _keeps_versions(self) -> bool:
+    def _every(self, prefix: str) -> Iterator[Any]:
+        """All objects below a prefix with all their versions. Where keys may not ask for versions the list may tell."""
+        keeps = self._keeps_versions()
+        found = self._client.list_objects(
+            self.bucket, prefix=prefix, recursive=True, include_version=keeps is not False
+        )
+        try:
+            yield from found
+        except S3Error as error:
+            if keeps is not None or error.code != _REFUSED:
+                raise
+            raise ConfigurationError(_VERSIONS_UNKNOWN) from error
+
+    def _keeps_versions(self) -> bool | None:
+        """Whether the bucket keeps versions; None when these keys may not ask."""
         try:
             return self._client.get_bucket_versioning(self.bucket).status in (ENABLED, SUSPENDED)
-        except S3Error:  # a store that knows no versions, or does not tell who may not ask
-            return False
+        except S3Error as error:
+            if error.code == _REFUSED:
+                return None
+            if error.code in _NO_SUCH_REQUEST:
+                return False
+            raise
 
     def _remove(self, versions: Sequence[tuple[str, str | None]]) -> None:
         alone = [(key, version) for key, version in versions if _NOT_IN_XML.search(key)]
@@ -197,7 +224,9 @@ class S3Store:
         together = [DeleteObject(*each) for each in versions if each not in alone]
         errors = list(self._client.remove_objects(self.bucket, together))
         if errors:
-            raise Unavailable(f"{len(errors)} objects could not be removed; try again")
+            code = errors[0].code
+            advice = _ADVICE.get(code, "try again")
+            raise Unavailable(f"{len(errors)} objects could not be removed ({code}): {advice}")
 
 
 def _groups(news: list[NewObject]) -> Iterator[list[NewObject]]:

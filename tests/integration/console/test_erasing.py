@@ -10,6 +10,7 @@ from sqlalchemy import Engine, text
 from services.cli.accounts_file import apply_file
 from services.common.account_fields import Account
 from services.common.database import transaction
+from services.common.errors import ConfigurationError
 from services.common.objects import NewObject
 from services.common.settings import Settings
 from services.common.stores.choice import open_store
@@ -114,6 +115,23 @@ def test_objects_go_from_the_bucket_that_the_settings_name(people: Cast, databas
     objects, _ = front.erased(ports, NAME, embedded=True)
     assert objects == 1
     assert list(open_store(settings).keys("")) == []
+
+
+def test_a_store_that_does_not_let_it_know_of_old_versions_is_told_and_tried_again(
+    people: Cast, database: Engine, mailbox: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As S3 refuses keys that may not list versions; MinIO takes that right for the same as listing."""
+
+    def refuse(_store: object, prefix: str) -> int:
+        raise ConfigurationError(f"{prefix} stays")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(people.ports.store), "erase", refuse)
+        assert ask(people.owner).status_code == 303
+        until(lambda: "A setting or a right is missing" in people.owner.get(PAGE).text)
+        assert "缺少某项设置或权限" in people.owner.get(PAGE, headers={"accept-language": "zh"}).text
+        assert mail_of(database) == 3
+    until(lambda: people.ports.accounts.find(NAME) is None)
 
 
 def test_the_accounts_file_brings_nothing_back_and_takes_no_wish_away(

@@ -1,0 +1,68 @@
+"""What is erased leaves no version behind, whatever the keys may ask of the bucket."""
+
+from collections.abc import Sequence
+from urllib.parse import urlparse
+
+import pytest
+from minio import MinioAdmin
+from minio.commonconfig import ENABLED
+from minio.credentials import StaticProvider
+from minio.versioningconfig import OFF, SUSPENDED, VersioningConfig
+
+from services.common.errors import ConfigurationError, Unavailable
+from services.common.objects import NewObject
+from services.common.stores.s3 import S3Store, connect
+from tests.integration.stores.conftest import Minio
+
+FEW = ("s3:GetBucketLocation", "s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:DeleteObject")
+KINDS = (OFF, ENABLED, SUSPENDED)
+
+
+def restricted(minio: Minio, user: str, actions: Sequence[str], kind: str) -> S3Store:
+    """A bucket of that kind with two versions of an object, by keys that may do no more than ``actions``."""
+    admin = MinioAdmin(
+        endpoint=urlparse(minio.components.s3_endpoint).netloc,
+        credentials=StaticProvider(*minio.components.s3_keys),
+        secure=False,
+    )
+    statement = {"Effect": "Allow", "Action": list(actions), "Resource": ["arn:aws:s3:::*"]}
+    admin.policy_add(user, policy={"Version": "2012-10-17", "Statement": [statement]})
+    admin.user_add(user, "canary-secret")
+    admin.policy_set(user, user=user)
+    bucket = f"{user}-{kind.lower()}"
+    mighty = S3Store(minio.store._client, bucket)
+    mighty.ensure_bucket()
+    if kind != OFF:
+        minio.store._client.set_bucket_versioning(bucket, VersioningConfig(ENABLED))
+    for data in (b"1", b"2"):
+        mighty.put(NewObject("work/a", data, "a/b", {}))
+    if kind == SUSPENDED:
+        minio.store._client.set_bucket_versioning(bucket, VersioningConfig(SUSPENDED))
+    return S3Store(connect(minio.components.s3_endpoint, user, "canary-secret"), bucket)
+
+
+def left(minio: Minio, store: S3Store) -> int:
+    return len(list(minio.store._client.list_objects(store.bucket, recursive=True, include_version=True)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_versions_are_found_by_keys_that_may_not_ask_whether_there_are_any(minio: Minio, kind: str) -> None:
+    store = restricted(minio, "modest", FEW, kind)
+    assert store.erase("work/") == (1 if kind == OFF else 2)
+    assert left(minio, store) == 0
+
+
+def test_nothing_is_erased_where_nobody_can_tell_whether_versions_would_stay(minio: Minio) -> None:
+    """To MinIO a list with versions is the same right as one without."""
+    store = restricted(minio, "blind", [action for action in FEW if action != "s3:ListBucket"], ENABLED)
+    with pytest.raises(ConfigurationError, match=r"s3:ListBucketVersions.*no object was erased"):
+        store.erase("work/")
+    assert left(minio, store) == 2
+
+
+def test_keys_that_may_not_delete_are_told_what_they_lack(minio: Minio) -> None:
+    store = restricted(minio, "reader", [*FEW[:-1], "s3:GetBucketVersioning"], OFF)
+    with pytest.raises(
+        Unavailable, match=r"1 objects could not be removed \(AccessDenied\): let the user of these keys"
+    ):
+        store.erase("work/")
