@@ -20,6 +20,8 @@ from services.common.errors import ContractViolated
 from services.common.topics import SUFFIX, Topic
 
 PREFIX = "org.mailweir."
+_SPECVERSION = "1.0"
+_ENVELOPE = ("specversion", "id", "source", "subject", "time")
 
 
 class Record(Struct, frozen=True):
@@ -129,7 +131,7 @@ def encode(event: ev.Event, service: str, now: datetime) -> Record:
 
 def _envelope(event: ev.Event, kind: str, subject: str, service: str, now: datetime) -> dict[str, str]:
     return {
-        "specversion": "1.0",
+        "specversion": _SPECVERSION,
         "id": _id_of(event, kind, subject),
         "source": f"/mailweir/{service}/{subject.partition('/')[0]}",
         "type": kind,
@@ -174,7 +176,8 @@ def decode(record: Record) -> ev.Event:
     """The event that a record carries.
 
     Raises:
-        ContractViolated: no or unknown ``ce_type``, a missing or malformed attribute, a value that breaks the schema.
+        ContractViolated: no or unknown ``ce_type``, another ``ce_specversion``, a missing or malformed attribute, a
+            value that breaks the schema.
 
     """
     if record.topic.endswith(SUFFIX):
@@ -185,6 +188,7 @@ def decode(record: Record) -> ev.Event:
         said = attributes.get("type", "no ce_type")[:_SHOWN]
         raise ContractViolated("contract.type", f"{said!r} is not read from {record.topic}")
     try:
+        _check_envelope(attributes)
         return _decode_value(spec, record, attributes)
     except (msgspec.DecodeError, ValueError, KeyError, OverflowError, RecursionError) as error:
         raise ContractViolated("contract.schema", f"{spec.type}: {_shape(error)}") from error
@@ -195,6 +199,15 @@ def _attributes(record: Record) -> dict[str, str]:
         return {name[3:]: raw.decode() for name, raw in record.headers if name.startswith("ce_")}
     except UnicodeDecodeError as error:
         raise ContractViolated("contract.headers", "a ce_ header is not UTF-8") from error
+
+
+def _check_envelope(attributes: dict[str, str]) -> None:
+    """Raise unless every attribute of an event is there, and they are those of CloudEvents 1."""
+    for name in _ENVELOPE:
+        if not attributes[name]:
+            raise KeyError(name)
+    if attributes["specversion"] != _SPECVERSION:
+        raise ContractViolated("contract.type", f"CloudEvents {attributes['specversion'][:_SHOWN]!r} are not read")
 
 
 def _decode_value(spec: EventSpec, record: Record, attributes: dict[str, str]) -> ev.Event:

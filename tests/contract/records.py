@@ -41,7 +41,7 @@ def dump(event_record: Record, file_name: str | None = None) -> str:
 
 
 def unusable(topic: str) -> list[Record]:
-    """Records that nobody can use: no headers, an unknown major, a broken value or attribute, 10 MB, the largest.
+    """Records that nobody can use: too few headers, an unknown major, a broken value or attribute, 10 MB, the largest.
 
     And what a reader could stumble over: values nested deeper than a stack, moments outside of the calendar, claim
     checks to nowhere, a type as long as a record, a key as long as no index takes.
@@ -50,6 +50,8 @@ def unusable(topic: str) -> list[Record]:
     example = record(min((EXAMPLES / event.name / "v1").glob("*.json")), topic)
     plain = dict(example.headers)
     newer = plain | {"ce_type": plain["ce_type"].replace(b".v1", b".v9")}
+    later = plain | {"ce_specversion": b"2.0"}
+    nameless = {name: value for name, value in plain.items() if name != "ce_id"}
     deep = b'{"more": ' * 100_000 + b"1" + b"}" * 100_000
     broken = [(plain, b"not json"), (plain, b'{"a": 1}'), (plain, deep), (plain, None)]
     if event.value == "bytes":
@@ -68,6 +70,8 @@ def unusable(topic: str) -> list[Record]:
             Record(topic, b"bad", value, tuple(headers.items()))
             for headers, value in [
                 (newer, example.value),
+                (later, example.value),
+                (nameless, example.value),
                 *broken,
                 *noise,
                 (long, b"x"),

@@ -151,6 +151,20 @@ def fetched_with(**attributes: str) -> Record:
     return structs.replace(good, headers=tuple(headers.items()))
 
 
+@pytest.mark.parametrize("name", ["specversion", "id", "source", "subject", "time"])
+def test_an_event_without_an_attribute_of_every_event_is_refused(name: str) -> None:
+    good = fetched_with()
+    less = structs.replace(good, headers=tuple(header for header in good.headers if header[0] != f"ce_{name}"))
+    for record in (less, fetched_with(**{name: ""})):
+        with pytest.raises(ContractViolated, match=f"missing attribute {name}"):
+            decode(record)
+
+
+def test_another_version_of_cloudevents_is_refused() -> None:
+    with pytest.raises(ContractViolated, match=r"CloudEvents '2\.0' are not read"):
+        decode(fetched_with(specversion="2.0"))
+
+
 @pytest.mark.parametrize("spec", [spec for spec in SPECS if spec.value != "bytes"], ids=lambda spec: spec.name)
 @pytest.mark.parametrize("piece", [b'{"more": ', b"["])
 def test_a_value_that_is_nested_deeper_than_a_stack_is_refused(spec: EventSpec, piece: bytes) -> None:
