@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from services.common.errors import Unavailable
+from services.common.errors import ContractViolated, Unavailable
 from services.common.events import Event
 from services.common.topics import Topic
 
@@ -92,5 +92,7 @@ def _guarded(handle: Callable[[Event], Sequence[Outcome]], event: Event) -> Sequ
         return handle(event)
     except Unavailable:
         raise
+    except ContractViolated as error:
+        return [Rejected(event, error.code, error.reason)]
     except Exception as error:
         return [Rejected(event, f"bug.{type(error).__name__}", "the handler raised on this record")]

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from services.common.errors import ContractViolated
 from services.common.events import DataRef
 from services.common.objects import ObjectStore, key_of
 
@@ -16,8 +17,11 @@ class ObjectSource:
     size: int
 
     def read(self, offset: int, length: int) -> bytes:
-        """Octets of the object; fewer only at its end. Raises ``Unavailable``, or ``KeyError`` when it is gone."""
-        return self.store.read(self.key, offset, length)
+        """Octets of the object; fewer only at its end. Raises ``Unavailable``, or ``ContractViolated``: it is gone."""
+        try:
+            return self.store.read(self.key, offset, length)
+        except KeyError as error:
+            raise ContractViolated("refused.object", "the claim check leads to no raw message") from error
 
 
 def opener(store: ObjectStore) -> Callable[[DataRef, int], ObjectSource]:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 
@@ -12,6 +13,8 @@ from services.common.errors import Unavailable
 from services.common.events import AttachmentExtracted, DataRef, EmailParsed, Event, MessageFetched
 from services.common.place import Place
 from services.common.service import Outcome, Rejected
+from services.common.stores.folder import FolderStore
+from services.parser.adapters import opener
 from services.parser.fit import fit
 from services.parser.handlers import parse
 from services.parser.mime import parse as parse_bytes
@@ -84,14 +87,13 @@ async def test_a_claim_check_gives_the_same_mail_and_ranges_instead_of_bytes() -
         assert other.partsha256 == one.partsha256
 
 
-async def test_an_absent_object_rejects_one_message_and_a_dead_store_none() -> None:
-    def absent(_reference: DataRef, _size: int) -> Memory:
-        raise KeyError("x")
-
+async def test_an_absent_object_rejects_one_message_and_a_dead_store_none(tmp_path: Path) -> None:
+    absent = opener(FolderStore(tmp_path))
     outcomes = await parse(
         [fetched(RAWS[0], body=DataRef("s3://b/k")), fetched(RAWS[0], 2)], open_source=absent, inline_limit=921_600
     )
     assert isinstance(outcomes[0], Rejected)
+    assert outcomes[0].error == "refused.object"
     assert any(isinstance(each, EmailParsed) for each in outcomes)
 
     def down(_reference: DataRef, _size: int) -> Memory:
