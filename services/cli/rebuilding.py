@@ -2,8 +2,9 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from services.cli.stored import first_place
@@ -66,11 +67,11 @@ def place_of(subject: str, folder: str) -> Place | None:
 def from_object(context: Context, key: str) -> MessageFetched | None:
     """The event of a raw message by what its object says of itself, else by its row; None when no place is known.
 
-    Raises ``Damaged``.
+    Raises ``KeyError`` when it went away, and ``Damaged``.
     """
     found = context.store.stat(key)
     if found is None:
-        return None
+        raise KeyError(key)
     account, sha256 = identity(key)
     place = place_of(found.metadata.get("place", ""), found.metadata.get("folder", ""))
     when = _moment(found.metadata.get("internaldate"))
@@ -98,25 +99,19 @@ def from_row(context: Context, row: Any) -> MessageFetched | None:
         return None
 
 
-def noting(places: list[Place], events: Iterator[MessageFetched]) -> Iterator[MessageFetched]:
-    """The events, and their places into the list."""
-    for event in events:
-        places.append(event.place)
-        yield event
-
-
-async def publish_all(context: Context, events: Iterator[MessageFetched]) -> int:
-    """Publish in batches, through the embedded services or to Kafka; how many."""
+async def publish_all(
+    context: Context,
+    events: Iterator[MessageFetched],
+    note: Callable[[Sequence[MessageFetched]], None] | None = None,
+) -> int:
+    """Publish in batches, through the embedded services or to Kafka; how many. ``note`` is told each batch after it."""
     from services.front.publishing import publishing
 
     published = 0
     async with publishing(context) as publisher:
-        batch: list[MessageFetched] = []
-        for event in events:
-            batch.append(event)
-            if len(batch) == _BATCH:
-                await publisher.publish(batch)
-                published += len(batch)
-                batch = []
-        await publisher.publish(batch)
-        return published + len(batch)
+        while batch := list(islice(events, _BATCH)):
+            await publisher.publish(batch)
+            if note:
+                note(batch)
+            published += len(batch)
+    return published

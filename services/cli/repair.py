@@ -1,18 +1,23 @@
 """``mailweir repair``: make rows, objects and mailbox fit together again."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from services.cli.repairing import Damage, IsWhole
+    from sqlalchemy import Connection
+
+    from services.cli.repairing import Damage
     from services.common.events import MessageFetched
-    from services.common.place import Place
     from services.front.context import Context
+
+_LATER = "they come back when the server is asked"
+_PLACELESS, _DAMAGED = f"name no place; {_LATER}", f"are damaged; {_LATER}"
+_VANISHED = "went away while the repair ran; run it again"
 
 
 @click.command()
@@ -33,15 +38,13 @@ def repair(name: str | None, *, check: bool, verify: bool, offline: bool) -> Non
     with open_context() as context:
         _restore(context, check=check)
         name = _account(context, name) if name else None
-        sizes = dict(context.store.sizes(f"{name}/" if name else ""))
-        with _looking(context, len(sizes), verify=verify) as is_whole:
-            damage = repairing.compare(context.engine, sizes, name, is_whole)
-        _tell(damage)
-        if check:
-            raise SystemExit(3 if damage.any else 0)
-        sent: list[Place] = []
-        code = _mend(context, damage, sent)
-        code = max(code, _offline(damage) if offline else _fetch(context, name, sent))
+        with repairing.bench(context.engine) as bench:
+            damage = _compare(context, bench, name, verify=verify)
+            _tell(damage)
+            if check:
+                raise SystemExit(3 if damage.any else 0)
+            code = _mend(context, bench, damage)
+            code = max(code, _offline(bench) if offline else _fetch(context, bench, name, damage))
     raise SystemExit(code)
 
 
@@ -74,97 +77,107 @@ def _restore(context: "Context", *, check: bool) -> None:
     click.echo("they were made anew; rows of mail come back from the object store")
 
 
-@contextmanager
-def _looking(context: "Context", objects: int, *, verify: bool) -> "Iterator[IsWhole | None]":
+def _compare(context: "Context", bench: "Connection", name: str | None, *, verify: bool) -> "Damage":
+    from services.cli import repairing
     from services.cli.progress import bar
-    from services.common.objects import has_hash
 
     if not verify:
-        yield None
-        return
-    with bar("reading", objects) as advance:
-
-        def is_whole(key: str, sha256: str) -> bool:
-            advance()
-            return has_hash(context.store, key, sha256)
-
-        yield is_whole
+        return repairing.compare(bench, context.store, name)
+    with bar("reading", repairing.count(bench, name)) as advance:
+        return repairing.compare(bench, context.store, name, advance)
 
 
 def _tell(damage: "Damage") -> None:
     click.echo(
-        f"{len(damage.unstored)} raw messages without complete rows, {len(damage.raw_gone)} raw messages gone, "
-        f"{len(damage.files_gone)} attachments gone"
+        f"{damage.unstored} raw messages without complete rows, {damage.raw_gone} raw messages gone, "
+        f"{damage.files_gone} attachments gone"
         + (f"; {damage.damaged} of these are there, but damaged" if damage.damaged else "")
     )
+    if damage.lost:
+        click.echo(f"{damage.lost} raw messages that are gone are not on the server any more, either", err=True)
 
 
-def _mend(context: "Context", damage: "Damage", sent: "list[Place]") -> int:
-    """Send what can be sent, and note the places of it; the exit code."""
+def _mend(context: "Context", bench: "Connection", damage: "Damage") -> int:
+    """Send what can be sent, and note what it was; the exit code."""
     from services.cli import repairing
-    from services.cli.rebuilding import noting, publish_all
+    from services.cli.progress import bar
+    from services.cli.rebuilding import publish_all
 
-    again = list(repairing.holders(context.engine, damage.files_gone))
-    repairing.forget(context.engine, [*damage.raw_gone, *damage.files_gone])
-    useless = _Useless([], [])
-    events = noting(sent, _events(context, damage, again, useless))
-    published = asyncio.run(publish_all(context, events))
+    repairing.forget(bench, context.engine, context.store)
+    useless: Counter[str] = Counter()
+    with bar("mending", damage.wanted) as advance:
+        events = _events(context, bench, useless, advance)
+        published = asyncio.run(publish_all(context, events, partial(repairing.note, bench)))
     click.echo(f"{published} messages sent through parser, attachments and storer again")
-    for keys, why in ((useless.placeless, "name no place"), (useless.damaged, "are damaged")):
-        if keys:
-            click.echo(f"{len(keys)} raw messages {why}; they come back when the server is asked", err=True)
-    return 3 if useless.placeless or useless.damaged else 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Useless:
-    """Keys of raw messages that cannot be sent again."""
-
-    placeless: list[str]
-    damaged: list[str]
+    for why, count in useless.items():
+        click.echo(f"{count} raw messages {why}", err=True)
+    return 3 if useless else 0
 
 
 def _events(
-    context: "Context", damage: "Damage", again: list[tuple[str, str]], useless: _Useless
+    context: "Context", bench: "Connection", useless: Counter[str], advance: Callable[[], None]
 ) -> "Iterator[MessageFetched]":
-    from services.cli.progress import bar
-    from services.cli.rebuilding import Damaged, from_object
-    from services.common import lookup
+    """The events of what is wanted; of a message that has none, ``useless`` gets the reason."""
+    from services.cli.repairing import wanted
 
-    keys = [lookup.message_object(context.engine, account, sha256) for account, sha256 in again]
-    wanted = dict.fromkeys((*damage.unstored, *(key for key in keys if key)))
-    with bar("mending", len(wanted)) as advance:
-        for key in wanted:
-            try:
-                event = from_object(context, key)
-            except Damaged:
-                useless.damaged.append(key)
+    for copies in wanted(bench):
+        reasons: list[str] = []
+        for key in copies:
+            event, reason = _event(context, key)
+            if event:
+                yield event
             else:
-                if event is None:
-                    useless.placeless.append(key)
-                else:
-                    yield event
-            advance()
+                reasons.append(reason)
+        if len(reasons) == len(copies):
+            useless[reasons[0]] += 1
+        advance()
 
 
-def _offline(damage: "Damage") -> int:
-    if damage.raw_gone:
+def _event(context: "Context", key: str) -> "tuple[MessageFetched | None, str]":
+    """The event, or why there is none."""
+    from services.cli.rebuilding import Damaged, from_object
+
+    try:
+        return from_object(context, key), _PLACELESS
+    except Damaged:
+        return None, _DAMAGED
+    except KeyError:
+        return None, _VANISHED
+
+
+def _offline(bench: "Connection") -> int:
+    from services.cli.repairing import unfetched
+
+    gone = unfetched(bench, [])
+    if gone:
         click.echo("raw messages that are gone come back when the server is asked, without --offline", err=True)
-    return 3 if damage.raw_gone else 0
+    return 3 if gone else 0
 
 
-def _fetch(context: "Context", name: str | None, sent: "list[Place]") -> int:
+def _fetch(context: "Context", bench: "Connection", name: str | None, damage: "Damage") -> int:
     from services.cli.repairing import unpublish_pending
     from services.cli.sync import worst
     from services.cli.sync_run import run_once
     from services.cli.sync_view import show
 
-    unpublish_pending(context.engine, name, [] if context.embedded else sent)
+    unpublish_pending(bench, name, on_the_way=not context.embedded)
+    active = [account.slug for account in context.accounts.list() if account.state == "active"]
+    code = 3 if damage.lost or _resting(bench, active) else 0
     if not context.embedded:
         click.echo("the poller fetches what is missing at its next pass: mailweir status")
-        return 0
-    active = [account.slug for account in context.accounts.list() if account.state == "active"]
+        return code
     names = [slug for slug in active if name in (None, slug)]
     results = run_once(context, names, None) if names else []
     show(results, as_json=False)
-    return worst(results)
+    return worst(results) or code
+
+
+def _resting(bench: "Connection", active: list[str]) -> int:
+    """How many raw messages nobody fetches; said."""
+    from services.cli.repairing import unfetched
+
+    resting = unfetched(bench, active)
+    if resting:
+        reason = "their account is paused or removed; they come back with the first sync after it goes on"
+        click.echo(f"{resting} raw messages that are gone are not fetched: {reason}", err=True)
+    return resting

@@ -1,60 +1,131 @@
-"""What is stored against what should be: objects without rows, rows without objects."""
+"""What is stored against what should be: objects without rows, rows without objects.
 
-from collections.abc import Callable, Mapping, Sequence
+What is found stands in temporary tables of one connection, so the memory does not grow with the account.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
-from msgspec import Struct
-from sqlalchemy import Engine, text
+from msgspec import Struct, structs
+from sqlalchemy import Connection, Engine, text
 
-from services.cli.rebuilding import identity
+from services.cli import listing
 from services.common import accounts_tables as _accounts
-from services.common.database import transaction, unbounded
-from services.common.place import Place
+from services.common.database import fault_named, transaction
+from services.common.events import MailEvent
+from services.common.objects import ObjectStore, has_hash
 from services.console import tables as _console
 from services.poller import tables as _poller
-from services.storer.tables import DERIVED
+from services.storer.tables import DERIVED, objects
 
-__all__ = ["DERIVED", "Damage", "compare", "forget", "holders", "unpublish_pending"]
+__all__ = [
+    "DERIVED",
+    "Damage",
+    "bench",
+    "compare",
+    "count",
+    "forget",
+    "note",
+    "unfetched",
+    "unpublish_pending",
+    "wanted",
+]
 ALL_TABLES = (_accounts, _console, _poller)  # importing them is what makes the whole schema known
 Key = tuple[str, str, str]
-IsWhole = Callable[[str, str], bool]
+_PAGE = 100  # rows; of as many the store is asked while a transaction is open
+_LOOKS_AT_ONCE = 8
 
-_OBJECTS = text(
-    "SELECT account_id, kind, sha256, key, size FROM objects "
-    "WHERE (CAST(:account AS text) IS NULL OR account_id = :account)"
+_TABLES = """
+SET statement_timeout = 0;
+CREATE TEMP TABLE gone (account_id text, kind text, sha256 text, key text, size bigint, damaged boolean NOT NULL,
+    read boolean NOT NULL DEFAULT false, PRIMARY KEY (account_id, kind, sha256));
+CREATE TEMP TABLE wanted (account_id text, sha256 text, copies text[], unstored boolean);
+CREATE TEMP TABLE sent (folder_id text, uidvalidity bigint, uid bigint, account_id text, sha256 text);
+"""
+_OF = "(CAST(:account AS text) IS NULL OR {}.account_id = :account)"
+_GONE = f"""INSERT INTO gone
+SELECT o.account_id, o.kind, o.sha256, o.key, o.size, l.key IS NOT NULL
+FROM objects o LEFT JOIN listed l ON l.key = o.key
+WHERE {_OF.format("o")} AND l.size IS DISTINCT FROM o.size"""  # noqa: S608 (constants of ours)
+_UNREAD = f"""SELECT o.account_id, o.kind, o.sha256, o.key, o.size FROM objects o
+WHERE {_OF.format("o")} AND NOT EXISTS (SELECT FROM gone g
+WHERE (g.account_id, g.kind, g.sha256) = (o.account_id, o.kind, o.sha256))"""  # noqa: S608 (constants of ours)
+_READ = text("INSERT INTO gone VALUES (:account_id, :kind, :sha256, :key, :size, :damaged, true)")
+_NEVER_FILED = f"""INSERT INTO gone SELECT e.account_id, 'message', e.content_sha256, NULL, NULL, false FROM emails e
+WHERE {_OF.format("e")}
+AND NOT EXISTS (SELECT FROM objects o
+WHERE (o.account_id, o.kind, o.sha256) = (e.account_id, 'message', e.content_sha256))
+AND NOT EXISTS (SELECT FROM listed l WHERE (l.account_id, l.sha256) = (e.account_id, e.content_sha256))"""  # noqa: S608 (constants of ours)
+_RAW_GONE = "EXISTS (SELECT FROM gone g WHERE (g.account_id, g.kind, g.sha256) = ({0}.account_id, 'message', {0}.{1}))"
+_WANTED = f"""WITH whole AS MATERIALIZED (
+    SELECT e.account_id, e.content_sha256 AS sha256 FROM emails e
+    JOIN objects o ON (o.account_id, o.kind, o.sha256) = (e.account_id, 'message', e.content_sha256)
+    WHERE {_OF.format("e")} AND EXISTS (SELECT FROM email_places p WHERE p.email_id = e.id)
+    AND NOT EXISTS (SELECT FROM incomplete_emails i WHERE i.email_id = e.id)
+    AND NOT {_RAW_GONE.format("e", "content_sha256")}
+), each AS (
+    SELECT l.account_id, l.sha256, l.key, true AS unstored FROM listed l
+    WHERE l.sha256 IS NOT NULL
+    AND NOT EXISTS (SELECT FROM whole w WHERE (w.account_id, w.sha256) = (l.account_id, l.sha256))
+    AND NOT EXISTS (SELECT FROM gone g
+    WHERE (g.account_id, g.kind, g.sha256, g.key) = (l.account_id, 'message', l.sha256, l.key))
+    UNION ALL
+    SELECT o.account_id, o.sha256, o.key, false FROM gone f
+    JOIN attachments a ON (a.account_id, a.sha256) = (f.account_id, f.sha256)
+    JOIN emails e ON e.id = a.email_id
+    JOIN objects o ON (o.account_id, o.kind, o.sha256) = (e.account_id, 'message', e.content_sha256)
+    WHERE f.kind = 'attachment' AND NOT {_RAW_GONE.format("o", "sha256")}
 )
-_CONTENTS = text(
-    "SELECT account_id, content_sha256 FROM emails e WHERE (CAST(:account AS text) IS NULL OR account_id = :account) "
-    "AND EXISTS (SELECT FROM email_places p WHERE p.email_id = e.id) "
-    "AND e.id NOT IN (SELECT email_id FROM incomplete_emails)"
+INSERT INTO wanted SELECT account_id, sha256, array_agg(DISTINCT key), bool_or(unstored) FROM each
+GROUP BY account_id, sha256"""  # noqa: S608 (constants of ours)
+_COUNTS = text(
+    """SELECT (SELECT count(*) FROM wanted WHERE unstored) AS unstored, (SELECT count(*) FROM wanted) AS wanted,
+count(*) FILTER (WHERE kind = 'message') AS raw_gone, count(*) FILTER (WHERE kind <> 'message') AS files_gone,
+count(*) FILTER (WHERE damaged) AS damaged, count(*) FILTER (WHERE kind = 'message'
+AND NOT EXISTS (SELECT FROM wanted w WHERE (w.account_id, w.sha256) = (g.account_id, g.sha256))
+AND (SELECT NOT bool_or(p.visible) FROM email_places p
+WHERE (p.account_id, p.content_sha256) = (g.account_id, g.sha256))) AS lost FROM gone g"""
 )
-_FORGET = text("DELETE FROM objects WHERE (account_id, kind, sha256) = (:account, :kind, :sha256)")
+_FITS = text("DELETE FROM gone WHERE (account_id, kind, sha256) = (:account_id, :kind, :sha256)")
+_FORGET = text(
+    "DELETE FROM objects o USING unnest(CAST(:accounts AS text[]), CAST(:kinds AS text[]), CAST(:hashes AS text[])) "
+    "AS g (account_id, kind, sha256) WHERE (o.account_id, o.kind, o.sha256) = (g.account_id, g.kind, g.sha256) "
+    "RETURNING o.*"
+)
+_SENT = text("INSERT INTO sent VALUES (:folderid, :uidvalidity, :uid, :account, :sha256)")
+_UNFETCHED = text(
+    "SELECT count(*) FROM gone g WHERE kind = 'message' AND account_id <> ALL(:fetched) "
+    "AND NOT EXISTS (SELECT FROM sent s WHERE (s.account_id, s.sha256) = (g.account_id, g.sha256))"
+)
 _UNPUBLISH = text(
-    "WITH sent AS (SELECT folder_id, uidvalidity, range_agg(int8range(uid, uid, '[]')) AS uids "
-    "FROM unnest(CAST(:folders AS text[]), CAST(:uidvalidities AS bigint[]), CAST(:uids AS bigint[])) "
-    "AS t (folder_id, uidvalidity, uid) GROUP BY folder_id, uidvalidity) "
+    "WITH places AS (SELECT folder_id, uidvalidity, uid FROM sent UNION "
+    "SELECT p.folder_id, p.uidvalidity, p.uid FROM sent s "
+    "JOIN email_places p ON (p.account_id, p.content_sha256) = (s.account_id, s.sha256)), "
+    "spared AS (SELECT folder_id, uidvalidity, range_agg(int8range(uid, uid, '[]')) AS uids FROM places "
+    "WHERE :on_the_way GROUP BY folder_id, uidvalidity) "
     "UPDATE folder_ledger l SET published = l.published - (c.pending_set - coalesce(s.uids, '{}')) "
-    "FROM completeness c LEFT JOIN sent s USING (folder_id, uidvalidity) "
+    "FROM completeness c LEFT JOIN spared s USING (folder_id, uidvalidity) "
     "WHERE (l.folder_id, l.epoch) = (c.folder_id, c.epoch) AND c.pending > 0 "
     "AND (CAST(:account AS text) IS NULL OR c.account = :account)"
-)
-_HOLDERS = text(
-    "SELECT DISTINCT e.account_id, e.content_sha256 FROM emails e JOIN attachments a ON a.email_id = e.id "
-    "WHERE e.account_id = :account AND a.sha256 = ANY(:contents)"
 )
 
 
 class Damage(Struct, frozen=True, kw_only=True):
-    """What does not fit together. ``unstored``: keys of raw messages whose rows are missing or incomplete.
+    """How much does not fit together. ``unstored``: raw messages whose rows are missing or incomplete.
 
-    ``raw_gone`` and ``files_gone``: (account, kind, sha256) that rows name and the store does not have, or has with
-    other bytes: of these there are ``damaged``.
+    ``raw_gone`` and ``files_gone``: objects that rows name and the store does not have, or has with other bytes: of
+    these there are ``damaged``. ``lost``: raw messages gone that the server no longer has. ``wanted``: messages to be
+    sent again, for all that can be made from them.
     """
 
-    unstored: tuple[str, ...]
-    raw_gone: tuple[Key, ...]
-    files_gone: tuple[Key, ...]
+    unstored: int
+    raw_gone: int
+    files_gone: int
     damaged: int
+    lost: int
+    wanted: int
 
     @property
     def any(self) -> bool:
@@ -62,57 +133,134 @@ class Damage(Struct, frozen=True, kw_only=True):
         return bool(self.unstored or self.raw_gone or self.files_gone)
 
 
-def compare(engine: Engine, sizes: Mapping[str, int], account: str | None, is_whole: IsWhole | None = None) -> Damage:
-    """Compare the keys of the store and the ``sizes`` of their objects with the rows of an account, or of all.
+@contextmanager
+def bench(engine: Engine) -> Iterator[Connection]:
+    """A connection of its own with the tables of a repair, which go away with it.
 
-    ``is_whole`` looks at the bytes of an object, by key and hash; without it the size tells.
+    Raises ``Unavailable`` when the database does not answer, now or while the block runs.
     """
-    with transaction(engine) as connection:
-        unbounded(connection)
-        rows = connection.execute(_OBJECTS, {"account": account}).all()
-        contents = {tuple(row) for row in connection.execute(_CONTENTS, {"account": account})}
-    wrong = [row for row in rows if sizes.get(row.key) != row.size or (is_whole and not is_whole(row.key, row.sha256))]
-    gone: list[Key] = [(row.account_id, row.kind, row.sha256) for row in wrong]
-    raw_gone = {key for key in gone if key[1] == "message"}
-    known = {(row.account_id, row.sha256) for row in rows if row.kind == "message"}
-    settled = {(owner, sha256) for owner, _, sha256 in raw_gone} | (known & contents)
-    messages = {key: name for key in sizes if (name := identity(key))[1]}
-    return Damage(
-        unstored=tuple(key for key, name in messages.items() if name not in settled),
-        raw_gone=tuple(key for key in gone if key in raw_gone),
-        files_gone=tuple(key for key in gone if key not in raw_gone),
-        damaged=sum(row.key in sizes for row in wrong),
-    )
+    with fault_named(), engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        try:
+            connection.execute(text(_TABLES))
+            yield connection
+        finally:
+            connection.invalidate()
 
 
-def forget(engine: Engine, gone: Sequence[Key]) -> None:
-    """Take objects that are gone out of the rows: what they belong to is not stored any more, and status says so."""
-    with transaction(engine) as connection:
-        for account, kind, sha256 in gone:
-            connection.execute(_FORGET, {"account": account, "kind": kind, "sha256": sha256})
+def count(bench: Connection, account: str | None) -> int:
+    """How many objects rows name."""
+    counted = text(f"SELECT count(*) FROM objects o WHERE {_OF.format('o')}")  # noqa: S608 (a constant of ours)
+    return int(bench.execute(counted, {"account": account}).scalar_one())
 
 
-def unpublish_pending(engine: Engine, account: str | None, sent: Sequence[Place] = ()) -> None:
-    """Let the poller fetch again what was published and never stored, but what was ``sent`` just now.
+def compare(
+    bench: Connection, store: ObjectStore, account: str | None, advance: Callable[[], None] | None = None
+) -> Damage:
+    """Compare the store with the rows of an account, or of all; what is found stays in the tables of the bench.
 
-    What else is under way is fetched in vain.
+    Sizes tell. With ``advance``, called for each, every object is read, too, and its bytes are compared with its hash.
     """
-    places = {
-        "folders": [place.folderid for place in sent],
-        "uidvalidities": [place.uidvalidity for place in sent],
-        "uids": [place.uid for place in sent],
-    }
-    with transaction(engine) as connection:
-        unbounded(connection)
-        connection.execute(_UNPUBLISH, {"account": account, **places})
+    values = {"account": account}
+    listing.load(bench, store, account)
+    bench.execute(text(_GONE), values)
+    _look_again(bench, store)
+    if advance:
+        _read(bench, store, account, advance)
+    bench.execute(text(_NEVER_FILED), values)
+    bench.execute(text("ANALYZE gone"))
+    bench.execute(text(_WANTED), values)
+    return Damage(**bench.execute(_COUNTS).one()._mapping)
 
 
-def holders(engine: Engine, files_gone: Sequence[Key]) -> list[tuple[str, str]]:
-    """(account, content hash) of the messages that have the given attachments."""
-    found: list[tuple[str, str]] = []
-    with transaction(engine) as connection:
-        for account in sorted({account for account, _, _ in files_gone}):
-            contents = [sha256 for owner, _, sha256 in files_gone if owner == account]
-            rows: Any = connection.execute(_HOLDERS, {"account": account, "contents": contents})
-            found += [(row.account_id, row.content_sha256) for row in rows]
-    return found
+def _look_again(bench: Connection, store: ObjectStore) -> None:
+    """What was filed after its part of the store was listed is not gone."""
+    with ThreadPoolExecutor(_LOOKS_AT_ONCE) as threads:
+        for page in _pages(bench, "SELECT * FROM gone"):
+            _fit(bench, _there(threads, store, page))
+
+
+def _there(threads: ThreadPoolExecutor, store: ObjectStore, rows: Sequence[Any]) -> list[Any]:
+    """The rows whose objects are there, and of the right size."""
+    sizes = threads.map(lambda row: _size(store, row.key), rows)
+    return [row for row, size in zip(rows, sizes, strict=True) if size == row.size]
+
+
+def _size(store: ObjectStore, key: str) -> int | None:
+    found = store.stat(key)
+    return found.size if found else None
+
+
+def _fit(bench: Connection, rows: Sequence[Any]) -> None:
+    if rows:
+        bench.execute(_FITS, [{name: getattr(row, name) for name in ("account_id", "kind", "sha256")} for row in rows])
+
+
+def _read(bench: Connection, store: ObjectStore, account: str | None, advance: Callable[[], None]) -> None:
+    for page in _pages(bench, _UNREAD, account=account):
+        for row in page:
+            damaged = _is_damaged(store, row.key, row.sha256)
+            if damaged is not None:
+                bench.execute(_READ, {**row._mapping, "damaged": damaged})
+            advance()
+
+
+def _is_damaged(store: ObjectStore, key: str, sha256: str) -> bool | None:
+    """Whether there are other bytes than these, or none; None when all is well."""
+    try:
+        return None if has_hash(store, key, sha256) else True
+    except KeyError:
+        return False
+
+
+def _pages(bench: Connection, query: str, **values: object) -> Iterator[Sequence[Any]]:
+    """The rows as they are now, some at a time: the server keeps them, on its disk when they are many."""
+    bench.execute(text(f"DECLARE pages NO SCROLL CURSOR WITH HOLD FOR {query}"), values)
+    while page := bench.execute(text(f"FETCH {_PAGE} FROM pages")).all():
+        yield page
+    bench.execute(text("CLOSE pages"))
+
+
+def wanted(bench: Connection) -> Iterator[list[str]]:
+    """Of each message to be sent again the keys of its raw objects: one, or more where somebody made copies."""
+    for page in _pages(bench, 'SELECT copies FROM wanted ORDER BY copies[1] COLLATE "C"'):
+        yield from (row.copies for row in page)
+
+
+def forget(bench: Connection, engine: Engine, store: ObjectStore) -> None:
+    """Take objects that are gone out of the rows: what they belong to is not stored any more, and status says so.
+
+    Each is looked for once more while nobody else can write its row: what was filed again keeps it. Bytes that were
+    read are not read again.
+    """
+    with ThreadPoolExecutor(_LOOKS_AT_ONCE) as threads:
+        for page in _pages(bench, "SELECT * FROM gone WHERE key IS NOT NULL ORDER BY account_id, kind, sha256"):
+            read = {_identity(row) for row in page if row.read}
+            accounts, kinds, hashes = map(list, zip(*map(_identity, page), strict=True))
+            with transaction(engine) as connection:
+                rows = connection.execute(_FORGET, {"accounts": accounts, "kinds": kinds, "hashes": hashes}).all()
+                back = _there(threads, store, [row for row in rows if _identity(row) not in read])
+                if back:
+                    connection.execute(objects.insert(), [dict(row._mapping) for row in back])
+            _fit(bench, back)
+
+
+def _identity(row: Any) -> Key:
+    return row.account_id, row.kind, row.sha256
+
+
+def note(bench: Connection, events: Sequence[MailEvent]) -> None:
+    """Remember what was sent."""
+    bench.execute(_SENT, [{**structs.asdict(event.place), "sha256": event.contentsha256} for event in events])
+
+
+def unfetched(bench: Connection, fetched: Sequence[str]) -> int:
+    """How many raw messages are gone and were not sent from a copy, of other accounts than those ``fetched`` from."""
+    return int(bench.execute(_UNFETCHED, {"fetched": list(fetched)}).scalar_one())
+
+
+def unpublish_pending(bench: Connection, account: str | None, *, on_the_way: bool) -> None:
+    """Let the poller fetch again what was published and never stored.
+
+    ``on_the_way``: but not, at any of its places, what was sent just now. What else is under way is fetched in vain.
+    """
+    bench.execute(_UNPUBLISH, {"account": account, "on_the_way": on_the_way})

@@ -56,6 +56,13 @@ class Home:
         environment = {"PATH": os.environ["PATH"], **self.environment}
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180, check=False)
 
+    def started(self, *words: str) -> "subprocess.Popen[bytes]":
+        """The same, not waited for."""
+        command = [sys.executable, "-m", "services.cli.main", *words]
+        return subprocess.Popen(
+            command, env={"PATH": os.environ["PATH"], **self.environment}, stderr=subprocess.DEVNULL
+        )
+
     def lines(self, *words: str) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.run(*words).stdout.splitlines()]
 

@@ -14,7 +14,7 @@ from services.common.lookup import Choice
 from services.common.objects import ObjectStore
 from services.front.embedded import publisher
 from services.storer.erase import erase_account
-from tests.fakes.mail_events import fetched, message, place, with_file
+from tests.fakes.mail_events import fetched, message, with_file
 from tests.integration.look.conftest import MAIL, TABLES, Home
 
 ROWS = "SELECT string_agg(subject || ' ' || size || ' ' || content_sha256, '|' ORDER BY content_sha256) FROM emails"
@@ -123,7 +123,10 @@ async def test_what_repair_has_just_sent_is_not_fetched_again(home: Home) -> Non
         "INSERT INTO folder_ledger (folder_id, epoch, uidvalidity, listed, published) "
         "VALUES ('work-INBOX', 1, 1700000000, '{[1,9)}', '{[1,9)}')"
     )
-    repairing.unpublish_pending(home.context.engine, "work", [place(2), place(3), place(5), place(6, uidvalidity=1)])
+    sent = [fetched(MAIL[0], uid) for uid in (2, 3, 5)] + [fetched(MAIL[0], 6, uidvalidity=1)]
+    with repairing.bench(home.context.engine) as bench:
+        repairing.note(bench, sent)
+        repairing.unpublish_pending(bench, "work", on_the_way=True)
     assert home.value("SELECT published::text FROM folder_ledger") == "{[2,4),[5,6)}"
 
 

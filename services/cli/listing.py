@@ -1,0 +1,38 @@
+"""What the object store has, as the temporary table ``listed``: however much it is, only a piece is in memory."""
+
+from collections.abc import Iterator
+from io import BytesIO
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from services.cli.rebuilding import identity
+from services.common.objects import ObjectStore, is_plain
+from services.storer.copying import Row, octets_of
+
+_TABLE = text("CREATE TEMP TABLE listed (key text, size bigint, account_id text, sha256 text)")
+_AT_ONCE = 1_000  # rows
+
+
+def load(bench: Connection, store: ObjectStore, account: str | None) -> None:
+    """Fill ``listed`` with keys and sizes of an account's objects, or of all; of raw messages also whose and what."""
+    bench.execute(_TABLE)
+    rows = _rows(store, f"{account}/" if account else "")
+    cursor: Any = bench.connection.cursor()
+    while some := list(islice(rows, _AT_ONCE)):
+        cursor.copy_expert("COPY listed FROM STDIN", BytesIO(octets_of(some)))
+    cursor.close()
+    bench.execute(text("ANALYZE listed"))
+
+
+def _rows(store: ObjectStore, prefix: str) -> Iterator[Row]:
+    for key, size in store.sizes(prefix):
+        if _is_text(key) and is_plain(key):
+            account, sha256 = identity(key)
+            yield key, size, account or None, sha256 or None
+
+
+def _is_text(key: str) -> bool:
+    """Whether rows can name it: somebody's file may have any octets as its name."""
+    return key.isascii() or not any("\ud800" <= sign <= "\udfff" for sign in key)
