@@ -74,10 +74,10 @@ class DeadLetterCounter:
         self._window: deque[bool] = deque(maxlen=limits.window)
 
     def count(self, bad: list[bool]) -> None:
-        """Count the records of one batch in order, True for a dead letter, before anything is published.
+        """Count the records of one batch in order, True for a dead letter, before a letter is published.
 
         Raises:
-            DeadLetterLimit: the run or the ratio is above its limit; nothing of this batch may be acknowledged.
+            DeadLetterLimit: the run or the ratio is above its limit; no record of this batch may be acknowledged.
 
         """
         for is_bad in bad:

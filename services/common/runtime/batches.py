@@ -50,28 +50,28 @@ async def process(work: Work, records: Sequence[Record]) -> None:
     metrics.RECORDS.labels(work.service, topic).inc(len(records))
 
 
-async def _whole_or_single(work: Work, records: Sequence[Record], *, counted: bool = False) -> None:
+async def _whole_or_single(work: Work, records: Sequence[Record]) -> None:
+    outputs, bad = await _handled(work, records)
     try:
-        await _once(work, records, counted=counted)
+        await _publish(work, outputs)
     except ContractViolated as violation:
         # an output cannot be published: find the record that it comes from (handlers absorb the repeat)
         if len(records) > 1:
             for record in records:
-                await _whole_or_single(work, [record], counted=True)
-        else:
-            work.counter.count([True])
-            await _publish_letters(work, _letters(work, {0: violation}, records))
+                await _whole_or_single(work, [record])
+            return
+        bad = {0: violation}
+    work.counter.count([index in bad for index in range(len(records))])
+    await _publish_letters(work, _letters(work, bad, records))
 
 
-async def _once(work: Work, records: Sequence[Record], *, counted: bool) -> None:
+async def _handled(work: Work, records: Sequence[Record]) -> tuple[list[Event], dict[int, ContractViolated]]:
+    """What is to be published, and by index why a record could not be used."""
     events, bad = _decode(records)
     outcomes = await _available(work, partial(work.subscription.handler, list(events.values()))) if events else []
     rejected = {_index(events, outcome): outcome for outcome in outcomes if isinstance(outcome, Rejected)}
     bad |= {index: ContractViolated(outcome.error, outcome.reason) for index, outcome in rejected.items()}
-    if not counted:
-        work.counter.count([index in bad for index in range(len(records))])
-    outputs = [outcome for outcome in outcomes if not isinstance(outcome, Rejected)]
-    await _publish(work, [*outputs, *_letters(work, bad, records)])
+    return [outcome for outcome in outcomes if not isinstance(outcome, Rejected)], bad
 
 
 def _decode(records: Sequence[Record]) -> tuple[dict[int, Event], dict[int, ContractViolated]]:

@@ -139,31 +139,44 @@ async def test_a_letter_that_is_too_large_itself_is_cut_and_its_partition_goes_o
     assert [(letter.error, len(letter.value or b"")) for letter in sink.letters()] == [(CUT, KEPT)]
 
 
-async def test_too_many_dead_letters_publish_nothing_of_their_batch() -> None:
+async def test_too_many_dead_letters_publish_none_of_their_batch() -> None:
     sink = Sink()
     broken = [Record("mail.fetched", b"k", b"", ())] * 4
     with pytest.raises(DeadLetterLimit):
         await process(work(echo, sink, Limits(run=3)), [*records(1), *broken])
-    assert sink.events == []
+    assert sink.letters() == []
 
 
-async def test_a_flood_of_outputs_that_fit_no_record_stops_the_service_too() -> None:
-    class Small(Sink):
-        async def publish(self, events: Sequence[Event]) -> None:
-            if any(isinstance(event, MessageFetched) for event in events):
-                raise ContractViolated("record.too-large", "does not fit")
-            await super().publish(events)
+class Small(Sink):
+    """None of the outputs fits."""
 
+    async def publish(self, events: Sequence[Event]) -> None:
+        if any(isinstance(event, MessageFetched) for event in events):
+            raise ContractViolated("record.too-large", "does not fit")
+        await super().publish(events)
+
+
+@pytest.mark.parametrize("size", [1, 10])
+@pytest.mark.parametrize(
+    ("limits", "told", "letters"),
+    [
+        (Limits(run=100, ratio=0.2, window=100), "of the last 100 records", 99),
+        (Limits(run=30, ratio=0.2, window=1000), "31 records in a row", 30),
+    ],
+)
+async def test_a_flood_of_outputs_that_fit_no_record_stops_the_service_too(
+    size: int, limits: Limits, told: str, letters: int
+) -> None:
     sink = Small()
-    worked = work(echo, sink, Limits(run=100, ratio=0.2, window=100))
+    worked = work(echo, sink, limits)
 
     async def go_on() -> None:
-        for first in range(1, 1000, 10):
-            await process(worked, records(*range(first, first + 10)))
+        for first in range(1, 1000, size):
+            await process(worked, records(*range(first, first + size)))
 
-    with pytest.raises(DeadLetterLimit, match="of the last 100 records"):
+    with pytest.raises(DeadLetterLimit, match=told):
         await go_on()
-    assert len(sink.letters()) < 100
+    assert len(sink.letters()) == letters
 
 
 async def test_any_other_exception_passes_and_nothing_is_published() -> None:
