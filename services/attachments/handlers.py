@@ -3,15 +3,16 @@
 import asyncio
 import hashlib
 from collections.abc import Sequence
+from functools import partial
 
 from services.attachments.detect import HEAD_OCTETS, detect
-from services.attachments.streaming import HashMismatch, file_by_reference, raw_key
+from services.attachments.streaming import file_by_reference, no_object, raw_key
 from services.common.events import AttachmentExtracted, DataRef, Event, MessageFetched, ObjectFiled
 from services.common.heading import heading, where
 from services.common.message_day import HEAD_OCTETS as DAY_OCTETS
 from services.common.message_day import message_day
 from services.common.objects import NewObject, ObjectStore, attachment_key, message_key
-from services.common.service import Outcome, Rejected, side_by_side, wrong_hash
+from services.common.service import Outcome, judged, side_by_side, wrong_hash
 
 MESSAGE_TYPE = "message/rfc822"
 _STREAMED_AT_ONCE = 3  # each waits for the store's disk most of its time
@@ -33,50 +34,35 @@ async def file_attachments(batch: Sequence[Event], *, store: ObjectStore) -> Seq
 
     async def streamed(event: AttachmentExtracted) -> list[Outcome]:
         async with at_once:
-            return [await asyncio.to_thread(_attachment_by_reference, event, store)]
+            return [await asyncio.to_thread(judged, event, partial(_attachment_by_reference, event, store))]
 
     return await side_by_side([asyncio.to_thread(_file_attachments, small, store), *map(streamed, large)])
 
 
 def _file_messages(batch: Sequence[Event], store: ObjectStore) -> list[Outcome]:
-    outcomes: list[Outcome] = []
     news: dict[str, NewObject] = {}
-    for event in batch:
-        assert isinstance(event, MessageFetched)
-        if isinstance(event.body, DataRef):
-            outcomes.append(_raw_by_reference(event, event.body, store))
-        elif not (event.hashed or _has_hash(event.body, event.contentsha256)):
-            outcomes.append(wrong_hash(event))
-        else:
-            outcomes.append(_raw_inline(event, event.body, store, news))
+    outcomes = [judged(event, partial(_message, event, store, news)) for event in batch]
     store.put_many(list(news.values()))
     return outcomes
 
 
-def _raw_inline(event: MessageFetched, body: bytes, store: ObjectStore, news: dict[str, NewObject]) -> Outcome:
-    try:
-        key = message_key(event.place.account, message_day(body[:DAY_OCTETS]), event.contentsha256)
-    except ValueError as error:
-        return _no_key(event, error)
-    news[key] = NewObject(key, body, MESSAGE_TYPE, {**where(event.place, event.internaldate), **heading(body)})
-    return _filed_message(event, store, key, len(body))
+def _message(event: Event, store: ObjectStore, news: dict[str, NewObject]) -> ObjectFiled:
+    assert isinstance(event, MessageFetched)
+    if isinstance(event.body, DataRef):
+        return _raw_by_reference(event, event.body, store)
+    _verify(event.body, event.contentsha256, event.hashed)
+    key = message_key(event.place.account, message_day(event.body[:DAY_OCTETS]), event.contentsha256)
+    metadata = {**where(event.place, event.internaldate), **heading(event.body)}
+    news[key] = NewObject(key, event.body, MESSAGE_TYPE, metadata)
+    return _filed_message(event, store, key, len(event.body))
 
 
-def _raw_by_reference(event: MessageFetched, reference: DataRef, store: ObjectStore) -> Outcome:
-    try:
-        key = raw_key(event, reference, store)
-    except KeyError:
-        return _no_object(event)
+def _raw_by_reference(event: MessageFetched, reference: DataRef, store: ObjectStore) -> ObjectFiled:
+    key = raw_key(event, reference, store)
     found = store.stat(key)
-    return _filed_message(event, store, key, found.size) if found and found.size == event.size else _no_object(event)
-
-
-def _no_object(event: MessageFetched | AttachmentExtracted) -> Rejected:
-    return Rejected(event, "refused.object", "the claim check leads to no raw message of this place, hash and size")
-
-
-def _no_key(event: MessageFetched | AttachmentExtracted, error: ValueError) -> Rejected:
-    return Rejected(event, "refused.name", str(error))
+    if found is None or found.size != event.size:
+        raise no_object()
+    return _filed_message(event, store, key, found.size)
 
 
 def _filed_message(event: MessageFetched, store: ObjectStore, key: str, size: int) -> ObjectFiled:
@@ -96,39 +82,23 @@ def _filed_message(event: MessageFetched, store: ObjectStore, key: str, size: in
 
 
 def _file_attachments(events: Sequence[AttachmentExtracted], store: ObjectStore) -> list[Outcome]:
-    outcomes: list[Outcome] = []
     news: dict[str, NewObject] = {}
-    for event in events:
-        assert isinstance(event.body, bytes)
-        if not (event.hashed or _has_hash(event.body, event.partsha256)):
-            outcomes.append(wrong_hash(event))
-        else:
-            outcomes.append(_attachment_inline(event, event.body, store, news))
+    outcomes = [judged(event, partial(_attachment_inline, event, store, news)) for event in events]
     store.put_many(list(news.values()))
     return outcomes
 
 
-def _attachment_inline(
-    event: AttachmentExtracted, body: bytes, store: ObjectStore, news: dict[str, NewObject]
-) -> Outcome:
-    try:
-        key = _key(event)
-    except ValueError as error:
-        return _no_key(event, error)
-    news[key] = NewObject(key, body, event.contenttype, _metadata(event))
-    return _filed_attachment(event, store, key, body[:HEAD_OCTETS], len(body))
+def _attachment_inline(event: AttachmentExtracted, store: ObjectStore, news: dict[str, NewObject]) -> ObjectFiled:
+    assert isinstance(event.body, bytes)
+    _verify(event.body, event.partsha256, event.hashed)
+    key = _key(event)
+    news[key] = NewObject(key, event.body, event.contenttype, _metadata(event))
+    return _filed_attachment(event, store, key, event.body[:HEAD_OCTETS], len(event.body))
 
 
-def _attachment_by_reference(event: AttachmentExtracted, store: ObjectStore) -> Outcome:
-    try:
-        key = _key(event)
-        head, size = file_by_reference(event, store, key, _metadata(event))
-    except HashMismatch:
-        return wrong_hash(event)
-    except ValueError as error:
-        return _no_key(event, error)
-    except KeyError:
-        return _no_object(event)
+def _attachment_by_reference(event: AttachmentExtracted, store: ObjectStore) -> ObjectFiled:
+    key = _key(event)
+    head, size = file_by_reference(event, store, key, _metadata(event))
     return _filed_attachment(event, store, key, head, size)
 
 
@@ -159,5 +129,7 @@ def _metadata(event: AttachmentExtracted) -> dict[str, str]:
     return {**where(event.place, event.internaldate), "part": event.partid, **named}
 
 
-def _has_hash(data: bytes, sha256: str) -> bool:
-    return hashlib.sha256(data).hexdigest() == sha256
+def _verify(data: bytes, sha256: str, hashed: bool) -> None:
+    """Raise ContractViolated unless the bytes have this hash; ``hashed``: it was taken of them in this process."""
+    if not hashed and hashlib.sha256(data).hexdigest() != sha256:
+        raise wrong_hash()

@@ -7,16 +7,13 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 from services.attachments.detect import HEAD_OCTETS
-from services.common.errors import Unavailable
+from services.common.errors import ContractViolated, Unavailable
 from services.common.events import AttachmentExtracted, DataRef, MailEvent
 from services.common.incremental import Decoder, decoder
 from services.common.objects import ObjectStore, key_of, uri_of
+from services.common.service import wrong_hash
 
 BLOCK = 4 << 20
-
-
-class HashMismatch(ValueError):
-    """What was decoded is not what the parser saw; it is never filed."""
 
 
 def file_by_reference(
@@ -25,8 +22,8 @@ def file_by_reference(
     """Decode the referenced range into a file, verify it, store it; give its first 512 octets and how many it has.
 
     Raises:
-        HashMismatch: the decoded bytes have another hash.
-        KeyError: the claim check is none for the raw message of this event, or the message is not in the store.
+        ContractViolated: the decoded bytes have another hash, and are never filed; or the claim check is none for the
+            raw message of this event, or that is not in the store.
         Unavailable: the store does not answer, or there is no room for temporary files.
     """
     assert isinstance(event.body, DataRef)
@@ -58,7 +55,7 @@ def _decode_into(file: BinaryIO, blocks: Iterator[bytes], event: AttachmentExtra
         file.write(piece)
         size += len(piece)
     if digest.hexdigest() != event.partsha256:
-        raise HashMismatch
+        raise wrong_hash()
     return size
 
 
@@ -69,23 +66,33 @@ def _decoded(decoding: Decoder, blocks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def raw_key(event: MailEvent, reference: DataRef, store: ObjectStore) -> str:
-    """Key of the raw message that a claim check must lead to. Raises ``KeyError`` for another bucket, account, content.
+    """Key of the raw message that a claim check must lead to.
+
+    Raises ContractViolated for another bucket, account or content.
 
     An object is in the store under the hash that was taken of it, so the name is what tells its content.
     """
     key = key_of(reference.uri)
     owned = key.startswith(f"{event.place.account}/messages/") and key.endswith(f"/{event.contentsha256}.eml")
     if not owned or reference.uri != uri_of(store.bucket, key):
-        raise KeyError(key)
+        raise no_object()
     return key
+
+
+def no_object() -> ContractViolated:
+    """Why an event is rejected whose raw message is not where it says."""
+    return ContractViolated("refused.object", "the claim check leads to no raw message of this place, hash and size")
 
 
 def _blocks(store: ObjectStore, key: str, reference: DataRef, whole: int) -> Iterator[bytes]:
     offset = reference.first or 0
     end = whole if reference.last is None else reference.last + 1
     while offset < end:
-        block = store.read(key, offset, min(BLOCK, end - offset))
+        try:
+            block = store.read(key, offset, min(BLOCK, end - offset))
+        except KeyError:
+            raise no_object() from None
         if not block:
-            raise HashMismatch
+            raise wrong_hash()
         yield block
         offset += len(block)

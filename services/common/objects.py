@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
 
+from services.common.errors import ContractViolated
+
 _NOT_PLAIN = frozenset({"", ".", ".."})
 _KEY_OCTETS = 1_024
 _BLOCK = 4 << 20
@@ -71,18 +73,18 @@ class ObjectStore(Protocol):
 
 
 def message_key(account: str, day: str, sha256: str) -> str:
-    """Key of a raw message (design section 10); ``day`` as ``message_day`` tells it. Raises ``ValueError``."""
+    """Key of a raw message (design section 10); ``day`` as ``message_day`` tells it. Raises ContractViolated."""
     return f"{_segment(account)}/messages/{day}/{sha256}.eml"
 
 
 def attachment_key(account: str, sha256: str, safe_name: str) -> str:
-    """Key of an attachment. Raises ``ValueError`` for an account or a name that is no safe path segment."""
+    """Key of an attachment. Raises ContractViolated for an account or a name that is no safe path segment."""
     return f"{_segment(account)}/attachments/{sha256}/{_segment(safe_name)}"
 
 
 def _segment(name: str) -> str:
     if _NO_NAME.search(name) or len(name.encode()) > _SEGMENT_OCTETS:
-        raise ValueError("a name in an object key must be one plain path segment")
+        raise ContractViolated("refused.name", "a name in an object key must be one plain path segment")
     return name
 
 

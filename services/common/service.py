@@ -64,9 +64,17 @@ class Publisher(Protocol):
         """Publish all, in order; return only when each is confirmed."""
 
 
-def wrong_hash(event: Event) -> Rejected:
-    """The dead letter of an event whose bytes are not those it names: its rows would go to another content."""
-    return Rejected(event, "refused.hash", "the bytes do not have the stated SHA-256")
+def wrong_hash() -> ContractViolated:
+    """Why an event whose bytes are not those it names is rejected: its rows would go to another content."""
+    return ContractViolated("refused.hash", "the bytes do not have the stated SHA-256")
+
+
+def judged(event: Event, handle: Callable[[], Outcome]) -> Outcome:
+    """What a step makes of one event, or its rejection when it finds that the event cannot be used."""
+    try:
+        return handle()
+    except ContractViolated as error:
+        return Rejected(event, error.code, error.reason)
 
 
 async def side_by_side(jobs: Iterable[Coroutine[Any, Any, list[Outcome]]]) -> list[Outcome]:

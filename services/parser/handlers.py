@@ -28,7 +28,7 @@ async def parse(
         assert isinstance(event, MessageFetched)
         parsed = _parsed(event, open_source, limits)
         if parsed.email.id != event.contentsha256:
-            return [wrong_hash(event)]
+            raise wrong_hash()
         return _events(event, parsed, inline_limit)
 
     return await asyncio.to_thread(one_by_one, events_of, batch)
