@@ -1,6 +1,6 @@
 """Threads in Postgres. Known ids are locked, so that nobody merges a thread that another writer is adding to."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.common.events import EmailParsed
@@ -41,6 +41,18 @@ def _joined(cursor: Any, mails: Sequence[list[Ref]], named: Sequence[Ref]) -> Th
         if cursor.rowcount == len(fresh):
             break
     if threads.merged:
-        for table in ("thread_refs", "emails"):
-            cursor.execute(_MERGE.format(table=table), (list(threads.merged), list(threads.merged.values())))
+        _merge(cursor, threads.merged)
     return threads
+
+
+def _merge(cursor: Any, merged: Mapping[int, int]) -> None:
+    """Give all that a ceased thread has to its successor.
+
+    An update does not see what was added to the thread by a writer for whose lock it waited, so it is done until it
+    finds nothing. Then nobody is adding any more: whoever does has locked an id of that thread.
+    """
+    pairs = (list(merged), list(merged.values()))
+    cursor.execute(_MERGE.format(table="thread_refs"), pairs)
+    while cursor.rowcount:
+        cursor.execute(_MERGE.format(table="thread_refs"), pairs)
+    cursor.execute(_MERGE.format(table="emails"), pairs)

@@ -4,10 +4,13 @@ import asyncio
 import random
 
 from services.common import topics
-from services.common.events import Event
+from services.common.events import EmailParsed, Event
+from services.storer.adapters import write_parsed
 from tests.fakes.mail_events import message, parsed
 from tests.integration.storer.conftest import Storer
+from tests.polling import until_meanwhile
 
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
 CONVERSATION = (("a", ""), ("b", "<a@x>"), ("c", "<a@x> <b@x>"), ("d", "<a@x> <b@x> <c@x>"), ("e", "<d@x>"))
 
 
@@ -38,6 +41,32 @@ async def test_two_writers_at_once_still_give_one_thread(storer: Storer) -> None
     await asyncio.gather(*(storer.take(topics.MAIL_PARSED, [event]) for event in (events[2], events[3])))
     await storer.take(topics.MAIL_PARSED, [events[1]])
     assert storer.value("SELECT count(DISTINCT thread_id) FROM emails") == 1
+
+
+async def test_what_joins_a_thread_that_is_being_merged_goes_with_it(storer: Storer) -> None:
+    conversation = [("first", ""), ("a", ""), ("b", "<a@x>"), ("late", "<b@x>"), ("joins", "<first@x> <a@x>")]
+    first, a, b, late, joins = [await reply(*each, uid) for uid, each in enumerate(conversation, 1)]
+    for event in (first, a, b):
+        await storer.take(topics.MAIL_PARSED, [event])
+    other = storer.engine.raw_connection()
+    try:
+        write_parsed(other.cursor(), [late])
+        merging = asyncio.create_task(storer.take(topics.MAIL_PARSED, [joins]))
+        await until_meanwhile(lambda: storer.value(WAITING) == 1, 30)
+        other.commit()
+    finally:
+        other.close()
+    assert await merging == []
+    for table in ("emails", "thread_refs"):
+        assert storer.rows(f"SELECT count(DISTINCT thread_id), count(thread_id) FROM {table}") == [(1, 5)]
+
+
+async def reply(name: str, references: str, uid: int) -> EmailParsed:
+    """A message with its Message-ID and References."""
+    fields = {"Message_ID": f"<{name}@x>"} | ({"References": references} if references else {})
+    event, *_ = await parsed(message(name, **fields).as_bytes(), uid)
+    assert isinstance(event, EmailParsed)
+    return event
 
 
 async def test_mail_without_any_id_has_a_thread_only_if_it_names_one(storer: Storer) -> None:
