@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
-from stat import S_ISDIR
+from stat import S_ISDIR, S_ISREG
 from typing import BinaryIO
 
 import msgspec
@@ -90,12 +90,9 @@ class FolderStore:
 
     def stat(self, key: str) -> ObjectInfo | None:
         """Size and metadata of an object, or None."""
-        path = self._path(key)
-        if not path.is_file():
-            return None
-        content_type, metadata = _metadata(path)
-        with suppress(FileNotFoundError):
-            return ObjectInfo(key, path.stat().st_size, content_type, metadata)
+        with suppress(FileNotFoundError, NotADirectoryError):
+            found = os.stat(self._name_of(key))
+            return ObjectInfo(key, found.st_size, *_metadata(self._path(key))) if S_ISREG(found.st_mode) else None
         return None
 
     def keys(self, prefix: str) -> Iterator[str]:
@@ -104,30 +101,35 @@ class FolderStore:
 
     def sizes(self, prefix: str) -> Iterator[tuple[str, int]]:
         """The same, with the octets of each object. Raises ``Unavailable`` for a folder that cannot be looked into."""
+        return ((name[len(self._top) + 1 :], size) for name, size in self._found(prefix))
+
+    def delete(self, keys: list[str]) -> None:
+        """Remove objects and the folders that become empty."""
+        self._remove([self._name_of(key) for key in keys])
+
+    def erase(self, prefix: str) -> int:
+        """Remove all objects below a prefix; how many there were. What killed processes left half written goes, too."""
+        names = [name for name, _ in self._found(prefix)]
+        self._remove(names)
+        with _world():
+            remove_abandoned(self._root / _WORK)
+        return len(names)
+
+    def _found(self, prefix: str) -> Iterator[tuple[str, int]]:
+        """Files whose keys begin so: those of strangers, too, which no key of ours could name."""
         if prefix and not is_plain(prefix.removesuffix("/")):
             return
         top = f"{self._top}/{prefix}".removesuffix("/")
         with _world():
-            for name, size in _files(top if not prefix or os.path.isdir(top) else os.path.dirname(top)):
-                key = name[len(self._top) + 1 :]
-                if key.startswith(prefix):
-                    yield key, size
+            found = _files(top if not prefix or os.path.isdir(top) else os.path.dirname(top))
+            yield from (each for each in found if each[0].startswith(f"{self._top}/{prefix}"))
 
-    def delete(self, keys: list[str]) -> None:
-        """Remove objects and the folders that become empty."""
+    def _remove(self, names: Sequence[str]) -> None:
         with _world():
-            for key in keys:
-                path = self._path(key)
-                path.unlink(missing_ok=True)
-                self._prune(path.parent)
-
-    def erase(self, prefix: str) -> int:
-        """Remove all objects below a prefix; how many there were. What killed processes left half written goes, too."""
-        keys = list(self.keys(prefix))
-        self.delete(keys)
-        with _world():
-            remove_abandoned(self._root / _WORK)
-        return len(keys)
+            for name in names:
+                with suppress(FileNotFoundError):
+                    os.unlink(name)
+                self._prune(Path(name).parent)
 
     def _put_group(self, news: Mapping[str, NewObject]) -> None:
         folders = {self._made(os.path.dirname(name)) for name in news}

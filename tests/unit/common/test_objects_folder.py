@@ -38,6 +38,34 @@ def test_a_source_that_ends_early_is_not_stored(tmp_path: Path) -> None:
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
+def test_files_that_no_key_could_name_are_erased_too(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    store.put(NewObject("work/1", b"x", "text/plain"))
+    top = tmp_path / "mailweir" / "work"
+    deep = top / "/".join(["d" * 200] * 6)
+    deep.mkdir(parents=True)
+    for name in (os.fsencode(top / "x") + b"\xff\n", os.fsencode(deep / "y")):
+        Path(os.fsdecode(name)).write_bytes(b"x")
+    assert store.erase("work/") == 3
+    assert not top.exists()
+
+
+def test_a_folder_that_cannot_be_listed_is_not_taken_for_empty(tmp_path: Path) -> None:
+    store, user = FolderStore(tmp_path), os.geteuid()
+    store.put(NewObject("work/messages/1", b"x", "text/plain"))
+    folder = tmp_path / "mailweir" / "work" / "messages"
+    folder.chmod(0)
+    try:
+        os.seteuid(user or 65_534)  # the rights of a file mean nothing to root
+        for look in (lambda: list(store.keys("")), lambda: list(store.sizes("work/")), lambda: store.erase("work/")):
+            with pytest.raises(Unavailable, match="object folder"):
+                look()
+    finally:
+        os.seteuid(user)
+        folder.chmod(0o700)
+    assert list(store.keys("work/")) == ["work/messages/1"]
+
+
 PLACE = {"place": f"{'a' * 63}/{'0' * 16}/4294967295/4294967295", "internaldate": "2026-11-21T18:30:00+08:00"}
 LONG = {"folder": "合" * 1700, "subject": "\x01" * 900, "from": '"' * 5000}
 
