@@ -108,8 +108,10 @@ class Lab:
         found: Mapping[str, Any] = json.loads(path.read_text()) if path.exists() else {}
         return found
 
-    def logs(self) -> str:
-        return "\n".join(path.read_text()[-3000:] for path in sorted(self.folder.glob("log*")))
+    def logs(self, *, whole: bool = False) -> str:
+        """What the workers said, the end of each or all."""
+        said = [path.read_text() for path in sorted(self.folder.glob("log*"))]
+        return "\n".join(said if whole else [text[-3000:] for text in said])
 
     async def committed(self) -> int:
         """Records of the read topic that the group has committed, over all partitions."""

@@ -94,7 +94,7 @@ async def has_committed(lab: Lab, records: int) -> bool:
 
 def told(lab: Lab) -> int:
     """Removed records that the workers' logs tell."""
-    lines = [line for line in lab.logs().splitlines() if "records were removed from their topic" in line]
+    lines = [line for line in lab.logs(whole=True).splitlines() if "records were removed from their topic" in line]
     return sum(int(line.partition('"message": "')[2].split()[0]) for line in lines)
 
 

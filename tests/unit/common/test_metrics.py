@@ -4,6 +4,7 @@ import socket
 import urllib.request
 
 import pytest
+from aiokafka.structs import TopicPartition
 from prometheus_client import REGISTRY
 
 from infra.local.folders import free_port
@@ -11,6 +12,7 @@ from services.common import metrics
 from services.common.contract import Record
 from services.common.errors import ConfigurationError
 from services.common.runtime.batches import process
+from services.common.runtime.kafka import _tell_removed
 from services.common.settings import read
 from tests.unit.common.test_batches import Sink, echo, records, work
 
@@ -28,6 +30,16 @@ async def test_records_batches_dead_letters_and_waiting_are_counted() -> None:
     await process(work(echo, Sink(down=2)), [*records(1, 2), Record("mail.fetched", b"k", b"", ())])
     assert [value(name) - then for name, then in zip(names, before, strict=True)] == [3, 1, 1]
     assert value("mailweir_unavailable_seconds_total") > waited
+
+
+def test_removed_records_are_counted_by_topic_and_told_each_partition(caplog: pytest.LogCaptureFixture) -> None:
+    before = value("mailweir_removed_records_total")
+    mine, other = LABELS["topic"], "mail.parsed"
+    gone = ((TopicPartition(mine, 0), 2), (TopicPartition(mine, 3), 40), (TopicPartition(other, 0), 7))
+    _tell_removed("parser", gone)
+    assert value("mailweir_removed_records_total") == before + 42
+    told = [(vars(line)["topic"], vars(line)["partition"], vars(line)["count"]) for line in caplog.records]
+    assert told == [(mine, 0, 2), (mine, 3, 40), (other, 0, 7)]
 
 
 def test_they_are_shown_only_where_a_port_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
