@@ -55,7 +55,7 @@ def _head(context: "Context", row: Any) -> list[str]:
         f"To:        {line(', '.join(row.recipients))}",
         f"Sent:      {row.sent_at or ''}",
     ]
-    for place in lookup.places(context.engine, row.id):
+    for place in lookup.places_of(context.engine, row.account, row.content_sha256):
         gone = "" if place.visible else " (no longer on the server)"
         flags = " ".join(place.flags)
         lines.append(f"Place:     {place.account_id} / {line(place.folder)} / UID {place.uid} {line(flags)}{gone}")

@@ -34,9 +34,10 @@ WHERE o.account_id IS NOT NULL) """
 _OF_OWNERS = """JOIN owners o ON o.account_id = e.account_id
 AND e.content_sha256 >= :prefix AND e.content_sha256 < :prefix || 'g' LIMIT 2"""
 _BY_HASH = text(_OWNERS + _ONE + _OF_OWNERS)
-_PLACE = "SELECT account_id, folder_id, folder, uidvalidity, uid, flags, visible, internaldate FROM email_places WHERE "
-_PLACES = text(_PLACE + "email_id = :id ORDER BY folder, uid")
-_PLACES_OF = text(_PLACE + "(account_id, content_sha256) = (:account, :sha256) ORDER BY folder, uid")
+_PLACES_OF = text(
+    "SELECT account_id, folder_id, folder, uidvalidity, uid, flags, visible, internaldate FROM email_places "
+    "WHERE (account_id, content_sha256) = (:account, :sha256) ORDER BY folder, uid"
+)
 _FILES = text(
     "SELECT a.part_path, a.name, a.safe_name, a.content_type, a.size, a.sha256, o.key FROM attachments a "
     "LEFT JOIN objects o ON (o.account_id, o.kind, o.sha256) = (a.account_id, 'attachment', a.sha256) "
@@ -135,14 +136,8 @@ def one(engine: Engine, name: str) -> Any:
     return rows[0]
 
 
-def places(engine: Engine, email_id: int) -> Sequence[Any]:
-    """Where a message is."""
-    with transaction(engine) as connection:
-        return connection.execute(_PLACES, {"id": email_id}).all()
-
-
 def places_of(engine: Engine, account: str, sha256: str) -> Sequence[Any]:
-    """The same by content, for a message without its row, too."""
+    """Where a message is, by its content: also one that has no row."""
     with transaction(engine) as connection:
         return connection.execute(_PLACES_OF, {"account": account, "sha256": sha256}).all()
 

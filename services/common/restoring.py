@@ -15,9 +15,9 @@ _COLUMNS = text(
     "WHERE table_schema = 'public' AND table_name = :table AND is_generated = 'NEVER'"
 )
 _SEQUENCES = text(
-    "SELECT to_regclass('mailweir_new.' || quote_ident(sequencename))::text, last_value FROM pg_sequences "
+    f"SELECT to_regclass('{fresh_schema.NAME}.' || quote_ident(sequencename))::text, last_value FROM pg_sequences "  # noqa: S608 (a constant of ours)
     "WHERE schemaname = 'public' AND last_value IS NOT NULL "
-    "AND to_regclass('mailweir_new.' || quote_ident(sequencename)) IS NOT NULL"
+    f"AND to_regclass('{fresh_schema.NAME}.' || quote_ident(sequencename)) IS NOT NULL"
 )
 
 
@@ -55,10 +55,11 @@ def _copy(connection: Connection, derived: Collection[str]) -> None:
         if table.name in there and table.name not in derived:
             columns = connection.execute(_COLUMNS, {"table": table.name}).scalar()
             # Names come from the catalogue, quoted by the server; some migrations put first rows into their tables.
-            connection.execute(text(f"DELETE FROM mailweir_new.{table.name}"))  # noqa: S608
+            fresh = f"{fresh_schema.NAME}.{table.name}"
+            connection.execute(text(f"DELETE FROM {fresh}"))  # noqa: S608
             connection.execute(
                 text(
-                    f"INSERT INTO mailweir_new.{table.name} ({columns}) OVERRIDING SYSTEM VALUE "  # noqa: S608
+                    f"INSERT INTO {fresh} ({columns}) OVERRIDING SYSTEM VALUE "  # noqa: S608
                     f"SELECT {columns} FROM public.{table.name}"
                 )
             )

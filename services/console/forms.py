@@ -7,11 +7,11 @@ from dataclasses import dataclass, fields, replace
 from services.common.account_fields import PORTS, SLUG, Account, slug_of
 from services.common.account_settings import SettingErrors
 from services.common.errors import MailweirError
-from services.common.providers import GENERIC, Profile, profile, profile_for
+from services.common.providers import Profile, profile, profile_for
 from services.common.secret import Secret, is_one_line
 from services.console.texts import Language, lookup
 from services.front.account_input import Typed, changed_account, new_account
-from services.front.plain import line
+from services.front.retold import noted
 from services.poller.domain.choose import exactly
 
 SECRETS = ("password", "refresh_token", "client_secret")
@@ -124,12 +124,9 @@ def advice(known: Profile, about: str, lang: Language) -> str:
     return _COMMAND.sub(button, known.advise(about, lang)).strip()
 
 
-def retold(provider: str, told: str, account: str, lang: Language) -> str:
+def retold(told: str, account: str, lang: Language) -> str:
     """Advice that the poller wrote for a terminal, for a page in its language; another text as it is."""
-    known = profile(provider)
-    names = {*known.advice, *profile(GENERIC).advice}
-    found = next((name for name in sorted(names) if line(known.advise(name, account=account)) == told), "")
-    return advice(known, found, lang) if found else told
+    return next((advice(known, about, lang) for known, about in noted(told, account)), told)
 
 
 def explained(known: Profile, lang: Language) -> str:

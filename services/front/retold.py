@@ -15,11 +15,12 @@ def advised(told: str, account: str, lang: str) -> str:
     """Advice of a provider's profile in that language; another text as it is."""
     if lang == "en" or not told:
         return told
-    texts = (known.advise(about, lang, account) for known, about in _noted(told, account))
+    texts = (known.advise(about, lang, account) for known, about in noted(told, account))
     return next(texts, told)
 
 
-def _noted(told: str, account: str) -> Iterator[tuple[Profile, str]]:
+def noted(told: str, account: str) -> Iterator[tuple[Profile, str]]:
+    """Which advice of which profiles the words are; profiles that share words share translations, too."""
     words = told.split()
     for known in profiles().values():
         for about in known.advice:

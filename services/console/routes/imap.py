@@ -1,7 +1,6 @@
 """Configure, test and synchronise: HTML for a page, JSON for a program."""
 
 import asyncio
-import re
 from typing import Annotated, Any
 
 import msgspec
@@ -9,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 
-from services.common.account_fields import SLUG, Account, Auth, Tls
+from services.common.account_fields import Account, Auth, Tls
 from services.common.errors import ConfigurationError
 from services.common.guard import Result, TooManyTests
 from services.console import account_pages as pages
@@ -126,7 +125,7 @@ def config(
     user: Annotated[str, Query(max_length=320, description="The same as address, as a field of the form.")] = "",
 ) -> Response:
     """The form of an account: filled with what is stored, or with what a mail address tells; never a secret."""
-    stored = _own(request, account, who) if account else None
+    stored = own_account(account, request, who) if account else None
     if request.headers.get("hx-target") == "connection" and "@" not in user:
         return Response(status_code=204)
     form = forms.stored(stored) if stored else forms.suggested(address or user)
@@ -146,7 +145,7 @@ def config(
 @router.post("/test", responses={200: {"model": Tested}, **_FAULTS}, openapi_extra=_body(Connection))
 async def test(request: Request, ports: Asking, user: CurrentUser, values: Values) -> Response:
     """Try a connection step by step: a program waits for the result, a page with scripts follows it."""
-    stored = await asyncio.to_thread(_own, request, values["account"], user) if values.get("account") else None
+    stored = await asyncio.to_thread(own_account, values["account"], request, user) if values.get("account") else None
     form = forms.sent(values, stored)
     try:
         account = forms.account_of(form, stored)
@@ -177,7 +176,7 @@ def progress(request: Request, ports: Asking, user: CurrentUser, test_id: str) -
 @router.post("/sync", responses={200: {"model": Synchronised}, **_FAULTS}, openapi_extra=_body(Chosen))
 async def sync(request: Request, ports: Asking, user: CurrentUser, values: Values) -> Response:
     """Fetch the folder list: local folders are created, renamed, marked as gone."""
-    account = await asyncio.to_thread(_own, request, values.get("account", ""), user)
+    account = await asyncio.to_thread(own_account, values.get("account", ""), request, user)
     changes, details = folders_sync.Changes(), ""
 
     async def follow() -> None:
@@ -207,12 +206,6 @@ async def _tried(ports: Ports, found: Test, user: User, credentials: SecretSourc
         found.flood = True
     outcome = "ok" if found.result == "ok" else "failed"
     await asyncio.to_thread(ports.audit, user, "console-test", "", outcome, found.account.host)
-
-
-def _own(request: Request, slug: str, user: User) -> Account:
-    if re.fullmatch(SLUG, slug) is None:
-        raise NotYours
-    return own_account(slug, request, user)
 
 
 def _credentials(ports: Ports, account: Account, stored: Account | None, typed: str) -> SecretSource:

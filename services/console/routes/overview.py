@@ -48,7 +48,7 @@ def remaining(account: AccountLine, t: Lookup) -> str:
 
 def advice(account: AccountLine, language: Language) -> str:
     """What to do about an account, with the names of buttons in place of commands."""
-    return forms.retold(account.provider, account.advice, account.account, language)
+    return forms.retold(account.advice, account.account, language)
 
 
 @router.get("/")

@@ -129,7 +129,7 @@ def test_what_the_poller_advises_is_retold_for_a_page(provider: str) -> None:
     for about in known.advice:
         told = line(known.advise(about, account="work"))
         for language in LANGUAGES:
-            shown = forms.retold(provider, told, "work", language)
+            shown = forms.retold(told, "work", language)
             assert shown == forms.advice(known, about, language)
             assert "mailweir accounts secret" not in shown
-    assert forms.retold(provider, "some other words", "work", "zh") == "some other words"
+    assert forms.retold("some other words", "work", "zh") == "some other words"
