@@ -33,10 +33,11 @@ from services.common.events import Event
 from services.common.secret import Secret
 from services.common.stores.folder import FolderStore
 from services.poller.account import Result, sync_once
-from services.poller.adapters import PostgresLeases, PostgresLedger
+from services.poller.adapters import PostgresLedger
 from services.poller.domain.state import FolderRecord, Ledger
 from services.poller.domain.uidset import UidSet
 from services.poller.folders import INBOX, folder_id
+from services.poller.leases import PostgresLeases
 from services.poller.supervisor import Ports, supervising
 from services.poller.work import Work
 from tests.fakes.imap_model import PASSWORD, Mailbox, Message, Script, messages, on

@@ -209,7 +209,7 @@ def remove(name: str, erase: bool, yes: bool) -> None:
             click.echo(f"erased {objects} objects and {rows} rows")
         else:
             _refuse_erased(store, account.slug)
-        store.remove(account.slug)
+            store.remove(account.slug)
         noted(store, account.slug, "account-remove", "with all its mail" if erase else "its mail stays")
     click.echo(f"account {account.slug} removed{' with all its mail' if erase else '; its mail stays'}")
 
@@ -268,13 +268,13 @@ def _refuse_erased(store: "AccountStore", slug: str) -> None:
 
 
 def _erased(context: "Context", account: "Account") -> tuple[int, int]:
-    """Erase the mail of an account, which goes on as it was when nothing could be erased."""
-    from services.common.errors import Incomplete, MailweirError
-    from services.front.erasing import erased
+    """Erase an account and its mail; it goes on as it was when nothing could be erased."""
+    from services.common.errors import MailweirError
+    from services.front.erasing import InUse, erased
 
     try:
         return erased(context, account.slug, embedded=context.embedded)
-    except Incomplete:
+    except InUse:
         context.accounts.set_state(account.slug, account.state)
         raise
     except MailweirError:

@@ -12,6 +12,7 @@ from services.common.events import INLINE, DataRef, MessageFetched
 from services.common.objects import ObjectStore, has_hash, uri_of
 from services.common.place import Place
 from services.front.context import Context
+from services.front.resending import resending
 
 _BATCH = 100
 _MESSAGE = re.compile(r"([^/]+)/messages/(?:\d{4}/\d\d/\d\d|undated)/([0-9a-f]{64})\.eml")
@@ -103,15 +104,21 @@ async def publish_all(
     context: Context,
     events: Iterator[MessageFetched],
     note: Callable[[Sequence[MessageFetched]], None] | None = None,
+    of: str | None = None,
 ) -> int:
-    """Publish in batches, through the embedded services or to Kafka; how many. ``note`` is told each batch after it."""
+    """Publish in batches, through the embedded services or to Kafka; how many. ``note`` is told each batch after it.
+
+    Raises Incomplete when account ``of`` (or any) is being erased; none is meanwhile.
+    """
     from services.front.publishing import publishing
 
+    owners = [of] if of else [account.slug for account in context.accounts.list()]
     published = 0
-    async with publishing(context) as publisher:
-        while batch := list(islice(events, _BATCH)):
-            await publisher.publish(batch)
-            if note:
-                note(batch)
-            published += len(batch)
+    with resending(context.engine, owners):
+        async with publishing(context) as publisher:
+            while batch := list(islice(events, _BATCH)):
+                await publisher.publish(batch)
+                if note:
+                    note(batch)
+                published += len(batch)
     return published

@@ -30,13 +30,14 @@ def reparse(*, compare: bool, as_json: bool, **sides: Any) -> None:
     from services.front.context import open_context
 
     with open_context() as context:
-        chosen = lookup.ids(context.engine, choice_of(context, **sides))
+        choice = choice_of(context, **sides)
+        chosen = lookup.ids(context.engine, choice)
         absent: list[int] = []
         events = _events(context, chosen, absent)
         if compare:
             _compare(context, events, as_json=as_json)
         else:
-            published = asyncio.run(publish_all(context, events))
+            published = asyncio.run(publish_all(context, events, of=choice.account))
             click.echo(f"{published} messages sent through the parser")
     if absent:
         click.echo(f"{len(absent)} messages have no raw object or no place: mailweir repair", err=True)

@@ -19,8 +19,9 @@ from services.common.service import Publisher
 from services.common.settings import read
 from services.front.context import Context
 from services.poller.account import Result, sync_once, within
-from services.poller.adapters import PostgresContents, PostgresLeases, PostgresLedger
+from services.poller.adapters import PostgresContents, PostgresLedger
 from services.poller.lease import leased
+from services.poller.leases import PostgresLeases
 from services.poller.settings import PollerSettings
 from services.poller.work import Progress, Work
 

@@ -128,7 +128,6 @@ def _try(ports: Ports, slug: str) -> None:
 def _erase(ports: Ports, found: Erasure) -> None:
     account = ports.accounts.get(found.account)
     erased(ports, found.account, embedded=not ports.on_stack)
-    ports.accounts.remove(found.account)
     ports.memory.listings.pop(mailbox_of(account), None)
     ports.audit(User(0, found.asked_by, "user"), REMOVED, found.account, detail=ERASED)
 

@@ -20,7 +20,7 @@ from services.console import testing
 from services.console.adapters import Ports
 from services.console.memory import mailbox_of
 from services.poller import folders
-from services.poller.adapters import PostgresLeases, PostgresLedger
+from services.poller.adapters import PostgresLedger
 from services.poller.doctor import signed_in
 from services.poller.doctor_model import Visit
 from services.poller.domain.choose import chosen
@@ -28,6 +28,7 @@ from services.poller.domain.state import FolderRecord
 from services.poller.imap.model import Folder
 from services.poller.imap.session import Session
 from services.poller.lease import leased
+from services.poller.leases import PostgresLeases
 from services.poller.work import Work
 from services.storer import app as storer
 from services.storer.adapters import PostgresWriter

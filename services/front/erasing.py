@@ -1,8 +1,8 @@
-"""Erasing an account's mail: not while anybody still brings more of it."""
+"""Erasing an account and its mail: not while anybody still brings more of it."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Protocol
 
 from sqlalchemy import Engine
@@ -10,11 +10,13 @@ from sqlalchemy import Engine
 from services.common.accounts import AccountStore
 from services.common.errors import Incomplete
 from services.common.objects import ObjectStore
-from services.poller.adapters import PostgresLeases
-from services.poller.lease import owner, take
+from services.front.resending import not_resent
+from services.poller.lease import SECONDS, kept, owner, take
+from services.poller.leases import PostgresLeases
 from services.storer.erase import erase_account
 
 _PATIENCE = 10.0  # a poller lets go of a paused account within two seconds
+_PATIENCE_ON_STACK = SECONDS + _PATIENCE  # one that was killed in another container holds it until its lease ends
 _LOOK = 0.2
 _PURPOSE = "erasing"  # the console retrieves in the same process, and a lease is shared by those of one name
 
@@ -35,36 +37,44 @@ class Stores(Protocol):
         """Objects."""
 
 
-def erased(stores: Stores, slug: str, *, embedded: bool) -> tuple[int, int]:
-    """Pause the account and erase its objects and rows; how many of each.
+class InUse(Incomplete):
+    """Somebody brings mail of the account; nothing was erased."""
 
-    Embedded, what a sync has in hand, in this or another process, would be stored after that, with no account left to
-    erase it by. On the stack, what the services have in hand is swept until nothing comes.
+
+def erased(stores: Stores, slug: str, *, embedded: bool) -> tuple[int, int]:
+    """Pause the account, erase its objects and rows, and forget it; how many of each.
+
+    What a sync has in hand, or a command sends once more, would be stored after that, with no account left to erase it
+    by. On the stack, what the services have in hand is swept until nothing comes.
 
     Raises:
-        Incomplete: a sync goes on with the account; nothing was erased.
-        Unavailable: a store does not answer.
+        InUse: somebody goes on with the account; nothing was erased.
+        LeaseLost: a sync took the account meanwhile. The account stays; what is left is erased by the next try.
+        ConfigurationError, Unavailable: a store refuses or does not answer; as before.
 
     """
     stores.accounts.set_state(slug, "paused")
-    if not embedded:
-        return erase_account(stores, slug, on_the_way=True)
-    with _held(PostgresLeases(stores.engine), slug):
-        return erase_account(stores, slug)
+    leases = PostgresLeases(stores.engine)
+    with ExitStack() as held:
+        still_ours = _hold(held, stores, leases, slug, _PATIENCE if embedded else _PATIENCE_ON_STACK)
+        done = erase_account(stores, slug, on_the_way=not embedded)
+        still_ours()
+        stores.accounts.remove(slug)
+    leases.forget(slug)
+    return done
 
 
-@contextmanager
-def _held(leases: PostgresLeases, slug: str) -> Iterator[None]:
-    me, deadline = owner(_PURPOSE), time.monotonic() + _PATIENCE
+def _hold(held: ExitStack, stores: Stores, leases: PostgresLeases, slug: str, patience: float) -> Callable[[], None]:
+    """Keep everybody else away; what it returns raises LeaseLost when that was in vain."""
+    me, deadline = owner(_PURPOSE), time.monotonic() + patience
     while True:
         try:
-            take(leases, slug, me)
-            break
+            token = take(leases, slug, me)
+            still_ours = held.enter_context(kept(leases, slug, me, token))
+            held.enter_context(not_resent(stores.engine, slug))
+            return still_ours
         except Incomplete as error:
+            held.close()
             if time.monotonic() > deadline:
-                raise Incomplete(f"{error}; nothing was erased") from error
+                raise InUse(f"{error}; nothing was erased") from error
         time.sleep(_LOOK)
-    try:
-        yield
-    finally:
-        leases.release(slug, me)

@@ -12,6 +12,7 @@ from services.common.database import transaction
 from services.common.dead_letters import CUT
 from services.common.errors import ConfigurationError, ContractViolated, MailweirError
 from services.common.events import Event
+from services.front.resending import resending
 
 if TYPE_CHECKING:
     from services.front.context import Context
@@ -24,6 +25,7 @@ _LIST = text(
 )
 _ONE = text("SELECT * FROM dead_letters WHERE id = :id")
 _STATE = text("UPDATE dead_letters SET state = :state WHERE id = ANY(:ids)")
+_OWNERS = text("SELECT DISTINCT account_id FROM dead_letters WHERE id = ANY(:ids) AND account_id IS NOT NULL")
 _OPEN = text("SELECT id FROM dead_letters WHERE id = ANY(:ids) AND state = 'open'")
 
 
@@ -67,16 +69,28 @@ async def replay(
     """
     if not numbers:
         return []
-    async with _sending(context) as send:
-        for number in numbers:
-            try:
-                await _replay(context, send, number)
-            except (ConfigurationError, ContractViolated) as error:
-                if useless is None:
-                    raise
-                useless(number, error)
+    with resending(context.engine, _owners(context.engine, numbers)):
+        async with _sending(context) as send:
+            await _replay_each(context, send, numbers, useless)
     with transaction(context.engine) as connection:
         return list(connection.execute(_OPEN, {"ids": list(numbers)}).scalars())
+
+
+def _owners(engine: Engine, numbers: Sequence[int]) -> Sequence[str]:
+    with transaction(engine) as connection:
+        return connection.execute(_OWNERS, {"ids": list(numbers)}).scalars().all()
+
+
+async def _replay_each(
+    context: "Context", send: "Send", numbers: Sequence[int], useless: Callable[[int, MailweirError], None] | None
+) -> None:
+    for number in numbers:
+        try:
+            await _replay(context, send, number)
+        except (ConfigurationError, ContractViolated) as error:
+            if useless is None:
+                raise
+            useless(number, error)
 
 
 async def _replay(context: "Context", send: "Send", number: int) -> None:

@@ -59,17 +59,6 @@ _NOTE_HABIT = text(
     "INSERT INTO server_habits (account, habit, noticed_at) VALUES (:account, :habit, :now) "
     "ON CONFLICT (account, habit) DO UPDATE SET noticed_at = excluded.noticed_at"
 )
-_ACQUIRE = text(
-    "INSERT INTO leases (account, owner, token, expires_at) "
-    "VALUES (:account, :owner, 1, clock_timestamp() + make_interval(secs => :seconds)) "
-    "ON CONFLICT (account) DO UPDATE SET owner = excluded.owner, expires_at = excluded.expires_at, "
-    "token = leases.token + CASE WHEN leases.owner = excluded.owner THEN 0 ELSE 1 END "
-    "WHERE leases.owner = excluded.owner OR leases.expires_at < clock_timestamp() RETURNING token"
-)
-_SHORTEN = text(
-    "UPDATE leases SET expires_at = clock_timestamp() + make_interval(secs => :seconds) "
-    "WHERE account = :account AND expires_at > clock_timestamp() + make_interval(secs => :seconds)"
-)
 _FENCE = text("SELECT token FROM leases WHERE account = :account FOR SHARE")
 
 
@@ -215,38 +204,6 @@ class PostgresLedger:
         token = connection.execute(_FENCE, {"account": self._lease[0]}).scalar()
         if token != self._lease[1]:
             raise LeaseLost(self._lease[0])
-
-
-class PostgresLeases:
-    """Who works on an account. A token grows with every change of hands, so that a late writer is recognised."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    def acquire(self, account: str, owner: str, seconds: float) -> int | None:
-        """Take, renew or take over an expired lease.
-
-        One that would last longer than any can was taken before the clock went back: unless renewed it ends in time.
-        """
-        values = {"account": account, "owner": owner, "seconds": seconds}
-        with transaction(self._engine) as connection:
-            token: int | None = connection.execute(_ACQUIRE, values).scalar()
-            if token is None:
-                connection.execute(_SHORTEN, values)
-            return token
-
-    def holder(self, account: str) -> str | None:
-        """Owner of the present lease, if any."""
-        with transaction(self._engine) as connection:
-            query = text("SELECT owner FROM leases WHERE account = :account")
-            found: str | None = connection.execute(query, {"account": account}).scalar()
-            return found
-
-    def release(self, account: str, owner: str) -> None:
-        """Let the lease expire now; its token stays, so that it only grows."""
-        query = text("UPDATE leases SET expires_at = 'epoch' WHERE account = :account AND owner = :owner")
-        with transaction(self._engine) as connection:
-            connection.execute(query, {"account": account, "owner": owner})
 
 
 class PostgresContents:

@@ -20,7 +20,8 @@ from services.common.runtime.kafka_settings import KafkaSettings
 from services.common.runtime.producer import KafkaPublisher
 from services.common.settings import Database, Settings, read
 from services.common.stores.choice import open_store
-from services.poller.adapters import PostgresContents, PostgresLeases, PostgresLedger
+from services.poller.adapters import PostgresContents, PostgresLedger
+from services.poller.leases import PostgresLeases
 from services.poller.settings import PollerSettings
 from services.poller.supervisor import Ports, supervising
 

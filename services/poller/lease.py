@@ -7,14 +7,16 @@ import asyncio
 import hashlib
 import os
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
 from services.common.clock import Clock
 from services.common.errors import Incomplete, Unavailable
-from services.poller.adapters import LeaseLost, PostgresLeases, PostgresLedger
+from services.poller.adapters import LeaseLost, PostgresLedger
+from services.poller.leases import PostgresLeases
 
 SECONDS = 60.0
 RENEWED_EVERY = 15.0
@@ -54,6 +56,34 @@ async def leased(
         renewing.cancel()
         with suppress(Unavailable):  # it would hide why the work ended; a lease that is not renewed ends by itself
             await asyncio.to_thread(leases.release, account, me)
+
+
+@contextmanager
+def kept(leases: PostgresLeases, account: str, me: str, token: int) -> Iterator[Callable[[], None]]:
+    """A lease that ``take`` gave, renewed by a thread while a block that blocks runs, then released.
+
+    The block gets what raises LeaseLost when the account was another process's meanwhile: the machine slept.
+    """
+    ended = threading.Event()
+
+    def renew() -> None:
+        while not ended.wait(RENEWED_EVERY):
+            with suppress(Unavailable):
+                leases.renew(account, token, SECONDS)
+
+    def still_ours() -> None:
+        if not leases.renew(account, token, SECONDS):
+            raise LeaseLost(account)
+
+    thread = threading.Thread(target=renew, daemon=True, name="lease")
+    thread.start()
+    try:
+        yield still_ours
+    finally:
+        ended.set()
+        thread.join()
+        with suppress(Unavailable):
+            leases.release(account, me)
 
 
 def take(leases: PostgresLeases, account: str, me: str) -> int:

@@ -17,8 +17,9 @@ from services.common.expiry import expires_at
 from services.common.oauth.tokens import sign_in_secret
 from services.common.objects import ObjectStore
 from services.common.service import Publisher
-from services.poller.adapters import PostgresLeases, PostgresLedger
+from services.poller.adapters import PostgresLedger
 from services.poller.lease import leased
+from services.poller.leases import PostgresLeases
 from services.poller.ports import Contents
 from services.poller.watching import Watch, watch
 from services.poller.work import Work

@@ -29,7 +29,6 @@ _OF_ACCOUNT = {
     "dead_letters": "account_id",
     "audit_log": "account_id",
     "folders": "account",
-    "leases": "account",
     "server_habits": "account",
     "traffic": "account",
     "unsettled": "account_id",  # last: triggers write it when rows of the others go

@@ -18,8 +18,8 @@ from services.console import erasing, users
 from services.console.app import ports_on
 from services.console.settings import ConsoleSettings
 from services.front import erasing as front
-from services.poller.adapters import PostgresLeases
 from services.poller.lease import owner
+from services.poller.leases import PostgresLeases
 from tests.integration.console.cast import Cast
 from tests.integration.console.seeds import seed
 from tests.polling import until

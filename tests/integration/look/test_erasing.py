@@ -2,14 +2,21 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 
-from services.common.errors import Incomplete
+from services.cli import rebuilding
+from services.common.errors import Incomplete, Unavailable
+from services.common.stores.folder import FolderStore
 from services.front import erasing
-from services.poller.adapters import PostgresLeases
+from services.front.erasing import InUse
+from services.front.resending import resending
+from services.poller import lease
+from services.poller.adapters import LeaseLost
+from services.poller.leases import PostgresLeases
 from tests.integration.look.conftest import Home
 
 HOLDER = "from services.poller.lease import owner; print(owner(), flush=True); input()"
@@ -46,3 +53,104 @@ async def test_the_lease_of_a_dead_process_does_not_hold_it_up(stored: Home, acc
     assert stored.value("SELECT count(*) FROM emails") == 0
     assert stored.value("SELECT count(*) FROM leases WHERE account = 'work'") == 0
     assert stored.objects() == []
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Let something happen when the objects are erased, before they go."""
+    erase = FolderStore.erase
+
+    def slowly(store: FolderStore, prefix: str) -> int:
+        act()
+        return erase(store, prefix)
+
+    monkeypatch.setattr(FolderStore, "erase", slowly)
+
+
+async def test_no_sync_takes_an_account_that_is_erased_for_longer_than_a_lease_lasts(
+    stored: Home, account: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "SECONDS", 1.0)
+    monkeypatch.setattr(lease, "RENEWED_EVERY", 0.1)
+    leases, taken = PostgresLeases(stored.context.engine), set[int | None]()
+
+    def try_to_sync() -> None:
+        end = time.monotonic() + 2 * lease.SECONDS
+        while time.monotonic() < end:
+            taken.add(leases.acquire("work", "elsewhere:1:1", 60))
+
+    meanwhile(monkeypatch, try_to_sync)
+    stored.run("accounts", "remove", account, "--erase", "--yes")
+    assert taken == {None}
+    assert stored.value("SELECT count(*) FROM leases WHERE account = 'work'") == 0
+
+
+async def test_an_account_that_was_lost_to_a_sync_is_not_forgotten_but_erased_by_the_next_try(
+    stored: Home, account: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_over = "UPDATE leases SET owner = 'elsewhere:1:1', token = token + 1, expires_at = 'epoch'"
+    with monkeypatch.context() as patched:
+        meanwhile(patched, lambda: stored.change(take_over))
+        with pytest.raises(LeaseLost):
+            stored.run("accounts", "remove", account, "--erase", "--yes")
+    assert stored.context.accounts.get(account).state == "paused"
+    assert stored.run("accounts", "remove", account, "--erase", "--yes").exit_code == 0
+    assert stored.context.accounts.find(account) is None
+
+
+async def test_a_store_that_does_not_answer_leaves_the_account_paused_and_says_so(
+    stored: Home, account: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise Unavailable("the object store does not answer")
+
+    with monkeypatch.context() as patched:
+        meanwhile(patched, refuse)
+        with pytest.raises(Unavailable):
+            stored.run("accounts", "remove", account, "--erase", "--yes")
+    assert stored.context.accounts.get(account).state == "paused"
+    assert stored.value("SELECT count(*) FROM emails") == 4
+
+
+async def test_mail_that_is_sent_once_more_is_not_erased_meanwhile(
+    stored: Home, account: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What reparse has read would be stored after the erasing, with no account left to erase it by."""
+    monkeypatch.setattr(erasing, "_PATIENCE", 0.3)
+    read, refused = rebuilding.fetched_again, list[str]()
+
+    def then_erase(*known: object) -> object:
+        event = read(*known)  # type: ignore[arg-type]
+        if not refused:
+            with pytest.raises(InUse) as caught:
+                erasing.erased(stored.context, account, embedded=True)
+            refused.append(str(caught.value))
+        return event
+
+    monkeypatch.setattr(rebuilding, "fetched_again", then_erase)
+    assert stored.run("reparse").exit_code == 0
+    assert "sent once more (reparse, repair" in refused[0]
+    assert stored.value("SELECT count(*) FROM emails") == 4
+    with resending(stored.context.engine, ["home"]):
+        erasing.erased(stored.context, account, embedded=True)
+    assert stored.value("SELECT count(*) FROM emails") == 0
+
+
+@pytest.mark.parametrize("words", [("reparse",), ("dlq", "replay", "--all")])
+async def test_nothing_is_sent_once_more_of_an_account_that_is_being_erased(
+    stored: Home, account: str, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    stored.change(
+        'INSERT INTO dead_letters (topic, "partition", "offset", service, error, reason, at, account_id, state, key, '
+        "headers) VALUES ('mail.fetched', 0, 0, 'parser', 'x', 'x', now(), 'work', 'open', 'x', '[]')"
+    )
+    refused: list[str] = []
+
+    def send() -> None:
+        with pytest.raises(Incomplete) as caught:
+            stored.run(*words)
+        refused.append(str(caught.value))
+
+    meanwhile(monkeypatch, send)
+    stored.run("accounts", "remove", account, "--erase", "--yes")
+    assert set(refused) == {"the mail of account work is being erased; nothing was sent"}
+    assert stored.value("SELECT count(*) FROM dead_letters") == 0

@@ -16,9 +16,10 @@ from services.common.errors import Incomplete, Unavailable
 from services.common.events import AccountReported, FolderCreated
 from services.common.secret import Secret
 from services.common.stores.folder import FolderStore
-from services.poller.adapters import LeaseLost, PostgresLeases, PostgresLedger
+from services.poller.adapters import LeaseLost, PostgresLedger
 from services.poller.domain.state import FolderRecord
 from services.poller.lease import leased
+from services.poller.leases import PostgresLeases
 from services.poller.ports import Contents
 from services.poller.supervisor import Ports, supervising
 from tests.fakes.imap_model import PASSWORD, Mailbox, Message, Script, adds, closes, messages, on, sample, says
@@ -205,7 +206,7 @@ async def test_a_process_paused_inside_a_write_does_not_hold_the_lease(play):
 async def test_a_lease_taken_before_the_clock_went_back_is_not_waited_for_longer_than_any_other(play):
     async with play(Script()) as p:
         leases = PostgresLeases(p.engine)
-        assert leases.acquire(p.slug, "first-host:1:1", 60) == 1
+        token = leases.acquire(p.slug, "first-host:1:1", 60)
         left = text("SELECT expires_at - clock_timestamp() FROM leases WHERE account = :account")
         with p.engine.begin() as connection:
             later = "UPDATE leases SET expires_at = expires_at + interval '1 day' WHERE account = :account"
@@ -213,6 +214,16 @@ async def test_a_lease_taken_before_the_clock_went_back_is_not_waited_for_longer
         assert leases.acquire(p.slug, "other-host:1:1", 60) is None
         with p.engine.connect() as connection:
             assert connection.scalar(left, {"account": p.slug}).total_seconds() <= 60
-        assert leases.acquire(p.slug, "first-host:1:1", 60) == 1
+        assert leases.acquire(p.slug, "first-host:1:1", 60) == token
         leases.release(p.slug, "first-host:1:1")
-        assert leases.acquire(p.slug, "other-host:1:1", 60) == 2
+        assert leases.acquire(p.slug, "other-host:1:1", 60) == token + 1
+
+
+async def test_who_had_an_account_before_it_was_erased_writes_nothing_to_its_successor(play):
+    async with play(Script()) as p:
+        leases = PostgresLeases(p.engine)
+        fenced = PostgresLedger(p.engine).fenced(p.slug, leases.acquire(p.slug, "first-host:1:1", 60))
+        leases.forget(p.slug)
+        assert leases.acquire(p.slug, "other-host:1:1", 60)
+        with pytest.raises(LeaseLost):
+            fenced.forget_habit(p.slug, "late")

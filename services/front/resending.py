@@ -1,0 +1,48 @@
+"""Stored mail that is sent once more comes back where it was erased: the two never happen at once for an account.
+
+Held by locks of Postgres, which end with the connection of a process, however it ends.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine, func, literal, select
+
+from services.common.database import fault_named
+from services.common.errors import Incomplete
+
+_LOCK = 0x4D57_0003
+
+
+@contextmanager
+def resending(engine: Engine, accounts: Iterable[str]) -> Iterator[None]:
+    """While the block runs none of the accounts is erased. Raises Incomplete when one is being erased."""
+    with _connected(engine) as connection:
+        for account in sorted(set(accounts)):
+            if not connection.scalar(select(func.pg_try_advisory_lock_shared(literal(_LOCK), func.hashtext(account)))):
+                raise Incomplete(f"the mail of account {account} is being erased; nothing was sent")
+        yield
+
+
+@contextmanager
+def not_resent(engine: Engine, account: str) -> Iterator[None]:
+    """While the block runs nobody sends mail of the account once more. Raises Incomplete when somebody does."""
+    with _connected(engine) as connection:
+        if not connection.scalar(select(func.pg_try_advisory_lock(literal(_LOCK), func.hashtext(account)))):
+            raise Incomplete(
+                f"stored mail of account {account}, or of all, is being sent once more (reparse, repair, dlq replay); "
+                "wait for it or stop it"
+            )
+        yield
+
+
+@contextmanager
+def _connected(engine: Engine) -> Iterator[Connection]:
+    """A connection that is none of the pool's, so that its locks end with the block."""
+    with fault_named():
+        connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        connection.detach()
+    try:
+        yield connection
+    finally:
+        connection.close()
