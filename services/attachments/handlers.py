@@ -8,13 +8,10 @@ from functools import partial
 from services.attachments.detect import HEAD_OCTETS, detect
 from services.attachments.streaming import file_by_reference, no_object, raw_key
 from services.common.events import AttachmentExtracted, DataRef, Event, MessageFetched, ObjectFiled
-from services.common.heading import heading, where
-from services.common.message_day import HEAD_OCTETS as DAY_OCTETS
-from services.common.message_day import message_day
-from services.common.objects import NewObject, ObjectStore, attachment_key, message_key
+from services.common.heading import RAW_TYPE, raw_object, where
+from services.common.objects import NewObject, ObjectStore, attachment_key
 from services.common.service import Outcome, judged, side_by_side, wrong_hash
 
-MESSAGE_TYPE = "message/rfc822"
 _STREAMED_AT_ONCE = 3  # each waits for the store's disk most of its time
 
 
@@ -51,9 +48,8 @@ def _message(event: Event, store: ObjectStore, news: dict[str, NewObject]) -> Ob
     if isinstance(event.body, DataRef):
         return _raw_by_reference(event, event.body, store)
     _verify(event.body, event.contentsha256, event.hashed)
-    key = message_key(event.place.account, message_day(event.body[:DAY_OCTETS]), event.contentsha256)
-    metadata = {**where(event.place, event.internaldate), **heading(event.body)}
-    news[key] = NewObject(key, event.body, MESSAGE_TYPE, metadata)
+    key, metadata = raw_object(event.place, event.internaldate, event.contentsha256, event.body)
+    news[key] = NewObject(key, event.body, RAW_TYPE, metadata)
     return _filed_message(event, store, key, len(event.body))
 
 
@@ -76,8 +72,8 @@ def _filed_message(event: MessageFetched, store: ObjectStore, key: str, size: in
         bucket=store.bucket,
         key=key,
         objectsize=size,
-        contenttype=MESSAGE_TYPE,
-        detectedtype=MESSAGE_TYPE,
+        contenttype=RAW_TYPE,
+        detectedtype=RAW_TYPE,
     )
 
 

@@ -7,8 +7,11 @@ from itertools import groupby
 from operator import itemgetter
 
 from services.common.charset_labels import BARE, bare
-from services.common.message_day import header_block
+from services.common.message_day import header_block, message_day
+from services.common.objects import message_key
 from services.common.place import Place
+
+RAW_TYPE = "message/rfc822"
 
 _FIELD = re.compile(rb"\n(Subject|From)[ \t]*:((?:[^\n]*\n[ \t])*[^\n]*)", re.IGNORECASE)
 _HEAD_OCTETS = 16_384
@@ -16,6 +19,15 @@ _KEPT = 200
 _WORD = rb"=\?([^?]*)\?([bq])\?(.{0,2000}?)\?="
 _WORDS = re.compile(rb"%b(?:\s*%b)*" % (_WORD, _WORD), re.IGNORECASE | re.DOTALL)
 _EACH = re.compile(_WORD, re.IGNORECASE | re.DOTALL)
+
+
+def raw_object(place: Place, internaldate: datetime | None, sha256: str, head: bytes) -> tuple[str, dict[str, str]]:
+    """Key and metadata of a raw message, the same whoever files it; ``head``: its first octets, 64 kB do.
+
+    Raises ContractViolated for an account that is no path segment.
+    """
+    key = message_key(place.account, message_day(head), sha256)
+    return key, {**where(place, internaldate), **heading(head)}
 
 
 def where(place: Place, internaldate: datetime | None) -> dict[str, str]:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from services.common.events import DataRef, MessageFetched
-from services.common.heading import heading, where
-from services.common.message_day import HEAD_OCTETS, message_day
-from services.common.objects import ObjectStore, message_key, uri_of
+from services.common.heading import RAW_TYPE, raw_object
+from services.common.message_day import HEAD_OCTETS
+from services.common.objects import ObjectStore, uri_of
 from services.common.place import Place
 from services.poller.checkpoint import Checkpoint
 from services.poller.domain.dates import parse_internaldate
@@ -18,8 +18,6 @@ from services.poller.domain.uidset import UidSet
 from services.poller.imap.model import Fetched, Spooled
 from services.poller.imap.spooling import taken
 from services.poller.work import Work
-
-MESSAGE_TYPE = "message/rfc822"
 
 
 async def deliver(work: Work, record: FolderRecord, checkpoint: Checkpoint, group: Sequence[Fetched]) -> None:
@@ -85,7 +83,7 @@ def _body(
         return raw, hashlib.sha256(raw).hexdigest()
     with taken(body) as file:
         head = file.read(HEAD_OCTETS)
-        key = message_key(place.account, message_day(head), body.sha256)
+        key, metadata = raw_object(place, internaldate, body.sha256, head)
         file.seek(0)
-        store.put_file(key, file, body.size, MESSAGE_TYPE, {**where(place, internaldate), **heading(head)})
+        store.put_file(key, file, body.size, RAW_TYPE, metadata)
     return DataRef(uri_of(store.bucket, key)), body.sha256
