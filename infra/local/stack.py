@@ -22,7 +22,7 @@ CONSOLE = "console"
 SERVICES = ("attachments", "storer", "parser", "poller", CONSOLE)  # consumers first, so that nothing has to catch up
 KEEPER = "keeper"
 _SHARED = ("DATABASE_URL", "KAFKA", "S3_ENDPOINT", "S3_BUCKET", "S3_ACCESS_KEY", "S3_SECRET_KEY", "MASTER_KEY", "HOME")
-_STOP_SECONDS = 40.0  # beyond the stop grace of the services, within which a running batch ends
+_STOP_SECONDS = 55.0  # beyond twice the stop grace of the services: a running batch ends, then the group is left
 
 
 @dataclass(frozen=True, slots=True)

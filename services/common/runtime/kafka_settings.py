@@ -76,7 +76,7 @@ class KafkaSettings(TopicSettings):
         default=25,
         ge=0.1,
         le=600,
-        description="Time a running batch has when told to stop; below the orchestrator's grace.",
+        description="Time a running batch has when told to stop; below half the orchestrator's grace.",
     )
     retry_base: float = Field(
         default=0.5, ge=0.01, le=60, description="First wait for a dependency that does not answer."

@@ -1,12 +1,14 @@
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from infra.local import kafka, minio
+from infra.local import kafka, minio, stack
 from infra.setup import ROOT
 from services.common.embedded_postgres import DISCREET
+from services.common.runtime.kafka_settings import KafkaSettings
 
 FILE = ROOT / "docker-compose.yml"
 COMPOSE: dict[str, Any] = yaml.safe_load(FILE.read_text())
@@ -50,6 +52,13 @@ def test_services_wait_for_the_jobs_and_tell_their_health(name: str) -> None:
     )
     assert service["healthcheck"]["test"][-1] == f"/var/lib/mailweir/health/{name}.json"
     assert service["restart"] == "unless-stopped"
+
+
+def test_whoever_stops_a_service_waits_for_its_batch_and_for_its_leaving_the_group(tmp_path: Path) -> None:
+    needed = 2 * KafkaSettings.model_fields["stop_grace"].default
+    for name in OURS:
+        assert float(SERVICES[name]["stop_grace_period"].removesuffix("s")) > needed
+        assert stack._service(tmp_path, name, {}).stop_seconds > needed
 
 
 def test_somebody_waits_for_every_job_as_compose_up_wait_fails_on_any_other() -> None:
