@@ -124,6 +124,14 @@ main.main()
         until(lambda: "busy" in said.read_text())
         command.send_signal(signal.SIGINT)
         until(lambda: "Aborted!" in said.read_text())
+        until(lambda: not catches(command.pid, signal.SIGINT))
         command.send_signal(signal.SIGINT)
         assert command.wait(30) == -signal.SIGINT
     assert said.read_text() == "busy\n\nAborted!\n"
+
+
+def catches(process: int, number: signal.Signals) -> bool:
+    """Whether a process has a handler for a signal, as Linux tells (proc(5), SigCgt)."""
+    said = Path(f"/proc/{process}/status").read_text()
+    (mask,) = (line.split()[1] for line in said.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(mask, 16) & 1 << (number - 1))
