@@ -59,12 +59,13 @@ def by_tcp(url: str) -> Iterator[str]:
         def serve() -> None:
             client, _ = listening.accept()
             with client:
-                back = Thread(target=pass_on, args=(server, client))
+                back = Thread(target=pass_on, args=(server, client), daemon=True)
                 back.start()
                 pass_on(client, server)
                 back.join()
 
-        serving = Thread(target=serve)
+        listening.settimeout(30)
+        serving = Thread(target=serve, daemon=True)
         serving.start()
         yield f"postgresql://postgres@127.0.0.1:{listening.getsockname()[1]}/postgres"
         serving.join()
