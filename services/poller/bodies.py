@@ -83,7 +83,6 @@ async def ask(errand: Errand, chunks: Iterable[UidSet]) -> int:
     """Ask for these, one chunk after the other; how many bodies came. Raises ImapError and QuotaExceeded."""
     before = errand.count
     for chunk in chunks:
-        _within_budget(errand)
         started = errand.work.clock.monotonic()
         await _ask(errand, chunk)
         if errand.session.throttled:  # half the rate: as long a pause as the answer took
@@ -118,19 +117,20 @@ def _slices(wanted: UidSet) -> list[UidSet]:
 
 def _last(errand: Errand, doubtful: Iterable[UidSet], suspects: UidSet) -> list[UidSet]:
     """What is not asked for with others: groups that went with a connection, smaller ones later, then single ones."""
-    settled = UidSet.of(errand.settled)
-    alone = (suspects | UidSet.of(errand.large)) - settled
-    groups = [(group & errand.wanted) - alone - settled for group in doubtful]
+    alone = suspects | UidSet.of(errand.large)
+    groups = [(group & errand.wanted) - alone for group in doubtful]
     singles = [UidSet.of([uid]) for uid in reversed(list(alone))]
     return [*sorted(filter(len, groups), key=len, reverse=True), *singles]
 
 
 async def _ask(errand: Errand, chunk: UidSet) -> None:
     """Ask for a chunk; halve it as long as the server refuses it; ask again for what it left out."""
-    fresh = chunk - UidSet.of(errand.settled)
-    waiting = [fresh] if fresh else []
+    waiting = [chunk]
     while waiting:
-        part = waiting.pop()
+        part = waiting.pop() - UidSet.of(errand.settled)
+        if not part:
+            continue
+        _within_budget(errand)
         errand.answered = set()
         try:
             await _stream(errand, part)

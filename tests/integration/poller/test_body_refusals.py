@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import text
 
+from services.common.events import MessageFetched
 from tests.fakes.imap_model import Command, Mailbox, Reply, Script, closes, messages, on, sample, says
 from tests.integration.poller.conftest import Play, inbox
 from tests.integration.poller.ten_messages import only_missing, ten
@@ -56,6 +57,20 @@ async def test_bad_for_one_uid_in_a_group(play):
     async with play(script) as p:
         assert (await p.sync()).exit_code == 3
         assert only_missing(p, 5)
+
+
+async def test_what_came_to_see_whether_anything_comes_is_not_fetched_again(play):
+    script = Script({b"INBOX": Mailbox(messages(60))})
+
+    def no(command: Command, reply: Reply) -> Reply | None:
+        named = (refuses(uid, b"NO [SERVERBUG] oops")(command, reply) for uid in range(35, 61))
+        return next((refused for refused in named if refused), None)
+
+    script.hooks.append(bodies(no))
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 3
+        came = [event.place.uid for event in p.recorder.of(MessageFetched)]
+        assert sorted(came) == list(range(1, 35))
 
 
 async def test_quarantine_is_not_asked_again_before_its_time(play):
