@@ -38,6 +38,17 @@ from services.common.search_text import query_of, search_text
         ("नमस्ते।दुनिया", "दुनिया", True),
         ("İSTANBUL", "istanbul", True),
         ("\ufeffsale", "sale", True),
+        ("担当は佐々木です", "佐々木", True),
+        ("担当は佐木です", "佐々木", False),
+        ("人々の", "々", True),
+        ("二〇二六年", "〇二", True),
+        ("葛\U000e0100飾区", "葛飾", True),
+        ("辻さん", "辻\U000e0101さん", True),
+        ("这是ㄅㄆㄇ注音", "ㄆㄇ", True),
+        ("✅Paid", "✅", True),
+        ("love ❤\ufe0f you", "❤", True),
+        ("love you", "❤", False),
+        ("⭐⭐⭐ review", "⭐⭐ review", True),
     ],
 )
 def test_words_match_on_both_sides(text: str, query: str, found: bool) -> None:
