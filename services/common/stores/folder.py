@@ -1,8 +1,6 @@
 """Objects in a folder: the embedded store. A file per object, as a person would expect to find it."""
 # ruff: noqa: PTH103, PTH104, PTH108, PTH112, PTH114, PTH116, PTH120, PTH123, PTH208 -- measured: with Path objects the CPU time of our own doubles
 
-import errno
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -11,23 +9,16 @@ from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 from typing import BinaryIO
 
-import msgspec
-
 from services.common.durable import sync_folder
 from services.common.errors import Unavailable
 from services.common.objects import NewObject, ObjectInfo, is_plain
 from services.common.own_folder import OwnFolder, remove_abandoned
+from services.common.stores.attribute import describe, description_of
 from services.common.stores.group_sync import GroupSync
 
 File = tuple[str, int]  # name and descriptor
 _BLOCK = 1 << 20
 _WORK = ".incoming"
-_ATTRIBUTE = "user.mailweir"
-_NO_ATTRIBUTES = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
-# Above 64 KiB Linux says E2BIG; ext4 has 4 kB for all of a file (960 octets in blocks of 1 kB) and says ENOSPC, as when
-# it is full.
-_TOO_LARGE = {errno.E2BIG, errno.ENOSPC}
-_SHORTER = (400, 150)  # octets of each text; a place and a date, which make rows again, take 102 and 34 at most
 _OPEN_AT_ONCE = 128  # files; a process may often open 1,024
 
 
@@ -71,9 +62,9 @@ class FolderStore:
                 name, descriptor = made()
                 if _copy(source, descriptor, size) != size:
                     raise Unavailable(f"the source of {key} ended early; it is tried again")
-                _describe(descriptor, content_type, metadata)
+                describe(descriptor, content_type, metadata)
                 os.fdatasync(descriptor)
-            os.rename(name, target)
+            self._move(name, str(target))
             sync_folder(target.parent)
 
     def read(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
@@ -92,7 +83,7 @@ class FolderStore:
         """Size and metadata of an object, or None."""
         with suppress(FileNotFoundError, NotADirectoryError):
             found = os.stat(self._name_of(key))
-            return ObjectInfo(key, found.st_size, *_metadata(self._path(key))) if S_ISREG(found.st_mode) else None
+            return ObjectInfo(key, found.st_size, *description_of(self._path(key))) if S_ISREG(found.st_mode) else None
         return None
 
     def keys(self, prefix: str) -> Iterator[str]:
@@ -138,7 +129,7 @@ class FolderStore:
             descriptors = [descriptor for _, descriptor in files]
             self._sync.files(descriptors)
             for (name, _), target in zip(files, news, strict=True):
-                os.rename(name, target)
+                self._move(name, target)
             self._sync.names(descriptors, list(folders))
 
     @contextmanager
@@ -170,6 +161,15 @@ class FolderStore:
             os.makedirs(folder, exist_ok=True)
             self._known.add(folder)
         return folder
+
+    def _move(self, name: str, target: str) -> None:
+        """Give a file its name; a folder that another process has removed since, with its account, is made again."""
+        try:
+            os.rename(name, target)
+        except FileNotFoundError:
+            self._known.clear()
+            self._made(os.path.dirname(target))
+            os.rename(name, target)
 
     def _path(self, key: str) -> Path:
         return Path(self._name_of(key))
@@ -233,7 +233,7 @@ def _copy(source: BinaryIO, descriptor: int, size: int) -> int:
 def _filled(file: File, new: NewObject) -> File:
     _, descriptor = file
     _write(descriptor, new.data)
-    _describe(descriptor, new.content_type, new.metadata)
+    describe(descriptor, new.content_type, new.metadata)
     return file
 
 
@@ -247,54 +247,3 @@ def _write(descriptor: int, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
-
-
-def _describe(descriptor: int, content_type: str, metadata: Mapping[str, str]) -> None:
-    """An attribute costs microseconds where a second file would cost a sync; file systems without them go without.
-
-    One that is too large is said more shortly. Raises ``OSError``: a full disk must not take an object undescribed.
-    """
-    if hasattr(os, "setxattr") and not any(_attached(descriptor, form) for form in _forms(content_type, metadata)):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-def _attached(descriptor: int, described: bytes) -> bool:
-    """Whether there was room for it, or there are no attributes at all."""
-    try:
-        os.setxattr(descriptor, _ATTRIBUTE, described)
-    except OSError as error:
-        if error.errno in _TOO_LARGE:
-            return False
-        if error.errno not in _NO_ATTRIBUTES:
-            raise
-    return True
-
-
-def _forms(content_type: str, metadata: Mapping[str, str]) -> Iterator[bytes]:
-    """What is said of an object: whole, then shorter and shorter."""
-    yield _json([content_type, dict(metadata)])
-    for most in _SHORTER:
-        yield _json([_cut(content_type, most), {name: _cut(text, most) for name, text in metadata.items()}])
-
-
-def _cut(text: str, most: int) -> str:
-    """The text, or as much of its beginning as makes about ``most`` octets."""
-    while len(_json(text)) > most:
-        text = text[: len(text) * 3 // 4]
-    return text
-
-
-def _json(value: object) -> bytes:
-    """Measured: a twelfth of the time of ``json.dumps``, which knows what to do with what is no Unicode."""
-    try:
-        return msgspec.json.encode(value)
-    except UnicodeEncodeError:
-        return json.dumps(value, ensure_ascii=False).encode(errors="replace")
-
-
-def _metadata(path: Path) -> tuple[str, dict[str, str]]:
-    try:
-        content_type, metadata = json.loads(os.getxattr(path, _ATTRIBUTE))
-    except (AttributeError, OSError, ValueError):
-        return ObjectInfo("", 0).content_type, {}
-    return str(content_type), {str(name): str(text) for name, text in metadata.items()}

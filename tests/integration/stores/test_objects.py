@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -138,6 +139,20 @@ def test_a_key_never_leaves_the_folder(tmp_path: Path, key: str) -> None:
         FolderStore(tmp_path).put(NewObject(key, b"x", "text/plain", {}))
     for prefix in (key, f"{key}/", "/", "//", "..", "../", "../../"):
         assert list(FolderStore(tmp_path).keys(prefix)) == []
+
+
+def test_an_account_that_another_process_erased_may_come_back(tmp_path: Path) -> None:
+    """A store that goes on knows folders that are no more."""
+    watching, erasing = FolderStore(tmp_path), FolderStore(tmp_path)
+    puts: list[Callable[[], None]] = [
+        lambda: watching.put_many([new(1), new(2)]),
+        lambda: watching.put_file(new(1).key, io.BytesIO(new(1).data), 2000, "message/rfc822", PLACE),
+    ]
+    for first, then in itertools.product(puts, puts):
+        first()
+        assert erasing.erase("work/") > 0
+        then()
+        assert watching.read(new(1).key) == new(1).data
 
 
 def test_a_short_source_is_never_visible(tmp_path: Path) -> None:

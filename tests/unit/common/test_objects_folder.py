@@ -8,7 +8,8 @@ import pytest
 
 from services.common.errors import Unavailable
 from services.common.objects import NewObject
-from services.common.stores.folder import FolderStore, _describe
+from services.common.stores.attribute import describe
+from services.common.stores.folder import FolderStore
 from tests.fakes.full_disk import no_file_larger_than
 
 
@@ -93,8 +94,8 @@ def test_what_is_no_text_is_described_as_far_as_it_can_be(tmp_path: Path) -> Non
 
 def test_only_a_place_without_attributes_leaves_an_object_undescribed(tmp_path: Path) -> None:
     with Path("/proc/self/comm").open("rb") as without:
-        _describe(without.fileno(), "text/plain", PLACE)
+        describe(without.fileno(), "text/plain", PLACE)
     closed = os.open(tmp_path, os.O_RDONLY)
     os.close(closed)
     with pytest.raises(OSError, match="descriptor"):
-        _describe(closed, "text/plain", PLACE)
+        describe(closed, "text/plain", PLACE)
