@@ -4,13 +4,12 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
 
 from msgspec.structs import replace
 
 from services.common.completeness import wire_text
 from services.common.errors import ConfigurationError
-from services.common.events import Event, FolderCreated, FolderGone, FolderRenamed, MessagesVanished
+from services.common.events import Event, FolderCreated, FolderGone, FolderRenamed
 from services.poller.domain.choose import chosen, unmatched
 from services.poller.domain.state import FolderRecord
 from services.poller.domain.uidset import UidSet
@@ -20,6 +19,7 @@ from services.poller.imap.model import Folder
 from services.poller.imap.names import INBOX, address
 from services.poller.imap.session import Session
 from services.poller.renaming import known_as
+from services.poller.telling import folder_fields, vanished
 from services.poller.work import Work
 
 
@@ -208,9 +208,8 @@ async def close_epoch(work: Work, record: FolderRecord) -> int:
     if not closing:
         return 0
     closed = replace(ledger, vanished=ledger.listed, invisible=UidSet(), invisible_since=None)
+    await work.say(*vanished(work, record, closing))
     await asyncio.to_thread(work.ledger.save_ledger, record.id, record.epoch, closed)
-    told = replace(record, sequence=work.next_sequence(record.sequence))  # later than flags told in a pass that failed
-    await work.say(MessagesVanished(**folder_fields(told), uids=closing.text()))
     return len(closing)
 
 
@@ -221,18 +220,6 @@ async def introduce(work: Work, record: FolderRecord) -> FolderRecord:
     event: Event = FolderCreated(**folder_fields(known), delimiter=known.delimiter, specialuse=known.special_use)
     await work.say(event)
     return known
-
-
-def folder_fields(record: FolderRecord) -> dict[str, Any]:
-    """Fields that every event about a folder has."""
-    return {
-        "account": record.account,
-        "folderid": record.id,
-        "folder": record.name,
-        "wire": wire_text(record.wire),
-        "uidvalidity": record.uidvalidity or 0,
-        "sequence": record.sequence,
-    }
 
 
 async def _save(work: Work, record: FolderRecord) -> FolderRecord:

@@ -5,11 +5,13 @@ import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 
+from services.common.errors import ContractViolated
 from services.common.events import DataRef, MessageFetched
 from services.common.heading import RAW_TYPE, raw_object
 from services.common.message_day import HEAD_OCTETS
 from services.common.objects import ObjectStore, uri_of
 from services.common.place import Place
+from services.poller.bodies import suspect
 from services.poller.checkpoint import Checkpoint
 from services.poller.domain.dates import parse_internaldate
 from services.poller.domain.samples import mark, outermost
@@ -26,13 +28,27 @@ async def deliver(work: Work, record: FolderRecord, checkpoint: Checkpoint, grou
     Raises ``Unavailable`` when a way out is down: then none of them counts as published.
     """
     events = await asyncio.to_thread(_events, record, group, work.store)
-    uids = UidSet.of(fetched.uid for fetched in group)
-    octets = sum(event.size for event in events)
-    await work.publisher.publish([*events, work.audit("fetch", record=record, uids=uids.text(), octets=octets)])
-    await checkpoint.add(_marks(events), octets)
+    events = await _published(work, record, events)
+    await checkpoint.add(_marks(events), sum(event.size for event in events))
     work.memory.published += len(events)
     work.memory.share({event.emailid: (_mark(event), event.size) for event in events if event.emailid})
     work.memory.steps = 0
+
+
+async def _published(work: Work, record: FolderRecord, events: Sequence[MessageFetched]) -> list[MessageFetched]:
+    """Publish these; those that went out. One that no record holds costs itself only: it is quarantined."""
+    uids = UidSet.of(event.place.uid for event in events)
+    octets = sum(event.size for event in events)
+    try:
+        await work.publisher.publish([*events, work.audit("fetch", record=record, uids=uids.text(), octets=octets)])
+    except ContractViolated as violation:
+        if len(events) == 1:
+            await suspect(work, record, uids.lowest, "contract", str(violation), final=True)
+            return []
+        half = len(events) // 2
+        first = await _published(work, record, events[:half])
+        return first + await _published(work, record, events[half:])
+    return list(events)
 
 
 def _marks(events: Sequence[MessageFetched]) -> dict[int, str]:

@@ -19,11 +19,12 @@ from services.poller.domain.counters import Counters, believable
 from services.poller.domain.state import FolderRecord, Ledger, Outcome
 from services.poller.domain.uidset import UidSet
 from services.poller.epochs import report_move, settle, uidnext_to_keep, verify
-from services.poller.folders import folder_fields, introduce
+from services.poller.folders import introduce
 from services.poller.imap.errors import CommandRejected, IdentificationWanted, ImapError, Refused
 from services.poller.imap.model import Opened
 from services.poller.imap.session import Session
 from services.poller.rounds import ledger_of, quarantined, rounds_of
+from services.poller.telling import folder_fields
 from services.poller.work import Work
 
 NOTED_EVERY = timedelta(minutes=1)

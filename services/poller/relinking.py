@@ -46,18 +46,18 @@ async def relink(work: Work, session: Session, record: FolderRecord, wanted: Uid
         links = [link for chunk in wanted.chunks(CHUNK) for link in await _links(work, session, record, chunk)]
         if not links or not await _hold(work, session, links):
             return EMPTY
+        await publish(work, record, links, checkpoint)
     except (Refused, CommandRejected):
         return EMPTY
-    await publish(work, record, links, checkpoint)
     work.memory.relinked[record.id] += len(links)
     return UidSet.of(link.uid for link in links)
 
 
 async def publish(work: Work, record: FolderRecord, links: Sequence[Link], checkpoint: Checkpoint) -> None:
-    """Say where known contents have places, too."""
+    """Say where known contents have places, too. Raises Refused as ``Work.say``."""
     for start in range(0, len(links), CHUNK):
         part = links[start : start + CHUNK]
-        await work.publisher.publish([_event(record, link) for link in part])
+        await work.say(*[_event(record, link) for link in part])
         await checkpoint.add({link.uid: link.sha256 for link in part}, 0)
     work.memory.published += len(links)
 

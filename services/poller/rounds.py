@@ -6,7 +6,7 @@ from functools import partial
 
 from services.poller import bodies, handlers, peeking
 from services.poller.checkpoint import Checkpoint
-from services.poller.comparing import compare, tell_labels
+from services.poller.comparing import compare
 from services.poller.delivery import delivering
 from services.poller.domain.counters import FLAGS_EVERY
 from services.poller.domain.state import FolderRecord, Ledger
@@ -63,7 +63,6 @@ async def rounds_of(
         ledger = await ledger_of(work, record)
         fetched = ledger.published != compared.published
         rounds, idle = rounds + 1, 0 if fetched else idle + 1
-        await tell_labels(work, session, record, ledger, compared.published)
         left = (ledger.missing(await quarantined(work, record)) & listed.uids) - _suspects(work, record)
         grown = events.exists is not None and events.exists != exists
         if not grown and not events.expunged and not events.vanished and not left and listed.complete:

@@ -26,9 +26,9 @@ async def share(work: Work, session: Session, record: FolderRecord, wanted: UidS
         for chunk in wanted.chunks(CHUNK):
             async for header in session.fetch_headers(chunk):
                 links += _links(work, header)
+        await publish(work, record, links, checkpoint)
     except (Refused, CommandRejected):
         return EMPTY
-    await publish(work, record, links, checkpoint)
     return UidSet.of(link.uid for link in links)
 
 

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from services.common.accounts import Account
 from services.common.clock import Clock
+from services.common.errors import ContractViolated
 from services.common.events import AccessAudited, Event, UidValidityChanged
 from services.common.objects import ObjectStore
 from services.common.service import Publisher
 from services.poller.domain.state import FolderRecord
 from services.poller.domain.uidset import UidSet
-from services.poller.imap.errors import ImapError
+from services.poller.imap.errors import ImapError, Refused
 from services.poller.imap.model import FolderStatus
 from services.poller.ports import Contents, LedgerStore
 from services.poller.resuming import Run
@@ -125,9 +126,12 @@ class Work:
         return None if daily is None else max(0, daily - self.ledger.spent(self.account.slug, self.clock.now().date()))
 
     async def say(self, *events: Event) -> None:
-        """Publish events about the account or a folder."""
-        if events:
-            await self.publisher.publish(events)
+        """Publish events about the account or a folder. Raises Refused for one that breaks the contract."""
+        try:
+            if events:
+                await self.publisher.publish(events)
+        except ContractViolated as violation:
+            raise Refused(f"what is there cannot be told: {violation}", usable=True) from violation
 
     def next_sequence(self, before: int = 0) -> int:
         """A number for one event: milliseconds of the clock, or more than ``before`` and all others of this task.

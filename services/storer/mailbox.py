@@ -20,7 +20,7 @@ from services.common.events import (
 from services.storer import rows
 from services.storer.adapters import write_places
 
-_MOST_UIDS = 1_000_000
+MOST_UIDS = 1_000_000
 _PLACES = """CREATE TEMP TABLE IF NOT EXISTS stage_states (folder_id text, uidvalidity bigint, uid bigint, flags text[],
 labels text[], visible boolean, sequence bigint) ON COMMIT DELETE ROWS"""
 _APPLY = """UPDATE email_places p SET flags = coalesce(s.flags, p.flags), labels = coalesce(s.labels, p.labels),
@@ -85,8 +85,8 @@ def _apply(cursor: Any, event: FlagsChanged | MessagesVanished | MessagesReturne
 
 def _states(event: FlagsChanged | MessagesVanished | MessagesReturned) -> Iterator[State]:
     groups = list(_groups(event))
-    if sum(last - first + 1 for ranges, _ in groups for first, last in ranges) > _MOST_UIDS:
-        raise ValueError(f"more than {_MOST_UIDS} UIDs in one event")  # a fault of the sender: refused as data
+    if sum(last - first + 1 for ranges, _ in groups for first, last in ranges) > MOST_UIDS:
+        raise ValueError(f"more than {MOST_UIDS} UIDs in one event")  # a fault of the sender: refused as data
     for ranges, now in groups:
         for uid in chain.from_iterable(range(first, last + 1) for first, last in ranges):
             yield (event.folderid, event.uidvalidity, uid, *now, event.sequence)

@@ -4,11 +4,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 
+import msgspec
+
 from services.common.events import FlagSet
 from services.poller.domain.uidset import EMPTY, Gathering, UidSet
 
 LABEL = "X-GM-LABELS "  # before a label among the names of flags, which have no space
+ROOM = 900 * 1024  # octets of the groups of one event
 RECENT = "\\recent"  # belongs to a session, not to a message (RFC 3501 section 2.3.2)
+_JSON = msgspec.json.Encoder()
 
 
 class Flags:
@@ -53,6 +57,21 @@ def grouped(after: Mapping[str, UidSet], uids: UidSet, *, labelled: bool = False
         _flag_set([names[index] for index in having], members.result(), labelled=labelled)
         for having, members in ordered
     )
+
+
+def packed(groups: Iterable[FlagSet]) -> Iterator[tuple[FlagSet, ...]]:
+    """The groups in order, as many together as have room in one event."""
+    taken: list[FlagSet] = []
+    room = ROOM
+    for group in groups:
+        size = len(_JSON.encode(group))
+        if taken and size > room:
+            yield tuple(taken)
+            taken, room = [], ROOM
+        taken.append(group)
+        room -= size
+    if taken:
+        yield tuple(taken)
 
 
 def _stretches(uids: UidSet, sets: Sequence[UidSet]) -> Iterator[tuple[int, int, tuple[int, ...]]]:

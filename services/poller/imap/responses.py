@@ -12,6 +12,7 @@ from services.poller.imap.text import clean
 from services.poller.imap.tokens import Part, Unparsable, Value, parse
 
 MAX_UID = 0xFFFFFFFF
+_LONGEST_NAME = 2_000  # octets; the database has an index of names, of which none may be longer than 2.7 kB
 _STATUS = re.compile(rb" *(OK|NO|BAD|BYE|PREAUTH)(?: (.*))?$", re.IGNORECASE | re.DOTALL)
 _CODE = re.compile(rb"\[([^\s\]]{1,200})(?: ([^\]]*))?\] ?(.*)$", re.DOTALL)
 _SPECIAL = {
@@ -102,7 +103,7 @@ def list_entry(parts: Sequence[Part], start: int) -> Folder:
     if len(values) < 3 or not isinstance(listed, list):
         raise Unparsable("LIST entry without attributes, delimiter and name")
     wire = b"NIL" if values[2] is None else raw_bytes(values[2])
-    if wire is None or b"\0" in wire:  # NUL can neither be sent back nor be kept as text
+    if wire is None or b"\0" in wire or len(wire) > _LONGEST_NAME:  # NUL can neither be sent back nor be kept as text
         raise Unparsable("LIST entry without a name that can be used")
     delimiter = raw_bytes(values[1])
     attributes = frozenset(a.lower() for a in listed if isinstance(a, str))
