@@ -1,7 +1,7 @@
 """``mailweir users``: who may sign in to the console, and whose accounts are whose. No password is an argument."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,8 @@ from services.cli.secret_input import secret_options
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+
+    from services.console.users import User
 
 
 @contextmanager
@@ -69,13 +71,16 @@ def list_users(as_json: bool) -> None:
     with opened() as engine:
         found = [(user, kept.visible(engine, user)) for user in kept.everyone(engine)]
     if as_json:
-        rows = [{"name": user.name, "role": user.role, "accounts": list(accounts)} for user, accounts in found]
-        click.echo(plain.indented(rows))
+        click.echo(plain.indented([_row(user, accounts) for user, accounts in found]))
         return
     for user, accounts in found:
         click.echo(f"{user.name}  {user.role}  {', '.join(accounts) or '-'}")
     if not found:
         click.echo("no users yet; add one with: mailweir users add NAME --admin")
+
+
+def _row(user: "User", accounts: "Sequence[str]") -> dict[str, object]:
+    return {"name": user.name, "role": user.role, "accounts": list(accounts)}
 
 
 @users.command()

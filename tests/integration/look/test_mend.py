@@ -14,6 +14,7 @@ from services.common.lookup import Choice
 from services.common.objects import ObjectStore
 from services.front.embedded import publisher
 from services.storer.erase import erase_account
+from tests.commands_page import properties
 from tests.fakes.mail_events import fetched, message, with_file
 from tests.integration.look.conftest import MAIL, TABLES, Home
 
@@ -135,6 +136,7 @@ async def test_compare_says_what_a_reparse_would_change_and_writes_nothing(store
     stored.change("UPDATE emails SET subject = 'other' WHERE subject LIKE 'Invoice%'")
     (difference,) = stored.lines("reparse", "--compare", "--json")
     assert (difference["field"], difference["stored"], difference["parsed"]) == ("subject", "other", "Invoice 7")
+    assert set(difference) == properties("`reparse", "a line")
     assert stored.value("SELECT count(*) FROM emails WHERE subject = 'other'") == 1
 
 
@@ -159,6 +161,7 @@ async def test_a_dead_letter_is_shown_replayed_and_settled(home: Home) -> None:
     bad = replace(fetched(MAIL[0]), contentsha256="0" * 64)
     await publisher(home.context).publish([bad])
     letter, other = home.lines("dlq", "list", "--json")
+    assert set(letter) == properties("`dlq list", "a line")
     assert {each["service"] for each in (letter, other)} == {"parser", "attachments"}
     assert {(each["topic"], each["error"]) for each in (letter, other)} == {("mail.fetched", "refused.hash")}
     number = str(letter["id"])
@@ -215,7 +218,5 @@ async def test_a_large_account_is_erased_however_long_it_takes_by_one_look_at_it
 
 @pytest.mark.parametrize("words", [("dlq", "replay"), ("dlq", "drop", "1", "--all"), ("dlq", "show", "99")])
 async def test_wrong_use_is_one_line(home: Home, words: tuple[str, ...]) -> None:
-    from services.common.errors import ConfigurationError
-
     with pytest.raises(ConfigurationError):
         home.run(*words)

@@ -1,13 +1,19 @@
 """The properties that docs/commands.md names are those of what the commands print."""
 
-import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import click
 import pytest
 from msgspec import Struct
 
+from infra.local import stack
+from services.cli import users as users_command
 from services.cli.account_folders import _row
 from services.cli.account_view import View, as_json
+from services.cli.main import cli
+from services.cli.stack import _facts
 from services.cli.sync_view import as_dict
 from services.cli.watch_view import _arrivals, _state
 from services.common import errors
@@ -16,24 +22,20 @@ from services.common.completeness import AccountStatus, FolderStatus, LedgerLine
 from services.common.events import AccountReported
 from services.common.lookup import Found
 from services.common.providers import profile
+from services.console.users import User
 from services.front import doctor_view
 from services.poller.account import Result
 from services.poller.doctor_model import Step
+from services.poller.domain.state import FolderRecord, Outcome
 from services.poller.imap.model import Folder
+from tests.commands_page import ROWS, commands, properties
 from tests.fakes.mail_events import fetched
 
-PAGE = (Path(__file__).parents[3] / "docs" / "commands.md").read_text(encoding="utf-8")
-ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in PAGE.splitlines() if line.startswith("|")]
 ACCOUNT = Account(slug="work", host="h", user="u")
 CHECKED = doctor_view.as_json([Step("lookup", "ok", {})], ACCOUNT, profile("generic"), "en", full=True)
+FOLDER = FolderRecord(id="f", account="work", wire=b"INBOX", name="INBOX")
+SYNCED: dict[str, Any] = as_dict(Result("work", (Outcome(FOLDER, 0, 0, 0, 0),)))
 REPORTED = AccountReported(account="w", state="active", signin="ok", sequence=1)
-
-
-def properties(command: str, says: str) -> set[str]:
-    """Those of the row of that command that begins so, or of a row below it."""
-    names = [name or ROWS[at - 1][0] or ROWS[at - 2][0] for at, (name, *_) in enumerate(ROWS)]
-    (found,) = (row[2] for row, name in zip(ROWS, names, strict=True) if command in name and row[1].startswith(says))
-    return set(re.findall(r"`(\w+)`", found))
 
 
 @pytest.mark.parametrize(
@@ -53,17 +55,41 @@ def test_rows_of_structs(command: str, says: str, kind: type[Struct]) -> None:
 @pytest.mark.parametrize(
     ("command", "says", "printed"),
     [
-        ("`sync --json`", "a line", as_dict(Result("work"))),
+        ("`sync --json`", "a line", SYNCED),
+        ("`sync --json`", "each of", SYNCED["folders"][0]),
         ("`sync --watch", "a line for each arrival", next(_arrivals([fetched(b"x")]))),
         ("`sync --watch", "a line for each change", _state(REPORTED)),
         ("`accounts list", "one list", as_json(View(ACCOUNT, (), SignInStatus()))),
         ("`accounts folders", "one list", _row(ACCOUNT, Folder(b"INBOX", "INBOX", "/", frozenset()))),
         ("`check", "one object", CHECKED),
         ("`check", "each of", CHECKED["steps"][0]),
+        ("`users list", "one list", users_command._row(User(1, "ann", "user"), ["work"])),
     ],
 )
 def test_rows_of_objects(command: str, says: str, printed: dict[str, object]) -> None:
     assert properties(command, says) == set(printed)
+
+
+def test_the_rows_of_the_stack(tmp_path: Path) -> None:
+    facts: dict[str, Any] = _facts(stack.describe(tmp_path, ("kafka", "minio", "postgres")))
+    assert properties("`stack status", "one object") == set(facts)
+    each = [*facts["components"].values(), *facts["services"].values()]
+    assert properties("`stack status", "each of both") == {name for one in each for name in one}
+
+
+def test_every_command_with_json_has_a_row_and_no_other() -> None:
+    assert set(commands()) == set(with_json(cli))
+
+
+def with_json(command: click.Command, *words: str) -> Iterator[str]:
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            found = command.get_command(context, name)
+            assert found
+            yield from with_json(found, *words, name)
+    elif any("--json" in option.opts for option in command.params):
+        yield " ".join(words)
 
 
 def test_each_exit_code_of_an_error_is_explained() -> None:
