@@ -85,7 +85,7 @@ bench: components  ## the figures of the design, as ratios taken in one run
 chaos: components  ## faults on the whole stack: outages, kills, halts, full disks; needs root and 15 minutes
 	$(BIN)/python -m tests.e2e.chaos
 
-up: setup  ## the whole stack in containers
+up: $(STAMP) bytecode assets compiled  ## the whole stack in containers
 	@$(BIN)/python -m infra.setup --before-up
 	docker compose up --build --wait
 
