@@ -43,7 +43,7 @@ def repair(name: str | None, *, check: bool, verify: bool, offline: bool) -> Non
             _tell(damage)
             if check:
                 raise SystemExit(3 if damage.any else 0)
-            code = _mend(context, bench, damage)
+            code = _mend(context, bench, name, damage)
             code = max(code, _offline(bench) if offline else _fetch(context, bench, name, damage))
     raise SystemExit(code)
 
@@ -92,12 +92,13 @@ def _tell(damage: "Damage") -> None:
         f"{damage.unstored} raw messages without complete rows, {damage.raw_gone} raw messages gone, "
         f"{damage.files_gone} attachments gone"
         + (f"; {damage.damaged} of these are there, but damaged" if damage.damaged else "")
+        + (f"; {damage.unfiled} of these were gone before, or are still on their way" if damage.unfiled else "")
     )
     if damage.lost:
         click.echo(f"{damage.lost} raw messages that are gone are not on the server any more, either", err=True)
 
 
-def _mend(context: "Context", bench: "Connection", damage: "Damage") -> int:
+def _mend(context: "Context", bench: "Connection", name: str | None, damage: "Damage") -> int:
     """Send what can be sent, and note what it was; the exit code."""
     from services.cli import repairing
     from services.cli.progress import bar
@@ -107,7 +108,7 @@ def _mend(context: "Context", bench: "Connection", damage: "Damage") -> int:
     useless: Counter[str] = Counter()
     with bar("mending", damage.wanted) as advance:
         events = _events(context, bench, useless, advance)
-        published = asyncio.run(publish_all(context, events, partial(repairing.note, bench)))
+        published = asyncio.run(publish_all(context, events, partial(repairing.note, bench), name))
     click.echo(f"{published} messages sent through parser, attachments and storer again")
     for why, count in useless.items():
         click.echo(f"{count} raw messages {why}", err=True)
