@@ -1,5 +1,6 @@
 """Mail is erased only when no other process brings more of it."""
 
+import os
 import subprocess
 import sys
 import time
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from services.cli import rebuilding
+from services.common.account_fields import Account
 from services.common.errors import Incomplete, Unavailable
 from services.common.stores.folder import FolderStore
 from services.front import erasing
@@ -17,7 +19,7 @@ from services.front.resending import resending
 from services.poller import lease
 from services.poller.adapters import LeaseLost
 from services.poller.leases import PostgresLeases
-from tests.integration.look.conftest import Home
+from tests.integration.look.conftest import MAIL, Home
 
 HOLDER = "from services.poller.lease import owner; print(owner(), flush=True); input()"
 
@@ -109,6 +111,28 @@ async def test_a_store_that_does_not_answer_leaves_the_account_paused_and_says_s
             stored.run("accounts", "remove", account, "--erase", "--yes")
     assert stored.context.accounts.get(account).state == "paused"
     assert stored.value("SELECT count(*) FROM emails") == 4
+
+
+def kill_before_the_account_goes(home: Home) -> None:
+    words = ["mailweir", "accounts", "remove", "work", "--erase", "--yes"]
+    killed = "from services.common.accounts import AccountStore; AccountStore.remove = lambda *_: os._exit(9)"
+    code = f"import os, sys; {killed}; sys.argv = {words}; from services.cli.main import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], env={**os.environ, **home.environment}, check=False, timeout=60)
+    assert done.returncode == 9
+
+
+async def test_what_was_erased_is_told_although_the_command_was_killed_and_the_name_was_used_again(
+    stored: Home, account: str
+) -> None:
+    kill_before_the_account_goes(stored)
+    assert stored.value("SELECT count(*) FROM emails") == 0
+    stored.run("accounts", "remove", account, "--erase", "--yes")
+    stored.context.accounts.add(Account(slug="work", host="localhost", user="u"))
+    await stored.take(*MAIL)
+    stored.run("accounts", "remove", account, "--erase", "--yes")
+    told = stored.value("SELECT string_agg(detail, ', ' ORDER BY at) FROM audit_log WHERE action = 'erase'").split(", ")
+    assert [detail.startswith("6 objects") for detail in told] == [True, False, True]
+    assert told[1] == "0 objects and 0 rows erased"
 
 
 async def test_mail_that_is_sent_once_more_is_not_erased_meanwhile(
