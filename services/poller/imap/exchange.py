@@ -1,8 +1,12 @@
-"""One command in flight and what came for it."""
+"""Commands on their way and what came for them."""
 
 from collections import deque
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
+from aioimaplib.aioimaplib import Commands
+
+from services.poller.imap.encode import Argument
 from services.poller.imap.errors import ResponseTooLarge
 from services.poller.imap.model import Limits
 from services.poller.imap.responses import Status
@@ -16,9 +20,17 @@ _FOLDERS = 200_000
 _NOISE = 20_000
 
 
+class Line(NamedTuple):
+    """A command to send. ``wants``: upper-case words of the untagged responses it takes."""
+
+    name: str
+    arguments: list[Argument]
+    wants: frozenset[bytes]
+
+
 @dataclass(slots=True)
 class Exchange:
-    """One command and what came for it. ``wants``: upper-case words of the untagged responses it takes."""
+    """One command and what came for it. ``line``: what was sent ahead; others may hold a secret."""
 
     name: str
     tag: bytes
@@ -31,6 +43,7 @@ class Exchange:
     items: int = 0
     bytes: int = 0
     tagged: Status | None = None
+    line: Line | None = None
     fetches: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -68,6 +81,16 @@ class Exchange:
         self.bytes += line
         if self.items > self.most_items or self.bytes > self.most_bytes:
             raise ResponseTooLarge(f"the answer to {self.name} has no end ({self.items} responses)")
+
+
+def made(line: Line, tag: bytes, state: str, exists: int, limits: Limits) -> Exchange:
+    """An exchange for a command that may be sent in this state. Raises AssertionError where it may not."""
+    if line.name not in ALLOWED:
+        raise AssertionError("not a read-only command")
+    known = Commands.get(line.name.split(" ", 1)[0])
+    if known is not None and state not in known.valid_states:
+        raise AssertionError(f"{line.name} in state {state}")
+    return Exchange(line.name, tag, line.wants, *response_caps(line.name, exists, limits))
 
 
 def response_caps(name: str, exists: int, limits: Limits) -> tuple[int, int]:
