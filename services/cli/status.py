@@ -42,7 +42,7 @@ def _show(found: "list[AccountStatus]") -> None:
 
     from services.cli.language import language
     from services.front.plain import line
-    from services.front.retold import advised, said
+    from services.front.retold import said, told
 
     console, lang = Console(), language()
     if not found:
@@ -51,9 +51,8 @@ def _show(found: "list[AccountStatus]") -> None:
         console.print(
             f"[bold]{account.account}[/bold] {account.state}, sign-in {account.signin.state}", highlight=False
         )
-        for told in (said(account.signin.detail, lang), advised(account.signin.advice, account.account, lang)):
-            if told:
-                console.print(f"  {line(told)}", markup=False, highlight=False)
+        for text in told(account.signin.detail, account.signin.advice, account.account, lang):
+            console.print(f"  {text}", markup=False, highlight=False)
         if account.folders:
             show_folders(console, account.folders)
         for folder in account.folders:

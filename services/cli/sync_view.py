@@ -6,7 +6,7 @@ import click
 
 from services.cli.language import language
 from services.front import plain
-from services.front.retold import advised, said
+from services.front.retold import told
 from services.poller.account import Result
 
 
@@ -33,10 +33,8 @@ def as_dict(result: Result) -> dict[str, object]:
 def _tell(result: Result) -> None:
     if result.outcomes or not result.failure:
         click.echo(_summary(result))
-    if result.failure:
-        click.echo(f"{result.account}: {plain.line(said(result.failure, language()))}", err=True)
-    if result.advice:
-        click.echo(f"{result.account}: {advised(result.advice, result.account, language())}", err=True)
+    for text in told(result.failure, result.advice, result.account, language()):
+        click.echo(f"{result.account}: {text}", err=True)
 
 
 def _summary(result: Result) -> str:

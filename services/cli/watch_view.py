@@ -9,8 +9,7 @@ from services.cli.language import language
 from services.common.clock import SystemClock
 from services.common.events import AccountReported, Event, MessageFetched
 from services.common.service import Publisher
-from services.front import plain
-from services.front.retold import advised, said
+from services.front import plain, retold
 
 Told = dict[str, str | int]
 
@@ -67,9 +66,6 @@ def _state(event: AccountReported) -> Told:
 def _line(told: Told) -> str:
     if "messages" in told:
         return f"{told['account']}: {plain.line(str(told['folder']))}: {told['messages']} retrieved"
-    detail, advice = (
-        said(str(told["detail"]), language()),
-        advised(str(told["advice"]), str(told["account"]), language()),
-    )
-    why = "; ".join(filter(None, (detail, advice)))
-    return f"{told['account']}: {told['state']}, sign-in {told['signin']}{': ' if why else ''}{why}"
+    account = str(told["account"])
+    why = "; ".join(retold.told(str(told["detail"]), str(told["advice"]), account, language()))
+    return f"{account}: {told['state']}, sign-in {told['signin']}{': ' if why else ''}{why}"

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from services.common.providers import Profile, profiles
 from services.front.doctor_reasons import in_chinese
+from services.front.plain import line
 
 
 def said(reason: str, lang: str) -> str:
@@ -17,6 +18,12 @@ def advised(told: str, account: str, lang: str) -> str:
         return told
     texts = (known.advise(about, lang, account) for known, about in noted(told, account))
     return next(texts, told)
+
+
+def told(detail: str | None, advice: str | None, account: str, lang: str) -> list[str]:
+    """What happened and what to do about it, as far as there is anything: in that language, each on one line."""
+    texts = (said(detail or "", lang), advised(advice or "", account, lang))
+    return [line(text) for text in texts if text]
 
 
 def noted(told: str, account: str) -> Iterator[tuple[Profile, str]]:
