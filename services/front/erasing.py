@@ -10,15 +10,17 @@ from sqlalchemy import Engine
 from services.common.accounts import AccountStore
 from services.common.errors import Incomplete
 from services.common.objects import ObjectStore
+from services.common.settings import read
 from services.front.resending import not_resent
-from services.poller.lease import SECONDS, kept, owner, take
+from services.poller.imap.spooling import remove_left
+from services.poller.lease import ERASING, SECONDS, kept, owner, take
 from services.poller.leases import PostgresLeases
+from services.poller.settings import PollerSettings
 from services.storer.erase import erase_account
 
 _PATIENCE = 10.0  # a poller lets go of a paused account within two seconds
 _PATIENCE_ON_STACK = SECONDS + _PATIENCE  # one that was killed in another container holds it until its lease ends
 _LOOK = 0.2
-_PURPOSE = "erasing"  # the console retrieves in the same process, and a lease is shared by those of one name
 
 
 class Stores(Protocol):
@@ -45,7 +47,8 @@ def erased(stores: Stores, slug: str, *, embedded: bool) -> tuple[int, int]:
     """Pause the account, erase its objects and rows, and forget it; how many of each.
 
     What a sync has in hand, or a command sends once more, would be stored after that, with no account left to erase it
-    by. On the stack, what the services have in hand is swept until nothing comes.
+    by. Embedded, large messages go, too, that a killed sync left in the spool; on the stack, what the services have in
+    hand is swept until nothing comes.
 
     Raises:
         InUse: somebody goes on with the account; nothing was erased.
@@ -53,10 +56,12 @@ def erased(stores: Stores, slug: str, *, embedded: bool) -> tuple[int, int]:
         ConfigurationError, Unavailable: a store refuses or does not answer; as before.
 
     """
+    spool = read(PollerSettings).spool if embedded else None
     stores.accounts.set_state(slug, "paused")
     leases = PostgresLeases(stores.engine)
     with ExitStack() as held:
         still_ours = _hold(held, stores, leases, slug, _PATIENCE if embedded else _PATIENCE_ON_STACK)
+        remove_left(spool)
         done = erase_account(stores, slug, on_the_way=not embedded)
         still_ours()
         stores.accounts.remove(slug)
@@ -66,7 +71,7 @@ def erased(stores: Stores, slug: str, *, embedded: bool) -> tuple[int, int]:
 
 def _hold(held: ExitStack, stores: Stores, leases: PostgresLeases, slug: str, patience: float) -> Callable[[], None]:
     """Keep everybody else away; what it returns raises LeaseLost when that was in vain."""
-    me, deadline = owner(_PURPOSE), time.monotonic() + patience
+    me, deadline = owner(ERASING), time.monotonic() + patience
     while True:
         try:
             token = take(leases, slug, me)

@@ -20,6 +20,7 @@ from services.poller.leases import PostgresLeases
 
 SECONDS = 60.0
 RENEWED_EVERY = 15.0
+ERASING = "erasing"  # a purpose: the console retrieves in the same process, and a lease is shared by those of one name
 
 
 def owner(purpose: str = "") -> str:
@@ -92,7 +93,10 @@ def take(leases: PostgresLeases, account: str, me: str) -> int:
     if token is None:
         holder = leases.holder(account) or ""
         if not is_dead(holder):
-            raise Incomplete(f"account {account} is being synced by another process ({holder}); wait for it or stop it")
+            doing = "erased" if holder.endswith(f":{ERASING}") else "synced"
+            raise Incomplete(
+                f"account {account} is being {doing} by another process ({holder}); wait for it or stop it"
+            )
         leases.release(account, holder)
         token = leases.acquire(account, me, SECONDS)
     if token is None:

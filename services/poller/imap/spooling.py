@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from services.common.errors import Unavailable
-from services.common.own_folder import OwnFolder
+from services.common.own_folder import OwnFolder, remove_abandoned
 from services.poller.imap.model import Spooled
 
 
@@ -67,6 +67,11 @@ class SpoolFile:
 def _own(parent: Path) -> OwnFolder:
     """One folder for all connections of this process."""
     return OwnFolder(parent)
+
+
+def remove_left(folder: Path | None) -> None:
+    """Remove what processes that are no more left below ``folder`` or the system's temporary one."""
+    remove_abandoned(folder or Path(tempfile.gettempdir()))
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -73,9 +74,12 @@ async def test_no_sync_takes_an_account_that_is_erased_for_longer_than_a_lease_l
 ) -> None:
     monkeypatch.setattr(lease, "SECONDS", 1.0)
     monkeypatch.setattr(lease, "RENEWED_EVERY", 0.1)
-    leases, taken = PostgresLeases(stored.context.engine), set[int | None]()
+    leases, taken, told = PostgresLeases(stored.context.engine), set[int | None](), list[str]()
 
     def try_to_sync() -> None:
+        with pytest.raises(Incomplete) as caught:
+            lease.take(leases, "work", "elsewhere:1:1")
+        told.append(str(caught.value))
         end = time.monotonic() + 2 * lease.SECONDS
         while time.monotonic() < end:
             taken.add(leases.acquire("work", "elsewhere:1:1", 60))
@@ -83,6 +87,7 @@ async def test_no_sync_takes_an_account_that_is_erased_for_longer_than_a_lease_l
     meanwhile(monkeypatch, try_to_sync)
     stored.run("accounts", "remove", account, "--erase", "--yes")
     assert taken == {None}
+    assert "work is being erased by another process" in told[0]
     assert stored.value("SELECT count(*) FROM leases WHERE account = 'work'") == 0
 
 
@@ -178,3 +183,19 @@ async def test_nothing_is_sent_once_more_of_an_account_that_is_being_erased(
     stored.run("accounts", "remove", account, "--erase", "--yes")
     assert set(refused) == {"the mail of account work is being erased; nothing was sent"}
     assert stored.value("SELECT count(*) FROM dead_letters") == 0
+
+
+SPOOLING = """
+import os, pathlib, sys
+from services.poller.imap.spooling import SpoolFile
+SpoolFile(pathlib.Path(sys.argv[1])).write(bytes(1 << 20))
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_large_messages_that_a_killed_sync_left_on_their_way_go_too(home: Home, account: str, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", SPOOLING, str(tmp_path)], check=False, timeout=60)
+    assert sum(path.stat().st_size for path in tmp_path.rglob("*.literal")) > 0
+    home.environment["MAILWEIR_POLLER_SPOOL"] = str(tmp_path)
+    home.run("accounts", "remove", account, "--erase", "--yes")
+    assert list(tmp_path.iterdir()) == []
