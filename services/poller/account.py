@@ -18,7 +18,7 @@ from services.common.expiry import warning
 from services.common.oauth.errors import ClientRefused, ConsentNeeded, TokenDelayed, TokenError
 from services.common.providers import profile
 from services.poller import folders, passes, peeking
-from services.poller.connect import SecretSource, connect
+from services.poller.connect import SecretSource, connect, leave
 from services.poller.domain.schedule import asked_wait, backoff
 from services.poller.domain.state import Outcome
 from services.poller.imap.errors import (
@@ -107,7 +107,7 @@ async def _try(work: Work, secret_of: SecretSource, spool: Path | None) -> tuple
         return outcomes, error
     finally:
         if session is not None:
-            await session.logout()
+            await leave(work, session)
     work.memory.run.ended(None)
     return outcomes, None
 

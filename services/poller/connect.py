@@ -3,15 +3,17 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from services.common.accounts import Account
+from services.common.errors import Unavailable
 from services.common.events import INLINE
 from services.common.oauth.errors import ConsentNeeded
 from services.common.providers import candidates, profile
 from services.common.secret import Secret
 from services.poller import peeking
+from services.poller.domain.choose import chosen
 from services.poller.imap.errors import (
     AmbiguousRefusal,
     IdentificationWanted,
@@ -21,9 +23,11 @@ from services.poller.imap.errors import (
     TlsError,
     TokenRefused,
 )
-from services.poller.imap.model import Credentials, Endpoint, Limits
+from services.poller.imap.foresight import Foresight
+from services.poller.imap.model import Credentials, Endpoint, Folder, Limits
+from services.poller.imap.names import INBOX
 from services.poller.imap.session import Session
-from services.poller.work import NO_ID, Work
+from services.poller.work import NO_ID, ONE_BY_ONE, Work
 
 ID_FIELDS = {"name": "Mailweir", "vendor": "Mailweir project"}
 SecretSource = Callable[[bool], Awaitable[tuple[Secret | None, bool]]]
@@ -41,17 +45,48 @@ async def connect(work: Work, secret_of: SecretSource, spool: Path | None = None
     await peeking.recall(work)
     session = await _reach(work, spool)
     try:
+        session.foresight = await _foresight(work)
+        if await _welcomed(work, session, secret_of):
+            return session
+    except BaseException:
+        session.close()
+        raise
+    session.close()
+    return await connect(work, secret_of, spool)
+
+
+async def leave(work: Work, session: Session) -> None:
+    """LOGOUT. A connection that ended with commands unanswered that were sent ahead is the last of this kind."""
+    await session.logout()
+    if session.overtaken:
+        with suppress(Unavailable):  # it would hide why the connection ended
+            await _note(work, ONE_BY_ONE)
+
+
+async def _foresight(work: Work) -> Foresight | None:
+    """What is certain to follow the sign-in; None where commands are sent one by one."""
+    memory, settings = work.memory, work.account.settings
+    wary = profile(work.account.provider).identify == "required" or memory.one_by_one(work.clock.now())
+    if wary or memory.run.thrifty:
+        return None
+    known = await asyncio.to_thread(work.ledger.folders, work.account.slug)
+    first = not known and chosen(Folder(INBOX, "INBOX", special_use="\\Inbox"), settings.include, settings.exclude)
+    return Foresight(ID_FIELDS if _identifies(work) else None, inbox=first)
+
+
+async def _welcomed(work: Work, session: Session, secret_of: SecretSource) -> bool:
+    """Sign in and say who is there. False: the connection ended of what will be left out on the next."""
+    try:
         await _sign_in(work, session, secret_of)
         welcome = await _identify(work, session)
         if welcome and not work.memory.run.thrifty:
             await session.enable("QRESYNC")
-    except BaseException:
-        session.close()
-        raise
-    if welcome:
-        return session
-    session.close()
-    return await connect(work, secret_of, spool)
+    except ImapError:
+        if not session.overtaken:
+            raise
+        await _note(work, ONE_BY_ONE)
+        return False
+    return welcome
 
 
 async def _reach(work: Work, spool: Path | None) -> Session:
@@ -94,7 +129,8 @@ async def _sign_in(work: Work, session: Session, secret_of: SecretSource) -> Non
     try:
         await introduced(session, credentials)
     except NetworkError:  # next time in the other way: some servers hang up on AUTHENTICATE that they advertise
-        work.memory.avoids_plain = session.has("AUTH=PLAIN") and not work.memory.avoids_plain
+        if not session.overtaken:
+            work.memory.avoids_plain = session.has("AUTH=PLAIN") and not work.memory.avoids_plain
         raise
     except (TokenRefused, AmbiguousRefusal):  # Microsoft refuses a token without saying why
         if not (session.alive and credentials.token):
@@ -149,14 +185,22 @@ def credentials_of(account: Account, secret: Secret | None, *, token: bool, avoi
 
 async def _identify(work: Work, session: Session) -> bool:
     """ID once after sign-in, when advertised and unless it ended a connection before. False: it did so now."""
-    wanted = profile(work.account.provider).identify
-    if wanted == "never" or work.memory.no_id or (work.memory.run.thrifty and wanted != "required"):
+    if not _identifies(work):
         return True
     try:
         await session.identify(ID_FIELDS)
     except ImapError:
-        if session.alive:
+        if session.alive or session.overtaken:
             raise
-        await asyncio.to_thread(work.ledger.note_habit, work.account.slug, NO_ID, work.clock.now())
+        await _note(work, NO_ID)
         return False
     return True
+
+
+def _identifies(work: Work) -> bool:
+    wanted = profile(work.account.provider).identify
+    return wanted != "never" and not work.memory.no_id and (wanted == "required" or not work.memory.run.thrifty)
+
+
+async def _note(work: Work, habit: str) -> None:
+    await asyncio.to_thread(work.ledger.note_habit, work.account.slug, habit, work.clock.now())

@@ -7,10 +7,10 @@ from msgspec import Struct
 from services.poller.domain.flags import Flags
 from services.poller.domain.uidset import EMPTY, MAX_UID, Gathering, UidSet
 from services.poller.imap.errors import CommandRejected, Refused
+from services.poller.imap.fetching import EVERYTHING
 from services.poller.imap.model import Events, Opened
 from services.poller.imap.session import Session
 
-EVERYTHING = UidSet.range(1, MAX_UID)
 ITEMS = ("FLAGS", "X-GM-LABELS")
 WITH_SIZES = (*ITEMS, "RFC822.SIZE")
 MOST_SIZES = 1000  # a server takes its time to work them out
@@ -84,11 +84,19 @@ class Collected:
         return self.uids - before
 
 
-async def enumerate_all(session: Session, exists: int, known: UidSet) -> Listed:
+def first_items(session: Session, exists: int) -> tuple[str, ...]:
+    """What is asked for of a folder of which nothing is known: sizes at once where they take the server no time."""
+    return WITH_SIZES if session.hurries and session.tells_sizes and 0 < exists <= MOST_SIZES else ITEMS
+
+
+async def enumerate_all(session: Session, exists: int, known: UidSet, items: tuple[str, ...] = ITEMS) -> Listed:
     """Ask for all, also where there is said to be nothing; while fewer come than exist, ask in other ways, too."""
     found = Collected(session)
     try:
-        await found.ask(EVERYTHING)
+        if items is ITEMS or len(await found.try_(EVERYTHING, items)) < exists:
+            refused = items is not ITEMS and not found.uids
+            await found.ask(EVERYTHING)
+            session.tells_sizes = session.tells_sizes and not refused
     except (CommandRejected, Refused) as refusal:
         if exists:
             await _in_parts(session, found)
@@ -98,7 +106,7 @@ async def enumerate_all(session: Session, exists: int, known: UidSet) -> Listed:
         await _ask_again(session, exists, known, found)
     events_exist = session.opened.exists if session.opened else exists
     complete = len(found.uids) >= min(exists, events_exist)
-    return Listed(found.uids, found.flags.sets(), complete=complete, flagged=found.uids - found.bare)
+    return Listed(found.uids, found.flags.sets(), complete=complete, flagged=found.uids - found.bare, sizes=found.sizes)
 
 
 def count_after(exists: int, events: Events, listed: Listed) -> int:

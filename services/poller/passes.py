@@ -18,10 +18,11 @@ from services.poller import resting
 from services.poller.domain.counters import Counters, believable
 from services.poller.domain.state import FolderRecord, Ledger, Outcome
 from services.poller.domain.uidset import UidSet
+from services.poller.enumerate import MOST_SIZES, first_items
 from services.poller.epochs import report_move, settle, uidnext_to_keep, verify
 from services.poller.folders import introduce
 from services.poller.imap.errors import CommandRejected, IdentificationWanted, ImapError, Refused
-from services.poller.imap.model import Opened
+from services.poller.imap.model import FolderStatus, Opened
 from services.poller.imap.session import Session
 from services.poller.rounds import ledger_of, quarantined, rounds_of
 from services.poller.telling import folder_fields
@@ -52,11 +53,12 @@ async def run(work: Work, session: Session, record: FolderRecord, *, thorough: b
     ``thorough`` False: the counters of a server without CONDSTORE are believed for a while, too (between two thorough
     passes of a folder that is watched): equal EXISTS and UIDNEXT exclude additions and deletions, though not flags.
     """
-    if (outcome := await _by_status(work, record, thorough=thorough)) is not None:
+    status = work.memory.statuses.pop(record.id, None)
+    if (outcome := await _by_status(work, record, status, thorough=thorough)) is not None:
         return outcome
     resting.check(work, (record.id, record.epoch))
     try:
-        opened = await _open(work, session, record)
+        opened = await _open(work, session, record, status)
         record = await _placed(work, session, record, opened)
     except (Refused, CommandRejected) as refusal:
         await _failed(work, record, refusal)
@@ -97,9 +99,13 @@ async def _work_through(
     return await _report(work, session, done, ledger)
 
 
-async def _open(work: Work, session: Session, record: FolderRecord) -> Opened:
+async def _open(work: Work, session: Session, record: FolderRecord, status: FolderStatus | None) -> Opened:
+    thrifty, then = work.memory.run.thrifty, None
+    count = None if status is None or record.uidvalidity is not None else status.messages
+    if count is not None and count <= MOST_SIZES and not thrifty:
+        then = first_items(session, count)
     try:
-        return await session.examine(record.wire, condstore=session.has("CONDSTORE") and not work.memory.run.thrifty)
+        return await session.examine(record.wire, condstore=not thrifty, then=then)
     except IdentificationWanted:
         await session.identify({"name": "Mailweir"}, wanted=True)
         return await session.examine(record.wire)
@@ -117,9 +123,10 @@ def _latest(work: Work, record: FolderRecord) -> FolderRecord:
     return work.ledger.folder(record.id) or record
 
 
-async def _by_status(work: Work, record: FolderRecord, *, thorough: bool) -> Outcome | None:
+async def _by_status(
+    work: Work, record: FolderRecord, status: FolderStatus | None, *, thorough: bool
+) -> Outcome | None:
     """The quick exit without opening the folder, where LIST gave its counters in the same round trip (RFC 5819)."""
-    status = work.memory.statuses.pop(record.id, None)
     if status is None or record.uidvalidity != status.uidvalidity or record.last_error is not None:
         return None
     if None not in (record.mailboxid, status.mailboxid) and record.mailboxid != status.mailboxid:

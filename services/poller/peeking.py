@@ -8,16 +8,14 @@ this account until the owner accepts it (``accept_seen``) or a weekly look finds
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 
 from services.poller.domain.uidset import EMPTY, UidSet
 from services.poller.imap.errors import CommandRejected, Refused
 from services.poller.imap.session import Session
-from services.poller.work import Work
+from services.poller.work import WEEK, Work
 
 SEEN = "\\seen"
 MARKS, LEAVES = "peek-marks-read", "peek-leaves-unread"
-WEEK = timedelta(days=7)
 LOOKS = 3
 Fetch = Callable[[UidSet], Awaitable[int]]
 TOLD = "the server marks messages as read although they are only looked at (BODY.PEEK), so no more are fetched"
@@ -99,7 +97,7 @@ async def _became_read(session: Session, one: UidSet) -> bool | None:
 
     The folder is opened anew for that: some servers tell a session the flags of the moment when it opened the folder.
     """
-    await session.reopen()
+    await session.reopen(one)
     try:
         flags = [listing.flags async for listing in session.fetch_listing(one, ("FLAGS",)) if listing.flags is not None]
     except (Refused, CommandRejected):

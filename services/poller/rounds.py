@@ -11,7 +11,7 @@ from services.poller.delivery import delivering
 from services.poller.domain.counters import FLAGS_EVERY
 from services.poller.domain.state import FolderRecord, Ledger
 from services.poller.domain.uidset import UidSet
-from services.poller.enumerate import Done, Listed, count_after, enumerate_all, enumerate_changes
+from services.poller.enumerate import ITEMS, Done, Listed, count_after, enumerate_all, enumerate_changes, first_items
 from services.poller.epochs import refuse_other_mail
 from services.poller.imap.errors import CommandRejected, Refused
 from services.poller.imap.model import Events, Opened
@@ -52,7 +52,9 @@ async def rounds_of(
     rounds = idle = 0
     while idle < MAX_ROUNDS and rounds < MOST_ROUNDS:
         if listed is None:
-            listed = await enumerate_all(session, exists, known=ledger.listed - ledger.vanished)
+            known = ledger.listed - ledger.vanished
+            items = ITEMS if known else first_items(session, exists)
+            listed = await enumerate_all(session, exists, known, items)
         if listed.complete and exists == opened.exists:
             work.memory.run.looked(Look((record.id, record.epoch), opened, listed))
         whole = whole or listed.whole

@@ -15,7 +15,7 @@ from services.common.oauth.errors import ClientRefused, ConsentNeeded, TokenDela
 from services.common.providers import profile
 from services.poller import folders, passes
 from services.poller.account import say_state
-from services.poller.connect import SecretSource, connect
+from services.poller.connect import SecretSource, connect, leave
 from services.poller.domain.retrying import Decision, Failures, Kind, Pace, decide
 from services.poller.domain.schedule import asked_wait
 from services.poller.domain.state import FolderRecord
@@ -99,7 +99,7 @@ async def _connection(watched: Watch) -> None:
         watched.renewed = again
         await _stay(watched, session, records, 0.0 if again else _life(work))
     finally:
-        await session.logout()
+        await leave(work, session)
 
 
 async def _login_pause(watched: Watch, clock: Clock) -> None:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from services.common.accounts import Account
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 Key = tuple[str, int, int]
 MOST_STEPS = 20
 MOST_CONTENTS = 50_000
-NO_ID = "id-ends-connection"
+NO_ID, ONE_BY_ONE = "id-ends-connection", "wants-one-command-at-a-time"
+WEEK = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,11 @@ class Memory:
     def no_id(self) -> bool:
         """Whether ID is known to end connections."""
         return NO_ID in self.habits
+
+    def one_by_one(self, now: datetime) -> bool:
+        """Whether a connection ended lately with commands unanswered that were sent ahead."""
+        noticed = self.habits.get(ONE_BY_ONE)
+        return noticed is not None and now - noticed < WEEK
 
     @property
     def progress(self) -> tuple[int, int, int]:

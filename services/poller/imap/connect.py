@@ -50,8 +50,14 @@ async def _establish(connection: Connection, endpoint: Endpoint, known: frozense
     greeting = connection.greeting.text if connection.greeting is not None and endpoint.tls == "implicit" else ""
     if endpoint.tls == "starttls":
         await _starttls(connection, endpoint, context)
-    await capability(connection, known)
+    await capability(connection, frozenset(connection.capabilities) if known is None and _told(connection) else known)
     return replace(_seen(connection), greeting=greeting, capabilities_before=frozenset(connection.capabilities))
+
+
+def _told(connection: Connection) -> bool:
+    """Whether the greeting told what is to be known before the sign-in; that in clear was forgotten."""
+    told = connection.capabilities
+    return any(name.startswith("AUTH=") for name in told) and "LOGINDISABLED" not in told
 
 
 async def _reach(connection: Connection, endpoint: Endpoint, context: ssl.SSLContext | None) -> None:

@@ -3,9 +3,10 @@
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 
-from services.poller.domain.uidset import UidSet
+from services.poller.domain.uidset import MAX_UID, UidSet
 from services.poller.imap.classify import refusal
-from services.poller.imap.encode import Argument, atom, header_list, number, sequence_sets, sequence_text
+from services.poller.imap.encode import atom, header_list, number, sequence_sets, sequence_text
+from services.poller.imap.exchange import Line
 from services.poller.imap.merging import Found, Merger
 from services.poller.imap.model import Fetched, Header, Listing, Spooled
 from services.poller.imap.protocol import Connection
@@ -21,7 +22,8 @@ _NEEDS = {
 IDENTITIES = tuple(_NEEDS)
 _PLAIN = ("FLAGS", "INTERNALDATE", "RFC822.SIZE")
 _FETCH = frozenset({b"FETCH"})
-_NOBODY = UidSet.of(())
+NOBODY = UidSet.of(())
+EVERYTHING = UidSet.range(1, MAX_UID)
 
 
 def offered(items: Sequence[str], capabilities: frozenset[str]) -> list[str]:
@@ -29,6 +31,17 @@ def offered(items: Sequence[str], capabilities: frozenset[str]) -> list[str]:
     if not set(items) <= {*_NEEDS, *_PLAIN}:
         raise ValueError("not a listing item")
     return [item for item in items if item in _PLAIN or _NEEDS[item] in capabilities]
+
+
+def listing_line(uids: UidSet, items: Sequence[str], capabilities: frozenset[str]) -> Line:
+    """The first command of ``listings``."""
+    part = next(part for _, part in sequence_sets(uids))
+    return _line(part, ("UID", *offered(items, capabilities)))
+
+
+def _line(part: UidSet, items: Sequence[str], modifier: bytes = b"") -> Line:
+    names = b"(" + b" ".join(item.encode("ascii") if "[" in item else atom(item) for item in items) + b")"
+    return Line("UID FETCH", [sequence_text(part), names, *[modifier] * bool(modifier)], _FETCH)
 
 
 async def listings(connection: Connection, uids: UidSet, items: Sequence[str]) -> AsyncGenerator[Listing, None]:
@@ -110,12 +123,10 @@ async def _fetch(
     connection: Connection, uids: UidSet, items: tuple[str, ...], modifier: bytes = b""
 ) -> AsyncGenerator[Iterator[Found], None]:
     """Batches of merged messages; the connection is dropped when the reader leaves early."""
-    names = b"(" + b" ".join(item.encode("ascii") if "[" in item else atom(item) for item in items) + b")"
     for _, part in sequence_sets(uids):
         waiting = part
         while waiting:
-            arguments: list[Argument] = [sequence_text(waiting), names, *[modifier] * bool(modifier)]
-            exchange = await connection.begin("UID FETCH", arguments, _FETCH)
+            exchange = await connection.begin(*_line(waiting, items, modifier))
             merger = Merger(items, waiting, connection.events)
             try:
                 while frames := await connection.frames(exchange):
@@ -128,4 +139,4 @@ async def _fetch(
             yield merger.rest()
             if answer.kind != "OK":
                 raise refusal(answer, "UID FETCH")
-            waiting = merger.outside() if answer.code == "MESSAGELIMIT" else _NOBODY  # RFC 9738: one end was done
+            waiting = merger.outside() if answer.code == "MESSAGELIMIT" else NOBODY  # RFC 9738: one end was done

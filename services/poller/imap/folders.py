@@ -1,5 +1,6 @@
 """Folder commands: LIST and its ladder, STATUS, NAMESPACE, EXAMINE."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -7,6 +8,7 @@ from services.poller.imap.classify import refusal
 from services.poller.imap.encode import Argument, string
 from services.poller.imap.errors import CommandRejected, Refused
 from services.poller.imap.events import numbered
+from services.poller.imap.exchange import Line
 from services.poller.imap.model import Folder, FolderStatus, Opened
 from services.poller.imap.names import address
 from services.poller.imap.protocol import Connection
@@ -27,7 +29,7 @@ _MODSEQ = (1 << 63) - 1
 
 
 async def run(
-    connection: Connection, name: str, arguments: list[Argument], wants: frozenset[bytes]
+    connection: Connection, name: str, arguments: Sequence[Argument], wants: frozenset[bytes]
 ) -> tuple[list[list[Part]], Status]:
     """A command whose answer is small: its wanted responses and tagged OK. Raises what NO or BAD means."""
     exchange = await connection.begin(name, arguments, wants)
@@ -46,13 +48,24 @@ def status_items(capabilities: frozenset[str]) -> bytes:
     return b"(" + b" ".join([b"MESSAGES", b"UIDNEXT", b"UIDVALIDITY", b"UNSEEN", *extra]) + b")"
 
 
+def list_line(options: bytes) -> Line:
+    """LIST of everything; ``options`` as ``list_options`` gives them."""
+    more: list[Argument] = [b"RETURN", options] if options else []
+    return Line("LIST", [b'""', b'"*"', *more], frozenset({b"LIST", b"STATUS"}))
+
+
+def examine_line(wire: bytes, argument: bytes | None) -> Line:
+    """EXAMINE with an optional argument in parentheses."""
+    return Line("EXAMINE", [string(wire), *([argument] if argument else [])], _OPEN)
+
+
 async def list_folders(connection: Connection, *, with_status: bool, plain: bool) -> tuple[Folder, ...]:
     """LIST in the richest advertised form, down to the plain one when the server refuses it."""
     options = b"" if plain else list_options(frozenset(connection.capabilities), with_status=with_status)
     if options:
         with suppress(CommandRejected, Refused):
-            return await _list(connection, [b'""', b'"*"', b"RETURN", options])
-    return await _list(connection, [b'""', b'"*"'])
+            return await _list(connection, options)
+    return await _list(connection, b"")
 
 
 def list_options(capabilities: frozenset[str], *, with_status: bool) -> bytes:
@@ -65,8 +78,8 @@ def list_options(capabilities: frozenset[str], *, with_status: bool) -> bytes:
     return b"(" + b" ".join(options) + b")" if options else b""
 
 
-async def _list(connection: Connection, arguments: list[Argument]) -> tuple[Folder, ...]:
-    frames, _ = await run(connection, "LIST", arguments, frozenset({b"LIST", b"STATUS"}))
+async def _list(connection: Connection, options: bytes) -> tuple[Folder, ...]:
+    frames, _ = await run(connection, *list_line(options))
     folders: dict[bytes, Folder] = {}
     states: dict[bytes, FolderStatus] = {}
     connection.unreadable = 0
@@ -120,10 +133,10 @@ def _prefix(entry: list[Value]) -> tuple[bytes, str | None]:
 
 async def examine(connection: Connection, wire: bytes, argument: bytes | None) -> Opened:
     """EXAMINE with an optional argument in parentheses. Failing leaves nothing open (RFC 9051 section 6.3.2)."""
-    connection.state = "AUTH"
-    connection.events.forget_mailbox()
-    extra: list[Argument] = [argument] if argument else []
-    frames, answer = await run(connection, "EXAMINE", [string(wire), *extra], _OPEN)
+    connection.state, line = "AUTH", examine_line(wire, argument)
+    if not connection.flight.sent(line):  # since then there may be news of this folder
+        connection.events.forget_mailbox()
+    frames, answer = await run(connection, *line)
     connection.state = "SELECTED"
     opened = _opened(connection, wire, frames, answer)
     if opened is None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from services.poller.imap.classify import throttle
 from services.poller.imap.encode import Argument, atom, quoted
+from services.poller.imap.exchange import Line
 from services.poller.imap.model import Identified
 from services.poller.imap.protocol import Connection
 from services.poller.imap.responses import text_of, words
@@ -12,9 +13,19 @@ from services.poller.imap.tokens import Part, Unparsable, parse
 _MAX_PAIRS, _MAX_NAME, _MAX_VALUE = 30, 30, 1024
 
 
+def id_line(fields: Mapping[str, str]) -> Line:
+    """ID. Raises ValueError beyond the bounds of RFC 2971."""
+    return Line("ID", [id_argument(fields)], frozenset({b"ID"}))
+
+
+def enable_line(names: Sequence[str]) -> Line:
+    """ENABLE."""
+    return Line("ENABLE", [atom(name) for name in names], frozenset({b"ENABLED"}))
+
+
 async def identify(connection: Connection, fields: Mapping[str, str]) -> Identified:
     """ID. NO and BAD are taken as they are. Raises ValueError beyond the bounds of RFC 2971."""
-    exchange = await connection.begin("ID", [id_argument(fields)], frozenset({b"ID"}))
+    exchange = await connection.begin(*id_line(fields))
     reply: dict[str, str] | None = None
     while frames := await connection.frames(exchange):
         reply = _reply(frames[0])
@@ -45,7 +56,7 @@ def _reply(frame: list[Part]) -> dict[str, str] | None:
 
 async def enable(connection: Connection, names: Sequence[str]) -> frozenset[str]:
     """ENABLE; the names that the server confirmed. A refusal enables nothing; one for want of pace is raised."""
-    exchange = await connection.begin("ENABLE", [atom(name) for name in names], frozenset({b"ENABLED"}))
+    exchange = await connection.begin(*enable_line(names))
     enabled: set[str] = set()
     while frames := await connection.frames(exchange):
         lines = [frame[0] for frame in frames]

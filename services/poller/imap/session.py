@@ -1,4 +1,4 @@
-"""One IMAP connection as the sync engine uses it: read-only by construction, one command at a time.
+"""One IMAP connection as the sync engine uses it: read-only by construction, one answer at a time.
 
 Commands that can reach the wire: CAPABILITY, ID, LOGIN, AUTHENTICATE, STARTTLS, ENABLE, NAMESPACE, LIST, STATUS,
 EXAMINE, UID FETCH with ``BODY.PEEK[...]``, UID SEARCH, NOOP, IDLE, UNSELECT, LOGOUT. Nothing else exists here.
@@ -26,6 +26,7 @@ from services.poller.imap.errors import (
     PermissionRefused,
     Refused,
 )
+from services.poller.imap.foresight import SIGN, Foresight, condstore_of
 from services.poller.imap.idling import idle
 from services.poller.imap.introduce import enable, identify
 from services.poller.imap.model import (
@@ -60,6 +61,7 @@ class Session:
         self._known = known
         self._opened: Opened | None = None
         self._enabled: frozenset[str] = frozenset()
+        self.foresight: Foresight | None = None  # what follows the sign-in; None: nothing is ever sent ahead
         self.tells_sizes = True  # False once RFC822.SIZE was refused: it is not asked for again on this connection
 
     @classmethod
@@ -95,6 +97,16 @@ class Session:
         return self._connection.failure is None
 
     @property
+    def hurries(self) -> bool:
+        """Whether commands are sent ahead, to a server that is new enough."""
+        return self.foresight is not None and self.has(SIGN) and self.alive
+
+    @property
+    def overtaken(self) -> bool:
+        """Whether the connection failed, and not for want of pace, with commands unanswered that were sent ahead."""
+        return self._connection.overtaken
+
+    @property
     def received(self) -> int:
         """Bytes received so far (after TLS), for byte budgets."""
         return self._connection.received
@@ -128,7 +140,7 @@ class Session:
 
         Raises CredentialRefused, TokenRefused, AmbiguousRefusal, SignInImpossible, Temporary, Throttled.
         """
-        mechanism = await sign_in(self._connection, credentials, self._endpoint, self._known)
+        mechanism = await sign_in(self._connection, credentials, self._endpoint, self._known, self.foresight)
         self._facts = replace(self._facts, mechanism=mechanism, capabilities_after=self.capabilities)
 
     async def identify(self, fields: Mapping[str, str], *, wanted: bool = False) -> Identified:
@@ -166,13 +178,14 @@ class Session:
         """STATUS of a folder that is not open now. Raises FolderGone, PermissionRefused, Refused."""
         return await folders.folder_status(self._connection, wire)
 
-    async def examine(self, wire: bytes, *, condstore: bool = False) -> Opened:
+    async def examine(self, wire: bytes, *, condstore: bool = False, then: Sequence[str] | None = None) -> Opened:
         """Open read-only. Arguments are sent only when advertised (and enabled), and left out after a refusal.
 
-        Raises FolderGone, PermissionRefused, IdentificationWanted, Refused.
+        ``then``: items of a listing that follows. Raises FolderGone, PermissionRefused, IdentificationWanted, Refused.
         """
-        self._opened = None
-        argument = b"(CONDSTORE)" if condstore and self.has("CONDSTORE") else None
+        self._opened, argument = None, condstore_of(self.capabilities) if condstore else None
+        if then is not None:
+            self._send_ahead(wire, argument, fetching.EVERYTHING, then)
         try:
             self._opened = await folders.examine(self._connection, wire, argument)
         except (CommandRejected, Refused) as error:
@@ -181,13 +194,20 @@ class Session:
             self._opened = await folders.examine(self._connection, wire, None)
         return self._opened
 
-    async def reopen(self) -> None:
+    def _send_ahead(self, wire: bytes, argument: bytes | None, uids: UidSet, items: Sequence[str]) -> None:
+        if uids and self.hurries and not self._connection.flight.ahead:
+            listing = fetching.listing_line(uids, items, self.capabilities)
+            self._connection.send_ahead([folders.examine_line(wire, argument), listing])
+
+    async def reopen(self, then: UidSet = fetching.NOBODY) -> None:
         """EXAMINE the open folder again: what a session is told may be what was true when it opened the folder.
 
-        Another number of messages is an event. Raises as ``examine``, and ConnectionLost for another UIDVALIDITY.
+        ``then``: those whose flags are going to be listed. Another number of messages is an event.
+        Raises as ``examine``, and ConnectionLost for another UIDVALIDITY.
         """
         assert self._opened is not None
         before, expunged = self._opened, self.take_events().expunged
+        self._send_ahead(before.wire, None, then, ("FLAGS",))
         opened = await self.examine(before.wire)
         if opened.uidvalidity != before.uidvalidity:
             self.close()

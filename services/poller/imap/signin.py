@@ -5,6 +5,8 @@ from services.poller.imap.classify import sign_in_refusal
 from services.poller.imap.connect import capability
 from services.poller.imap.encode import Argument, atom, string
 from services.poller.imap.errors import ImapError, SignInImpossible
+from services.poller.imap.exchange import Line
+from services.poller.imap.foresight import Foresight, lines
 from services.poller.imap.model import Credentials, Endpoint
 from services.poller.imap.protocol import Connection
 from services.poller.imap.responses import Status
@@ -13,25 +15,40 @@ _NONE: frozenset[bytes] = frozenset()
 
 
 async def sign_in(
-    connection: Connection, credentials: Credentials, endpoint: Endpoint, known: frozenset[str] | None = None
+    connection: Connection,
+    credentials: Credentials,
+    endpoint: Endpoint,
+    known: frozenset[str] | None = None,
+    foresight: Foresight | None = None,
 ) -> str:
-    """Sign in and return the mechanism; ``known`` capabilities are not asked for.
+    """Sign in and return the mechanism; ``known`` capabilities are not asked for; ``foresight``: what follows them.
 
     Raises the SignInError kinds, Temporary, Throttled, NetworkError.
     """
     sasl.check(credentials)
     connection.hidden = sasl.traces(credentials, endpoint)
-    mechanisms = _mechanisms(credentials, frozenset(connection.capabilities))
+    before = connection.capabilities
+    mechanisms = _mechanisms(credentials, frozenset(before))
     for index, mechanism in enumerate(mechanisms):
         problem = await _attempt(connection, mechanism, credentials, endpoint)
         if problem is None:
             connection.state = "AUTH"
+            if foresight is not None and connection.capabilities is not before:  # the server told them unasked
+                _send_ahead(connection, [Line("CAPABILITY", [], _NONE)], foresight)
             await capability(connection, known)
+            if foresight is not None and not connection.flight.ahead:
+                _send_ahead(connection, [], foresight)
             return mechanism
         refused, status = problem
         if index + 1 == len(mechanisms) or not _about_the_mechanism(status):
             raise refused
     raise SignInImpossible("no mechanism is left")
+
+
+def _send_ahead(connection: Connection, first: list[Line], foresight: Foresight) -> None:
+    ahead = lines(foresight, frozenset(connection.capabilities))
+    if ahead:
+        connection.send_ahead([*first, *ahead])
 
 
 def _mechanisms(credentials: Credentials, capabilities: frozenset[str]) -> list[str]:
