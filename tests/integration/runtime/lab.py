@@ -150,6 +150,14 @@ class Lab:
             assert asyncio.get_running_loop().time() < end, f"{what}: not within {within} s\n{self.logs()}"
             await asyncio.sleep(0.1)
 
+    async def until_committed(self, records: int) -> None:
+        """Poll until the group has committed so many records, no more and no fewer."""
+
+        async def reached() -> bool:
+            return await self.committed() == records
+
+        await self.until(f"{records} are committed", reached)
+
     async def ended(self, worker: "subprocess.Popen[bytes]", within: float = 120) -> int:
         await self.until("the worker ends", lambda: worker.poll() is not None, within)
         return worker.wait()
@@ -157,11 +165,7 @@ class Lab:
     async def complete(self, uids: range) -> None:
         """Everything arrived at the sink and in the output topic, and all is committed."""
         await self.until("all at the sink", lambda: set(self.seen()) >= set(uids))
-
-        async def all_committed() -> bool:
-            return await self.committed() == len(uids)
-
-        await self.until("all committed", all_committed)
+        await self.until_committed(len(uids))
         assert {record.key for record in await self.records(WRITTEN.name)} == {
             fetched(uid).place.subject.encode() for uid in uids
         }

@@ -40,7 +40,7 @@ async def test_the_commit_stays_below_the_lowest_open_record_and_no_folder_is_le
     await app.start()
     try:
         await lab.until("all seen", lambda: len(seen) == COUNT)
-        await lab.until("as far as it may", lambda: is_committed(lab, committed or 0))
+        await lab.until_committed(committed or 0)
         assert left_in(tmp_path) == []
     finally:
         await app.stop()
@@ -67,10 +67,6 @@ async def test_what_was_read_while_partitions_moved_comes_again_though_nothing_i
         await lab.until("all seen again", lambda: seen[COUNT:] == list(range(COUNT)), within=30)
     finally:
         await app.stop()
-
-
-async def is_committed(lab: Lab, records: int) -> bool:
-    return await lab.committed() == records
 
 
 def left_in(folder: Path) -> list[Path]:

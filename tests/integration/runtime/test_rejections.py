@@ -31,11 +31,7 @@ async def test_a_poison_record_becomes_a_dead_letter_and_its_neighbours_pass(lab
     await lab.publish(range(900, 901), body=b"refuse")
     worker = lab.worker()
     await lab.until("all at the sink", lambda: set(lab.seen()) == set(range(1, 101)))
-
-    async def all_committed() -> bool:
-        return await lab.committed() == 103
-
-    await lab.until("all committed", all_committed)
+    await lab.until_committed(103)
     letters = await lab.records(READ.dead_letters)
     by_key = {record.key: record for record in letters}
     refused = fetched(900).place.subject.encode()
@@ -75,11 +71,7 @@ async def test_a_header_name_that_is_no_text_makes_a_dead_letter_and_its_neighbo
     await lab.publish(range(11, 21))
     worker = lab.worker()
     await lab.until("all at the sink", lambda: set(lab.seen()) == set(range(1, 21)))
-
-    async def all_committed() -> bool:
-        return await lab.committed() == 21
-
-    await lab.until("all committed", all_committed)
+    await lab.until_committed(21)
     (letter,) = await lab.records(READ.dead_letters)
     assert (letter.key, letter.value, letter.headers[0]) == (b"odd", POISON, (r"ce_\xff\xfe", b"\xff"))
     await lab.stopped(worker)
@@ -93,11 +85,7 @@ async def test_the_largest_records_that_a_topic_takes_become_dead_letters_whole(
     await lab.publish(range(1, 11))
     worker = lab.worker()
     await lab.until("all at the sink", lambda: set(lab.seen()) == set(range(1, 11)))
-
-    async def all_committed() -> bool:
-        return await lab.committed() == 12
-
-    await lab.until("all committed", all_committed)
+    await lab.until_committed(12)
     letters = {record.key: record for record in await lab.records(READ.dead_letters)}
     assert set(letters) == {b"noise", b"large"}
     assert (letters[b"noise"].value, letters[b"large"].value) == (noise, large)

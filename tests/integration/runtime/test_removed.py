@@ -24,7 +24,7 @@ async def test_records_that_were_removed_while_nobody_read_are_told_and_the_next
     await lab.publish(ALL)
     worker = lab.worker()
     await lab.until("some are done", lambda: len(lab.seen()) >= 100)
-    await lab.until("they are committed", lambda: has_committed(lab, len(lab.seen())))
+    await lab.until("they are committed", lambda: has_committed_what_was_seen(lab))
     worker.kill()
     worker.wait()
     gone = len(ALL) - await lab.committed()
@@ -32,7 +32,7 @@ async def test_records_that_were_removed_while_nobody_read_are_told_and_the_next
     lab.release("most")
     worker = lab.worker()
     await lab.until("all are told", lambda: told(lab) == gone)
-    await lab.until("it is at the end", lambda: has_committed(lab, len(ALL)))
+    await lab.until_committed(len(ALL))
     new = range(1001, 1101)
     await lab.publish(new)
     await lab.until("the next ones are read", lambda: set(lab.seen()) >= set(new))
@@ -46,7 +46,7 @@ async def test_records_that_are_removed_before_a_busy_worker_comes_to_them_are_t
     await lab.until("some are done", lambda: len(lab.seen()) >= 40)
     await remove_all(lab)
     lab.release("most")
-    await lab.until("it is at the end", lambda: has_committed(lab, 200))
+    await lab.until_committed(200)
     await lab.until("what it did not read is told", lambda: told(lab) == 200 - len(lab.seen()))
     assert len(lab.seen()) < 200
     await lab.stopped(worker)
@@ -61,7 +61,7 @@ async def test_a_topic_that_ends_with_the_marker_of_a_transaction_is_read_to_its
             await producer.send(lab.prefix + READ.name, record.value, record.key, 0, headers=list(record.headers))
     worker = lab.worker()
     await lab.until("all at the sink", lambda: sorted(lab.seen()) == list(few))
-    await lab.until("the marker is committed, too", lambda: has_committed(lab, len(few) + 1))
+    await lab.until_committed(len(few) + 1)
     assert told(lab) == 0
     await lab.stopped(worker)
 
@@ -88,8 +88,8 @@ async def test_partitions_that_are_added_under_a_running_worker_are_read(lab: La
     await lab.stopped(worker)
 
 
-async def has_committed(lab: Lab, records: int) -> bool:
-    return await lab.committed() == records
+async def has_committed_what_was_seen(lab: Lab) -> bool:
+    return await lab.committed() == len(lab.seen())
 
 
 def told(lab: Lab) -> int:
