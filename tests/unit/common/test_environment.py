@@ -1,6 +1,5 @@
 """What the environment says: every name known, none ignored silently, every fault told, no value shown."""
 
-import os
 import re
 from importlib import import_module
 from pathlib import Path
@@ -21,10 +20,7 @@ MODULES = (
 )
 
 
-@pytest.fixture(autouse=True)
-def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith(PREFIX)]:
-        monkeypatch.delenv(name)
+pytestmark = pytest.mark.usefixtures("bare_environment")
 
 
 def kinds(of: type[FromEnvironment] = FromEnvironment) -> set[type[FromEnvironment]]:
@@ -39,6 +35,11 @@ def test_the_known_names_are_the_fields_of_all_settings_and_what_is_read_elsewhe
     files = {name for name in SETTINGS if name.endswith("_FILE") and name != VARIABLE}
     assert fields | elsewhere == SETTINGS - files
     assert {name.removesuffix("_FILE") for name in files} <= fields
+
+
+def test_every_field_says_why_it_is_there() -> None:
+    fields = {kind.variable(name): field for kind in kinds() for name, field in kind.model_fields.items()}
+    assert [name for name, field in fields.items() if not field.description] == []
 
 
 def test_whatever_the_compose_file_and_the_pages_name_is_known() -> None:
@@ -82,6 +83,7 @@ def test_all_faults_of_all_kinds_come_at_once(monkeypatch: pytest.MonkeyPatch, t
         "MAILWEIR_MASTER_KEY_FILE": str(tmp_path),
         "MAILWEIR_S3_ENDPOINT": "http://127.0.0.1:9000",
         "MAILWEIR_S3_ACCESS_KEY": "canary",
+        "MAILWEIR_S3_BUCKET": "x",
         "MAILWEIR_METRICS_PORT": "canary",
         "MAILWEIR_KAFKA": "localhost:9092",
         "MAILWEIR_KAFKA_SESSION_TIMEOUT": "200",
@@ -99,14 +101,16 @@ def test_all_faults_of_all_kinds_come_at_once(monkeypatch: pytest.MonkeyPatch, t
         "MAILWEIR_DATABASE_URL_FILE: .*No such file",
         "MAILWEIR_MASTER_KEY_FILE: .*it is a folder",
         r"MAILWEIR_S3_SECRET_KEY \(or MAILWEIR_S3_SECRET_KEY_FILE\) is not set",
+        "MAILWEIR_S3_BUCKET: ",
         "MAILWEIR_METRICS_PORT: ",
-        "MAILWEIR_KAFKA_SESSION_TIMEOUT must not exceed",
+        "MAILWEIR_KAFKA_SESSION_TIMEOUT must not exceed MAILWEIR_KAFKA_REQUEST_TIMEOUT",
         "MAILWEIR_CONSOLE_TLS_CERTIFICATE and MAILWEIR_CONSOLE_TLS_KEY go together",
         "MAILWEIR_PARSER_BATCH: ",
     ):
         assert len([fault for fault in faults if re.match(told, fault)]) == 1, told
-    assert len(faults) == 8
+    assert len(faults) == 9
     assert "canary" not in str(caught.value)
+    assert caught.value.exit_code == 2
 
 
 def test_line_ends_of_windows_and_blanks_around_a_text_are_no_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,16 +6,10 @@ import pytest
 
 from services.common.errors import ConfigurationError
 from services.common.runtime.kafka_settings import KafkaSettings
-from services.common.settings import Database, Settings, load, read
+from services.common.settings import Database, load, read
 from services.poller.settings import PollerSettings
 
-
-@pytest.fixture(autouse=True)
-def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    import os
-
-    for name in [name for name in os.environ if name.startswith("MAILWEIR_")]:
-        monkeypatch.delenv(name)
+pytestmark = pytest.mark.usefixtures("bare_environment")
 
 
 def test_without_any_variable_everything_is_embedded() -> None:
@@ -81,27 +75,3 @@ def test_a_spool_that_cannot_be_written_to_is_told_before_a_large_message_comes(
         read(PollerSettings)
     monkeypatch.setenv("MAILWEIR_POLLER_SPOOL", str(tmp_path))
     assert read(PollerSettings).spool == tmp_path
-
-
-def test_all_faults_come_in_one_message_without_values(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MAILWEIR_LOG", "loud-canary")
-    monkeypatch.setenv("MAILWEIR_S3_BUCKET", "x")
-    with pytest.raises(ConfigurationError) as caught:
-        read(Settings)
-    assert "MAILWEIR_LOG" in str(caught.value)
-    assert "MAILWEIR_S3_BUCKET" in str(caught.value)
-    assert "canary" not in str(caught.value)
-    assert caught.value.exit_code == 2
-
-
-def test_the_bounds_of_the_kafka_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MAILWEIR_KAFKA", "a:9092,b:9092")
-    assert read(KafkaSettings).bootstrap == "a:9092,b:9092"
-    monkeypatch.setenv("MAILWEIR_KAFKA_SESSION_TIMEOUT", "200")
-    with pytest.raises(ConfigurationError, match="SESSION_TIMEOUT must not exceed MAILWEIR_KAFKA_REQUEST_TIMEOUT"):
-        read(KafkaSettings)
-
-
-def test_every_field_says_why_it_is_there() -> None:
-    for kind in (Settings, KafkaSettings):
-        assert all(field.description for field in kind.model_fields.values())
