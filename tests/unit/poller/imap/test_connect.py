@@ -24,7 +24,7 @@ from services.poller.imap.session import Session
 from tests.fakes.imap_model import Reply, Script, closes, on, says
 from tests.fakes.imap_server import serve
 from tests.fakes.imap_tls import server_context, write_ca
-from tests.fakes.ports import closed_port
+from tests.fakes.ports import closed_port, nobody_knows
 from tests.unit.poller.imap.conftest import QUICK
 
 
@@ -165,9 +165,10 @@ async def test_dribbling_greeting_is_dead(play):
         await attempt(play, Script(hooks=[on("GREETING", dribble)]), limits=QUICK)
 
 
-async def test_unreachable():
+async def test_unreachable(monkeypatch):
     with closed_port() as port, pytest.raises(NetworkError, match="refused the connection"):
         await Session.open(Endpoint("localhost", port), QUICK)
+    monkeypatch.setattr(socket, "getaddrinfo", nobody_knows)
     with pytest.raises(NetworkError, match="cannot be resolved"):
         await Session.open(Endpoint("no-such-host.invalid"), QUICK)
 
