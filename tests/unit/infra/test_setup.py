@@ -29,14 +29,6 @@ def test_a_second_run_changes_nothing(root: Path) -> None:
     assert before == {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
-def test_a_file_that_is_there_is_kept_and_used(tmp_path: Path) -> None:
-    shutil.copy(ROOT / ".env.example", tmp_path)
-    (tmp_path / "secrets").mkdir()
-    (tmp_path / "secrets" / "postgres_password").write_text("own")
-    assert "secrets/postgres_password" not in generate(tmp_path)
-    assert (tmp_path / "secrets" / "database_url").read_text() == "postgresql://mailweir:own@postgres:5432/mailweir"
-
-
 def test_a_full_disk_leaves_no_empty_secret(tmp_path: Path) -> None:
     shutil.copy(ROOT / ".env.example", tmp_path)
     with no_file_larger_than(0), pytest.raises(OSError, match="File too large"):
@@ -65,13 +57,17 @@ def test_the_master_key_is_one(root: Path) -> None:
 
 
 @pytest.mark.parametrize("password", ["own", "own\n", "p@ss/w%rd:?# ü", " blank "])
-def test_a_password_of_ones_own_reaches_the_address_of_the_database(tmp_path: Path, password: str) -> None:
+def test_a_password_of_ones_own_is_kept_and_reaches_the_address_of_the_database(tmp_path: Path, password: str) -> None:
     shutil.copy(ROOT / ".env.example", tmp_path)
     (tmp_path / "secrets").mkdir()
-    (tmp_path / "secrets" / "postgres_password").write_text(password)
-    generate(tmp_path)
+    own = tmp_path / "secrets" / "postgres_password"
+    own.write_text(password)
+    assert "secrets/postgres_password" not in generate(tmp_path)
+    assert own.read_text() == password
     url = make_url((tmp_path / "secrets" / "database_url").read_text())
-    assert (url.password, url.host, url.database) == (password.rstrip("\n"), "postgres", "mailweir")
+    where = ("postgresql", "mailweir", "postgres", 5432, "mailweir")
+    assert (url.drivername, url.username, url.host, url.port, url.database) == where
+    assert url.password == password.rstrip("\n")
 
 
 def test_what_was_made_is_without_trouble(root: Path) -> None:
