@@ -27,7 +27,7 @@ def as_dict(result: Result) -> dict[str, object]:
         for each in result.outcomes
     ]
     told = {"account": result.account, "exit_code": result.exit_code, "failure": result.failure}
-    return told | {"advice": result.advice, "folders": folders}
+    return told | {"advice": result.advice, "folders": folders, "unread": result.unread}
 
 
 def _tell(result: Result) -> None:
@@ -41,7 +41,6 @@ def _summary(result: Result) -> str:
     listed = sum(outcome.listed for outcome in result.outcomes)
     missing = sum(outcome.missing for outcome in result.outcomes)
     quarantined = sum(outcome.quarantined for outcome in result.outcomes)
-    return (
-        f"{result.account}: {len(result.outcomes)} folders, {listed} messages listed, "
-        f"{missing} missing, {quarantined} in quarantine"
-    )
+    read = len(result.outcomes)
+    folders = f"{read} of {read + result.unread} folders read" if result.unread else f"{read} folders"
+    return f"{result.account}: {folders}, {listed} messages listed, {missing} missing, {quarantined} in quarantine"

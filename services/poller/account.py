@@ -51,7 +51,10 @@ HOPELESS = (SignInError, TlsError, ConfigurationError, ConsentNeeded, ClientRefu
 
 
 class Result(Struct, frozen=True):
-    """How the retrieval of one account ended; ``exit_code`` as in design section 12, ``failure`` for people."""
+    """How the retrieval of one account ended; ``exit_code`` as in design section 12, ``failure`` for people.
+
+    ``unread``: folders that were to be read and could not be; no outcome tells what is in them.
+    """
 
     account: str
     outcomes: tuple[Outcome, ...] = ()
@@ -59,6 +62,7 @@ class Result(Struct, frozen=True):
     failure: str = ""
     advice: str = ""
     retrieved: int = 0
+    unread: int = 0
 
 
 class Tries(Struct):
@@ -188,7 +192,8 @@ async def _give_up(work: Work, outcomes: list[Outcome], failure: MailweirError |
     attention = failure.exit_code in (2, 4) or isinstance(failure, TlsError | MarksRead)
     state = "attention" if attention else "backoff"
     await say_state(work, state, signin, str(failure), advice)
-    return Result(work.account.slug, tuple(outcomes), _exit_code(failure, outcomes), str(failure), advice)
+    unread, code = max(0, len(work.memory.run.wires or ()) - len(outcomes)), _exit_code(failure, outcomes)
+    return Result(work.account.slug, tuple(outcomes), code, str(failure), advice, unread=unread)
 
 
 def _exit_code(failure: MailweirError, outcomes: list[Outcome]) -> int:

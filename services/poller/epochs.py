@@ -48,7 +48,16 @@ async def _recreated(work: Work, session: Session, record: FolderRecord, opened:
     ledger = await asyncio.to_thread(work.ledger.ledger, record.id, record.epoch, record.uidvalidity or 0)
     given_again = ledger.published & UidSet.range(1, (opened.uidnext or 1) - 1)
     known = record.samples | await marks(work, record, given_again)
-    return record if await compare(session, known) else await succeed(work, record)
+    if not await compare(session, known):
+        return await succeed(work, record)
+    return await _identified(work, record, opened) if another else record
+
+
+async def _identified(work: Work, record: FolderRecord, opened: Opened) -> FolderRecord:
+    """The same folder by another MAILBOXID: kept at once, or it would be compared again in every pass."""
+    identified = replace(record, mailboxid=opened.mailboxid)
+    await asyncio.to_thread(work.ledger.save_folder, identified)
+    return identified
 
 
 async def refuse_other_mail(work: Work, session: Session, record: FolderRecord, back: UidSet) -> None:

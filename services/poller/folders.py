@@ -15,12 +15,15 @@ from services.poller.domain.state import FolderRecord
 from services.poller.domain.uidset import UidSet
 from services.poller.imap.errors import CommandRejected, Refused
 from services.poller.imap.errors import FolderGone as NoSuchFolder
-from services.poller.imap.model import Folder
+from services.poller.imap.model import Folder, FolderStatus
 from services.poller.imap.names import INBOX, address
 from services.poller.imap.session import Session
 from services.poller.renaming import known_as
 from services.poller.telling import folder_fields, vanished
 from services.poller.work import Work
+
+OLD_COUNTERS = "list-tells-old-counters"
+MISTRUST = timedelta(days=7)
 
 
 async def wanted(work: Work, session: Session) -> list[FolderRecord]:
@@ -47,10 +50,32 @@ async def refresh(work: Work, session: Session) -> list[FolderRecord]:
     records = await _follow(work, session, {address(folder.wire) for folder in listed}, wanted, known)
     if work.memory.unlisted is not None:
         records += [each for each in _unseen(known, listed) if chosen(_as_listed(each), include, exclude)]
-    folders = {record.id: wanted.get(address(record.wire)) for record in records}
-    statuses = {key: folder.status for key, folder in folders.items() if folder is not None}
-    work.memory.statuses = {key: status for key, status in statuses.items() if status is not None}
+    work.memory.statuses = await _statuses(work, records, wanted)
     return sorted(records, key=_importance)
+
+
+async def _statuses(
+    work: Work, records: Sequence[FolderRecord], wanted: dict[bytes, Folder]
+) -> dict[str, FolderStatus]:
+    """What the list tells of folders, by id; nothing for a week where it told what had been true before."""
+    listed = [(record, wanted.get(address(record.wire))) for record in records]
+    told = [(record, folder.status) for record, folder in listed if folder is not None and folder.status is not None]
+    now = work.clock.now()
+    if any(_outdated(record, status) for record, status in told):
+        await asyncio.to_thread(work.ledger.note_habit, work.account.slug, OLD_COUNTERS, now)
+        work.memory.habits[OLD_COUNTERS] = now
+    noticed = work.memory.habits.get(OLD_COUNTERS)
+    if noticed is not None and now - noticed < MISTRUST:
+        return {}
+    return {record.id: status for record, status in told}
+
+
+def _outdated(record: FolderRecord, told: FolderStatus) -> bool:
+    """Whether a folder is told with a lower UIDNEXT than it had."""
+    known = record.uidvalidity is not None and record.uidvalidity == told.uidvalidity
+    if not known or told.uidnext is None or record.uidnext_done is None:
+        return False
+    return told.uidnext < record.uidnext_done
 
 
 def _patterns(work: Work, listed: Sequence[Folder], known: Sequence[FolderRecord]) -> Sequence[str]:

@@ -23,6 +23,7 @@ from services.poller.epochs import report_move, settle, uidnext_to_keep, verify
 from services.poller.folders import introduce
 from services.poller.imap.errors import CommandRejected, IdentificationWanted, ImapError, Refused
 from services.poller.imap.model import FolderStatus, Opened
+from services.poller.imap.names import INBOX, address
 from services.poller.imap.session import Session
 from services.poller.rounds import ledger_of, quarantined, rounds_of
 from services.poller.telling import folder_fields
@@ -52,9 +53,11 @@ async def run(work: Work, session: Session, record: FolderRecord, *, thorough: b
 
     ``thorough`` False: the counters of a server without CONDSTORE are believed for a while, too (between two thorough
     passes of a folder that is watched): equal EXISTS and UIDNEXT exclude additions and deletions, though not flags.
+    INBOX is opened whatever LIST tells of it: so it shows when that comes from a cache that is behind.
     """
     status = work.memory.statuses.pop(record.id, None)
-    if (outcome := await _by_status(work, record, status, thorough=thorough)) is not None:
+    outcome = await _by_status(work, record, status, thorough=thorough)
+    if outcome is not None and address(record.wire) != INBOX:
         return outcome
     resting.check(work, (record.id, record.epoch))
     try:
@@ -67,6 +70,8 @@ async def run(work: Work, session: Session, record: FolderRecord, *, thorough: b
     ledger = await ledger_of(work, record)
     barred = await quarantined(work, record)
     quiet = _nothing_new(work, record, ledger, opened, barred, thorough=thorough)
+    if quiet and outcome is not None:
+        return outcome
     verified = await verify(work, session, record)
     if quiet and verified is record:
         if not thorough and record.last_error is None:

@@ -42,11 +42,11 @@ async def test_a_first_run_asks_for_sizes_with_the_listing_and_no_command_twice(
         assert not wary(p)
 
 
-async def test_a_run_without_news_opens_nothing(play):
+async def test_a_run_without_news_opens_inbox_only(play):
     async with play(server_of()) as p:
         await p.sync()
         await p.sync()
-        assert names(p, 2) == ["CAPABILITY", "LOGIN", "CAPABILITY", "ID", "ENABLE", "LIST", "LOGOUT"]
+        assert names(p, 2) == ["CAPABILITY", "LOGIN", "CAPABILITY", "ID", "ENABLE", "LIST", "EXAMINE", "LOGOUT"]
 
 
 async def test_inbox_is_not_opened_ahead_where_it_is_not_wanted(play):

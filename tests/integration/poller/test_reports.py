@@ -6,13 +6,15 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import text
 
+from services.cli.sync_view import show
 from services.common.accounts import open_accounts
 from services.common.database import engine_for
 from services.common.errors import Unavailable
 from services.common.events import AccountReported
 from services.common.expiry import expires_at
 from services.poller.account import say_state
-from tests.fakes.imap_model import Mailbox, Script, messages
+from tests.fakes.imap_model import Mailbox, Script, messages, on, says
+from tests.integration.poller.conftest import inbox
 
 FAR = int(datetime(2090, 1, 1, tzinfo=UTC).timestamp() * 1000)
 
@@ -43,3 +45,16 @@ async def test_a_database_that_is_down_keeps_a_report_back_and_stops_nothing(pla
         assert p.recorder.of(AccountReported) == []
         await say_state(work, "backoff", "unknown")
         assert len(p.recorder.of(AccountReported)) == 1
+
+
+@pytest.mark.parametrize("capabilities", [("IMAP4rev1",), ("IMAP4rev1", "LIST-EXTENDED", "LIST-STATUS", "CONDSTORE")])
+async def test_the_summary_tells_of_folders_that_could_not_be_read(play, capsys, capabilities):
+    script = Script({b"INBOX": Mailbox(messages(2)), b"Work": Mailbox(messages(3), uidvalidity=5)})
+    script.capabilities = capabilities
+    async with play(script) as p:
+        show([await p.sync()], as_json=False)
+        assert f"{p.slug}: 2 folders, 5 messages listed, 0 missing, 0 in quarantine" in capsys.readouterr().out
+        script.hooks.append(on("EXAMINE", says("NO [UNAVAILABLE] later"), has="INBOX"))
+        inbox(script).deliver(b"Subject: new\r\n\r\nnew\r\n")
+        show([await p.sync()], as_json=False)
+        assert f"{p.slug}: 1 of 2 folders read, 3 messages listed, 0 missing, 0 in quar" in capsys.readouterr().out

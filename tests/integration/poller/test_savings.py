@@ -8,15 +8,15 @@ import pytest
 from sqlalchemy import text
 
 from services.common.events import MessageFetched, PlaceRelinked, SyncReported, UidValidityChanged
-from tests.fakes.imap_model import Mailbox, Script, messages, on, sample
-from tests.integration.poller.conftest import inbox
+from tests.fakes.imap_model import Command, Mailbox, Reply, Script, messages, on, sample
+from tests.integration.poller.conftest import inbox, on_server
 from tests.integration.poller.test_watch import no_accounts, until, watched
 
 __all__ = ["no_accounts"]
 RICH = ("IMAP4rev1", "LIST-EXTENDED", "LIST-STATUS", "CONDSTORE")
 
 
-async def test_a_hundred_unchanged_folders_cost_one_round_trip(play):
+async def test_a_hundred_unchanged_folders_cost_one_round_trip_and_inbox_another(play):
     boxes = {f"F{n}".encode(): Mailbox(messages(2), uidvalidity=n + 1) for n in range(100)}
     script = Script({b"INBOX": Mailbox(messages(1)), **boxes}, capabilities=RICH)
     async with play(script) as p:
@@ -29,12 +29,13 @@ async def test_a_hundred_unchanged_folders_cost_one_round_trip(play):
             "LOGIN",
             "CAPABILITY",
             "LIST",
+            "EXAMINE",
             "LOGOUT",
         ]
         assert (result.exit_code, sum(outcome.published for outcome in result.outcomes)) == (0, 201)
 
 
-async def test_one_changed_folder_among_many_is_the_only_one_opened(play):
+async def test_one_changed_folder_among_many_is_the_only_one_opened_beside_inbox(play):
     boxes = {f"F{n}".encode(): Mailbox(messages(2), uidvalidity=n + 1) for n in range(5)}
     script = Script({b"INBOX": Mailbox(messages(1)), **boxes}, capabilities=RICH)
     async with play(script) as p:
@@ -43,7 +44,38 @@ async def test_one_changed_folder_among_many_is_the_only_one_opened(play):
         script.mailboxes[b"F3"].deliver(b"Subject: new\r\n\r\nnew\r\n")
         assert (await p.sync()).exit_code == 0
         assert p.complete()
-        assert len(p.server.commands("EXAMINE")) == before + 1
+        assert p.server.commands("EXAMINE")[before:] == ['EXAMINE "INBOX" (CONDSTORE)', 'EXAMINE "F3" (CONDSTORE)']
+
+
+def cached(script: Script) -> None:
+    """LIST tells the counters of the first time for ever; EXAMINE tells the truth."""
+    first: list[list[bytes]] = []
+
+    def repeats(_command: Command, reply: Reply) -> None:
+        first[:] = first or [reply.untagged]
+        reply.untagged = first[0]
+
+    script.hooks.append(on("LIST", repeats, has="STATUS"))
+
+
+@pytest.mark.parametrize("watching", [True, False])
+async def test_a_list_that_tells_old_counters_keeps_no_mail_waiting(play, watching):
+    boxes = {b"INBOX": Mailbox(messages(2)), b"Work": Mailbox(messages(3), uidvalidity=5)}
+    script = Script(boxes, capabilities=RICH)
+    async with play(script, poll_interval=0.2, list_interval=0.1) as p:
+        cached(script)
+        await p.sync()
+        for box in boxes.values():
+            box.deliver(b"Subject: new\r\n\r\nnew\r\n")
+        if watching:
+            async with watched(p):
+                await until(lambda: p.stored == on_server(script), 30)
+        for _ in range(1 if watching else 2):
+            assert (await p.sync()).exit_code == 0
+        assert p.complete()
+        boxes[b"Work"].deliver(b"Subject: more\r\n\r\nmore\r\n")
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
 
 
 def long_ago(p) -> None:
@@ -71,7 +103,7 @@ async def test_a_folder_that_the_list_says_is_unchanged_was_looked_at(play):
         assert neglected(p) == 6
         assert (await p.sync()).exit_code == 0
         assert neglected(p) == 0
-        assert (len(p.recorder.of(SyncReported)), p.server.counts["EXAMINE"]) == (said, asked)
+        assert (len(p.recorder.of(SyncReported)), p.server.counts["EXAMINE"]) == (said, asked + 1)
 
 
 async def test_a_folder_that_is_opened_without_news_was_looked_at(play):

@@ -155,3 +155,16 @@ async def test_folders_that_swap_names_while_they_are_watched_are_told_apart_by_
         boxes[b"One"], boxes[b"Two"] = boxes[b"Two"], boxes[b"One"]
         wanted = on_server(script)
         await until(lambda: all(p.stored[place] == sha256 for place, sha256 in wanted.items()), 30)
+
+
+async def test_the_same_mail_under_another_mailboxid_is_compared_once(play):
+    boxes = {b"INBOX": Mailbox(messages(1)), b"Work": Mailbox(messages(5), uidvalidity=5, mailboxid="F1")}
+    script = Script(boxes, capabilities=("IMAP4rev1", "OBJECTID", "CONDSTORE"))
+    async with play(script, poll_interval=0.1) as p, watched(p):
+        await until(lambda: len(p.stored) == 6)
+        boxes[b"Work"].mailboxid = "F2"
+        await until(lambda: [line for line in p.server.commands("UID FETCH") if "HEADER" in line])
+        looked = p.server.counts["NOOP"]
+        await until(lambda: p.server.counts["NOOP"] > looked + 5)
+        assert len([line for line in p.server.commands("UID FETCH") if "HEADER" in line]) == 1
+        assert p.recorder.of(FolderCreated)[2:] == []
