@@ -11,7 +11,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from services.common.accounts import open_accounts
+from services.common.accounts import AccountStore, open_accounts
 from services.common.clock import SystemClock
 from services.common.database import engine_for
 from services.common.health import Health
@@ -34,7 +34,7 @@ async def run(settings: Settings, health: Health, stop: asyncio.Event) -> None:
     async with _ports(settings, own) as ports:
         await asyncio.to_thread(check, read(Database).database_url.reveal())
         await asyncio.to_thread(ports.accounts.check_start)
-        await asyncio.to_thread(_tell_unknown, ports, own.only)
+        await asyncio.to_thread(_tell_unknown, ports.accounts, own.only)
         async with supervising(ports, own.only) as supervisor:
             supervisor.add_done_callback(lambda _: stop.set())
             await stop.wait()
@@ -42,9 +42,9 @@ async def run(settings: Settings, health: Health, stop: asyncio.Event) -> None:
                 supervisor.result()
 
 
-def _tell_unknown(ports: Ports, only: frozenset[str]) -> None:
+def _tell_unknown(accounts: AccountStore, only: frozenset[str]) -> None:
     """A slip in a name would be a poller that does nothing; the account may also be added later."""
-    for name in sorted(only - {account.slug for account in ports.accounts.list()}):
+    for name in sorted(only - {account.slug for account in accounts.list()}):
         log.warning("MAILWEIR_POLLER_ACCOUNTS: there is no account %s yet; mailweir accounts list shows them", name)
 
 
