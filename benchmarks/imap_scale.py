@@ -42,6 +42,7 @@ from services.poller.supervisor import Ports, supervising
 from services.poller.work import Work
 from tests.fakes.imap_model import PASSWORD, Mailbox, Message, Script, messages, on
 from tests.fakes.imap_server import serve
+from tests.polling import until
 
 MANY, SPARSE, STEP, FOLDERS, ACCOUNTS = 1_000_000, 300_000, 7, 100, 200
 BARS = {
@@ -205,11 +206,12 @@ async def _watched(engine: Engine, folder: Path, port: int, ca: str) -> dict[str
 
 def _until_passed(engine: Engine) -> None:
     query = text("SELECT count(*) FROM folders WHERE account LIKE 'w%' AND pass_at IS NOT NULL")
-    while True:
+
+    def passed() -> bool:
         with engine.begin() as connection:
-            if connection.execute(query).scalar_one() == ACCOUNTS:
-                return
-        time.sleep(0.2)
+            return bool(connection.execute(query).scalar_one() == ACCOUNTS)
+
+    until(passed, 600, every=0.2)
 
 
 def run() -> dict[str, float]:

@@ -3,10 +3,10 @@
 import asyncio
 import logging
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from sqlalchemy import Engine
 
@@ -19,6 +19,7 @@ from services.poller.imap import tls
 from tests.fakes.imap_model import PASSWORD, Mailbox, Script, folder, messages, on, says
 from tests.fakes.imap_server import serve
 from tests.integration.console.cast import PATIENCE, Cast, cast
+from tests.polling import until
 
 EVIL = "<script>alert(1)</script>"
 QUOTED = '"onfocus="alert(1)" autofocus x="'
@@ -175,10 +176,14 @@ def test_a_test_that_fails_for_a_fault_of_ours_ends_and_says_so(people: Cast, mo
     form = {"user": USER, "host": "imap.example.org", "port": "993", "secret": "s"}
     begun = people.owner.post("/api/imap/test", data=form, headers={"hx-request": "true"})
     (path,) = re.findall(r'hx-get="(/api/imap/test/[^"]+)"', begun.text)
-    end = time.monotonic() + PATIENCE
-    while (shown := people.owner.get(path, headers={"hx-request": "true"})).status_code == 200:
-        assert time.monotonic() < end, shown.text
-        time.sleep(0.05)
+    seen: list[httpx.Response] = []
+
+    def ended() -> bool:
+        seen.append(people.owner.get(path, headers={"hx-request": "true"}))
+        return seen[-1].status_code != 200
+
+    until(ended, PATIENCE, lambda: seen[-1].text, every=0.05)
+    shown = seen[-1]
     assert shown.status_code == 500
     assert "the log says what" in shown.text
     assert "inner detail" not in shown.text

@@ -19,6 +19,7 @@ from services.console.handlers import PROGRAM_LASTS
 from services.poller.imap import tls
 from tests.integration.console.cast import PATIENCE, Cast, cast
 from tests.integration.signin.dovecot import PASSWORD, USER, Dovecot, running
+from tests.polling import until
 
 CANARY = "canary-secret-Qv4"
 SENT, PROJECT = "Sent", "项目/二零二六"
@@ -140,13 +141,17 @@ def test_a_page_with_scripts_follows_the_test(people: Cast, server: Dovecot) -> 
     shown = people.owner.post("/api/imap/test", data=connection(server, secret=PASSWORD), headers=part).text
     assert "<html" not in shown
     seen = [shown]
-    end = time.monotonic() + PATIENCE
-    while 'data-result="' not in seen[-1] and time.monotonic() < end:
+
+    def ended() -> bool:
+        if 'data-result="' in seen[-1]:
+            return True
         path = re.search(r'hx-get="(/api/imap/test/[^"]+)"', seen[-1])
         assert path is not None, seen[-1]
         seen.append(people.owner.get(path[1], headers=part).text)
         assert people.other.get(path[1]).status_code == 404
-        time.sleep(0.2)
+        return False
+
+    until(ended, PATIENCE, lambda: seen[-1], every=0.2)
     assert 'data-result="ok"' in seen[-1]
     stages = re.findall(r'data-stage="(\w+)" data-state="ok">.*?</span> (.*?)</li>', seen[-1])
     assert stages == [

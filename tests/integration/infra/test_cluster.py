@@ -3,7 +3,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from infra.local.cluster import Cluster
 from infra.setup import ROOT
 from services.common.database import engine_for
 from services.common.errors import ConfigurationError, Unavailable
+from tests.polling import until
 
 
 def test_all_are_up_and_a_second_start_does_nothing(components: Cluster) -> None:
@@ -159,9 +159,7 @@ def test_postgres_starts_whatever_a_killed_one_left(tmp_path: Path, left: str) -
 def test_a_first_start_of_postgres_that_was_killed_is_made_good_by_the_next(tmp_path: Path) -> None:
     code = f"from infra.local.cluster import *; start(describe(['postgres'], Path({str(tmp_path)!r})))"
     with subprocess.Popen([sys.executable, "-c", code], start_new_session=True, stderr=subprocess.DEVNULL) as first:
-        deadline = time.monotonic() + 60
-        while not (tmp_path / "postgres" / "data.new" / "PG_VERSION").exists():
-            assert time.monotonic() < deadline
+        until((tmp_path / "postgres" / "data.new" / "PG_VERSION").exists, every=0.001)
         os.killpg(first.pid, signal.SIGKILL)
     with cluster.running({"postgres"}, tmp_path) as components:
         assert program.state(components.programs["postgres"]) == "running"
