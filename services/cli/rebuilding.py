@@ -15,6 +15,7 @@ from services.front.context import Context
 from services.front.resending import resending
 
 _BATCH = 100
+_NUMBER = re.compile(r"[0-9]{1,10}")
 _MESSAGE = re.compile(r"([^/]+)/messages/(?:\d{4}/\d\d/\d\d|undated)/([0-9a-f]{64})\.eml")
 
 
@@ -59,7 +60,7 @@ def identity(key: str) -> tuple[str, str]:
 def place_of(subject: str, folder: str) -> Place | None:
     """The place in the metadata of an object, None when it says none."""
     parts = subject.split("/")
-    if len(parts) != 4 or not (parts[2].isdecimal() and parts[3].isdecimal()):
+    if len(parts) != 4 or "\0" in subject or not all(_NUMBER.fullmatch(part) for part in parts[2:]):
         return None
     account, folderid, uidvalidity, uid = parts
     return Place(account=account, folder=folder, folderid=folderid, uidvalidity=int(uidvalidity), uid=int(uid))

@@ -7,7 +7,21 @@ from services.cli.rebuilding import identity, place_of
 SHA256 = "0a" * 32
 
 
-@pytest.mark.parametrize("said", ["", "work/f/1", "work/f/1/2/3", "w/f/-1/2", "work/f/1/²", "work/f/x/y", "work/f//"])
+NO_PLACES = [
+    "",
+    "work/f/1",
+    "work/f/1/2/3",
+    "work/f//",
+    "w/f/-1/2",
+    "work/f/1/²",
+    "work/f/1/٣",
+    "work/f/x/y",
+    "w/\0/1/2",
+]
+TOO_LARGE = [f"work/f/1/{10**10}", f"work/f/{10**30}/1"]  # for a column
+
+
+@pytest.mark.parametrize("said", [*NO_PLACES, *TOO_LARGE])
 def test_what_is_no_place_is_none(said: str) -> None:
     assert place_of(said, "INBOX") is None
 
