@@ -32,22 +32,24 @@ def home(tmp_path: Path):  # type: ignore[no-untyped-def]
     embedded_postgres.stop(folder)
 
 
+def command(home: Path, first: str = "", then: str = "print(url)") -> list[str]:
+    """A program that asks for the server of a home, as every command does."""
+    ask = f"from services.common.embedded_postgres import *; url = ensure(Path({str(home)!r}))"
+    return [sys.executable, "-c", "\n".join((first, ask, then))]
+
+
 def test_two_commands_at_once_share_one_server(home: Path) -> None:
-    code = f"from services.common.embedded_postgres import *; print(ensure(Path({str(home)!r})))"
-    both = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    both = [subprocess.Popen(command(home), stdout=subprocess.PIPE, text=True) for _ in range(2)]
     urls = {process.communicate(timeout=180)[0] for process in both}
     assert len(urls) == 1
     assert urls.pop().startswith("postgresql://")
 
 
 def test_what_is_open_above_the_limit_of_open_files_keeps_it_from_nothing(home: Path, tmp_path: Path) -> None:
-    code = (
-        f"import os, resource; from services.common.embedded_postgres import *; os.dup2(0, 200); "
-        f"resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)); print(ensure(Path({str(home)!r})))"
-    )
+    few = "import os, resource; os.dup2(0, 200); resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))"
     with (tmp_path / "lock").open("w") as mine, (tmp_path / "lock").open("w") as other:
         flock(mine, LOCK_EX)
-        done = subprocess.run([sys.executable, "-c", code], stdin=mine, capture_output=True, timeout=180, check=False)
+        done = subprocess.run(command(home, few), stdin=mine, capture_output=True, timeout=180, check=False)
         assert done.returncode == 0, done.stderr.decode()
         mine.close()
         flock(other, LOCK_EX | LOCK_NB)
@@ -55,11 +57,8 @@ def test_what_is_open_above_the_limit_of_open_files_keeps_it_from_nothing(home: 
 
 @pytest.mark.parametrize("locale", ["zh_CN.UTF-8", "zh_CN.GB18030"])
 def test_a_locale_that_this_machine_lacks_is_no_trouble(home: Path, locale: str) -> None:
-    code = f"from services.common.embedded_postgres import *; print(ensure(Path({str(home)!r})))"
     environment = {**os.environ, "LANG": locale, "LC_ALL": locale, "PYTHONUTF8": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=180, check=False
-    )
+    done = subprocess.run(command(home), env=environment, capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode == 0, done.stderr
     with engine_for(done.stdout.strip()).connect() as connection:
         assert connection.execute(text("SELECT lower('ÄЖ')")).scalar() == "äж"
@@ -67,16 +66,15 @@ def test_a_locale_that_this_machine_lacks_is_no_trouble(home: Path, locale: str)
 
 
 def test_what_the_user_says_of_other_servers_is_not_about_this_one(home: Path) -> None:
-    start = f"from services.common.embedded_postgres import *; url = ensure(Path({str(home)!r})); "
     query = "from services.common.database import *; from sqlalchemy import *; e = engine_for(url); "
     ask = "print(e.connect().scalar(select(literal(chr(0x1F600))))); e.dispose()"
     others = os.environ | {
         "PGSERVICE": "no-such-service", "PGHOSTADDR": "192.0.2.1", "PGPORT": "5999", "PYTHONUTF8": "1",
         "PGOPTIONS": "-c search_path=nowhere", "PGCLIENTENCODING": "GBK", "PGCHANNELBINDING": "require",
     }  # fmt: skip
-    subprocess.run([sys.executable, "-c", start], env=others, check=True)
+    subprocess.run(command(home), env=others, stdout=subprocess.DEVNULL, check=True)
     for environment in (dict(os.environ), others):
-        said = subprocess.check_output([sys.executable, "-c", start + query + ask], env=environment)
+        said = subprocess.check_output(command(home, then=query + ask), env=environment)
         assert said.decode() == "\U0001f600\n"
 
 
@@ -96,21 +94,18 @@ def test_no_variable_of_ours_is_left_to_what_outlives_the_command(home: Path, mo
 
 
 def test_a_lock_that_the_caller_holds_is_free_when_the_command_ends(home: Path, tmp_path: Path) -> None:
-    code = f"from services.common.embedded_postgres import *; ensure(Path({str(home)!r}))"
     with (tmp_path / "lock").open("w") as mine, (tmp_path / "lock").open("w") as other:
         flock(mine, LOCK_EX)
-        subprocess.run([sys.executable, "-c", code], pass_fds=[mine.fileno()], timeout=180, check=True)
+        subprocess.run(command(home, then=""), pass_fds=[mine.fileno()], timeout=180, check=True)
         mine.close()
         flock(other, LOCK_EX | LOCK_NB)
 
 
 def test_why_it_does_not_start_is_told_without_the_environment(home: Path) -> None:
-    code = f"from services.common.embedded_postgres import *; print(ensure(Path({str(home)!r})))"
     environment = {**os.environ, "ELSEWHERE": "canary-of-the-environment"}
 
     def start() -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-c", code]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180, check=False)
+        return subprocess.run(command(home), env=environment, capture_output=True, text=True, timeout=180, check=False)
 
     assert start().returncode == 0
     assert embedded_postgres.stop(home)
@@ -164,8 +159,7 @@ def test_a_command_that_is_about_to_connect_keeps_the_server(home: Path) -> None
     "there", ["postgres.new/postgresql.conf", "postgres.new/pg_hba.conf", "postgres/postmaster.pid"]
 )
 def test_a_first_start_that_was_killed_is_made_good_by_the_next(home: Path, there: str) -> None:
-    code = f"from services.common.embedded_postgres import *; ensure(Path({str(home)!r}))"
-    with subprocess.Popen([sys.executable, "-c", code], start_new_session=True, stderr=subprocess.DEVNULL) as first:
+    with subprocess.Popen(command(home, then=""), start_new_session=True, stderr=subprocess.DEVNULL) as first:
         until(lambda: (home / there).exists() or (home / "postgres" / "postmaster.pid").exists())
         os.killpg(first.pid, signal.SIGKILL)
     engine = engine_for(embedded_postgres.ensure(home))
