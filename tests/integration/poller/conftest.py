@@ -131,6 +131,12 @@ class Play:
         with self.engine.connect() as connection:
             return {row.name: row.state for row in connection.execute(query, {"account": self.slug})}
 
+    def last_errors(self) -> dict[str, str | None]:
+        """Name of a folder to why its last pass did not end well."""
+        query = text("SELECT name, last_error FROM folders WHERE account = :account")
+        with self.engine.connect() as connection:
+            return {row.name: row.last_error for row in connection.execute(query, {"account": self.slug})}
+
     def signin(self) -> str:
         return [event.signin for event in self.recorder.of(AccountReported)][-1]
 

@@ -1,11 +1,10 @@
 """Servers that an account is watched on for ever: none is hurried, and no folder waits for another one."""
 
 import pytest
-from sqlalchemy import text
 
 from services.common.events import FolderCreated
 from tests.fakes.imap_model import Command, Mailbox, Message, Reply, Script, closes, messages, on, sample, says
-from tests.integration.poller.conftest import Play, inbox, on_server
+from tests.integration.poller.conftest import inbox, on_server
 from tests.integration.poller.test_watch import IDLE, no_accounts, until, watched
 
 __all__ = ["no_accounts"]
@@ -20,12 +19,6 @@ def three(*hooks, first: int = 3, **values: object) -> Script:
 
 def says_at_once(*lines: bytes) -> Reply:
     return Reply([b"+ idling\r\n", *lines], b"")
-
-
-def errors(p: Play) -> dict[str, str | None]:
-    query = text("SELECT name, last_error FROM folders WHERE account = :account")
-    with p.engine.connect() as connection:
-        return {row.name: row.last_error for row in connection.execute(query, {"account": p.slug})}
 
 
 @pytest.mark.parametrize(
@@ -58,9 +51,9 @@ async def test_a_folder_that_is_refused_keeps_no_other_waiting_and_says_why(play
         await until(lambda: ("Beta", 7, 3) in p.stored)
         p.server.script.mailboxes[b"Beta"].deliver(sample(9))
         await until(lambda: ("Beta", 7, 4) in p.stored)
-        assert "EXAMINE" in (errors(p)["Alpha"] or "")
+        assert "EXAMINE" in (p.last_errors()["Alpha"] or "")
         p.server.script.hooks.clear()
-        await until(lambda: len(p.stored) == 10 and errors(p)["Alpha"] is None)
+        await until(lambda: len(p.stored) == 10 and p.last_errors()["Alpha"] is None)
         assert p.server.connections <= 2  # what could not be read is looked at on a second connection
 
 
