@@ -12,7 +12,7 @@ SAMPLE = (
     "wrong_code", "bad_certificate", "starttls_injection", "slow_and_cut", "literal_too_short_for_ever",
     "bye_mid_literal", "expunged_while_fetched", "delivered_while_fetched", "lower_case", "one_folder_no",
     "odd_names", "capability_lies", "login_limit", "modseq_stands_still", "new_uid_below_the_last", "renamed_later",
-    "recreated_with_other_mail",
+    "recreated_with_other_mail", "backup_is_brought_back",
 )  # fmt: skip
 
 PARTS = 4  # about fifty commands in all: each part ends within the time of one test, also on a busy machine
