@@ -66,6 +66,14 @@ async def test_a_server_that_ends_at_what_was_sent_ahead_is_asked_one_by_one(pla
         assert listed == ["UID FETCH 1:* (UID FLAGS)"] * 3
 
 
+async def test_an_end_behind_the_sign_in_is_not_taken_for_one_over_its_mechanism(play):
+    capabilities = (*NEW, "SASL-IR", "AUTH=PLAIN")
+    async with play(server_of(on("CAPABILITY", closes(), skip=1, times=1), capabilities=capabilities)) as p:
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+        assert [line for line in lines(p) if "PLAIN" in line or "LOGIN" in line] == ["AUTHENTICATE PLAIN"] * 2
+
+
 async def test_a_server_that_ends_at_id_is_not_asked_for_it_again(play):
     async with play(server_of(on("ID", closes("* BYE no robots")))) as p:
         assert (await p.sync()).exit_code == 0
