@@ -215,6 +215,7 @@ async def _watch(runtime: Runtime, probe: LagProbe) -> None:
             lag = await probe.lag()
         except Unavailable as failure:
             runtime.health.red("kafka", str(failure))
+            _forget_lag(runtime)
             continue
         runtime.health.green("kafka")
         runtime.app.consumer.same.measured(lag)
@@ -230,6 +231,12 @@ def _count_lag(service: str, lag: Lag) -> None:
         waiting[partition.topic] += max(0, end - lag.committed.get(partition, 0))
     for topic, records in waiting.items():
         metrics.LAG.labels(service, topic).set(records)
+
+
+def _forget_lag(runtime: Runtime) -> None:
+    """A figure from before the brokers went would look like one of now."""
+    for subscription in runtime.service.subscriptions:
+        metrics.LAG.remove(runtime.service.name, runtime.settings.topic_prefix + subscription.topic.name)
 
 
 def _tell_removed(service: str, removed: Iterable[tuple[TopicPartition, int]]) -> None:

@@ -2,9 +2,13 @@
 
 import asyncio
 import subprocess
+import urllib.request
 from pathlib import Path
 
+import pytest
+
 from infra.local.cluster import Cluster
+from infra.local.folders import free_port
 from tests.integration.runtime.lab import Lab
 
 ALL = range(1, 201)
@@ -58,13 +62,23 @@ async def test_a_rebalance_without_a_death_repeats_nothing(lab: Lab) -> None:
     await lab.stopped(first)
 
 
-async def test_a_broker_that_restarts_under_load_loses_nothing(lab: Lab, components: Cluster) -> None:
+def tells_lag(port: int) -> bool:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
+        return b"mailweir_lag_records{" in answer.read()
+
+
+async def test_a_broker_that_restarts_under_load_loses_nothing(
+    lab: Lab, components: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await lab.publish(MANY)
     lab.switch("slow", "0.1")
+    port = free_port()
+    monkeypatch.setenv("MAILWEIR_METRICS_PORT", str(port))
     worker = lab.worker(request_timeout=10)
-    await lab.until("it works", lambda: len(lab.seen()) > 100)
+    await lab.until("it works", lambda: len(lab.seen()) > 100 and tells_lag(port))
     components.kill("kafka")
     await lab.until("health is red", lambda: lab.health()["state"] == "red")
+    await lab.until("no figure is left from before", lambda: not tells_lag(port))
     components.start("kafka")
     lab.release("slow")
     await lab.complete(MANY)
