@@ -39,7 +39,7 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ``hosts`` are tried in order (``{domain}`` and ``{parent}`` stand for the address's domain and the domain above it):
     the next one only after a connection or TLS failure, never after a refused sign-in. ``secret`` is what the provider
     wants instead of the web password. ``force_login``: LOGIN even where AUTHENTICATE is offered. ``identify`` says when
-    ID (RFC 2971) is sent. ``quirks`` are notes for people: no code asks for them, as the poller believes no server.
+    ID (RFC 2971) is sent. What a server is known for stands in comments of its file: the poller believes no server.
     """
 
     id: str
@@ -54,7 +54,6 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     identify: Literal["advertised", "required", "never"] = "advertised"
     settings: dict[str, Value] = field(default_factory=dict)
     oauth: OAuth | None = None
-    quirks: tuple[str, ...] = ()
     advice: dict[str, Text] = field(default_factory=dict)
 
     @property

@@ -65,8 +65,6 @@ def _extensions(message: Message, upper: str) -> list[bytes]:
         parts.append(b"EMAILID (%s)" % message.emailid.encode())
     if "X-GM-MSGID" in upper and message.gm_msgid:
         parts.append(b"X-GM-MSGID %d" % message.gm_msgid)
-    if "X-GM-THRID" in upper and message.gm_thrid:
-        parts.append(b"X-GM-THRID %d" % message.gm_thrid)
     if "X-GM-LABELS" in upper:
         labels = [b'"' + encode_utf7(x).encode().replace(b"\\", b"\\\\") + b'"' for x in message.labels]
         parts.append(b"X-GM-LABELS (" + b" ".join(labels) + b")")

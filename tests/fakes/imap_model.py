@@ -24,7 +24,6 @@ class Message:
     body: bytes | None = None
     emailid: str | None = None
     gm_msgid: int | None = None
-    gm_thrid: int | None = None
     labels: tuple[str, ...] = ()
 
 

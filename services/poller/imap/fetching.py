@@ -16,7 +16,6 @@ _NEEDS = {
     "MODSEQ": "CONDSTORE",
     "EMAILID": "OBJECTID",
     "X-GM-MSGID": "X-GM-EXT-1",
-    "X-GM-THRID": "X-GM-EXT-1",
     "X-GM-LABELS": "X-GM-EXT-1",
 }
 IDENTITIES = tuple(_NEEDS)

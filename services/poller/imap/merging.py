@@ -263,7 +263,6 @@ def _listing(uid: int, found: Items) -> Listing:
         modseq=natural(_first(found.get("MODSEQ")), _MODSEQ),
         emailid=text_of(_first(found.get("EMAILID"))),
         gm_msgid=natural(found.get("X-GM-MSGID"), (1 << 64) - 1),
-        gm_thrid=natural(found.get("X-GM-THRID"), (1 << 64) - 1),
         labels=tuple(t for t in map(label, labels) if t is not None) if isinstance(labels, list) else None,
     )
 

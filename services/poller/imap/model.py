@@ -122,7 +122,6 @@ class Listing(msgspec.Struct, frozen=True, gc=False):
     modseq: int | None = None
     emailid: str | None = None
     gm_msgid: int | None = None
-    gm_thrid: int | None = None
     labels: tuple[str, ...] | None = None
 
     @property

@@ -219,7 +219,7 @@ class Session:
     def fetch_listing(self, uids: UidSet, items: Sequence[str] = ("FLAGS",)) -> AsyncIterator[Listing]:
         """Stream listings of those UIDs (any order, only asked ones, items split over lines merged).
 
-        ``items``: FLAGS, INTERNALDATE, RFC822.SIZE, MODSEQ, EMAILID, X-GM-MSGID, X-GM-THRID, X-GM-LABELS; none means
+        ``items``: FLAGS, INTERNALDATE, RFC822.SIZE, MODSEQ, EMAILID, X-GM-MSGID, X-GM-LABELS; none means
         UIDs only; those not advertised are left out. A large set becomes several commands. A listing may miss items:
         ask again. A UID that does not come is not proof of absence. Raises FetchRefused.
         """
