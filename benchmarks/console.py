@@ -16,9 +16,8 @@ import httpx
 from sqlalchemy import Engine
 
 from infra import assets
-from services.common import embedded_postgres, migrations
-from services.common.database import engine_for
 from services.console import users
+from tests.databases import connected, running
 from tests.integration.console.cast import Cast, cast
 from tests.integration.console.seeds import seed
 
@@ -32,16 +31,10 @@ def run() -> dict[str, object]:
     assets.build()
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        url = embedded_postgres.ensure(home)
-        try:
-            migrations.upgrade(url)
-            engine = engine_for(url)
-            with cast(engine, home) as people:
-                _fill(engine)
-                result = {path: _timed(people, path) for path in MOST_MS}
-                return {**result, "first_page_octets": _octets(people)}
-        finally:
-            embedded_postgres.stop(home)
+        with running(home) as url, connected(url) as engine, cast(engine, home) as people:
+            _fill(engine)
+            result = {path: _timed(people, path) for path in MOST_MS}
+            return {**result, "first_page_octets": _octets(people)}
 
 
 def _fill(engine: Engine) -> None:

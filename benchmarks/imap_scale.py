@@ -23,12 +23,10 @@ import psutil
 from sqlalchemy import Engine, text
 
 from benchmarks.bars import Bar, held
-from services.common import embedded_postgres, migrations
 from services.common.account_fields import Account
 from services.common.account_settings import settings_of
 from services.common.accounts import open_accounts
 from services.common.clock import SystemClock
-from services.common.database import engine_for
 from services.common.events import Event
 from services.common.secret import Secret
 from services.common.stores.folder import FolderStore
@@ -40,6 +38,7 @@ from services.poller.folders import INBOX, folder_id
 from services.poller.leases import PostgresLeases
 from services.poller.supervisor import Ports, supervising
 from services.poller.work import Work
+from tests.databases import connected, running
 from tests.fakes.imap_model import PASSWORD, Mailbox, Message, Script, messages, on
 from tests.fakes.imap_server import serve
 from tests.polling import until
@@ -218,18 +217,12 @@ def run() -> dict[str, float]:
     """All figures."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        url = embedded_postgres.ensure(folder / "postgres")
-        migrations.upgrade(url)
-        engine = engine_for(url, pool_size=8)
-        try:
+        with running(folder / "postgres") as url, connected(url, pool_size=8) as engine:
             many = _pass_over("many", UidSet.range(1, MANY), engine, folder)
             sparse = _pass_over("sparse", UidSet.of(range(STEP, SPARSE * STEP + 1, STEP)), engine, folder)
             commands = _commands(engine, folder)
             with _server("idle", folder / "idle") as (port, ca, _):
                 watched = asyncio.run(_watched(engine, folder, port, ca))
-        finally:
-            engine.dispose()
-            embedded_postgres.stop(folder / "postgres")
     figures = {"million_s": many[0], "million_growth_mb": many[1], "sparse_s": sparse[0], "sparse_growth_mb": sparse[1]}
     return {key: round(value, 1) for key, value in {**figures, "list_status_commands": commands, **watched}.items()}
 

@@ -24,8 +24,6 @@ from typing import Any
 from msgspec.structs import replace
 from sqlalchemy import Engine, text
 
-from services.common import embedded_postgres, migrations
-from services.common.database import engine_for
 from services.common.events import EmailParsed, MessageFetched
 from services.common.lookup import Choice, search
 from services.common.place import Place
@@ -35,6 +33,7 @@ from services.storer.adapters import PostgresWriter
 from services.storer.copying import octets_of
 from services.storer.settings import StorerSettings
 from services.storer.threads import refs
+from tests.databases import connected, running
 
 RATIO, P95_MS = 0.7, 50.0
 BATCH, BATCHES, ROUNDS = 500, 6, 3
@@ -183,17 +182,14 @@ def search_times(engine: Engine) -> dict[str, float]:
 
 def main(count: int) -> int:
     """Print the figures as JSON; 1 when one is below its limit."""
-    with tempfile.TemporaryDirectory(prefix="mailweir-bench-") as folder:
-        url = embedded_postgres.ensure(Path(folder))
-        try:
-            migrations.upgrade(url)
-            engine = engine_for(url)
-            result: dict[str, Any] = asyncio.run(compare(engine))
-            if count:
-                result |= asyncio.run(fill(engine, count)) | search_times(engine)
-            engine.dispose()
-        finally:
-            embedded_postgres.stop(Path(folder))
+    with (
+        tempfile.TemporaryDirectory(prefix="mailweir-bench-") as folder,
+        running(Path(folder)) as url,
+        connected(url) as engine,
+    ):
+        result: dict[str, Any] = asyncio.run(compare(engine))
+        if count:
+            result |= asyncio.run(fill(engine, count)) | search_times(engine)
     print(json.dumps(result))
     good = result["ratio"] >= RATIO and result.get("search_p95_ms", 0) < P95_MS and result.get("exact", True)
     return 0 if good else 1

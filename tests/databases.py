@@ -4,10 +4,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from services.common import embedded_postgres, migrations
 from services.common.database import engine_for
+from services.poller import tables as poller_tables
+from services.storer import tables
+
+# The tables that mail fills: what a test empties to begin anew.
+FILLED = [table.name for table in (*tables.OWNED, poller_tables.folders, poller_tables.folder_ledger)] + ["quarantine"]
 
 
 @contextmanager
@@ -22,10 +27,17 @@ def running(home: Path) -> Iterator[str]:
 
 
 @contextmanager
-def connected(url: str) -> Iterator[Engine]:
+def connected(url: str, *, pool_size: int = 4) -> Iterator[Engine]:
     """An engine on it."""
-    engine = engine_for(url)
+    engine = engine_for(url, pool_size=pool_size)
     try:
         yield engine
     finally:
         engine.dispose()
+
+
+def done_as_owner(url: str, *statements: str) -> None:
+    """Each by itself, outside of a transaction, as some must be."""
+    with connected(url) as engine, engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for statement in statements:
+            connection.execute(text(statement))

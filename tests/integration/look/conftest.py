@@ -21,11 +21,10 @@ from services.common.secret import Secret
 from services.common.settings import Settings
 from services.front.context import Context, open_context
 from services.front.embedded import publisher
-from services.poller import tables as poller_tables
-from services.storer import tables
+from tests.databases import FILLED
 from tests.fakes.mail_events import fetched, message, with_file
 
-TABLES = [table.name for table in (*tables.OWNED, poller_tables.folders, poller_tables.folder_ledger)] + ["quarantine"]
+TABLES = FILLED
 MAIL = [
     with_file(message("第三季度合同", "请查收附件", Message_ID="<a@x>"), b"%PDF-1 first", "合同.pdf").as_bytes(),
     message("Re: 合同", "From here it works\n>From there too", Message_ID="<b@x>", References="<a@x>").as_bytes(),

@@ -5,38 +5,32 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from services.common import embedded_postgres, migrations
 from services.common.database import engine_for
 from services.common.events import Event
 from services.common.service import Outcome
 from services.common.topics import Topic
-from services.poller import tables as poller_tables
-from services.storer import app, tables
+from services.storer import app
 from services.storer.adapters import PostgresWriter
 from services.storer.settings import StorerSettings
-
-NAMES = [table.name for table in (*tables.OWNED, poller_tables.folders, poller_tables.folder_ledger)] + ["quarantine"]
+from tests.databases import FILLED, connected, done_as_owner, running
 
 
 @pytest.fixture(scope="session")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    home = tmp_path_factory.mktemp("storer-home")
-    yield embedded_postgres.ensure(home)
-    embedded_postgres.stop(home)
+    with running(tmp_path_factory.mktemp("storer-home")) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
 def migrated(url: str) -> Iterator[Engine]:
-    migrations.upgrade(url)
-    made = engine_for(url)
-    yield made
-    made.dispose()
+    with connected(url) as made:
+        yield made
 
 
 @pytest.fixture
 def engine(migrated: Engine) -> Engine:
     with migrated.begin() as connection:
-        connection.execute(text(f"TRUNCATE {', '.join(NAMES)} CASCADE"))
+        connection.execute(text(f"TRUNCATE {', '.join(FILLED)} CASCADE"))
     return migrated
 
 
@@ -71,11 +65,8 @@ def on_new_engine(url: str) -> Callable[[], Engine]:
 
 
 @pytest.fixture
-def empty(url: str, tmp_path: Path) -> Iterator[str]:
+def empty(url: str, tmp_path: Path) -> str:
     """A database of its own on the same server."""
     name = "m" + tmp_path.name.replace("-", "_").lower()[-40:]
-    admin = engine_for(url)
-    with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text(f'CREATE DATABASE "{name}"'))
-    admin.dispose()
+    done_as_owner(url, f'CREATE DATABASE "{name}"')
     return url.replace("/postgres?", f"/{name}?")

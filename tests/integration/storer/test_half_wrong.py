@@ -8,14 +8,7 @@ from sqlalchemy import text
 from services.common import migrations
 from services.common.database import engine_for, transaction
 from services.common.errors import ConfigurationError, MailweirError, Unavailable
-
-
-def done_as_owner(url: str, *statements: str) -> None:
-    engine = engine_for(url)
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        for statement in statements:
-            connection.execute(text(statement))
-    engine.dispose()
+from tests.databases import done_as_owner
 
 
 def with_options(url: str, options: str) -> str:

@@ -8,11 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 
 from services.common import migrations
-from services.common.database import engine_for
 from services.common.errors import ConfigurationError
+from tests.databases import done_as_owner
 from tests.polling import until
 
 
@@ -47,9 +46,6 @@ def _reason(home: Path) -> str:
 def test_a_newer_schema_is_refused(empty: str) -> None:
     migrations.upgrade(empty)
     migrations.check(empty)
-    engine = engine_for(empty)
-    with engine.begin() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '9999_later'"))
-    engine.dispose()
+    done_as_owner(empty, "UPDATE alembic_version SET version_num = '9999_later'")
     with pytest.raises(ConfigurationError, match=r"the database is at 9999_later, .*use the newer Mailweir"):
         migrations.check(empty)
