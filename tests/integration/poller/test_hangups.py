@@ -4,7 +4,8 @@ import pytest
 
 from tests.fakes.imap_model import Action, Command, Mailbox, Reply, Script, closes, messages, on, sample
 from tests.fakes.imap_scenarios import QRESYNC
-from tests.integration.poller.test_watch import until, watched
+from tests.integration.poller.watching import watched
+from tests.polling import until_meanwhile as until
 
 
 def hangs_up(every: int, *, instead: bool) -> Action:

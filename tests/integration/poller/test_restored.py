@@ -11,10 +11,9 @@ from services.poller.adapters import PostgresContents
 from services.storer.tables import email_places
 from tests.fakes.imap_model import Mailbox, Message, Script, changes, messages, on, sample
 from tests.integration.poller.conftest import Play, inbox, on_server
-from tests.integration.poller.test_watch import no_accounts, watched
+from tests.integration.poller.watching import watched
 from tests.polling import until_meanwhile as until
 
-__all__ = ["no_accounts"]
 COUNT, OLD_STATE = 60, 20
 
 

@@ -10,9 +10,9 @@ from sqlalchemy import text
 from services.common.events import MessageFetched, PlaceRelinked, SyncReported, UidValidityChanged
 from tests.fakes.imap_model import Command, Mailbox, Reply, Script, messages, on, sample
 from tests.integration.poller.conftest import inbox, on_server
-from tests.integration.poller.test_watch import no_accounts, until, watched
+from tests.integration.poller.watching import watched
+from tests.polling import until_meanwhile as until
 
-__all__ = ["no_accounts"]
 RICH = ("IMAP4rev1", "LIST-EXTENDED", "LIST-STATUS", "CONDSTORE")
 
 

@@ -1,61 +1,24 @@
 """Scenario 15 and supervision: IDLE as a hint, polling, changes by the owner, leases, a clean stop."""
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy import text
 
-from services.common.account_fields import Account
-from services.common.accounts import open_accounts
 from services.common.clock import SystemClock
 from services.common.database import fault_named
 from services.common.errors import Incomplete, Unavailable
 from services.common.events import AccountReported, FolderCreated
 from services.common.secret import Secret
-from services.common.stores.folder import FolderStore
 from services.poller.adapters import LeaseLost, PostgresLedger
 from services.poller.domain.state import FolderRecord
 from services.poller.lease import leased
 from services.poller.leases import PostgresLeases
-from services.poller.ports import Contents
-from services.poller.supervisor import Ports, supervising
 from tests.fakes.imap_model import PASSWORD, Mailbox, Message, Script, adds, closes, messages, on, sample, says
-from tests.integration.poller.conftest import QUICK, Play, inbox
+from tests.integration.poller.conftest import inbox
+from tests.integration.poller.watching import IDLE, watched
 from tests.polling import until_meanwhile as until
-
-IDLE = ("IMAP4rev1", "IDLE")
-
-
-@contextlib.asynccontextmanager
-async def watched(
-    p: Play, *, secret: str = PASSWORD, contents: Contents | None = None, **settings: object
-) -> AsyncIterator[Ports]:
-    accounts = open_accounts(p.engine, p.folder / "home", {})
-    given = {**QUICK, **p.settings, **settings}
-    account = Account(
-        slug=p.slug,
-        host="localhost",
-        port=p.server.port,
-        user="user@example.com",
-        ca_file=str(p.server.ca_file),
-        given=given,
-    )
-    accounts.add(account, ("password", Secret(secret)))
-    ledger, leases = PostgresLedger(p.engine), PostgresLeases(p.engine)
-    store = FolderStore(p.folder)
-    ports = Ports(accounts, p.recorder, ledger, leases, store, SystemClock(), contents=contents)
-    async with supervising(ports, frozenset([p.slug])):
-        yield ports
-
-
-@pytest.fixture(autouse=True)
-def no_accounts(database):
-    with database.begin() as connection:
-        for table in ("account_secrets", "account_keys", "accounts"):
-            connection.execute(text(f"DELETE FROM {table}"))
 
 
 async def test_idle_tells_of_new_mail_at_once(play):

@@ -5,9 +5,9 @@ import pytest
 from services.common.events import FolderCreated
 from tests.fakes.imap_model import Command, Mailbox, Message, Reply, Script, closes, messages, on, sample, says
 from tests.integration.poller.conftest import inbox, on_server
-from tests.integration.poller.test_watch import IDLE, no_accounts, until, watched
+from tests.integration.poller.watching import IDLE, watched
+from tests.polling import until_meanwhile as until
 
-__all__ = ["no_accounts"]
 FLAGS, BODY = "FLAGS)", "BODY.PEEK[]"
 
 
