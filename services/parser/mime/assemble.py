@@ -91,10 +91,12 @@ def message(
 
 
 def _charset_hint(tree: Tree) -> str | None:
-    """The charset that raw octets in the header are probably in: that of the first text."""
-    if tree.root.header.codec != "latin-1":
+    """What raw octets in the header are probably in: the charset of the first text that tells, else by their look."""
+    header = tree.root.header
+    if header.codec != "latin-1":
         return None
-    return next((part.content.charset for part in tree.parts if part.content.charset), None)
+    declared = (part.content.charset for part in tree.parts)
+    return next((label for label in declared if fields.tells(label)), None) or header.looks
 
 
 def _read(

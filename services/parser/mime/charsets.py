@@ -135,7 +135,7 @@ def _by_content(data: bytes, named: str | None, tld: str | None) -> Text:
         return cut
     if named is not None and named != "us-ascii" and (close := _nearly(data, named)) is not None:
         return close
-    guess = _detected(data, tld)
+    guess = detected(data, tld)
     if guess is not None and (text := _strict(data, guess)) is not None:
         return Text(text.value, text.used, 0, "charset.detected")
     return _replaced(data, guess or "windows-1252")
@@ -164,7 +164,8 @@ def _nearly(data: bytes, named: str) -> Text | None:
     return text if named in STATEFUL or text.replacements * 8 <= strange or text.replacements == 1 < strange else None
 
 
-def _detected(data: bytes, tld: str | None) -> str | None:
+def detected(data: bytes, tld: str | None = None) -> str | None:
+    """The codec that octets are in by their look; None where fewer than 16 of them are beyond ASCII."""
     first = next((match.start() for match in re.finditer(rb"[\x80-\xff]", data)), 0)
     sample = data[max(first - 64, 0) : first + _SAMPLE]
     if len(sample) - len(sample.translate(None, _NON_ASCII)) < _DETECTABLE:

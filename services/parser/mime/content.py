@@ -75,7 +75,7 @@ def parse(
     length = len(raw_type or "") + len(raw_encoding or "") + len(raw_disposition or "")
     codec = "ascii" if header.codec == "utf-8" else header.codec
     describe = _described if length <= _CACHED else _describe
-    hint = hint if codec == "latin-1" else None
+    hint = hint or header.looks if codec == "latin-1" else None
     content, codes = describe(
         raw_type, raw_encoding, raw_disposition, default.type, (codec, hint), (limits.field, limits.parameters)
     )

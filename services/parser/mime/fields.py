@@ -1,5 +1,6 @@
 """Header blocks cut into fields (RFC 5322 section 2.2), damaged ones included."""
 
+import codecs
 import re
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -37,6 +38,7 @@ class Header:
         codec: str,
         end: int | None = None,
         repeated: frozenset[str] = frozenset(),
+        looks: str | None = None,
     ) -> None:
         self.names = names
         self.keys = keys
@@ -47,6 +49,8 @@ class Header:
         """Where the body starts when a line that is no field ended the block, counted from the block's first octet."""
         self.repeated = repeated
         """Keys of fields that may stand only once and stand more than once."""
+        self.looks = looks
+        """What the raw octets of all fields together look like: a name or a subject alone has too few to tell."""
 
     def get(self, key: str) -> str | None:
         """The raw value of the first field of that name."""
@@ -97,7 +101,8 @@ def _header(names: list[str], keys: list[str], values: list[str], codec: str, en
             again.append(key)
         else:
             first[key] = values[number]
-    return Header(names, keys, values, first, codec, end, _ONCE.intersection(again) if again else _NONE)
+    looks = _looks(values) if codec == "latin-1" else None
+    return Header(names, keys, values, first, codec, end, _ONCE.intersection(again) if again else _NONE, looks)
 
 
 def _parse(block: bytes, start: int, part: str | None, defects: list[Defect], most: int) -> Header:
@@ -208,6 +213,25 @@ def sent(header: Header) -> Sequence[str]:
 _NO_HINT: Final = frozenset({None, "us-ascii", "utf-8"})
 
 
+def tells(label: str | None) -> bool:
+    """Whether a charset that is declared somewhere tells what raw octets are that are no UTF-8."""
+    return charsets.codec(label) not in _NO_HINT
+
+
+def _looks(values: list[str]) -> str | None:
+    raw = [value.encode("latin-1") for value in values if not value.isascii()]
+    return charsets.detected(b"\n".join([octets for octets in raw if not _is_utf_8(octets)]))
+
+
+def _is_utf_8(octets: bytes) -> bool:
+    """Also when it was cut inside a character."""
+    try:
+        codecs.utf_8_decode(octets, "strict", False)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def readable(value: str, codec: str, hint: str | None) -> str:
     """``value`` with raw octets decoded: ISO-2022 by its escapes, UTF-8, else by the charset of the message or a guess.
 
@@ -220,7 +244,7 @@ def readable(value: str, codec: str, hint: str | None) -> str:
         return octets.decode("utf-8")
     except UnicodeDecodeError:
         labels = (hint, words.label(value))
-        label = next((label for label in labels if charsets.codec(label) not in _NO_HINT), None)
+        label = next((label for label in labels if tells(label)), None)
         return charsets.decode(octets, label).value
 
 

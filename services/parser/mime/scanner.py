@@ -170,9 +170,12 @@ def _demote(state: Scan, part: Part, code: str) -> None:
 def _open_part(state: Scan, start: int, path: str, default: Content, frame: Frame | None = None) -> Part:
     block, body = _header_block(state, start)
     header, described = blocks.described(
-        block, start, path or None, default, state.limits, state.defects, state.charset
+        block, start, path or None, default, state.limits, state.defects, state.charset or state.guessed
     )
-    state.charset = state.charset or described.charset
+    if state.charset is None and fields.tells(described.charset):
+        state.charset = described.charset
+    if not path:
+        state.guessed = header.looks
     if header.end is not None:
         body = start + header.end
     part = Part(path, header, described, start, body, state.end)

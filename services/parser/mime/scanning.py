@@ -45,7 +45,9 @@ class Scan:
         self.tokens: dict[bytes, Frame] = {}
         self.longest = 0
         self.charset: str | None = None
-        """That of the first text, in which raw octets of later fields probably are."""
+        """That of the first text that tells, in which raw octets of later fields probably are."""
+        self.guessed: str | None = None
+        """What raw octets in the fields of the message look like."""
 
 
 class Hit:

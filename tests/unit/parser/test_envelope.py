@@ -1,5 +1,7 @@
+import pytest
+
 from services.common.email import Defect
-from services.parser.mime import fields
+from services.parser.mime import fields, parse_message
 from services.parser.mime.envelope import Envelope
 from services.parser.mime.limits import Limits
 
@@ -48,3 +50,30 @@ def test_limits_are_told() -> None:
     assert len(found.to or ()) == 3
     assert len(found.references or ()) == 2
     assert set(codes) == {"limit.field", "limit.addresses", "limit.references"}
+
+
+RAW = (
+    "From: 陈伟 <chen@example.cn>\r\nTo: b@example.com\r\nSubject: 关于召开第四季度工作会议的通知\r\n"
+    "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n{text}\r\n\r\nhello\r\n"
+    '--b\r\nContent-Type: application/pdf; name="议程.pdf"\r\n'
+    'Content-Disposition: attachment; filename="议程.pdf"\r\n\r\nx\r\n--b--\r\n'
+)
+
+
+@pytest.mark.parametrize("text", ["", "Content-Type: text/plain", "Content-Type: text/plain; charset=utf-8"])
+def test_raw_octets_too_few_to_tell_are_read_as_all_of_the_header_looks(text):
+    """Names of two characters, of a message in which nobody declares what they are in."""
+    email = parse_message(RAW.format(text=text).encode("gb18030")).email
+    assert (email.subject, email.from_[0].name) == ("关于召开第四季度工作会议的通知", "陈伟")
+    assert [file.name for file in email.attachments] == ["议程.pdf"]
+
+
+def test_fields_in_utf_8_say_nothing_of_raw_octets_in_others():
+    utf_8, raw = "X-Note: 关于召开第四季度工作会议的通知\r\n".encode(), "Subject: café\r\n\r\n".encode("latin-1")
+    assert parse_message(utf_8 + raw).email.subject == "café"
+
+
+def test_what_a_text_declares_beats_the_look_of_the_header():
+    text = "Content-Type: text/plain; charset=windows-1251"
+    email = parse_message(RAW.replace("陈伟", "Иван").format(text=text).encode("gb18030", "replace")).email
+    assert email.subject == "关于召开第四季度工作会议的通知".encode("gb18030").decode("windows-1251")
