@@ -26,6 +26,7 @@ from services.poller.doctor_model import Visit
 from services.poller.domain.choose import chosen
 from services.poller.domain.state import FolderRecord
 from services.poller.imap.model import Folder
+from services.poller.imap.names import address
 from services.poller.imap.session import Session
 from services.poller.lease import leased
 from services.poller.leases import PostgresLeases
@@ -96,10 +97,10 @@ async def synchronise(ports: Ports, account: Account) -> Changes:
 
 def lines(account: Account, listing: Sequence[Folder], known: Sequence[FolderRecord]) -> list[FolderLine]:
     """Folders of the server, then those of ours that it no longer lists; without a listing only ours. Pure."""
-    states = {record.wire: record.state for record in known}
-    listed = [_line(account, folder, states.get(folder.wire, "new")) for folder in listing]
-    wires = {folder.wire for folder in listing}
-    ours = [record for record in known if record.wire not in wires]
+    states = {address(record.wire): record.state for record in known}
+    listed = [_line(account, folder, states.get(address(folder.wire), "new")) for folder in listing]
+    seen = {address(folder.wire) for folder in listing}
+    ours = [record for record in known if address(record.wire) not in seen]
     return listed + [
         FolderLine(name=each.name, special_use=each.special_use, selectable=True, chosen=not listing, state=each.state)
         for each in ours
@@ -130,7 +131,7 @@ def _line(account: Account, folder: Folder, state: str) -> FolderLine:
 async def _follow(ports: Ports, account: Account, session: Session) -> bool:
     """Whether the folders were followed here; false when that is a poller's to do."""
     leases, ledger = PostgresLeases(ports.engine), PostgresLedger(ports.engine)
-    if await asyncio.to_thread(_is_held, ports, account.slug):
+    if await asyncio.to_thread(leases.holder, account.slug) is not None:
         return False
     try:
         async with leased(leases, ledger, account.slug, ports.clock) as fenced:
@@ -139,12 +140,6 @@ async def _follow(ports: Ports, account: Account, session: Session) -> bool:
     except (Incomplete, LeftToPoller):
         return False
     return True
-
-
-def _is_held(ports: Ports, account: str) -> bool:
-    query = text("SELECT count(*) FROM leases WHERE account = :account AND expires_at > clock_timestamp()")
-    with transaction(ports.engine) as connection:
-        return bool(connection.execute(query, {"account": account}).scalar())
 
 
 async def _ask_poller(ports: Ports, account: Account, asked_at: datetime) -> None:

@@ -91,13 +91,14 @@ def take(leases: PostgresLeases, account: str, me: str) -> int:
     """The token of a lease of ours for ``SECONDS``. Raises Incomplete when another living process holds the account."""
     token = leases.acquire(account, me, SECONDS)
     if token is None:
-        holder = leases.holder(account) or ""
-        if not is_dead(holder):
+        holder = leases.holder(account)
+        if holder is not None and not is_dead(holder):
             doing = "erased" if holder.endswith(f":{ERASING}") else "synced"
             raise Incomplete(
                 f"account {account} is being {doing} by another process ({holder}); wait for it or stop it"
             )
-        leases.release(account, holder)
+        if holder is not None:
+            leases.release(account, holder)
         token = leases.acquire(account, me, SECONDS)
     if token is None:
         raise Incomplete(f"account {account} is being synced by another process; wait for it or stop it")

@@ -50,9 +50,9 @@ class PostgresLeases:
             return connection.execute(_RENEW, values).rowcount == 1
 
     def holder(self, account: str) -> str | None:
-        """Owner of the present lease, if any."""
+        """Owner of the lease that lasts now, if any."""
         with transaction(self._engine) as connection:
-            query = text("SELECT owner FROM leases WHERE account = :account")
+            query = text("SELECT owner FROM leases WHERE account = :account AND expires_at > clock_timestamp()")
             found: str | None = connection.execute(query, {"account": account}).scalar()
             return found
 
