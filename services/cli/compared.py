@@ -1,4 +1,6 @@
-"""One stored message against the present parser."""
+"""Stored messages against the present parser."""
+
+from collections.abc import Awaitable, Callable
 
 from services.common.events import EmailParsed, MessageFetched
 from services.common.settings import read
@@ -9,10 +11,12 @@ from services.parser.settings import ParserSettings
 from services.storer.compare import Difference, differences
 
 
-async def differing(context: Context, event: MessageFetched) -> list[Difference]:
-    """Fields that a reparse of this message would change."""
+def comparing(context: Context) -> Callable[[MessageFetched], Awaitable[list[Difference]]]:
+    """What tells the fields that a reparse of a message would change."""
     (subscription,) = app.service(read(ParserSettings), app.Ports(opener(context.store))).subscriptions
-    for outcome in await subscription.handler([event]):
-        if isinstance(outcome, EmailParsed):
-            return list(differences(context.engine, outcome))
-    return []
+
+    async def differing(event: MessageFetched) -> list[Difference]:
+        parsed = [outcome for outcome in await subscription.handler([event]) if isinstance(outcome, EmailParsed)]
+        return [difference for each in parsed for difference in differences(context.engine, each)]
+
+    return differing

@@ -35,7 +35,7 @@ def reparse(*, compare: bool, as_json: bool, **sides: Any) -> None:
         absent: list[int] = []
         events = _events(context, chosen, absent)
         if compare:
-            _compare(context, events, as_json=as_json)
+            asyncio.run(_compare(context, events, as_json=as_json))
         else:
             published = asyncio.run(publish_all(context, events, of=choice.account))
             click.echo(f"{published} messages sent through the parser")
@@ -59,13 +59,13 @@ def _events(context: "Context", chosen: list[int], absent: list[int]) -> "Iterat
             advance()
 
 
-def _compare(context: "Context", events: "Iterator[MessageFetched]", *, as_json: bool) -> None:
-    from services.cli.compared import differing
+async def _compare(context: "Context", events: "Iterator[MessageFetched]", *, as_json: bool) -> None:
+    from services.cli.compared import comparing
 
     fields: Counter[str] = Counter()
-    compared = changed = 0
+    compared, changed, differing = 0, 0, comparing(context)
     for event in events:
-        found = asyncio.run(differing(context, event))
+        found = await differing(event)
         compared, changed = compared + 1, changed + bool(found)
         for difference in found:
             fields[difference.field] += 1
