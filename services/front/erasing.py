@@ -5,17 +5,15 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Protocol
 
-from sqlalchemy import Engine
-
 from services.common.accounts import AccountStore
 from services.common.errors import Incomplete
-from services.common.objects import ObjectStore
 from services.common.settings import read
 from services.front.resending import not_resent
 from services.poller.imap.spooling import remove_left
 from services.poller.lease import ERASING, SECONDS, kept, owner, take
 from services.poller.leases import PostgresLeases
 from services.poller.settings import PollerSettings
+from services.storer.erase import Stores as Mail
 from services.storer.erase import erase_account
 
 _PATIENCE = 10.0  # a poller lets go of a paused account within two seconds
@@ -23,20 +21,12 @@ _PATIENCE_ON_STACK = SECONDS + _PATIENCE  # one that was killed in another conta
 _LOOK = 0.2
 
 
-class Stores(Protocol):
+class Stores(Mail, Protocol):
     """What an account is in."""
 
     @property
     def accounts(self) -> AccountStore:
         """Accounts."""
-
-    @property
-    def engine(self) -> Engine:
-        """Rows."""
-
-    @property
-    def store(self) -> ObjectStore:
-        """Objects."""
 
 
 class InUse(Incomplete):

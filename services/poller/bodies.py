@@ -51,7 +51,7 @@ class Errand:
     @property
     def key(self) -> tuple[str, int]:
         """The folder and epoch."""
-        return self.record.id, self.record.epoch
+        return self.record.key
 
     def rest(self, part: UidSet) -> UidSet:
         """What of the part being asked for was not answered, well or badly."""
@@ -67,7 +67,7 @@ async def fetch(errand: Errand, ready: Ready) -> None:
     before is on its way all the same.
     """
     doubtful = errand.work.memory.doubtful.get(errand.key, [])
-    suspects = UidSet.of(_suspects(errand))
+    suspects = errand.work.memory.suspected(errand.key) & errand.wanted
     try:
         for part in _slices(errand.wanted):
             fresh = await ready(part) - suspects
@@ -98,10 +98,6 @@ def _within_budget(errand: Errand) -> None:
         daily = errand.work.account.settings.daily_bytes
         reason = f"today's budget of {daily} octets is used up; it goes on after midnight (UTC)"
         raise QuotaExceeded(reason, wait=(midnight - now).total_seconds())
-
-
-def _suspects(errand: Errand) -> Iterable[int]:
-    return (uid for *key, uid in errand.work.memory.suspects if tuple(key) == errand.key and uid in errand.wanted)
 
 
 def _newest_first(uids: UidSet, size: int) -> list[UidSet]:
@@ -227,7 +223,7 @@ async def _take(errand: Errand, fetched: Fetched) -> None:
     elif not fetched.body and not _truly_empty(errand, fetched):
         await suspect(work, record, fetched.uid, "empty-body", "the server answered without a body")
     else:
-        work.memory.suspects.pop((record.id, record.epoch, fetched.uid), None)
+        work.memory.suspects.pop((*record.key, fetched.uid), None)
         errand.count += 1
         resting.end(work, errand.key)
         await _group(errand, fetched)
@@ -235,7 +231,7 @@ async def _take(errand: Errand, fetched: Fetched) -> None:
 
 def _truly_empty(errand: Errand, fetched: Fetched) -> bool:
     """An empty body is believed when its declared size is 0 too, on a second connection (RFC 2180 section 4.1.3)."""
-    key = (errand.record.id, errand.record.epoch, fetched.uid)
+    key = (*errand.key, fetched.uid)
     first = errand.work.memory.empties.setdefault(key, errand.work.memory.connection)
     return fetched.body == b"" and fetched.listing.size == 0 and first != errand.work.memory.connection
 
@@ -278,7 +274,7 @@ async def _left_out(errand: Errand, part: UidSet) -> list[UidSet]:
 
 async def suspect(work: Work, record: FolderRecord, uid: int, reason: str, detail: str, *, final: bool = False) -> None:
     """Count a failure of one UID; after ``quarantine_after`` of them, or at once, it goes into quarantine."""
-    key = (record.id, record.epoch, uid)
+    key = (*record.key, uid)
     failures = work.memory.suspects.get(key, 0) + 1
     work.memory.suspects[key] = failures
     if not final and failures < work.account.settings.quarantine_after:

@@ -34,7 +34,8 @@ async def settle(work: Work, session: Session, record: FolderRecord, opened: Ope
         work.memory.doubted[record.id] = value
         raise ConnectionLost("UIDVALIDITY went down; it is read again on a new connection")
     work.memory.doubted.pop(record.id, None)
-    return await _change_epoch(work, record, value, epochs.get(value))
+    epoch = epochs.get(value) or max([record.epoch, *epochs.values()]) + 1
+    return await _change_epoch(work, record, value, epoch)
 
 
 async def _recreated(work: Work, session: Session, record: FolderRecord, opened: Opened) -> FolderRecord:
@@ -101,11 +102,9 @@ async def succeed(work: Work, record: FolderRecord) -> FolderRecord:
     return fresh
 
 
-async def _change_epoch(work: Work, record: FolderRecord, value: int, known_epoch: int | None) -> FolderRecord:
+async def _change_epoch(work: Work, record: FolderRecord, value: int, epoch: int) -> FolderRecord:
     now = work.clock.now()
-    epochs = await asyncio.to_thread(work.ledger.epochs, record.id)
     gone = await close_epoch(work, record)
-    epoch = known_epoch or max([record.epoch, *epochs.values()]) + 1
     changed = replace(
         record, uidvalidity=value, epoch=epoch, uidnext_done=None, modseq_done=None, full_pass_at=None, samples={},
         sequence=work.next_sequence(record.sequence), epoch_changes=(*record.epoch_changes[-9:], now),

@@ -47,9 +47,11 @@ async def refresh(work: Work, session: Session) -> list[FolderRecord]:
     listed = await _listed(work, session, known)
     include, exclude = _patterns(work, listed, known), work.account.settings.exclude
     wanted = {address(folder.wire): folder for folder in listed if chosen(folder, include, exclude)}
-    records = await _follow(work, session, {address(folder.wire) for folder in listed}, wanted, known)
-    if work.memory.unlisted is not None:
-        records += [each for each in _unseen(known, listed) if chosen(_as_listed(each), include, exclude)]
+    seen, doubted = {address(folder.wire) for folder in listed}, work.memory.unlisted is not None
+    unseen = [record for record in known if address(record.wire) not in seen]
+    records = await _follow(work, session, wanted, known, [] if doubted else unseen)
+    if doubted:
+        records += [each for each in unseen if chosen(_as_listed(each), include, exclude)]
     work.memory.statuses = await _statuses(work, records, wanted)
     return sorted(records, key=_importance)
 
@@ -95,11 +97,6 @@ def _patterns(work: Work, listed: Sequence[Folder], known: Sequence[FolderRecord
     return () if hidden and not (doubted and known) else settings.include
 
 
-def _unseen(known: Sequence[FolderRecord], listed: Sequence[Folder]) -> list[FolderRecord]:
-    seen = {address(folder.wire) for folder in listed}
-    return [record for record in known if address(record.wire) not in seen]
-
-
 def _as_listed(record: FolderRecord) -> Folder:
     return Folder(record.wire, record.name, special_use=record.special_use)
 
@@ -142,11 +139,13 @@ def _doubt(unreadable: int, listed: Sequence[Folder], known: Sequence[FolderReco
 
 
 async def _follow(
-    work: Work, session: Session, listed: set[bytes], wanted: dict[bytes, Folder], known: Sequence[FolderRecord]
+    work: Work,
+    session: Session,
+    wanted: dict[bytes, Folder],
+    known: Sequence[FolderRecord],
+    absent: Sequence[FolderRecord],
 ) -> list[FolderRecord]:
     records = {address(record.wire): record for record in known}
-    certain = work.memory.unlisted is None
-    absent = [record for record in known if address(record.wire) not in listed] if certain else []
     for wire, folder in wanted.items():
         if wire not in records:
             record = await _newcomer(work, session, folder, absent)

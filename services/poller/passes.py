@@ -59,7 +59,7 @@ async def run(work: Work, session: Session, record: FolderRecord, *, thorough: b
     outcome = await _by_status(work, record, status, thorough=thorough)
     if outcome is not None and address(record.wire) != INBOX:
         return outcome
-    resting.check(work, (record.id, record.epoch))
+    resting.check(work, record.key)
     try:
         opened = await _open(work, session, record, status)
         record = await _placed(work, session, record, opened)
@@ -87,11 +87,10 @@ async def _work_through(
 ) -> Outcome:
     """Read the open folder until nothing more comes; then keep its counters, as far as all was explained."""
     try:
-        error, whole = await rounds_of(work, session, record, ledger, opened, thorough=thorough)
+        ledger, error, whole = await rounds_of(work, session, record, ledger, opened, thorough=thorough)
     except ImapError as failure:
         await _failed(work, record, failure)
         raise
-    ledger = await ledger_of(work, record)
     fresh = await asyncio.to_thread(_latest, work, record)
     now = work.clock.now()
     mailboxid = opened.mailboxid or fresh.mailboxid

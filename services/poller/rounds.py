@@ -40,14 +40,14 @@ async def quarantined(work: Work, record: FolderRecord) -> UidSet:
 
 async def rounds_of(
     work: Work, session: Session, record: FolderRecord, ledger: Ledger, opened: Opened, *, thorough: bool
-) -> tuple[str | None, bool]:
+) -> tuple[Ledger, str | None, bool]:
     """Enumerate and fetch until nothing more comes.
 
-    The text of what stayed unexplained, if anything did, and whether every UID was asked for.
+    The UID sets then, the text of what stayed unexplained, if anything did, and whether every UID was asked for.
     """
     error: str | None = None
     exists, whole = opened.exists, False
-    look = work.memory.run.recall((record.id, record.epoch), opened)
+    look = work.memory.run.recall(record.key, opened)
     listed = look.listed if look else await _changes(work, session, record, ledger, opened, thorough=thorough)
     rounds = idle = 0
     while idle < MAX_ROUNDS and rounds < MOST_ROUNDS:
@@ -56,7 +56,7 @@ async def rounds_of(
             items = ITEMS if known else first_items(session, exists)
             listed = await enumerate_all(session, exists, known, items)
         if listed.complete and exists == opened.exists:
-            work.memory.run.looked(Look((record.id, record.epoch), opened, listed))
+            work.memory.run.looked(Look(record.key, opened, listed))
         whole = whole or listed.whole
         error = None if listed.complete else f"the server lists {len(listed.uids)} of {exists} messages"
         await refuse_other_mail(work, session, record, listed.uids & (ledger.vanished | ledger.invisible))
@@ -65,7 +65,7 @@ async def rounds_of(
         ledger = await ledger_of(work, record)
         fetched = ledger.published != compared.published
         rounds, idle = rounds + 1, 0 if fetched else idle + 1
-        left = (ledger.missing(await quarantined(work, record)) & listed.uids) - _suspects(work, record)
+        left = (ledger.missing(await quarantined(work, record)) & listed.uids) - work.memory.suspected(record.key)
         grown = events.exists is not None and events.exists != exists
         if not grown and not events.expunged and not events.vanished and not left and listed.complete:
             break
@@ -73,7 +73,7 @@ async def rounds_of(
         if not grown and not events.expunged and not fetched and not left:
             break
         listed = None
-    return error, whole
+    return ledger, error, whole
 
 
 async def _news(session: Session) -> Events:
@@ -95,11 +95,6 @@ async def _changes(
         return None
     done = Done(record.uidnext_done, record.modseq_done, thorough)
     return await enumerate_changes(session, opened, ledger.listed - ledger.vanished, done)
-
-
-def _suspects(work: Work, record: FolderRecord) -> UidSet:
-    keys = work.memory.suspects
-    return UidSet.of(uid for folder, epoch, uid in keys if (folder, epoch) == (record.id, record.epoch))
 
 
 async def _fetch(work: Work, session: Session, record: FolderRecord, ledger: Ledger, listed: Listed) -> Events:
@@ -125,7 +120,7 @@ async def _fetch(work: Work, session: Session, record: FolderRecord, ledger: Led
 async def _ready(errand: bodies.Errand, unread: UidSet, part: UidSet) -> UidSet:
     """What of a slice may be fetched in groups: neither large nor fetched already to see whether that marks as read."""
     small = await without_large(errand, part)
-    among = unread & UidSet.range(part.lowest, part.highest) & small - _suspects(errand.work, errand.record)
+    among = unread & UidSet.range(part.lowest, part.highest) & small - errand.work.memory.suspected(errand.record.key)
     looked_at = await peeking.check(errand.work, errand.session, among, lambda one: bodies.ask(errand, [one]))
     errand.settled.update(looked_at)
     return small - looked_at

@@ -95,6 +95,10 @@ class Memory:
         while len(self.contents) > MOST_CONTENTS:
             del self.contents[next(iter(self.contents))]
 
+    def suspected(self, key: tuple[str, int]) -> UidSet:
+        """UIDs of a folder and epoch that failed, and are not in quarantine yet."""
+        return UidSet.of(uid for *each, uid in self.suspects if tuple(each) == key)
+
     @property
     def no_id(self) -> bool:
         """Whether ID is known to end connections."""

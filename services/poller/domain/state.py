@@ -37,6 +37,11 @@ class FolderRecord(Struct, frozen=True, kw_only=True):
     samples: dict[str, str] = {}
     epoch_changes: tuple[datetime, ...] = ()
 
+    @property
+    def key(self) -> tuple[str, int]:
+        """The folder and epoch: between them a UID names one message."""
+        return self.id, self.epoch
+
 
 class Ledger(Struct, frozen=True, kw_only=True):
     """The UID sets of one folder and epoch (design section 3). ``invisible``: gone from sight, not yet believed."""

@@ -85,17 +85,13 @@ async def bodies(connection: Connection, uids: UidSet, items: Sequence[str]) -> 
     async with aclosing(_fetch(connection, uids, ("UID", *more, "BODY.PEEK[]"))) as stream:
         async for batch in stream:
             for found in batch:
-                if found.has_body and _is_whole(found):
-                    yield Fetched(found.listing, found.body, found.conflict)
+                fetched = Fetched(found.listing, found.body, found.conflict)
+                # what is said to be a piece of the message must be as long as the message is said to be
+                if found.has_body and (found.whole or fetched.length == found.listing.size):
+                    yield fetched
                 else:
                     discard([found.body])
                     connection.events.flagged(found.listing)
-
-
-def _is_whole(found: Found) -> bool:
-    """Whether it is the message. What is said to be a piece of it must be as long as the message is said to be."""
-    length = found.body.size if isinstance(found.body, Spooled) else len(found.body or b"")
-    return found.whole or length == found.listing.size
 
 
 async def piece(connection: Connection, uid: int, offset: int, length: int) -> bytes | None:
