@@ -35,24 +35,24 @@ SecretSource = Callable[[bool], Awaitable[tuple[Secret | None, bool]]]
 _SPACES = re.compile("[\\s\u200b\u2060\ufeff]+")
 
 
-async def connect(work: Work, secret_of: SecretSource, spool: Path | None = None, *, hurry: bool = True) -> Session:
+async def connect(work: Work, secret_of: SecretSource, spool: Path | None = None) -> Session:
     """A signed-in session. ``secret_of(force)`` gives the secret and whether it is an access token.
 
     The next host of the profile is tried only after a connection or TLS failure, never after a refused sign-in. A
-    refused token is renewed once. ``hurry`` False: no command is sent ahead of its turn. Raises ImapError.
+    refused token is renewed once. Raises ImapError.
     """
     work.memory.connection += 1
     await peeking.recall(work)
     session = await _reach(work, spool)
     try:
-        session.foresight = await _foresight(work) if hurry else None
+        session.foresight = await _foresight(work)
         if await _welcomed(work, session, secret_of):
             return session
     except BaseException:
         session.close()
         raise
     session.close()
-    return await connect(work, secret_of, spool, hurry=hurry)
+    return await connect(work, secret_of, spool)
 
 
 async def leave(work: Work, session: Session) -> None:

@@ -88,7 +88,7 @@ async def _connection(watched: Watch) -> None:
     work, watched.well_since = watched.work, None
     await _login_pause(watched, work.clock)
     work.memory.run.begin(work.clock.monotonic())
-    session = await connect(work, watched.secret_of, watched.spool, hurry=False)
+    session = await connect(work, watched.secret_of, watched.spool)
     try:
         records = await folders.wanted(work, session)
         unfinished = await _pass(work, session, records, thorough=True)

@@ -146,8 +146,13 @@ def embedded(home: Path) -> Iterator[World]:
 
 
 def add_account(world: World) -> None:
-    """The account of the tests, over implicit TLS with the server's own CA."""
+    """The account of the tests, over implicit TLS with the server's own CA.
+
+    Its folders are made first: what others make in a Maildir, Dovecot lists minutes later to a session that is open.
+    """
     imap = world.components.imap
+    for folder in FOLDERS:
+        dovecot.maildir(imap.folder, USER, folder)
     secret = str(dovecot.password_file(imap.folder, USER))
     where = ("--host", "localhost", "--port", str(imap.ports["imaps"]), "--ca-file", str(dovecot.ca_file(imap.folder)))
     pace = ("poll_interval=1", "list_interval=5", "backoff_base=0.1", "login_min_interval=0")

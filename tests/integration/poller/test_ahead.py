@@ -6,8 +6,6 @@ from sqlalchemy import text
 from services.poller.work import ONE_BY_ONE
 from tests.fakes.imap_model import Mailbox, Reply, Script, closes, messages, on, sample, says
 from tests.integration.poller.conftest import inbox
-from tests.integration.poller.watching import watched
-from tests.polling import until_meanwhile as until
 
 NEW = ("IMAP4rev1", "ENABLE", "ID", "CONDSTORE", "QRESYNC", "LIST-EXTENDED", "LIST-STATUS", "SPECIAL-USE")
 OLD = tuple(name for name in NEW if name != "ENABLE")
@@ -49,13 +47,6 @@ async def test_a_run_without_news_opens_inbox_only(play):
         await p.sync()
         await p.sync()
         assert names(p, 2) == ["CAPABILITY", "LOGIN", "CAPABILITY", "ID", "ENABLE", "LIST", "EXAMINE", "LOGOUT"]
-
-
-async def test_a_watch_sends_one_command_after_the_other(play):
-    async with play(server_of(), poll_interval=0.1) as p, watched(p):
-        await until(lambda: len(p.stored) == 15)
-        listed = [line for line in lines(p) if line.startswith("UID FETCH 1:* ")]
-        assert listed[:3] == ["UID FETCH 1:* (UID FLAGS)"] * 3
 
 
 async def test_inbox_is_not_opened_ahead_where_it_is_not_wanted(play):
