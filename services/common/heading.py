@@ -14,7 +14,6 @@ from services.common.place import Place
 RAW_TYPE = "message/rfc822"
 
 _FIELD = re.compile(rb"\n(Subject|From)[ \t]*:((?:[^\n]*\n[ \t])*[^\n]*)", re.IGNORECASE)
-_HEAD_OCTETS = 16_384
 _KEPT = 200
 _WORD = rb"=\?([^?]*)\?([bq])\?(.{0,2000}?)\?="
 _WORDS = re.compile(rb"%b(?:\s*%b)*" % (_WORD, _WORD), re.IGNORECASE | re.DOTALL)
@@ -26,8 +25,9 @@ def raw_object(place: Place, internaldate: datetime | None, sha256: str, head: b
 
     Raises ContractViolated for an account that is no path segment.
     """
-    key = message_key(place.account, message_day(head), sha256)
-    return key, {**where(place, internaldate), **heading(head)}
+    block = header_block(head)
+    key = message_key(place.account, message_day(block), sha256)
+    return key, {**where(place, internaldate), **heading(block)}
 
 
 def where(place: Place, internaldate: datetime | None) -> dict[str, str]:
@@ -36,9 +36,9 @@ def where(place: Place, internaldate: datetime | None) -> dict[str, str]:
     return {"place": place.subject, "folder": place.folder, **when}
 
 
-def heading(head: bytes) -> dict[str, str]:
-    """``subject`` and ``from`` of a raw message, decoded as far as they can be, at most 200 characters each."""
-    fields = _FIELD.findall(header_block(head[:_HEAD_OCTETS]))
+def heading(block: bytes) -> dict[str, str]:
+    """``subject`` and ``from`` of a header block, decoded as far as they can be, at most 200 characters each."""
+    fields = _FIELD.findall(block)
     found = {name.lower().decode(): _text(value) for name, value in fields}
     return {name: text for name, text in found.items() if text}
 

@@ -10,12 +10,8 @@ _RECEIVED = re.compile(rb"\nReceived[ \t]*:((?:[^\n]*\n[ \t])*[^\n]*)", re.IGNOR
 _DATE = re.compile(rb"\nDate[ \t]*:((?:[^\n]*\n[ \t])*[^\n]*)", re.IGNORECASE)
 
 
-def message_day(head: bytes) -> str:
-    """``yyyy/mm/dd`` in UTC of the newest Received field, else of Date, else ``undated``.
-
-    ``head`` is the start of the raw message; only its header block, at most 64 KiB, is looked at.
-    """
-    block = header_block(head[:HEAD_OCTETS])
+def message_day(block: bytes) -> str:
+    """``yyyy/mm/dd`` in UTC of the newest Received field of a header block, else of Date, else ``undated``."""
     received = _RECEIVED.search(block)
     day = _day(received.group(1).rpartition(b";")[2]) if received else None
     if day is None and (dated := _DATE.search(block)):
@@ -24,7 +20,11 @@ def message_day(head: bytes) -> str:
 
 
 def header_block(head: bytes) -> bytes:
-    """The header fields at the start of a message, each after a line end: a search for one begins at something rare."""
+    """The header fields at the start of a message, each after a line end: a search for one begins at something rare.
+
+    At most 64 KiB of ``head`` are looked at.
+    """
+    head = head[:HEAD_OCTETS]
     crlf = head.find(b"\n\r\n")
     end = head.find(b"\n\n", 0, crlf + 1 if crlf >= 0 else len(head))
     end = end if end >= 0 else crlf

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from services.attachments import handlers
 from services.common.errors import Unavailable
 from services.common.events import AttachmentExtracted, DataRef, ObjectFiled
-from services.common.message_day import message_day
+from services.common.message_day import header_block, message_day
 from services.common.objects import message_key, uri_of
 from services.common.service import Rejected
 from services.common.stores.folder import FolderStore
@@ -117,7 +117,7 @@ def claim(store: FolderStore, data: bytes, encoding: str) -> AttachmentExtracted
         "identity": lambda: data,
     }[encoding]()
     raw = b"Date: Fri, 20 Nov 2026 10:00:00 +0000\r\n\r\n" + encoded + b"\r\n--b--\r\n"
-    key = message_key("work", message_day(raw), hashlib.sha256(raw).hexdigest())
+    key = message_key("work", message_day(header_block(raw)), hashlib.sha256(raw).hexdigest())
     store.put_file(key, io.BytesIO(raw), len(raw), "message/rfc822", {})
     first = raw.index(b"\r\n\r\n") + 4
     body = DataRef(uri_of(store.bucket, key), first, first + len(encoded) - 1)

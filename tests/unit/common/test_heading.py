@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.common.heading import heading
+from services.common.message_day import header_block
 
 CASES = {
     "plain": (
@@ -33,16 +34,17 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_sender_and_subject_are_shown_as_a_person_reads_them(name: str) -> None:
     raw, shown = CASES[name]
-    assert heading(raw) == shown
+    assert heading(header_block(raw)) == shown
 
 
 def test_a_heading_is_decoded_and_short() -> None:
     raw = b"From: =?utf-8?B?546L?= <w@x>\r\nSubject: a\r\n =?gb18030?B?us/NrA==?= z\r\n\r\nSubject: body"
-    assert heading(raw) == {"from": "王 <w@x>", "subject": "a 合同 z"}
-    assert len(heading(b"Subject: " + b"x" * 10_000 + b"\n\n")["subject"]) == 200
-    assert heading(b"Subject: =?none?B?!!!?= \x00\x1b[0m\n\n")["subject"].isprintable()
+    assert heading(header_block(raw)) == {"from": "王 <w@x>", "subject": "a 合同 z"}
+    assert len(heading(b"\nSubject: " + b"x" * 10_000 + b"\n")["subject"]) == 200
+    assert heading(b"\nSubject: =?none?B?!!!?= \x00\x1b[0m\n")["subject"].isprintable()
+    assert heading(b"\nReceived: x\n" + b" by a way station\n" * 2_000 + b"Subject: last\n") == {"subject": "last"}
 
 
 @given(st.binary(max_size=500))
 def test_any_bytes_have_a_heading(raw: bytes) -> None:
-    assert all(text.isprintable() for text in heading(b"Subject: " + raw + b"\nFrom:" + raw).values())
+    assert all(text.isprintable() for text in heading(header_block(b"Subject: " + raw + b"\nFrom:" + raw)).values())

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.common.message_day import message_day
+from services.common.message_day import header_block, message_day
 
 
 @pytest.mark.parametrize(
@@ -25,9 +25,9 @@ from services.common.message_day import message_day
     ],
 )
 def test_day(head: bytes, day: str) -> None:
-    assert message_day(head) == day
+    assert message_day(header_block(head)) == day
 
 
 @given(st.binary(max_size=300) | st.binary(max_size=60).map(lambda noise: b"Date: " + noise))
 def test_any_bytes_have_a_day(head: bytes) -> None:
-    assert re.fullmatch(r"undated|\d{4}/\d\d/\d\d", message_day(head))
+    assert re.fullmatch(r"undated|\d{4}/\d\d/\d\d", message_day(header_block(head)))
