@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from functools import partial
 
 from services.attachments.detect import HEAD_OCTETS, detect
-from services.attachments.streaming import file_by_reference, no_object, raw_key
+from services.attachments.streaming import file_by_reference, raw_key
 from services.common.events import AttachmentExtracted, DataRef, Event, MessageFetched, ObjectFiled
 from services.common.heading import RAW_TYPE, raw_object, where
 from services.common.objects import NewObject, ObjectStore, attachment_key
-from services.common.service import Outcome, judged, side_by_side, wrong_hash
+from services.common.service import Outcome, judged, no_object, side_by_side, wrong_hash
 
 _STREAMED_AT_ONCE = 3  # each waits for the store's disk most of its time
 

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 from services.attachments.detect import HEAD_OCTETS
-from services.common.errors import ContractViolated, Unavailable
+from services.common.errors import Unavailable
 from services.common.events import AttachmentExtracted, DataRef, MailEvent
 from services.common.incremental import Decoder, decoder
 from services.common.objects import ObjectStore, key_of, uri_of
-from services.common.service import wrong_hash
+from services.common.service import no_object, wrong_hash
 
 BLOCK = 4 << 20
 
@@ -77,11 +77,6 @@ def raw_key(event: MailEvent, reference: DataRef, store: ObjectStore) -> str:
     if not owned or reference.uri != uri_of(store.bucket, key):
         raise no_object()
     return key
-
-
-def no_object() -> ContractViolated:
-    """Why an event is rejected whose raw message is not where it says."""
-    return ContractViolated("refused.object", "the claim check leads to no raw message of this place, hash and size")
 
 
 def _blocks(store: ObjectStore, key: str, reference: DataRef, whole: int) -> Iterator[bytes]:

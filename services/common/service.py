@@ -69,6 +69,11 @@ def wrong_hash() -> ContractViolated:
     return ContractViolated("refused.hash", "the bytes do not have the stated SHA-256")
 
 
+def no_object() -> ContractViolated:
+    """Why an event is rejected whose raw message is not where it says."""
+    return ContractViolated("refused.object", "the claim check leads to no raw message of this place, hash and size")
+
+
 def judged(event: Event, handle: Callable[[], Outcome]) -> Outcome:
     """What a step makes of one event, or its rejection when it finds that the event cannot be used."""
     try:

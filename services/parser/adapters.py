@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from services.common.errors import ContractViolated
 from services.common.events import DataRef
 from services.common.objects import ObjectStore, key_of
+from services.common.service import no_object
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class ObjectSource:
         try:
             return self.store.read(self.key, offset, length)
         except KeyError as error:
-            raise ContractViolated("refused.object", "the claim check leads to no raw message") from error
+            raise no_object() from error
 
 
 def opener(store: ObjectStore) -> Callable[[DataRef, int], ObjectSource]:
