@@ -9,16 +9,12 @@ from services.common.runtime.process import serve
 from services.common.service import Service
 from services.common.settings import Settings, read
 from services.common.stores.choice import open_store
-from services.common.stores.s3 import S3Store
 
 
 def make(settings: Settings) -> Service:
     """The service on the store that the environment names."""
     store = open_store(settings)
-    return replace(
-        app.service(read(AttachmentsSettings), app.Ports(store)),
-        needs=(store.check,) if isinstance(store, S3Store) else (),
-    )
+    return replace(app.service(read(AttachmentsSettings), app.Ports(store)), needs=(store.check,))
 
 
 def main() -> None:

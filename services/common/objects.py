@@ -44,6 +44,9 @@ class ObjectStore(Protocol):
 
     bucket: str
 
+    def check(self) -> None:
+        """See that there is a place for objects, as far as that can be told before one is written."""
+
     def put(self, new: NewObject) -> None:
         """Write one object that fits in memory."""
 

@@ -38,6 +38,11 @@ class FolderStore:
         self._known: set[str] = set()
         self._sync = GroupSync()
 
+    def check(self) -> None:
+        """See that the folder is there, or make it. Raises Unavailable."""
+        with _world():
+            self._made(self._top)
+
     def put(self, new: NewObject) -> None:
         """Write one object; durable on return."""
         self.put_many([new])

@@ -32,6 +32,14 @@ def test_a_large_file_that_does_not_fit_leaves_nothing_and_comes_whole_later(tmp
     assert store.read("work/1") == data
 
 
+def test_a_folder_that_cannot_be_made_is_told_before_the_first_object(tmp_path: Path) -> None:
+    FolderStore(tmp_path / "new").check()
+    assert (tmp_path / "new" / "mailweir").is_dir()
+    (tmp_path / "taken").write_bytes(b"")
+    with pytest.raises(Unavailable, match="the object folder cannot be used: Not a directory"):
+        FolderStore(tmp_path / "taken").check()
+
+
 def test_a_source_that_ends_early_is_not_stored(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     with pytest.raises(Unavailable, match="ended early"):
