@@ -183,10 +183,11 @@ def _is_secret(field: FieldInfo) -> bool:
 
 
 def _fault(kind: type[FromEnvironment], fault: Mapping[str, Any]) -> tuple[str, str]:
-    """The variable, and what is wrong with it."""
+    """The variable, and what is wrong with it. Pydantic names a field, or what stands in for it, its alias."""
+    fields = {kind.variable(name): field for name, field in kind.model_fields.items()}
     place = str(fault["loc"][0])
-    name = kind.variable(place) if place in kind.model_fields else place
+    variable = kind.variable(place) if place in kind.model_fields else place
     if fault["type"] != "missing":
-        return name, f"{name}: {fault['msg'].removeprefix('Value error, ')}"
-    field = next(field for each, field in kind.model_fields.items() if kind.variable(each) == name)
-    return name, f"{name}{f' (or {name}_FILE)' if _is_secret(field) else ''} is not set: {field.description}"
+        return variable, f"{variable}: {fault['msg'].removeprefix('Value error, ')}"
+    or_file = f" (or {variable}_FILE)" if _is_secret(fields[variable]) else ""
+    return variable, f"{variable}{or_file} is not set: {fields[variable].description}"
