@@ -24,7 +24,7 @@ from services.storer.threads import cut_id
 _NUMBER = re.compile(r"[0-9]{1,10}")
 _VERSION = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})*")
 _INDEXED = 1_000  # octets of a key: no place of ours is so long, and no index takes 2,704
-BY_PLACE = {
+_BY_PLACE = {
     topic.name for topic in (topics.MAIL_FETCHED, topics.MAIL_PARSED, topics.MAIL_ATTACHMENTS, topics.MAIL_FILED)
 }
 
@@ -140,9 +140,9 @@ def _attachment_row(event: EmailParsed, part: EmailBodyPart, facts: Mapping[str,
 
 
 def object_row(event: ObjectFiled) -> Row:
-    """One row of the staging table of ``objects``."""
-    kind = (event.place.account, event.kind, event.sha256)
-    return (*kind, event.bucket, event.key, event.objectsize, event.contenttype, event.detectedtype)
+    """One row of ``objects``."""
+    identity = (event.place.account, event.kind, event.sha256)
+    return (*identity, event.bucket, event.key, event.objectsize, event.contenttype, event.detectedtype)
 
 
 def sync_row(event: SyncReported) -> dict[str, object]:
@@ -162,7 +162,7 @@ def sync_row(event: SyncReported) -> dict[str, object]:
 
 
 def audit_row(event: AccessAudited) -> Row:
-    """One row of the staging table of ``audit_log``."""
+    """One row of ``audit_log``."""
     where = (event.folderid, event.folder, event.uidvalidity, event.uids, event.octets)
     return (event.id, event.at, event.service, event.account, event.action, event.outcome, *where, event.detail)
 
@@ -178,7 +178,7 @@ def dead_letter_row(event: DeadLetter) -> Row:
 def _place_of_key(topic: str, key: bytes) -> tuple[str | None, str | None, int | None, int | None]:
     """Account, folder id, UIDVALIDITY and UID, as far as the record's key says them."""
     account, *rest = key.decode(errors="replace").split("/")
-    is_place = topic in BY_PLACE and len(rest) == 3 and len(key) <= _INDEXED
+    is_place = topic in _BY_PLACE and len(rest) == 3 and len(key) <= _INDEXED
     if is_place and all(_NUMBER.fullmatch(part) for part in rest[1:]):
         return account, rest[0], int(rest[1]), int(rest[2])
     return account or None, None, None, None
