@@ -5,6 +5,7 @@ object. ``ce_id`` follows from the event type and what the event is about, so a 
 """
 
 import hashlib
+import re
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -14,6 +15,7 @@ from msgspec import Struct
 
 from services.common import events as ev
 from services.common import topics
+from services.common.account_fields import SLUG
 from services.common.attributes import mail_attributes, mail_fields, text_attributes
 from services.common.email import Email
 from services.common.errors import ContractViolated
@@ -71,6 +73,7 @@ SPEC_BY_TYPE = {spec.type: spec for spec in SPECS}
 _ENCODER = msgspec.json.Encoder()
 _JSON_DECODERS = {spec.type: msgspec.json.Decoder(spec.event) for spec in SPECS if spec.value == "json"}
 _EMAIL_DECODER = msgspec.json.Decoder(Email)
+_ACCOUNT = re.compile(SLUG)
 _SHOWN = 100  # characters of what a stranger wrote; a reason must fit beside the largest record
 
 
@@ -177,7 +180,7 @@ def decode(record: Record) -> ev.Event:
 
     Raises:
         ContractViolated: no or unknown ``ce_type``, another ``ce_specversion``, a missing or malformed attribute, a
-            value that breaks the schema.
+            value that breaks the schema, an account that cannot be one.
 
     """
     if record.topic.endswith(SUFFIX):
@@ -189,7 +192,9 @@ def decode(record: Record) -> ev.Event:
         raise ContractViolated("contract.type", f"{said!r} is not read from {record.topic}")
     try:
         _check_envelope(attributes)
-        return _decode_value(spec, record, attributes)
+        event = _decode_value(spec, record, attributes)
+        _check_account(event)
+        return event
     except (msgspec.DecodeError, ValueError, KeyError, OverflowError, RecursionError) as error:
         raise ContractViolated("contract.schema", f"{spec.type}: {_shape(error)}") from error
 
@@ -228,6 +233,13 @@ def _decode_value(spec: EventSpec, record: Record, attributes: dict[str, str]) -
         mail_fields(spec.event, attributes | {"contenttype": content_type}, value), spec.event
     )
     return made
+
+
+def _check_account(event: ev.Event) -> None:
+    """Raise for what no account is called: no command would find or erase its mail, and a key could name a folder."""
+    account = event.place.account if isinstance(event, ev.MailEvent) else getattr(event, "account", "")
+    if not _ACCOUNT.fullmatch(account):
+        raise ContractViolated("contract.schema", f"{account[:_SHOWN]!r} is not the name of an account")
 
 
 def _check_moments(event: ev.Event) -> None:

@@ -195,6 +195,20 @@ def test_a_number_that_is_none_of_a_mailbox_is_refused(name: str, number: str) -
         decode(fetched_with(**{name: number}))
 
 
+@pytest.mark.parametrize("account", ["", "..", "work/x", "../work", " work", "work\n", "работа", "w" * 64])
+def test_what_no_account_is_called_is_refused(account: str) -> None:
+    place = structs.replace(HERE, account=account)
+    relinked = ev.PlaceRelinked(place=place, contentsha256="0" * 64, internaldate=NOW, size=1)
+    where = {"folderid": "f1", "folder": "INBOX", "wire": "INBOX", "uidvalidity": 1}
+    gone = ev.FolderGone(account=account, **where, sequence=1)
+    audited = ev.AccessAudited(id="1", at=NOW, service="s", account=account, action="list", outcome="ok")
+    reported = ev.AccountReported(account=account, state="active", signin="ok", sequence=1)
+    told = [encode(event, "poller", NOW) for event in (relinked, gone, audited, reported)]
+    for record in [fetched_with(account=account), *told]:
+        with pytest.raises(ContractViolated, match=r"not the name of an account|missing attribute"):
+            decode(record)
+
+
 def test_a_moment_is_read_in_utc() -> None:
     event = decode(fetched_with(internaldate="2026-11-20T10:00:00+01:00"))
     assert isinstance(event, ev.MessageFetched)
