@@ -2,7 +2,6 @@
 
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,33 +11,12 @@ from services.cli.account_folders import folders
 from services.cli.account_store import opened
 from services.cli.authorize import authorize
 from services.cli.language import language
-from services.cli.secret_input import secret_options
+from services.cli.options import secret_options, server_options
 
 if TYPE_CHECKING:
     from services.common.account_fields import Account
     from services.common.accounts import AccountStore
     from services.front.context import Context
-
-_SETTING_HELP = "A setting, such as poll_interval=5m; an empty value resets it. `accounts show` lists all."
-_AUTH_HELP = "How to sign in; auto: by a token where the account has a grant, else by password or code."
-_FOLDER_HELP = "Only such folders; may repeat. =NAME is a name as it is, \\Sent a special use."
-
-
-def server_options(command: Callable[..., object]) -> Callable[..., object]:
-    """The options that ``add`` and ``set`` share."""
-    options = (
-        click.option("--host", help="Server name; found from the address where the provider is known."),
-        click.option("--port", type=int, help="993, or 143 with STARTTLS."),
-        click.option("--tls", metavar="implicit|starttls", help="There is no way to read mail without TLS."),
-        click.option("--user", help="Login name, mostly the whole address."),
-        click.option("--auth", metavar="auto|password|xoauth2|oauthbearer", help=_AUTH_HELP),
-        click.option("--ca-file", metavar="F", help="Certificate authority of a private server (PEM)."),
-        click.option("--folder", "folders", metavar="GLOB", multiple=True, help=_FOLDER_HELP),
-        click.option("--set", "pairs", metavar="KEY=VALUE", multiple=True, help=_SETTING_HELP),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
 
 
 @click.group()

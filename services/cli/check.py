@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from services.cli.secret_input import secret_options
+from services.cli.options import secret_options
 
 if TYPE_CHECKING:
     from services.common.accounts import AccountStore

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from services.cli.search import mail_options
+from services.cli.options import mail_options
 
 if TYPE_CHECKING:
     from services.front.context import Context

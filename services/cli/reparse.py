@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from services.cli.search import mail_options
+from services.cli.options import mail_options
 
 if TYPE_CHECKING:
     from services.common.events import MessageFetched

@@ -1,27 +1,14 @@
 """``mailweir search``: messages that hold every word."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
+from services.cli.options import mail_options
+
 if TYPE_CHECKING:
     from services.common.lookup import Found
-
-DAY = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
-
-
-def mail_options(command: Callable[..., object]) -> Callable[..., object]:
-    """The options that say which mail is meant; ``services.cli.choice`` makes a ``Choice`` of them."""
-    options = (
-        click.option("--account", metavar="NAME", help="Only mail of this account."),
-        click.option("--folder", metavar="NAME", help="Only mail in this folder (decoded name)."),
-        click.option("--since", metavar="DAY", type=DAY, help="Received on or after it, UTC: 2026-11-22."),
-        click.option("--before", metavar="DAY", type=DAY, help="Received before it, UTC."),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
 
 
 @click.command()

@@ -1,7 +1,6 @@
 """Where the command line takes a secret from: a file, standard input or a prompt; never an argument."""
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from stat import S_IROTH
 
@@ -10,13 +9,6 @@ import click
 from services.cli.terminal import is_terminal, standard_input
 from services.common.errors import ConfigurationError
 from services.common.secret import MOST, Secret, is_one_line
-
-
-def secret_options(command: Callable[..., object]) -> Callable[..., object]:
-    """``--secret-file F`` and a lone ``-``, as parameters ``secret_file`` and ``dash``."""
-    file = click.option("--secret-file", metavar="F", help="File with the secret; - reads standard input.")
-    dash = click.argument("dash", required=False, metavar="[-]")
-    return file(dash(command))
 
 
 def source_of(secret_file: str | None, dash: str | None) -> str | None:
