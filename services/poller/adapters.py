@@ -37,6 +37,9 @@ _SETTLE = text(
     "DELETE FROM quarantine WHERE folder_id = :folder_id AND epoch = :epoch AND stage = 'fetch' "
     "AND uid <@ CAST(:uids AS int8multirange)"
 )
+_ATTEMPTS = text(
+    "SELECT attempts FROM quarantine WHERE folder_id = :folder_id AND epoch = :epoch AND uid = :uid AND stage = 'fetch'"
+)
 _QUARANTINE = text(
     "INSERT INTO quarantine (folder_id, epoch, uid, stage, reason, detail, attempts, next_try) "
     "VALUES (:folder_id, :epoch, :uid, 'fetch', :reason, :detail, :attempts, :next_try) "
@@ -190,6 +193,12 @@ class PostgresLedger:
         with transaction(self._engine) as connection:
             found = connection.execute(query, {"folder_id": folder_id, "epoch": epoch})
             return {row.uid: Quarantined(**row._mapping) for row in found}
+
+    def attempts(self, folder_id: str, epoch: int, uid: int) -> int:
+        """How often a UID went into quarantine; 0 for one that is not there."""
+        values = {"folder_id": folder_id, "epoch": epoch, "uid": uid}
+        with transaction(self._engine) as connection:
+            return connection.execute(_ATTEMPTS, values).scalar() or 0
 
     def put_quarantine(self, folder_id: str, epoch: int, entry: Quarantined) -> None:
         """Insert or update one entry."""

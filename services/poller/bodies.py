@@ -285,8 +285,7 @@ async def suspect(work: Work, record: FolderRecord, uid: int, reason: str, detai
 
 
 def _bar(work: Work, record: FolderRecord, uid: int, reason: str, detail: str) -> None:
-    known = work.ledger.quarantine(record.id, record.epoch).get(uid)
-    stays = known.attempts + 1 if known else 1
+    stays = work.ledger.attempts(record.id, record.epoch, uid) + 1
     until = quarantine_until(work.clock.now(), stays)
     entry = Quarantined(uid=uid, reason=reason, detail=detail[:300], attempts=stays, next_try=until)
     work.ledger.put_quarantine(record.id, record.epoch, entry)

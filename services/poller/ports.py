@@ -55,6 +55,9 @@ class LedgerStore(Protocol):
     def quarantine(self, folder_id: str, epoch: int) -> Mapping[int, Quarantined]:
         """Quarantined UIDs of one epoch."""
 
+    def attempts(self, folder_id: str, epoch: int, uid: int) -> int:
+        """How often a UID went into quarantine; 0 for one that is not there."""
+
     def put_quarantine(self, folder_id: str, epoch: int, entry: Quarantined) -> None:
         """Insert or update one entry."""
 
