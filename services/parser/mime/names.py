@@ -40,7 +40,11 @@ def _base(name: str) -> str:
     name = normal("NFC", _UNSAFE.sub("", name))
     name = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
     name = _RESERVED.sub("_", name).strip(" .\t") if name.strip(". ") else ""
-    return f"_{name}" if _DEVICE.match(name) else name.replace(_FOLDER, _FOLDER.lower())
+    return _no_device(name.replace(_FOLDER, _FOLDER.lower()))
+
+
+def _no_device(name: str) -> str:
+    return f"_{name}" if _DEVICE.match(name) else name
 
 
 def _shortened(name: str) -> str:
@@ -51,7 +55,8 @@ def _shortened(name: str) -> str:
     tail = (dot + suffix).encode()
     if not stem or len(tail) > 32:
         stem, tail = name, b""
-    return stem.encode()[: _MOST - len(tail)].decode("utf-8", "ignore").rstrip(" .") + tail.decode()
+    short = stem.encode()[: _MOST - len(tail)].decode("utf-8", "ignore").rstrip(" .")
+    return _no_device(short + tail.decode())
 
 
 @lru_cache(maxsize=512)
