@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from functools import partial
 
 from services.attachments.detect import HEAD_OCTETS, detect
-from services.attachments.streaming import file_by_reference, raw_key
+from services.attachments.streaming import file_by_reference
+from services.common.claims import raw_info
 from services.common.events import AttachmentExtracted, DataRef, Event, MessageFetched, ObjectFiled
 from services.common.heading import RAW_TYPE, raw_object, where
 from services.common.objects import NewObject, ObjectStore, attachment_key
-from services.common.service import Outcome, judged, no_object, side_by_side, wrong_hash
+from services.common.service import Outcome, judged, side_by_side, wrong_hash
 
 _STREAMED_AT_ONCE = 3  # each waits for the store's disk most of its time
 
@@ -54,11 +55,8 @@ def _message(event: Event, store: ObjectStore, news: dict[str, NewObject]) -> Ob
 
 
 def _raw_by_reference(event: MessageFetched, reference: DataRef, store: ObjectStore) -> ObjectFiled:
-    key = raw_key(event, reference, store)
-    found = store.stat(key)
-    if found is None or found.size != event.size:
-        raise no_object()
-    return _filed_message(event, store, key, found.size)
+    found = raw_info(event, reference, store)
+    return _filed_message(event, store, found.key, found.size)
 
 
 def _filed_message(event: MessageFetched, store: ObjectStore, key: str, size: int) -> ObjectFiled:

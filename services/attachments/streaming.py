@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 from services.attachments.detect import HEAD_OCTETS
+from services.common.claims import raw_key
 from services.common.errors import Unavailable
-from services.common.events import AttachmentExtracted, DataRef, MailEvent
+from services.common.events import AttachmentExtracted, DataRef
 from services.common.incremental import Decoder, decoder
-from services.common.objects import ObjectStore, key_of, uri_of
+from services.common.objects import ObjectStore
 from services.common.service import no_object, wrong_hash
 
 BLOCK = 4 << 20
@@ -63,20 +64,6 @@ def _decoded(decoding: Decoder, blocks: Iterator[bytes]) -> Iterator[bytes]:
     for block in blocks:
         yield decoding.feed(block)
     yield decoding.finish()
-
-
-def raw_key(event: MailEvent, reference: DataRef, store: ObjectStore) -> str:
-    """Key of the raw message that a claim check must lead to.
-
-    Raises ContractViolated for another bucket, account or content.
-
-    An object is in the store under the hash that was taken of it, so the name is what tells its content.
-    """
-    key = key_of(reference.uri)
-    owned = key.startswith(f"{event.place.account}/messages/") and key.endswith(f"/{event.contentsha256}.eml")
-    if not owned or reference.uri != uri_of(store.bucket, key):
-        raise no_object()
-    return key
 
 
 def _blocks(store: ObjectStore, key: str, reference: DataRef, whole: int) -> Iterator[bytes]:

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from services.common.events import DataRef
-from services.common.objects import ObjectStore, key_of
+from services.common.claims import raw_info
+from services.common.events import DataRef, MessageFetched
+from services.common.objects import ObjectStore
 from services.common.service import no_object
 
 
@@ -24,10 +25,11 @@ class ObjectSource:
             raise no_object() from error
 
 
-def opener(store: ObjectStore) -> Callable[[DataRef, int], ObjectSource]:
-    """A function that opens the object of a claim check."""
+def opener(store: ObjectStore) -> Callable[[MessageFetched, DataRef], ObjectSource]:
+    """A function that opens the raw message behind the claim check of an event; it raises as ``raw_info``."""
 
-    def open_source(reference: DataRef, size: int) -> ObjectSource:
-        return ObjectSource(store, key_of(reference.uri), size)
+    def open_source(event: MessageFetched, reference: DataRef) -> ObjectSource:
+        found = raw_info(event, reference, store)
+        return ObjectSource(store, found.key, found.size)
 
     return open_source

@@ -11,7 +11,7 @@ from services.common.service import Outcome, one_by_one, wrong_hash
 from services.parser.fit import fit
 from services.parser.mime import File, Limits, Parsed, Source, parse_message, parse_source
 
-OpenSource = Callable[[DataRef, int], Source]
+OpenSource = Callable[[MessageFetched, DataRef], Source]
 
 
 async def parse(
@@ -36,7 +36,7 @@ async def parse(
 
 def _parsed(event: MessageFetched, open_source: OpenSource, limits: Limits) -> Parsed:
     if isinstance(event.body, DataRef):
-        return parse_source(open_source(event.body, event.size), limits=limits)
+        return parse_source(open_source(event, event.body), limits=limits)
     known = event.contentsha256 if event.hashed else None
     return parse_message(event.body, limits=limits, known_sha256=known)
 

@@ -48,7 +48,7 @@ def fetched(raw: bytes, uid: int = 1, *, flags: tuple[str, ...] = (), body: Data
 async def parsed(raw: bytes, uid: int = 1, **more: Any) -> tuple[EmailParsed, list[AttachmentExtracted]]:
     """What the parser says about a message."""
 
-    def no_source(_reference: DataRef, _size: int) -> Any:
+    def no_source(_event: MessageFetched, _reference: DataRef) -> Any:
         raise AssertionError("no claim check here")
 
     mail, *files = await parse([fetched(raw, uid, **more)], open_source=no_source, inline_limit=900 * 1024)

@@ -4,13 +4,16 @@ import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
+import pytest
 
 from services.cli.samples import mailbox
 from services.common.contract import encode
 from services.common.errors import Unavailable
 from services.common.events import AttachmentExtracted, DataRef, EmailParsed, Event, MessageFetched
+from services.common.objects import NewObject, message_key, uri_of
 from services.common.place import Place
 from services.common.service import Outcome, Rejected
 from services.common.stores.folder import FolderStore
@@ -96,7 +99,7 @@ async def test_an_absent_object_rejects_one_message_and_a_dead_store_none(tmp_pa
     assert outcomes[0].error == "refused.object"
     assert any(isinstance(each, EmailParsed) for each in outcomes)
 
-    def down(_reference: DataRef, _size: int) -> Memory:
+    def down(_event: MessageFetched, _reference: DataRef) -> Memory:
         raise Unavailable("no")
 
     try:
@@ -104,6 +107,30 @@ async def test_an_absent_object_rejects_one_message_and_a_dead_store_none(tmp_pa
     except Unavailable:
         return
     raise AssertionError("a store that does not answer must not become a dead letter")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"size": 1 << 62},
+        {"size": 1},
+        {"contentsha256": "0" * 64},
+        {"place": Place(account="home", folder="INBOX", folderid="f1", uidvalidity=1, uid=1)},
+        {"body": DataRef("s3://elsewhere/work/messages/2026/01/01/x.eml")},
+    ],
+    ids=["years to read", "too short", "content", "account", "bucket"],
+)
+async def test_a_claim_check_to_anything_but_the_raw_message_is_refused(tmp_path: Path, other: dict[str, Any]) -> None:
+    store, raw = FolderStore(tmp_path), RAWS[0]
+    key = message_key("work", "2026/01/01", hashlib.sha256(raw).hexdigest())
+    store.put(NewObject(key, raw, "message/rfc822"))
+    good = fetched(raw, body=DataRef(uri_of(store.bucket, key)))
+    outcomes = await parse(
+        [msgspec.structs.replace(good, **other), good], open_source=opener(store), inline_limit=921_600
+    )
+    assert isinstance(outcomes[0], Rejected)
+    assert outcomes[0].error == "refused.object"
+    assert isinstance(outcomes[1], EmailParsed)
 
 
 async def test_bytes_that_are_not_what_their_hash_says_are_rejected_alone() -> None:
