@@ -117,13 +117,24 @@ s.parent_part FROM stage_attachments s JOIN emails e USING (account_id, content_
 ON CONFLICT (email_id, part_path) DO NOTHING""",
 )
 
+# Who changes places that are there must not miss one that is being stored: its flags would be kept for a message that
+# has come. Those who store share the lock of a folder, those who change have it alone; both take several in one order.
+_OF_FOLDERS = 0x4D46
+ALONE = f"""SELECT pg_advisory_xact_lock({_OF_FOLDERS}, folder)
+FROM (SELECT DISTINCT hashtext(named) AS folder FROM unnest(%s::text[]) AS named ORDER BY 1) AS folders"""
+_TOGETHER = f"""SELECT pg_advisory_xact_lock_shared({_OF_FOLDERS}, folder)
+FROM (SELECT DISTINCT hashtext(folder_id) AS folder FROM stage_places ORDER BY 1) AS folders"""
+
 PLACES = Stage(
     "stage_places",
     """folder_id text, uidvalidity bigint, uid bigint, account_id text, folder text, content_sha256 text,
 internaldate timestamptz, flags text[]""",
-    """INSERT INTO email_places
+    f"""{_TOGETHER};
+INSERT INTO email_places
 (folder_id, uidvalidity, uid, account_id, folder, content_sha256, internaldate, flags, email_id)
-SELECT s.*,
+SELECT s.folder_id, s.uidvalidity, s.uid, s.account_id, coalesce(
+(SELECT r.folder FROM email_sync_status r WHERE (r.account_id, r.folder_id) = (s.account_id, s.folder_id)), s.folder),
+s.content_sha256, s.internaldate, s.flags,
 (SELECT e.id FROM emails e WHERE e.account_id = s.account_id AND e.content_sha256 = s.content_sha256)
 FROM stage_places s ON CONFLICT (folder_id, uidvalidity, uid) DO UPDATE
 SET email_id = excluded.email_id, content_sha256 = excluded.content_sha256

@@ -158,6 +158,7 @@ def sync_row(event: SyncReported) -> dict[str, object]:
         "last_error": event.lasterror,
         "next_try": event.nexttry,
         "budget_left": event.budgetleft,
+        "state": "active",  # one that was gone is there again
     }
 
 

@@ -33,7 +33,7 @@ async def test_no_look_up_reads_a_whole_table(storer: Storer) -> None:
     with storer.engine.connect() as connection:
         cursor = connection.connection.cursor()
         merging.load(cursor, (merging.PLACES, places))
-        for statement, values in ((merging.PLACES.merge.split(";")[0], ()), (thread_rows.KNOWN, named)):
+        for statement, values in ((merging.PLACES.merge.split(";")[1], ()), (thread_rows.KNOWN, named)):
             cursor.execute(f"EXPLAIN {statement}", values)
             plan = "\n".join(line for (line,) in cursor.fetchall())
             assert "Index" in plan
