@@ -93,12 +93,11 @@ def replay(numbers: tuple[int, ...], topic: str | None, *, every: bool) -> None:
 
     with open_context() as context:
         chosen = _chosen(context, numbers, topic, every=every)
-        again = asyncio.run(letters.replay(context, chosen, useless if every else None))
+        done = asyncio.run(letters.replay(context, chosen, useless if every else None))
     where = "" if context.embedded else "; their readers take them now, mailweir dlq list shows what comes back"
-    again = [number for number in again if number not in stay]
     left = f", {len(stay)} stay" if stay else ""
-    click.echo(f"{len(chosen) - len(stay)} replayed, {len(again)} of them dead letters again{left}{where}")
-    raise SystemExit(3 if again or stay else 0)
+    click.echo(f"{len(done.sent)} replayed, {len(done.again)} of them dead letters again{left}{where}")
+    raise SystemExit(3 if done.again or stay else 0)
 
 
 @dlq.command(short_help="Give them up; they no longer count as quarantined.")

@@ -1,7 +1,7 @@
 """Dead letters: how one is made from a record, and how many are too many."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,6 +12,7 @@ from services.common.errors import DeadLetterLimit
 from services.common.events import DeadLetter
 
 CUT = "record.cut"
+REPLAY = "dlq_replay"  # header of a record that is sent again; its dead letter does not keep it, as no dlq_ header
 KEPT = 256 * 1024  # octets of a record that is too large for its dead-letter topic
 
 
@@ -29,6 +30,21 @@ def dead_letter(record: Record, service: str, error: str, reason: str, at: datet
         value=record.value,
         headers=record.headers,
     )
+
+
+def replayed(record: Record, service: str) -> Record:
+    """The record of a dead letter as it is sent again, for the reader alone that could not use it."""
+    return replace(record, headers=(*record.headers, (REPLAY, service.encode())))
+
+
+def is_replayed(record: Record) -> bool:
+    """Whether the record was sent again."""
+    return any(name == REPLAY for name, _ in record.headers)
+
+
+def meant_for(record: Record, service: str) -> bool:
+    """Whether a reader is to look at the record: others than it was sent again for have read it before."""
+    return not is_replayed(record) or (REPLAY, service.encode()) in record.headers
 
 
 def shortened(letter: DeadLetter) -> DeadLetter:
@@ -63,6 +79,7 @@ class Limits:
 class DeadLetterCounter:
     """Counts good and bad records of one subscription.
 
+    Records that were sent again are not counted: that they still cannot be used says nothing of the others.
     A limit exists because a wrong deployment turns every record into a dead letter: then the service must stop, and
     the records must stay where they are (style of Arroyo's DLQ limit).
     """
@@ -73,7 +90,7 @@ class DeadLetterCounter:
         self._run = 0
         self._window: deque[bool] = deque(maxlen=limits.window)
 
-    def count(self, bad: list[bool]) -> None:
+    def count(self, bad: Sequence[bool]) -> None:
         """Count the records of one batch in order, True for a dead letter, before a letter is published.
 
         Raises:

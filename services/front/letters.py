@@ -4,12 +4,13 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
 from sqlalchemy import Engine, text
 
 from services.common import topics
 from services.common.contract import Record, decode
 from services.common.database import transaction
-from services.common.dead_letters import CUT
+from services.common.dead_letters import CUT, replayed
 from services.common.errors import ConfigurationError, ContractViolated, MailweirError
 from services.common.events import Event
 from services.front.resending import resending
@@ -25,7 +26,9 @@ _LIST = text(
 )
 _ONE = text("SELECT * FROM dead_letters WHERE id = :id")
 _STATE = text("UPDATE dead_letters SET state = :state WHERE id = ANY(:ids)")
+_TAKE = text("UPDATE dead_letters SET state = 'replayed' WHERE id = :id AND state = ANY(:states)")
 _OWNERS = text("SELECT DISTINCT account_id FROM dead_letters WHERE id = ANY(:ids) AND account_id IS NOT NULL")
+_ANY = ("open", "replayed", "dropped")
 _OPEN = text("SELECT id FROM dead_letters WHERE id = ANY(:ids) AND state = 'open'")
 
 
@@ -60,20 +63,28 @@ def record_of(row: Any) -> Record:
     return Record(row.topic, bytes(row.key), value, headers)
 
 
+class Replayed(Struct, frozen=True):
+    """What was sent once more, and what of it is a dead letter again: embedded; on the stack that shows later."""
+
+    sent: Sequence[int]
+    again: Sequence[int]
+
+
 async def replay(
     context: "Context", numbers: Sequence[int], useless: Callable[[int, MailweirError], None] | None = None
-) -> list[int]:
-    """Send the original records once more through their readers; those that are dead letters again.
+) -> Replayed:
+    """Send the original records once more through their readers.
 
-    One that nobody can use, whatever is mended, is told to ``useless`` and the others go on; else it is an error.
+    With ``useless`` these are all that were open: one that nobody can use, whatever is mended, is told to it and the
+    others go on (else it is an error), and one that somebody else replays or drops meanwhile is left to them.
     """
-    if not numbers:
-        return []
-    with resending(context.engine, _owners(context.engine, numbers)):
-        async with _sending(context) as send:
-            await _replay_each(context, send, numbers, useless)
+    sent: list[int] = []
+    if numbers:
+        with resending(context.engine, _owners(context.engine, numbers)):
+            async with _sending(context) as send:
+                await _replay_each(context, send, numbers, useless, sent)
     with transaction(context.engine) as connection:
-        return list(connection.execute(_OPEN, {"ids": list(numbers)}).scalars())
+        return Replayed(sent, connection.execute(_OPEN, {"ids": sent}).scalars().all())
 
 
 def _owners(engine: Engine, numbers: Sequence[int]) -> Sequence[str]:
@@ -82,28 +93,39 @@ def _owners(engine: Engine, numbers: Sequence[int]) -> Sequence[str]:
 
 
 async def _replay_each(
-    context: "Context", send: "Send", numbers: Sequence[int], useless: Callable[[int, MailweirError], None] | None
+    context: "Context",
+    send: "Send",
+    numbers: Sequence[int],
+    useless: Callable[[int, MailweirError], None] | None,
+    sent: list[int],
 ) -> None:
     for number in numbers:
         try:
-            await _replay(context, send, number)
+            if await _replay(context, send, number, _ANY if useless is None else ("open",)):
+                sent.append(number)
         except (ConfigurationError, ContractViolated) as error:
             if useless is None:
                 raise
             useless(number, error)
 
 
-async def _replay(context: "Context", send: "Send", number: int) -> None:
-    """One letter. It is marked as replayed before it is sent: a reader that cannot use it still opens it again."""
+async def _replay(context: "Context", send: "Send", number: int, states: Sequence[str]) -> bool:
+    """Whether one letter of these states was sent.
+
+    It is marked as replayed before: a reader that cannot use it still opens it again, and no other replay takes it.
+    """
     row = one(context.engine, number)
     if row.error == CUT:
         raise ConfigurationError(f"dead letter {number} holds only the beginning of its record; it can be dropped")
-    settle(context.engine, [number], "replayed")
+    with transaction(context.engine) as connection:
+        if not connection.execute(_TAKE, {"id": number, "states": list(states)}).rowcount:
+            return False
     try:
-        await send(record_of(row))
+        await send(replayed(record_of(row), row.service))
     except BaseException:
         settle(context.engine, [number], "open")
         raise
+    return True
 
 
 @asynccontextmanager

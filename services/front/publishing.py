@@ -67,10 +67,14 @@ async def publishing(context: Context, helper: socket | None = None) -> AsyncIte
 async def republishing() -> AsyncIterator[Send]:
     """While the block runs, what writes a record to its topic as it is: original key, value and headers.
 
+    One that its topic takes only without the mark of a replay goes without.
+
     Raises ``Unavailable`` when Kafka does not answer, at the start or to a record.
     """
     from aiokafka import AIOKafkaProducer
+    from aiokafka.errors import MessageSizeTooLargeError
 
+    from services.common.dead_letters import REPLAY
     from services.common.runtime.kafka_settings import KafkaSettings
     from services.common.runtime.producer import MAX_LETTER
     from services.common.settings import read
@@ -85,9 +89,13 @@ async def republishing() -> AsyncIterator[Send]:
     )
 
     async def send(record: Record) -> None:
+        topic = settings.topic_prefix + record.topic
+        marked, bare = record.headers, [header for header in record.headers if header[0] != REPLAY]
         with _kafka():
-            topic = settings.topic_prefix + record.topic
-            await producer.send_and_wait(topic, record.value, record.key, headers=list(record.headers))
+            try:
+                await producer.send_and_wait(topic, record.value, record.key, headers=list(marked))
+            except MessageSizeTooLargeError:
+                await producer.send_and_wait(topic, record.value, record.key, headers=bare)
 
     try:
         with _kafka():

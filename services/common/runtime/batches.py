@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from services.common import metrics
 from services.common.contract import Record, decode
-from services.common.dead_letters import DeadLetterCounter, dead_letter, shortened
+from services.common.dead_letters import DeadLetterCounter, dead_letter, is_replayed, meant_for, shortened
 from services.common.errors import ContractViolated, Unavailable
 from services.common.events import DeadLetter, Event
 from services.common.health import Health
@@ -46,7 +46,7 @@ async def process(work: Work, records: Sequence[Record]) -> None:
     """
     topic = work.subscription.topic.name
     with metrics.BATCH_SECONDS.labels(work.service, topic).time():
-        await _whole_or_single(work, records)
+        await _whole_or_single(work, [record for record in records if meant_for(record, work.service)])
     metrics.RECORDS.labels(work.service, topic).inc(len(records))
 
 
@@ -61,7 +61,7 @@ async def _whole_or_single(work: Work, records: Sequence[Record]) -> None:
                 await _whole_or_single(work, [record])
             return
         bad = {0: violation}
-    work.counter.count([index in bad for index in range(len(records))])
+    work.counter.count([index in bad for index, record in enumerate(records) if not is_replayed(record)])
     await _publish_letters(work, _letters(work, bad, records))
 
 

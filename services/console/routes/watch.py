@@ -100,8 +100,8 @@ def replay(ports: Asking, user: CurrentUser, letter: int) -> Response:
     """Send one through its reader once more."""
     found = _letter(ports, user, letter)
     context = Context(load().model_copy(update={"home": ports.home}), "", ports.engine)
-    again = asyncio.run(letters.replay(context, [found.id]))
-    outcome = "failed" if again else "ok"
+    done = asyncio.run(letters.replay(context, [found.id]))
+    outcome = "failed" if done.again else "ok"
     ports.audit(user, "console-dead-letter-replay", found.account or "", outcome, f"number {found.id}")
     return RedirectResponse(f"/dead-letters/{found.id}", 303)
 

@@ -10,6 +10,7 @@ from services.common.dead_letters import dead_letter, shortened
 from services.common.errors import ConfigurationError, ContractViolated
 from services.common.events import DeadLetter
 from services.common.topics import MAIN_TOPICS
+from services.front import letters
 from services.front.embedded import publisher
 from tests.contract import records
 from tests.fakes.mail_events import fetched
@@ -65,3 +66,16 @@ async def test_what_nobody_can_use_does_not_keep_the_others_from_a_replay(home: 
     assert "1 replayed, 0 of them dead letters again, 2 stay" in done.stdout
     states = 'SELECT string_agg(state, \' \' ORDER BY "offset") FROM dead_letters WHERE "offset" < 4'
     assert home.value(states) == "open open replayed"
+
+
+async def test_what_is_settled_meanwhile_is_left_to_who_did_it(home: Home) -> None:
+    good = records.record(min((records.EXAMPLES / "message-fetched" / "v1").glob("*.json")), "mail.fetched")
+    await publisher(home.context).publish([letter(good, 1), letter(good, 2), letter(good, 3)])
+    first, second, third = (row.id for row in letters.listed(home.context.engine, None, every=False))
+    letters.settle(home.context.engine, [second], "dropped")
+    letters.settle(home.context.engine, [third], "replayed")
+    done = await letters.replay(home.context, [first, second, third], lambda *_: None)
+    assert (list(done.sent), list(done.again)) == ([first], [])
+    states = "SELECT string_agg(state, ' ' ORDER BY id) FROM dead_letters WHERE \"offset\" < 4"
+    assert home.value(states) == "replayed dropped replayed"
+    assert "1 replayed" in home.run("dlq", "replay", str(second)).stdout

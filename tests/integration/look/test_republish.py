@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from infra.local import cluster
 from services.common.contract import Record
-from services.common.dead_letters import dead_letter
+from services.common.dead_letters import dead_letter, replayed
 from services.common.errors import Unavailable
 from services.common.topics_admin import create
 from services.front.embedded import publisher
@@ -73,7 +73,8 @@ async def test_one_producer_writes_all_letters(
     home.environment["MAILWEIR_KAFKA"] = components.kafka
     assert home.run("dlq", "replay", "--all").exit_code == 0
     assert len(started) == 1
-    assert await written(components.kafka, "all.mail.fetched", 3) == RECORDS
+    expected = [replayed(record, "parser") for record in RECORDS]
+    assert await written(components.kafka, "all.mail.fetched", 3) == expected
     assert home.value("SELECT string_agg(state, ' ') FROM dead_letters") == "replayed replayed replayed"
 
 

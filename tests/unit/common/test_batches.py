@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from services.common import topics
-from services.common.contract import Record, encode
-from services.common.dead_letters import CUT, KEPT, DeadLetterCounter, Limits
+from services.common.contract import Record, decode, encode
+from services.common.dead_letters import CUT, KEPT, DeadLetterCounter, Limits, replayed
 from services.common.errors import ContractViolated, DeadLetterLimit, Unavailable
 from services.common.events import DeadLetter, Event, MessageFetched
 from services.common.health import Health
@@ -93,6 +93,19 @@ async def test_a_record_that_breaks_the_contract_and_a_rejected_event_become_dea
     refused, broken = sink.letters()
     assert (refused.error, refused.value) == ("refused.x", b"x")
     assert (broken.error, broken.value, broken.headers, broken.offset) == ("contract.type", b"\xff", odd.headers, 9)
+
+
+async def test_a_record_that_is_sent_again_is_read_by_whom_it_is_meant_for_and_counts_for_no_limit() -> None:
+    bad = [Record("mail.fetched", b"k", b"\xff", (("x", b"y"),)) for _ in range(9)]
+    again, still = ([replayed(record, "parser") for record in each] for each in (records(1, 2), bad))
+    others = [replayed(record, "attachments") for record in [*records(3), *bad]]
+    sink = Sink()
+    await process(work(echo, sink, Limits(run=3, ratio=0.1, window=5)), [*again, *still, *others])
+    assert sink.uids() == [1, 2]
+    assert len(sink.letters()) == len(still)
+    (kept,) = {decode(encode(letter, "parser", AT)) for letter in sink.letters()}
+    assert isinstance(kept, DeadLetter)
+    assert kept.headers == (("x", b"y"),)
 
 
 async def test_only_unusable_records_never_reach_the_handler() -> None:
