@@ -94,6 +94,8 @@ def _tell(damage: "Damage") -> None:
         + (f"; {damage.damaged} of these are there, but damaged" if damage.damaged else "")
         + (f"; {damage.unfiled} of these were gone before, or are still on their way" if damage.unfiled else "")
     )
+    if damage.refused:
+        click.echo(f"{damage.refused} messages in dead letters, as their raw messages were gone when they were read")
     if damage.lost:
         click.echo(f"{damage.lost} raw messages that are gone are not on the server any more, either", err=True)
 
@@ -147,9 +149,10 @@ def _event(context: "Context", key: str) -> "tuple[MessageFetched | None, str]":
 
 
 def _offline(bench: "Connection") -> int:
+    from services.cli.lost_claims import settle
     from services.cli.repairing import unfetched
 
-    gone = unfetched(bench, [])
+    gone = unfetched(bench, []) + settle(bench, fetched=False)
     if gone:
         click.echo("raw messages that are gone come back when the server is asked, without --offline", err=True)
     return 3 if gone else 0

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct, json
 from sqlalchemy import Connection, Engine, text
 
-from services.cli import listing
+from services.cli import listing, lost_claims
 from services.common import accounts_tables as _accounts
 from services.common.database import fault_named, transaction
 from services.common.events import MailEvent
@@ -43,6 +43,7 @@ CREATE TEMP TABLE gone (account_id text, kind text, sha256 text, key text, size 
     read boolean NOT NULL DEFAULT false, PRIMARY KEY (account_id, kind, sha256));
 CREATE TEMP TABLE wanted (account_id text, sha256 text, copies text[], unstored boolean);
 CREATE TEMP TABLE sent (folder_id text, uidvalidity bigint, uid bigint, account_id text, sha256 text);
+CREATE TEMP TABLE claims (id bigint, folder_id text, uidvalidity bigint, uid bigint);
 """
 _OF = "(CAST(:account AS text) IS NULL OR {}.account_id = :account)"
 _GONE = f"""INSERT INTO gone
@@ -121,8 +122,9 @@ class Damage(Struct, frozen=True, kw_only=True):
 
     ``raw_gone`` and ``files_gone``: objects that rows name and the store does not have, or has with other bytes: of
     these there are ``damaged``, and ``unfiled`` raw messages that no row of objects names: forgotten by an earlier
-    repair, or still on their way. ``lost``: raw messages gone that the server no longer has. ``wanted``: messages to be
-    sent again, for all that can be made from them.
+    repair, or still on their way. ``lost``: raw messages gone that the server no longer has. ``refused``: messages that
+    became dead letters as their raw message was gone. ``wanted``: messages to be sent again, for all that can be made
+    from them.
     """
 
     unstored: int
@@ -131,12 +133,13 @@ class Damage(Struct, frozen=True, kw_only=True):
     damaged: int
     unfiled: int
     lost: int
+    refused: int
     wanted: int
 
     @property
     def any(self) -> bool:
         """Whether there is anything to mend."""
-        return bool(self.unstored or self.raw_gone or self.files_gone)
+        return bool(self.unstored or self.raw_gone or self.files_gone or self.refused)
 
 
 @contextmanager
@@ -175,7 +178,7 @@ def compare(
     bench.execute(text(_NEVER_FILED), values)
     bench.execute(text("ANALYZE gone"))
     bench.execute(text(_WANTED), values)
-    return Damage(**bench.execute(_COUNTS).one()._mapping)
+    return Damage(refused=lost_claims.find(bench, account), **bench.execute(_COUNTS).one()._mapping)
 
 
 def _look_again(bench: Connection, store: ObjectStore) -> None:
@@ -271,4 +274,5 @@ def unpublish_pending(bench: Connection, account: str | None, *, on_the_way: boo
 
     ``on_the_way``: but not, at any of its places, what was sent just now. What else is under way is fetched in vain.
     """
+    lost_claims.settle(bench, fetched=True)
     bench.execute(_UNPUBLISH, {"account": account, "on_the_way": on_the_way})

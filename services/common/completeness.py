@@ -26,7 +26,12 @@ _SETS = text(
 _CONTENTS = text(
     "SELECT uid, content_sha256 FROM email_places WHERE folder_id = :folder_id AND uidvalidity = :uidvalidity"
 )
-_REASONS = text("SELECT uid, reason, detail FROM quarantine WHERE folder_id = :folder_id AND epoch = :epoch")
+_REASONS = text(
+    "SELECT uid, error AS reason, reason || '; mailweir dlq show ' || id AS detail, 0 AS rank, id FROM dead_letters "
+    "WHERE folder_id = :folder_id AND uidvalidity = :uidvalidity AND state = 'open' AND uid IS NOT NULL "
+    "UNION ALL SELECT uid, reason, detail, 1, 0 FROM quarantine WHERE folder_id = :folder_id AND epoch = :epoch "
+    "ORDER BY rank, id"
+)
 
 _WEAKEST_FIRST = ("pending", "missing", "quarantined", "stored", "vanished")
 

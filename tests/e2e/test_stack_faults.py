@@ -77,7 +77,8 @@ def test_a_refused_record_is_stored_by_a_replay_once_the_reason_is_mended(world:
     settled(world)
 
 
-def test_a_message_whose_object_was_gone_is_stored_by_a_replay_once_it_is_back(world: World) -> None:
+def lose(world: World) -> NewObject:
+    """Deliver a message that goes through the store, and take it away there before anybody read it; what it was."""
     for name in ("parser", "attachments"):
         world.kill(name)
     large = message("large", os.urandom(2_000_000))
@@ -94,8 +95,21 @@ def test_a_message_whose_object_was_gone_is_stored_by_a_replay_once_it_is_back(w
         lambda: sorted((each["service"], each["topic"]) for each in letters(world)) == readers, 90, lambda: logs(world)
     )
     assert states(world) == {"stored": len(world.delivered) - 1, "quarantined": 1}
-    store.put(NewObject(key, data, found.content_type, found.metadata))
+    return NewObject(key, data, found.content_type, found.metadata)
+
+
+def test_a_message_whose_object_was_gone_is_stored_by_a_replay_once_it_is_back(world: World) -> None:
+    lost = lose(world)
+    bucket(world.components).put(lost)
     replayed(world)
+    settled(world)
+
+
+def test_a_message_whose_object_stays_gone_is_fetched_again_by_a_repair(world: World) -> None:
+    lose(world)
+    assert world.mailweir("repair", "--check").returncode == 3
+    done = world.mailweir("repair")
+    assert done.returncode == 0, done.stdout + done.stderr
     settled(world)
 
 
