@@ -17,8 +17,8 @@ from services.common.secret import Secret
 from services.console import sessions, users
 from services.console.handlers import PROGRAM_LASTS
 from services.poller.imap import tls
+from tests.dovecot_server import PASSWORD, USER, Dovecot, running
 from tests.integration.console.cast import PATIENCE, Cast, cast
-from tests.integration.signin.dovecot import PASSWORD, USER, Dovecot, running
 from tests.polling import until
 
 CANARY = "canary-secret-Qv4"
@@ -46,7 +46,7 @@ def people(database: Engine, server: Dovecot, tmp_path_factory: pytest.TempPathF
 def trusted(people: Cast, server: Dovecot, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The machine trusts the authority of this Dovecot, nobody has tested yet, and answers need not be slow."""
     monkeypatch.setattr(guard, "LEAST_SECONDS", 0.1)
-    monkeypatch.setenv("SSL_CERT_FILE", str(server.ca))
+    monkeypatch.setenv("SSL_CERT_FILE", str(server.ca_file))
     tls._context.cache_clear()
     people.ports.budget.started.clear()
     yield

@@ -16,9 +16,9 @@ from services.common.secret import Secret
 from services.front import doctor_view as view
 from services.poller.doctor import examine
 from services.poller.doctor_model import Step, Visit
+from tests.dovecot_server import PASSWORD, USER, Dovecot, running
 from tests.fakes.token_endpoint import error, tokens
 from tests.fakes.token_endpoint import running as endpoint_running
-from tests.integration.signin.dovecot import PASSWORD, USER, Dovecot, running
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def dovecot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dovecot]:
 def account(dovecot: Dovecot, tls: str = "implicit", auth: str = "auto") -> Account:
     port = dovecot.implicit if tls == "implicit" else dovecot.starttls
     return Account(
-        slug="work", host="localhost", port=port, tls=tls, user=USER, auth=auth, ca_file=str(dovecot.ca)  # type: ignore[arg-type]
+        slug="work", host="localhost", port=port, tls=tls, user=USER, auth=auth, ca_file=str(dovecot.ca_file)  # type: ignore[arg-type]
     )  # fmt: skip
 
 

@@ -9,24 +9,24 @@ from services.poller.domain.uidset import UidSet
 from services.poller.imap.errors import CredentialRefused, FolderGone
 from services.poller.imap.model import Credentials, Endpoint, Limits, Spooled
 from services.poller.imap.session import Session
+from tests.dovecot_server import PASSWORD, USER, running
 from tests.fakes.imap_model import folder, sample
-from tests.integration.poller.imap import dovecot
 
-GOOD = Credentials(dovecot.USER, dovecot.PASSWORD)
+GOOD = Credentials(USER, PASSWORD)
 COUNT = 120
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["rich", "plain"])
-def server(request):
-    with dovecot.running(plain=request.param) as running:
+def server(request, tmp_path_factory):
+    with running(tmp_path_factory.mktemp("dovecot"), plain=request.param) as started:
         for number in range(1, COUNT + 1):
-            running.deliver(sample(number, 2000), f"{number:05}.a")
-        running.deliver(sample(1, 5_000_000), "99999.big", "大邮件")
-        yield running
+            started.deliver(sample(number, 2000), f"{number:05}.a")
+        started.deliver(sample(1, 5_000_000), "99999.big", "大邮件")
+        yield started
 
 
 async def opened(server, tls="implicit") -> Session:
-    port = server.tls_port if tls == "implicit" else server.port
+    port = server.implicit if tls == "implicit" else server.starttls
     session = await Session.open(Endpoint("localhost", port, tls, server.ca_file), Limits())
     await session.sign_in(GOOD)
     return session
@@ -67,7 +67,7 @@ async def test_big_message_whole_and_in_pieces(server, tmp_path):
 
 
 async def test_wrong_password_and_missing_folder(server):
-    session = await Session.open(Endpoint("localhost", server.tls_port, ca_file=server.ca_file), Limits())
+    session = await Session.open(Endpoint("localhost", server.implicit, ca_file=server.ca_file), Limits())
     with pytest.raises(CredentialRefused):
         await session.sign_in(dataclasses.replace(GOOD, secret="wrong"))
     await session.sign_in(GOOD)

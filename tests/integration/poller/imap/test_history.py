@@ -26,9 +26,9 @@ from services.common.stores.folder import FolderStore
 from services.poller.account import sync_once
 from services.poller.adapters import PostgresLedger
 from services.poller.work import Work
+from tests.dovecot_server import running
 from tests.fakes.imap_model import sample
 from tests.integration.poller.conftest import QUICK, Recorder
-from tests.integration.poller.imap import dovecot
 
 ROUNDS, OPERATIONS = 5, 10
 FLAGS = ("\\Seen", "\\Flagged", "\\Answered", "Work")
@@ -68,8 +68,9 @@ def where(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Where]:
         with demo_server.running(tmp_path / "demo") as demo:
             yield Where(demo.port, "starttls", demo.ca_file, demo.user, demo.password_file.read_text())
     else:
-        with dovecot.running(plain=request.param == "plain") as server:
-            yield Where(server.tls_port, "implicit", server.ca_file, dovecot.USER, dovecot.PASSWORD)
+        easy = ("owner@example.test", "canary-dovecot-Qk7")  # imaplib, for the owner, quotes no others
+        with running(tmp_path / "dovecot", *easy, plain=request.param == "plain") as server:
+            yield Where(server.implicit, "implicit", server.ca_file, server.user, server.password)
 
 
 class Owner:
