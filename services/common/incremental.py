@@ -10,6 +10,7 @@ from services.common import transfer
 _AFTER_PADDING = b"= \t\r\n"
 _BEFORE_BREAK = b"= \t"  # an escape is judged by what follows it
 _LONGEST_LINE = 4 << 20
+_PADDING = 2  # more of it says no more
 
 
 class Decoder(Protocol):
@@ -112,7 +113,7 @@ class Base64:
         if padding < 0:
             return self._letters(data)
         if not data[padding:].strip(_AFTER_PADDING):
-            self._rest = data
+            self._rest = data[:padding] + b"=" * min(data.count(b"=", padding), _PADDING)
             return b""
         self._damaged = True
         return self._lenient(data)
@@ -126,7 +127,7 @@ class Base64:
         return decoded
 
     def _letters(self, data: bytes) -> bytes:
-        cut = data.rfind(b"\n") + 1
+        cut = data.rfind(b"\n") + 1 or len(data) - len(data) % 4
         try:
             decoded = pybase64.b64decode(data[:cut])
         except binascii.Error:

@@ -68,9 +68,9 @@ def _padding_at_end(data: bytes) -> bool:
 
 def lenient_base64(data: bytes) -> bytes:
     """Each run of letters between paddings on its own; a lone last letter of a run carries no octet."""
-    whole = pybase64.b64decode
     runs = data.translate(None, FOREIGN).split(b"=")
-    return b"".join([whole(run + _MISSING[len(run) & 3]) if len(run) & 3 != 1 else whole(run[:-1]) for run in runs])
+    padded = (run + _MISSING[len(run) & 3] if len(run) & 3 != 1 else run[:-1] for run in runs if run)
+    return b"".join(map(pybase64.b64decode, padded))
 
 
 def quoted_printable(data: bytes) -> tuple[bytes, str | None]:

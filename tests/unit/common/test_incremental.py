@@ -1,5 +1,7 @@
+import tracemalloc
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -15,6 +17,8 @@ BLOCKS = st.lists(st.lists(LETTERS, max_size=12).map(b"".join), max_size=6)
 @given(BLOCKS, st.sampled_from(["identity", "base64", "quoted-printable", "uuencode"]))
 @example([b"QUJD\nQQ", b"==\n"], "base64")
 @example([b"QQ==", b"QUJD"], "base64")
+@example([b"QQ==", b"==\n=", b"QUJD"], "base64")
+@example([b"QUJDQ", b"UJDQ", b"Q"], "base64")
 @example([b"==\n", b"Q"], "quoted-printable")
 @example([b"=4=\n", b"1= \nQ=", b" \t"], "quoted-printable")
 def test_blocks_give_what_the_whole_gives(blocks: Sequence[bytes], encoding: str) -> None:
@@ -28,3 +32,17 @@ def test_base64_holds_back_less_than_a_line() -> None:
     given_back = decoding.feed(b"QUJD" * 19 + b"\r\n" + b"QUJD")
     assert given_back == b"ABC" * 19
     assert decoding.finish() == b"ABC"
+
+
+@pytest.mark.parametrize("before", [b"", b"QUJD\r\n", b"QQ", b"QQ=", b"QQ==QUJD"])
+@pytest.mark.parametrize("endless", [b"QUJD", b"=", b"\n", b" "])
+def test_base64_without_end_takes_no_more_memory_than_a_few_blocks(before: bytes, endless: bytes) -> None:
+    decoding, block = decoder("base64"), endless * ((1 << 16) // len(endless))
+    decoding.feed(before)
+    tracemalloc.start()
+    try:
+        for _ in range(64):
+            decoding.feed(block)
+        assert tracemalloc.get_traced_memory()[1] < 16 * len(block)
+    finally:
+        tracemalloc.stop()
