@@ -76,9 +76,13 @@ def version(email: Email) -> tuple[int, ...]:
 
 
 def _searched(email: Email, senders: Sequence[EmailAddress], text: str | None) -> str:
-    people = [part for address in (*senders, *_recipients(email)) for part in (address.name, address.email)]
+    """Recipients last: a list of thousands leaves no room for what comes after it."""
     names = [part.name for part in email.attachments]
-    return search_text(email.subject, *people, *names, text)
+    return search_text(email.subject, *_people(senders), *names, *_people(_recipients(email)), body=text)
+
+
+def _people(addresses: Sequence[EmailAddress]) -> list[str | None]:
+    return [part for address in addresses for part in (address.name, address.email)]
 
 
 def _texts(email: Email, parts: Sequence[EmailBodyPart], media: str = "text/plain") -> str | None:

@@ -119,6 +119,23 @@ async def test_enormous_texts_are_stored_and_searchable_from_their_start(storer:
     assert storer.value("SELECT count(*) FROM emails WHERE length(body_text) > 290000") == 2
 
 
+async def test_the_most_octets_of_words_that_characters_can_become_are_taken(storer: Storer) -> None:
+    rare = "".join(chr(0x20000 + number * 7919 % 40_000) for number in range(80_000))
+    notes = " ".join("".join(chr(0x1D15F + int(digit) % 6) for digit in f"{number:066}") for number in range(1_200))
+    for uid, wide in enumerate((rare, notes), 1):
+        mail, _ = await parsed(message("wide", wide).as_bytes(), uid)
+        sent = replace(mail, email=replace(mail.email, subject=wide[::-1]))
+        assert await storer.take(topics.MAIL_PARSED, [sent]) == []
+
+
+async def test_the_text_of_a_message_to_thousands_is_found(storer: Storer) -> None:
+    many = ", ".join(f"Somebody Else {number} <somebody.else.{number}@example.org>" for number in range(4_000))
+    mail, _ = await parsed(with_file(message("to all", "the canteen is closed", Cc=many), b"x", "menu.pdf").as_bytes())
+    await storer.take(topics.MAIL_PARSED, [mail])
+    for words in ("canteen", "menu.pdf", "bob@example.com", "somebody.else.7"):
+        assert len(lookup.search(storer.engine, lookup.Choice(words=words))) == 1
+
+
 async def test_a_relinked_place_finds_content_that_comes_later(storer: Storer) -> None:
     mail, _ = await parsed(message().as_bytes(), 1)
     relinked = PlaceRelinked(

@@ -49,6 +49,17 @@ from services.common.search_text import query_of, search_text
         ("love ❤\ufe0f you", "❤", True),
         ("love you", "❤", False),
         ("⭐⭐⭐ review", "⭐⭐ review", True),
+        ("네ㅋㅋㅎㅎ", "ㅎㅎ", True),
+        ("아쉽네요ㅋㅋㅠㅠ", "ㅠㅠ", True),
+        ("네ㄳ", "ㄳ", True),
+        ("\u1112\u1161\u11ab글", "한글", True),
+        ("\ufffcHello", "hello", True),
+        ("\ufffdtat", "tat", True),
+        ("\uf0b7Item", "item", True),
+        ("王\ue5f1明", "\ue5f1明", True),
+        ("฿500", "500", True),
+        ("צה״ל", 'צה"ל', True),
+        ("བཀྲ་ཤིས", "ཤིས", True),
     ],
 )
 def test_words_match_on_both_sides(text: str, query: str, found: bool) -> None:
