@@ -64,8 +64,9 @@ def show(number: int, *, raw: bool) -> None:
     if raw:
         standard_output().write(record.value or b"")
         return
-    click.echo(f"{row.topic}, partition {row.partition}, offset {row.offset}, read by {row.service}, {row.state}")
-    click.echo(f"{row.error}: {line(row.reason)} ({row.at:%Y-%m-%d %H:%M:%S} UTC)")
+    reader, why = line(row.service), line(f"{row.error}: {row.reason}")
+    click.echo(f"{row.topic}, partition {row.partition}, offset {row.offset}, read by {reader}, {row.state}")
+    click.echo(f"{why} ({row.at:%Y-%m-%d %H:%M:%S} UTC)")
     click.echo(f"key {line(record.key.decode(errors='replace'))}, {len(record.value or b'')} octets")
     for name, value in record.headers:
         click.echo(f"  {line(name)}: {line(value.decode(errors='replace'))}")

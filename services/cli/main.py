@@ -85,14 +85,21 @@ def main() -> None:
     try:
         cli(standalone_mode=True)
     except MailweirError as error:
-        click.echo(f"mailweir: {error}", err=True)
+        _tell(str(error))
         sys.exit(error.exit_code)
     except OSError as error:
-        click.echo(f"mailweir: {f'{error.filename}: ' if error.filename else ''}{error.strerror or error}", err=True)
+        _tell(f"{f'{error.filename}: ' if error.filename else ''}{error.strerror or error}")
         sys.exit(2 if error.filename else 1)
     finally:
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C, while threads are waited for, is the end
+
+
+def _tell(text: str) -> None:
+    """A failure's text may hold a stranger's: a name of a file, an answer of a server."""
+    from services.front.plain import plain
+
+    click.echo(f"mailweir: {plain(text)}", err=True)
 
 
 if __name__ == "__main__":

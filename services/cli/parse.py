@@ -42,7 +42,7 @@ def parse(files: tuple[str, ...], as_json: bool, jobs: int) -> None:
         for line, error in _outcomes(found, jobs, line_of):
             if error is not None:
                 failed += 1
-                click.echo(f"mailweir parse: {error}", err=True)
+                click.echo(f"mailweir parse: {printable(error)}", err=True)
             elif line is not None:
                 out.write(line + b"\n")
     out.flush()

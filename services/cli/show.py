@@ -60,10 +60,10 @@ def _head(context: "Context", row: Any) -> list[str]:
         flags = " ".join(place.flags)
         lines.append(f"Place:     {place.account_id} / {line(place.folder)} / UID {place.uid} {line(flags)}{gone}")
     for file in lookup.files(context.engine, row.id):
-        where = file.key or "not in the object store yet"
+        where = line(file.key) or "not in the object store yet"
         lines.append(
             f"File:      {line(file.name or file.safe_name)}, {line(file.content_type)}, {file.size} octets: {where}"
         )
     if row.defects:
-        lines.append(f"Defects:   {', '.join(row.defects)}")
+        lines.append(f"Defects:   {line(', '.join(row.defects))}")
     return [*lines, f"Id:        {row.id}, content {row.content_sha256}, thread {row.thread_id}"]

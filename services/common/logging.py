@@ -1,7 +1,8 @@
 """Structured logs: one JSON object a line, or short lines for people on a terminal.
 
 Context (place, event id, topic) goes in as ``extra={"place": ...}``. Nothing here looks into messages: callers never
-pass subjects, bodies or secrets. Control characters are taken out, so that outside text cannot forge a line.
+pass subjects, bodies or secrets. Control characters and those that turn the direction of writing are taken out, so
+that outside text cannot forge a line.
 """
 
 import json
@@ -16,7 +17,8 @@ MAX_TEXT = 2000
 CHATTY = ("faust", "mode", "aiokafka", "kafka", "urllib3", "asyncio")
 _REMEMBERED = 1000
 FIELDS = ("account", "folder", "place", "event_id", "topic", "partition", "offset", "count", "seconds", "attempt")
-_CONTROL = dict.fromkeys((*range(32), *range(127, 160), 8232, 8233), " ")
+_TURNING = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_CONTROL = dict.fromkeys((*range(32), *range(127, 160), 0x2028, 0x2029, *_TURNING), " ")
 
 
 def clean(text: str, limit: int = MAX_TEXT) -> str:

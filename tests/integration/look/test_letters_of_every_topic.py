@@ -79,3 +79,15 @@ async def test_what_is_settled_meanwhile_is_left_to_who_did_it(home: Home) -> No
     states = "SELECT string_agg(state, ' ' ORDER BY id) FROM dead_letters WHERE \"offset\" < 4"
     assert home.value(states) == "replayed dropped replayed"
     assert "1 replayed" in home.run("dlq", "replay", str(second)).stdout
+
+
+async def test_nothing_of_a_stranger_moves_the_cursor_where_a_letter_is_shown(home: Home) -> None:
+    """Anybody who may write to a topic of dead letters chooses all of one."""
+    risky = "\x1b]0;title\x07 \u202e \x9b"
+    record = Record("mail.fetched", risky.encode(), b"x", ((f"x-{risky}", risky.encode()),))
+    told = dead_letter(replace(record, partition=0, offset=1), risky, risky, risky, NOW)
+    await publisher(home.context).publish([told])
+    for words in ("dlq", "list"), ("dlq", "show", str(home.value("SELECT id FROM dead_letters"))):
+        assert not set("\x1b\x07\u202e\x9b") & set(
+            home.run(*words).stdout.replace("\x1b[0m", "").replace("\x1b[1m", "")
+        )

@@ -128,11 +128,11 @@ async def test_export_in_three_forms(stored: Home, tmp_path: Path) -> None:
 
 
 def test_a_path_that_cannot_be_used_is_one_line(stored: Home, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
+    (tmp_path / "fi\x1b[31mle").write_text("")
     for form in ("eml", "mbox"):
-        done = stored.process("export", "--format", form, "--to", str(tmp_path / "file" / "below"))
+        done = stored.process("export", "--format", form, "--to", str(tmp_path / "fi\x1b[31mle" / "below"))
         assert (done.returncode, done.stdout) == (2, "")
-        assert done.stderr == f"mailweir: {tmp_path}/file/below: Not a directory\n"
+        assert done.stderr == f"mailweir: {tmp_path}/fi\ufffd[31mle/below: Not a directory\n"
 
 
 async def test_a_conversation_is_one_thread(stored: Home) -> None:

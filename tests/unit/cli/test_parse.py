@@ -97,6 +97,15 @@ def test_gzip_is_unpacked_and_a_damaged_one_told(tmp_path: Path) -> None:
     assert str(tmp_path / "c.gz") in result.stderr
 
 
+def test_the_name_of_a_file_that_is_told_moves_no_cursor(tmp_path: Path) -> None:
+    odd = tmp_path / "a\x1b]0;title\x07\u202e\n.gz"
+    odd.write_bytes(b"\x1f\x8b\x08 cut")
+    told = run(odd).stderr
+    assert "mailweir parse: " in told
+    assert not set("\x1b\x07\u202e") & set(told)
+    assert told.count("\n") == 1
+
+
 def test_a_gzip_file_is_not_unpacked_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mail_files, "_UNPACKED", 1_000)
     (tmp_path / "a.gz").write_bytes(gzip.compress(bytes(100_000)))

@@ -74,3 +74,4 @@ def test_a_chatty_library_repeats_itself_only_now_and_then() -> None:
 
 def test_outside_text_is_cut() -> None:
     assert clean("a\u2028b" + "x" * 5000) == "a b" + "x" * 1997
+    assert clean("a\u202eb\u2066c\u061cd") == "a b c d"
