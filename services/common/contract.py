@@ -270,12 +270,10 @@ def _decode_dead_letter(record: Record) -> ev.DeadLetter:
             service=why["service"],
             error=why["error"],
             reason=why["reason"],
-            at=datetime.fromisoformat(why["at"]),
+            at=datetime.fromisoformat(why["at"]).astimezone(UTC),
             key=record.key,
             value=record.value,
             headers=original,
         )
-    except (KeyError, ValueError) as error:
-        raise ContractViolated(
-            "contract.dead-letter", f"a dlq_ header is missing or malformed: {error.args[0]}"
-        ) from error
+    except (KeyError, ValueError, OverflowError) as error:
+        raise ContractViolated("contract.dead-letter", f"of the dlq_ headers: {_shape(error)}") from error

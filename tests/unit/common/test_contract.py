@@ -262,6 +262,24 @@ def test_a_dead_letter_of_another_topic_is_refused() -> None:
         decode(structs.replace(encode(letter, "storer", NOW), topic="mail.fetched.dlq"))
 
 
+@pytest.mark.parametrize(
+    ("name", "said", "why"),
+    [
+        ("at", b"0001-01-01T00:00:00+14:00", "OverflowError"),
+        ("at", b"who wrote this?", "ValueError"),
+        ("offset", b"who wrote this?", "ValueError"),
+        ("service", None, "missing attribute service"),
+    ],
+)
+def test_a_dead_letter_that_cannot_be_read_again_is_refused(name: str, said: bytes | None, why: str) -> None:
+    letter = dead_letter(Record("mail.audit", b"k", b"v", (), 0, 1), "storer", "contract.type", "-", NOW)
+    record = encode(letter, "storer", NOW)
+    headers = dict(record.headers) | {f"dlq_{name}": said or b""}
+    kept = tuple(header for header in headers.items() if said is not None or header[0] != f"dlq_{name}")
+    with pytest.raises(ContractViolated, match=f"of the dlq_ headers: {why}$"):
+        decode(structs.replace(record, headers=kept))
+
+
 def test_a_dead_letter_keeps_the_original_record() -> None:
     letter = ev.DeadLetter(
         topic="mail.fetched",
