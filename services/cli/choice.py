@@ -1,6 +1,5 @@
 """Options that say which mail is meant, as a ``Choice``."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from msgspec.structs import replace
@@ -13,13 +12,12 @@ from services.front.context import Context
 
 
 def choice_of(context: Context, words: str | None = None, **sides: Any) -> Choice:
-    """A choice from the values of click options; an account by name or address, days in UTC.
+    """A choice from the values of click options; an account by name or address.
 
     Raises:
         ConfigurationError: no mail of that account or folder is stored, and none is expected.
     """
-    aware: dict[str, Any] = {name: _utc(side) if isinstance(side, datetime) else side for name, side in sides.items()}
-    choice = Choice(words=words, **aware)
+    choice = Choice(words=words, **sides)
     found = context.accounts.find(choice.account) if choice.account else None
     choice = replace(choice, account=found.slug if found else choice.account)
     if choice.account and found is None and not lookup.is_known(context.engine, replace(choice, folder=None)):
@@ -27,7 +25,3 @@ def choice_of(context: Context, words: str | None = None, **sides: Any) -> Choic
     if choice.folder and not lookup.is_known(context.engine, choice):
         raise ConfigurationError(f"no folder is called {choice.folder!r}; `mailweir status` shows them")
     return choice
-
-
-def _utc(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment

@@ -64,13 +64,14 @@ def _export(context: "Context", chosen: list[int], write: Write, advance: Callab
 
 def _target(form: str, to: Path) -> "AbstractContextManager[BinaryIO | None]":
     from services.cli.terminal import standard_output
+    from services.cli.whole_files import whole_file
 
     if form == "eml":
         to.mkdir(parents=True, exist_ok=True)
         return nullcontext(None)
     if str(to) == "-":
         return nullcontext(standard_output())
-    return to.open("wb")
+    return whole_file(to)
 
 
 def _progress(total: int) -> AbstractContextManager[Callable[[], None]]:
@@ -88,10 +89,13 @@ def _writer(form: str, to: Path, stream: BinaryIO | None, context: "Context") ->
 
 
 def _write_eml(folder: Path, row: Any, raw: bytes) -> None:
+    from services.cli.whole_files import whole_file
+
     day = f"{row.received_at:%Y-%m-%d}" if row.received_at else "undated"
     target = folder / row.account / f"{day}-{row.content_sha256[:16]}.eml"
     target.parent.mkdir(exist_ok=True)
-    target.write_bytes(raw)
+    with whole_file(target) as stream:
+        stream.write(raw)
 
 
 def _write_mbox(stream: BinaryIO, row: Any, raw: bytes) -> None:

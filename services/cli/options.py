@@ -1,6 +1,8 @@
 """Options that several commands share."""
 
 from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
 
 import click
 
@@ -9,7 +11,7 @@ Decorate = Callable[[Callable[..., object]], Callable[..., object]]
 _SETTING = "A setting, such as poll_interval=5m; an empty value resets it. `accounts show` lists all."
 _AUTH = "How to sign in; auto: by a token where the account has a grant, else by password or code."
 _FOLDER = "Only such folders; may repeat. =NAME is a name as it is, \\Sent a special use."
-_DAY = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
+_DAYS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S")
 
 
 def together(*parts: Decorate) -> Decorate:
@@ -21,6 +23,13 @@ def together(*parts: Decorate) -> Decorate:
         return command
 
     return decorate
+
+
+def _day(typed: str) -> datetime:
+    for form in _DAYS:
+        with suppress(ValueError):
+            return datetime.strptime(typed, form).replace(tzinfo=UTC)
+    raise click.BadParameter(f"{typed!r} is no day such as 2026-11-22, nor a moment such as 2026-11-22T18:30:00")
 
 
 server_options = together(
@@ -38,8 +47,8 @@ server_options = together(
 mail_options = together(
     click.option("--account", metavar="NAME", help="Only mail of this account."),
     click.option("--folder", metavar="NAME", help="Only mail in this folder (decoded name)."),
-    click.option("--since", metavar="DAY", type=_DAY, help="Received on or after it, UTC: 2026-11-22."),
-    click.option("--before", metavar="DAY", type=_DAY, help="Received before it, UTC."),
+    click.option("--since", metavar="DAY", type=_day, help="Received on or after it, UTC: 2026-11-22."),
+    click.option("--before", metavar="DAY", type=_day, help="Received before it, UTC."),
 )
 """Which mail is meant; ``services.cli.choice`` makes a ``Choice`` of them."""
 

@@ -104,6 +104,13 @@ def test_a_time_out_is_above_nothing(seconds: str) -> None:
     assert "no number of seconds" in done.output
 
 
+@pytest.mark.parametrize("typed", ["yesterday", "2026-13-01", "22.11.2026"])
+def test_a_day_is_told_by_an_example(typed: str) -> None:
+    done = CliRunner().invoke(cli, ["search", "--since", typed, "invoice"])
+    assert done.exit_code == 2
+    assert f"'{typed}' is no day such as 2026-11-22" in done.output
+
+
 def test_a_second_ctrl_c_while_threads_are_waited_for_is_the_end_and_no_traceback(tmp_path: Path) -> None:
     code = """
 import signal, threading, time, click
