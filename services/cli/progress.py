@@ -8,8 +8,11 @@ from services.cli.terminal import is_terminal
 
 
 @contextmanager
-def bar(text: str, total: int) -> Iterator[Callable[[], None]]:
-    """Show ``text`` with a bar of ``total`` steps while the block runs; call what is given for each step done."""
+def bar(text: str, total: int | None) -> Iterator[Callable[[], None]]:
+    """Show ``text`` with a bar of ``total`` steps, None when nobody knows, while the block runs.
+
+    Call what is given for each step done.
+    """
     if not is_terminal(sys.stderr):
         yield lambda: None
         return

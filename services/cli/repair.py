@@ -25,7 +25,8 @@ _VANISHED = "went away while the repair ran; run it again"
 @click.option("--check", is_flag=True, help="Only say what does not fit; exit code 3 when something does not.")
 @click.option("--verify", is_flag=True, help="Read every object, too, and compare its bytes with its hash.")
 @click.option("--offline", is_flag=True, help="Do not ask the mail servers.")
-def repair(name: str | None, *, check: bool, verify: bool, offline: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="With --check: one JSON object.")
+def repair(name: str | None, *, check: bool, verify: bool, offline: bool, as_json: bool) -> None:
     """Mend an account, or all: rows from objects, attachments from raw messages, raw messages from the server.
 
     Rows that are lost come back from the object store alone (their places from the metadata of the objects, more of
@@ -33,18 +34,21 @@ def repair(name: str | None, *, check: bool, verify: bool, offline: bool) -> Non
     fetched again.
     """
     from services.cli import repairing
+    from services.common.errors import ConfigurationError
     from services.front.context import open_context
 
+    if as_json and not check:
+        raise ConfigurationError("--json tells what does not fit; say --check with it")
     with open_context() as context:
         _restore(context, check=check)
         name = _account(context, name) if name else None
         with repairing.bench(context.engine) as bench:
-            damage = _compare(context, bench, name, verify=verify)
-            _tell(damage)
+            damage, late = _arrived(context, bench, name, repairing.compare(bench, context.store, name, verify=verify))
+            _tell(damage, late, as_json=as_json)
             if check:
                 raise SystemExit(3 if damage.any else 0)
             code = _mend(context, bench, name, damage)
-            code = max(code, _offline(bench) if offline else _fetch(context, bench, name, damage))
+            code = max(code, _offline(bench) if offline else _fetch(context, bench, name, damage, late))
     raise SystemExit(code)
 
 
@@ -77,17 +81,25 @@ def _restore(context: "Context", *, check: bool) -> None:
     click.echo("they were made anew; rows of mail come back from the object store")
 
 
-def _compare(context: "Context", bench: "Connection", name: str | None, *, verify: bool) -> "Damage":
-    from services.cli import repairing
-    from services.cli.progress import bar
+def _arrived(context: "Context", bench: "Connection", name: str | None, damage: "Damage") -> "tuple[Damage, str]":
+    """What is left when what was on its way has arrived; and why some of it may not have."""
+    from services.cli.repairing import look_again
+    from services.cli.under_way import arrived
 
-    if not verify:
-        return repairing.compare(bench, context.store, name)
-    with bar("reading", repairing.count(bench, name)) as advance:
-        return repairing.compare(bench, context.store, name, advance)
+    names = [name] if name else [account.slug for account in context.accounts.list()]
+    return arrived(context, names, damage, lambda found: look_again(bench, context.store, name, found))
 
 
-def _tell(damage: "Damage") -> None:
+def _tell(damage: "Damage", late: str, *, as_json: bool) -> None:
+    from msgspec.structs import asdict
+
+    from services.front import plain
+
+    if as_json:
+        click.echo(plain.json(asdict(damage) | {"late": late or None}))
+        return
+    if damage.any and late:
+        click.echo(f"some of this may only be on its way: {late}", err=True)
     click.echo(
         f"{damage.unstored} raw messages without complete rows, {damage.raw_gone} raw messages gone, "
         f"{damage.files_gone} attachments gone"
@@ -158,12 +170,15 @@ def _offline(bench: "Connection") -> int:
     return 3 if gone else 0
 
 
-def _fetch(context: "Context", bench: "Connection", name: str | None, damage: "Damage") -> int:
+def _fetch(context: "Context", bench: "Connection", name: str | None, damage: "Damage", late: str) -> int:
     from services.cli.repairing import unpublish_pending
     from services.cli.sync import worst
     from services.cli.sync_run import run_once
     from services.cli.sync_view import show
 
+    if late and not context.embedded:
+        click.echo(f"nothing is fetched again while the services are behind: {late}", err=True)
+        return 3
     unpublish_pending(bench, name, on_the_way=not context.embedded)
     active = [account.slug for account in context.accounts.list() if account.state == "active"]
     code = 3 if damage.lost or _resting(bench, active) else 0

@@ -9,9 +9,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from msgspec import Struct, json
+from msgspec.structs import replace
 from sqlalchemy import Connection, Engine, text
 
 from services.cli import listing, lost_claims
+from services.cli.progress import bar
 from services.common import accounts_tables as _accounts
 from services.common.database import fault_named, transaction
 from services.common.events import MailEvent
@@ -25,8 +27,8 @@ __all__ = [
     "Damage",
     "bench",
     "compare",
-    "count",
     "forget",
+    "look_again",
     "note",
     "unfetched",
     "unpublish_pending",
@@ -43,6 +45,7 @@ CREATE TEMP TABLE gone (account_id text, kind text, sha256 text, key text, size 
     read boolean NOT NULL DEFAULT false, PRIMARY KEY (account_id, kind, sha256));
 CREATE TEMP TABLE wanted (account_id text, sha256 text, copies text[], unstored boolean);
 CREATE TEMP TABLE sent (folder_id text, uidvalidity bigint, uid bigint, account_id text, sha256 text);
+CREATE TEMP TABLE published_before (folder_id text, epoch bigint, uids int8multirange);
 CREATE TEMP TABLE claims (id bigint, folder_id text, uidvalidity bigint, uid bigint);
 """
 _OF = "(CAST(:account AS text) IS NULL OR {}.account_id = :account)"
@@ -90,6 +93,11 @@ AND NOT EXISTS (SELECT FROM wanted w WHERE (w.account_id, w.sha256) = (g.account
 AND (SELECT NOT bool_or(p.visible) FROM email_places p
 WHERE (p.account_id, p.content_sha256) = (g.account_id, g.sha256))) AS lost FROM gone g"""
 )
+_PUBLISHED = text("INSERT INTO published_before SELECT folder_id, epoch, published FROM folder_ledger")
+_FILED_SINCE = text(
+    "DELETE FROM gone g USING objects o "
+    "WHERE g.key IS NULL AND (o.account_id, o.kind, o.sha256) = (g.account_id, g.kind, g.sha256)"
+)
 _FITS = text("DELETE FROM gone WHERE (account_id, kind, sha256) = (:account_id, :kind, :sha256)")
 _FORGET = text(
     "DELETE FROM objects o USING unnest(CAST(:accounts AS text[]), CAST(:kinds AS text[]), CAST(:hashes AS text[])) "
@@ -110,8 +118,9 @@ _UNPUBLISH = text(
     "JOIN email_places p ON (p.account_id, p.content_sha256) = (s.account_id, s.sha256)), "
     "spared AS (SELECT folder_id, uidvalidity, range_agg(int8range(uid, uid, '[]')) AS uids FROM places "
     "WHERE :on_the_way GROUP BY folder_id, uidvalidity) "
-    "UPDATE folder_ledger l SET published = l.published - (c.pending_set - coalesce(s.uids, '{}')) "
-    "FROM completeness c LEFT JOIN spared s USING (folder_id, uidvalidity) "
+    "UPDATE folder_ledger l SET published = l.published - (c.pending_set * b.uids - coalesce(s.uids, '{}')) "
+    "FROM completeness c JOIN published_before b USING (folder_id, epoch) "
+    "LEFT JOIN spared s USING (folder_id, uidvalidity) "
     "WHERE (l.folder_id, l.epoch) = (c.folder_id, c.epoch) AND c.pending > 0 "
     "AND (CAST(:account AS text) IS NULL OR c.account = :account)"
 )
@@ -156,35 +165,45 @@ def bench(engine: Engine) -> Iterator[Connection]:
             connection.invalidate()
 
 
-def count(bench: Connection, account: str | None) -> int:
+def _count(bench: Connection, account: str | None) -> int:
     """How many objects rows name."""
     counted = text(f"SELECT count(*) FROM objects o WHERE {_OF.format('o')}")  # noqa: S608 (a constant of ours)
     return int(bench.execute(counted, {"account": account}).scalar_one())
 
 
-def compare(
-    bench: Connection, store: ObjectStore, account: str | None, advance: Callable[[], None] | None = None
-) -> Damage:
+def compare(bench: Connection, store: ObjectStore, account: str | None, *, verify: bool = False) -> Damage:
     """Compare the store with the rows of an account, or of all; what is found stays in the tables of the bench.
 
-    Sizes tell. With ``advance``, called for each, every object is read, too, and its bytes are compared with its hash.
+    Sizes tell. With ``verify`` every object is read, too, and its bytes are compared with its hash.
     """
     values = {"account": account}
-    listing.load(bench, store, account)
+    bench.execute(_PUBLISHED)
+    with bar("listing", None) as advance:
+        listing.load(bench, store, account, advance)
     bench.execute(text(_GONE), values)
     _look_again(bench, store)
-    if advance:
-        _read(bench, store, account, advance)
+    if verify:
+        with bar("reading", _count(bench, account)) as advance:
+            _read(bench, store, account, advance)
     bench.execute(text(_NEVER_FILED), values)
     bench.execute(text("ANALYZE gone"))
     bench.execute(text(_WANTED), values)
     return Damage(refused=lost_claims.find(bench, account), **bench.execute(_COUNTS).one()._mapping)
 
 
+def look_again(bench: Connection, store: ObjectStore, account: str | None, damage: Damage) -> Damage:
+    """What is left of the damage: without what was only on its way, or has been made again."""
+    _look_again(bench, store)
+    bench.execute(_FILED_SINCE)
+    bench.execute(text("TRUNCATE wanted"))
+    bench.execute(text(_WANTED), {"account": account})
+    return replace(damage, **bench.execute(_COUNTS).one()._mapping)
+
+
 def _look_again(bench: Connection, store: ObjectStore) -> None:
-    """What was filed after its part of the store was listed is not gone."""
+    """What was filed after its part of the store was listed is not gone; what was read is not looked at again."""
     with ThreadPoolExecutor(_LOOKS_AT_ONCE) as threads:
-        for page in _pages(bench, "SELECT * FROM gone"):
+        for page in _pages(bench, "SELECT * FROM gone WHERE key IS NOT NULL AND NOT read"):
             _fit(bench, _there(threads, store, page))
 
 
@@ -270,9 +289,10 @@ def unfetched(bench: Connection, fetched: Sequence[str]) -> int:
 
 
 def unpublish_pending(bench: Connection, account: str | None, *, on_the_way: bool) -> None:
-    """Let the poller fetch again what was published and never stored.
+    """Let the poller fetch again what was published before ``compare`` and never stored.
 
-    ``on_the_way``: but not, at any of its places, what was sent just now. What else is under way is fetched in vain.
+    ``on_the_way``: but not, at any of its places, what was sent just now. What the services had to read then and have
+    not read yet is fetched in vain: wait for them before.
     """
     lost_claims.settle(bench, fetched=True)
     bench.execute(_UNPUBLISH, {"account": account, "on_the_way": on_the_way})

@@ -3,6 +3,9 @@
 import asyncio
 import hashlib
 import json
+import signal
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from email.message import EmailMessage
@@ -18,7 +21,7 @@ from services.common.topics import ALL_TOPICS, BY_NAME, MAIN_TOPICS
 from tests.contract import records
 from tests.e2e.chaos import COMPONENTS, hold, in_the_middle, tend
 from tests.e2e.test_stack import change, complete, logs, query
-from tests.e2e.world import ACCOUNT, SERVICES, World, bucket, stack, until
+from tests.e2e.world import ACCOUNT, SERVICES, World, as_sent, bucket, stack, until
 
 COUNT = 40
 HOSTILE = (
@@ -189,6 +192,35 @@ def test_every_table_of_the_storer_is_rebuilt_from_the_objects(world: World) -> 
     change(world, f"TRUNCATE {', '.join(STORED)} CASCADE")
     mended(world)
     hold(world)
+
+
+def test_a_repair_beside_an_import_takes_nothing_on_its_way_for_lost(world: World) -> None:
+    fetched = "SELECT sum(octets) FROM audit_log WHERE action = 'fetch'"
+    new = [b"Subject: on its way %d\n\nhello\n" % number for number in range(COUNT)]
+    before, storer = query(world, fetched)[0][0], world.processes["storer"]
+    storer.send_signal(signal.SIGSTOP)
+    world.deliver(new)
+    until(lambda: world.status()["published"] == len(world.delivered), 120, lambda: logs(world))
+    done = [
+        subprocess.Popen(
+            [sys.executable, "-m", "services.cli.main", "repair", *words],
+            env=world.mailweir.env(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for words in (("--check",), ())
+    ]
+    for process in done:
+        assert process.stderr
+        assert process.stderr.readline() == "looking again when what is on its way has arrived\n"
+    storer.send_signal(signal.SIGCONT)
+    said = [process.communicate(timeout=240) for process in done]
+    assert [process.returncode for process in done] == [0, 0], said
+    assert "\n0 messages sent" in said[1][0]
+    until(lambda: complete(world), 120, lambda: logs(world))
+    hold(world)
+    assert query(world, fetched)[0][0] - before == sum(map(len, map(as_sent, new)))
 
 
 def test_database_store_and_broker_killed_in_the_middle_lose_nothing(world: World) -> None:

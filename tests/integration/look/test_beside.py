@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from services.cli import repairing
+from services.cli import repairing, under_way
 from services.common.stores.folder import FolderStore
 from services.front.embedded import publisher
 from tests import polling
 from tests.fakes.mail_events import fetched, message, with_file
 from tests.integration.look.conftest import MAIL, TABLES, Home
+from tests.integration.look.test_erasing import held
 
 NEW = with_file(
     message("new", "filed while the store is listed", Message_ID="<n@x>"), b"%PDF-1 new", "n.pdf"
@@ -55,6 +56,29 @@ async def test_what_is_filed_while_the_store_is_listed_is_not_gone(
     done = stored.run("repair", "--check")
     assert stored.value("SELECT count(*) FROM emails") == len(MAIL) + 1
     assert (done.exit_code, "0 raw messages gone, 0 attachments gone" in done.stdout) == (0, True)
+
+
+async def test_what_a_running_sync_has_in_hand_is_not_told(stored: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def sync_goes_on(_: float) -> None:
+        asyncio.run(publisher(stored.context).publish([fetched(MAIL[2], 3)]))
+
+    monkeypatch.setattr(under_way.time, "sleep", sync_goes_on)
+    stored.change("DELETE FROM emails WHERE subject LIKE 'Invoice%'")
+    assert stored.run("repair", "--check").exit_code == 3
+    with held(stored):
+        done = stored.run("repair", "work", "--check")
+    assert (done.exit_code, done.stdout[:2]) == (0, "0 ")
+
+
+async def test_what_stays_wrong_while_a_sync_runs_is_told_with_that(
+    stored: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(under_way, "_OF_A_GROUP", 0.1)
+    stored.change("DELETE FROM emails WHERE subject LIKE 'Invoice%'")
+    with held(stored):
+        done = stored.run("repair", "work", "--check")
+    assert (done.exit_code, done.stdout[:2]) == (3, "1 ")
+    assert "may only be on its way: account work is being synced" in done.stderr
 
 
 async def test_an_object_that_vanishes_before_it_is_read_is_gone(
@@ -183,9 +207,25 @@ async def test_other_places_of_what_was_sent_are_not_fetched_again(home: Home) -
     )
     home.change("DELETE FROM objects")
     with repairing.bench(home.context.engine) as bench:
+        repairing.compare(bench, home.context.store, "work")
         repairing.note(bench, [fetched(MAIL[0], 1)])
         repairing.unpublish_pending(bench, "work", on_the_way=True)
     assert home.value("SELECT published::text FROM folder_ledger") == "{[1,3)}"
+
+
+async def test_what_is_published_after_a_repair_looked_is_not_fetched_again(home: Home) -> None:
+    home.change(
+        "INSERT INTO folders (id, account, wire, name, state) VALUES ('work-INBOX', 'work', 'INBOX', 'I', 'active')"
+    )
+    home.change(
+        "INSERT INTO folder_ledger (folder_id, epoch, uidvalidity, listed, published) "
+        "VALUES ('work-INBOX', 1, 1700000000, '{[1,9)}', '{[1,3)}')"
+    )
+    with repairing.bench(home.context.engine) as bench:
+        repairing.compare(bench, home.context.store, "work")
+        home.change("UPDATE folder_ledger SET published = '{[1,9)}'")
+        repairing.unpublish_pending(bench, "work", on_the_way=True)
+    assert home.value("SELECT published::text FROM folder_ledger") == "{[3,9)}"
 
 
 def test_files_of_any_name_are_passed_over(home: Home) -> None:

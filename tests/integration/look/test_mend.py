@@ -185,9 +185,19 @@ async def test_what_repair_has_just_sent_is_not_fetched_again(home: Home) -> Non
     )
     sent = [fetched(MAIL[0], uid) for uid in (2, 3, 5)] + [fetched(MAIL[0], 6, uidvalidity=1)]
     with repairing.bench(home.context.engine) as bench:
+        repairing.compare(bench, home.context.store, "work")
         repairing.note(bench, sent)
         repairing.unpublish_pending(bench, "work", on_the_way=True)
     assert home.value("SELECT published::text FROM folder_ledger") == "{[2,4),[5,6)}"
+
+
+async def test_what_does_not_fit_is_told_to_programs(stored: Home) -> None:
+    next(path for path in stored.objects() if path.suffix == ".eml").unlink()
+    (told,) = stored.lines("repair", "--check", "--json")
+    assert set(told) == properties("`repair --check", "one object")
+    assert (told["raw_gone"], told["unstored"], told["late"]) == (1, 0, None)
+    with pytest.raises(ConfigurationError, match="say --check"):
+        stored.run("repair", "--json")
 
 
 async def test_compare_says_what_a_reparse_would_change_and_writes_nothing(stored: Home) -> None:
