@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
+from operator import mul
 from typing import Any
 
 from psycopg2.extras import execute_values
@@ -23,6 +24,7 @@ from services.storer.adapters import write_places
 from services.storer.merging import ALONE
 
 MOST_UIDS = 1_000_000
+MOST_TEXT = 128 << 20  # characters of their rows: folder id, flags and labels of a group stand in the row of each UID
 _PLACES = """CREATE TEMP TABLE IF NOT EXISTS stage_states (folder_id text, uidvalidity bigint, uid bigint, flags text[],
 labels text[], visible boolean, sequence bigint) ON COMMIT DELETE ROWS"""
 _APPLY = """UPDATE email_places p SET flags = coalesce(s.flags, p.flags), labels = coalesce(s.labels, p.labels),
@@ -47,7 +49,7 @@ State = tuple[str, int, int, list[str] | None, list[str] | None, bool | None, in
 
 def write_mailbox(cursor: Any, events: Sequence[Event]) -> None:
     """Apply events one kind at a time, in order; relinked places first, so that their flags find them."""
-    _alone(cursor, {event.folderid for event in events if isinstance(event, _OfPlaces)})
+    _alone(cursor, {_lock(event) for event in events if isinstance(event, _OfPlaces)})
     write_places(cursor, [event for event in events if isinstance(event, PlaceRelinked)])
     for event in events:
         _write(cursor, event)
@@ -66,10 +68,14 @@ def _write(cursor: Any, event: Event) -> None:
         _rename(cursor, event)
 
 
-def _alone(cursor: Any, folders: set[str]) -> None:
-    """Nobody else stores or changes places of these folders until the transaction ends."""
-    if folders:
-        cursor.execute(ALONE, (list(folders),))
+def _lock(event: _OfPlaces) -> str:
+    return event.folderid if isinstance(event, FolderRenamed) else f"{event.folderid}/{event.uidvalidity}"
+
+
+def _alone(cursor: Any, locks: set[str]) -> None:
+    """Nobody else stores or changes such places until the transaction ends."""
+    if locks:
+        cursor.execute(ALONE, (list(locks),))
 
 
 def _rename(cursor: Any, event: FolderRenamed | FolderGone) -> None:
@@ -120,11 +126,18 @@ def _apply(cursor: Any, event: FlagsChanged | MessagesVanished | MessagesReturne
 
 def _states(event: FlagsChanged | MessagesVanished | MessagesReturned) -> Iterator[State]:
     groups = list(_groups(event))
-    if sum(last - first + 1 for ranges, _ in groups for first, last in ranges) > MOST_UIDS:
-        raise ValueError(f"more than {MOST_UIDS} UIDs in one event")  # a fault of the sender: refused as data
+    _check_size(event.folderid, groups)
     for ranges, now in groups:
         for uid in chain.from_iterable(range(first, last + 1) for first, last in ranges):
             yield (event.folderid, event.uidvalidity, uid, *now, event.sequence)
+
+
+def _check_size(folderid: str, groups: Sequence[tuple[Ranges, Now]]) -> None:
+    """Raise ValueError for what would take all memory, or longer than a statement may: refused as data."""
+    uids = [sum(last - first + 1 for first, last in ranges) for ranges, _ in groups]
+    texts = [len(folderid) + sum(map(len, (*(flags or ()), *(labels or ())))) for _, (flags, labels, _) in groups]
+    if sum(uids) > MOST_UIDS or sum(map(mul, uids, texts)) > MOST_TEXT:
+        raise ValueError("too many UIDs, or too much text about them, in one event")
 
 
 def _groups(event: FlagsChanged | MessagesVanished | MessagesReturned) -> Iterator[tuple[Ranges, Now]]:

@@ -118,12 +118,15 @@ ON CONFLICT (email_id, part_path) DO NOTHING""",
 )
 
 # Who changes places that are there must not miss one that is being stored: its flags would be kept for a message that
-# has come. Those who store share the lock of a folder, those who change have it alone; both take several in one order.
+# has come. So who stores shares the locks of a folder (its name) and of its epoch (flags), and who changes has one
+# alone; all take several in one order. An epoch that is closed, which takes its time, holds up none of the next.
 _OF_FOLDERS = 0x4D46
-ALONE = f"""SELECT pg_advisory_xact_lock({_OF_FOLDERS}, folder)
-FROM (SELECT DISTINCT hashtext(named) AS folder FROM unnest(%s::text[]) AS named ORDER BY 1) AS folders"""
-_TOGETHER = f"""SELECT pg_advisory_xact_lock_shared({_OF_FOLDERS}, folder)
-FROM (SELECT DISTINCT hashtext(folder_id) AS folder FROM stage_places ORDER BY 1) AS folders"""
+ALONE = f"""SELECT pg_advisory_xact_lock({_OF_FOLDERS}, lock)
+FROM (SELECT DISTINCT hashtext(name) AS lock FROM unnest(%s::text[]) AS name ORDER BY 1) AS locks"""
+_TOGETHER = f"""SELECT pg_advisory_xact_lock_shared({_OF_FOLDERS}, lock) FROM (
+    SELECT DISTINCT hashtext(name) AS lock FROM stage_places,
+    unnest(ARRAY[folder_id, folder_id || '/' || uidvalidity]) AS name ORDER BY 1
+) AS locks"""
 
 PLACES = Stage(
     "stage_places",

@@ -85,3 +85,19 @@ async def test_what_changes_while_its_message_is_being_stored_is_not_lost(storer
         await _beside(storer, write_mailbox, CHANGES, storer.take(topics.MAIL_PARSED, [event]))
     assert storer.rows("SELECT flags, visible, folder FROM email_places") == CHANGED
     assert storer.value("SELECT count(*) FROM place_states") == 0
+
+
+async def test_an_epoch_that_is_closed_holds_up_none_of_the_next(storer: Storer) -> None:
+    await storer.take(topics.MAIL_PARSED, [await mail(1)])
+    other = storer.engine.raw_connection()
+    try:
+        write_mailbox(other.cursor(), [MessagesVanished(**about(6), uids="1")])
+        again, _ = await parsed(message("n1").as_bytes(), 1, uidvalidity=1800000000)
+        assert await storer.take(topics.MAIL_PARSED, [again]) == []
+        other.commit()
+    finally:
+        other.close()
+    assert storer.rows("SELECT uidvalidity, visible FROM email_places ORDER BY 1") == [
+        (1700000000, False),
+        (1800000000, True),
+    ]
