@@ -61,19 +61,26 @@ class Collected:
 
     async def ask(self, wanted: UidSet, items: tuple[str, ...] = ITEMS) -> UidSet:
         """List these; the UIDs that were not there before. Raises ImapError."""
-        known, new = self.uids, Gathering()
+        known, flagged, bare = self.uids, Gathering(), Gathering()
+        highest = 0
         try:
             async for listing in self._session.fetch_listing(wanted, items):
-                if not known or listing.uid not in known:
-                    new.add(listing.uid)
-                    self.flags.add(listing.uid, listing.flags or (), listing.labels or ())
-                    if listing.size is not None:
-                        self.sizes[listing.uid] = listing.size
+                uid = listing.uid
+                if known and uid in known:
+                    continue
+                (bare if listing.flags is None else flagged).add(uid)
+                if uid > highest:
+                    highest = uid
+                    self.flags.add(uid, listing.flags or (), listing.labels or ())
+                else:  # or the same one again, changed meanwhile
+                    self.flags.replace(uid, listing.flags, listing.labels)
+                if listing.size is not None:
+                    self.sizes[uid] = listing.size
         finally:
-            came = new.result()
-            self.uids = known | came
-            self.bare = self.bare if items else self.bare | came
-        return came
+            told = flagged.result()
+            untold = bare.result() - told
+            self.uids, self.bare = known | told | untold, self.bare | untold
+        return told | untold
 
     async def try_(self, wanted: UidSet, items: tuple[str, ...] = ITEMS) -> UidSet:
         """As ``ask``; a refusal counts as an answer without any more."""
@@ -201,7 +208,7 @@ async def _changed(session: Session, visible: UidSet, modseq: int | None, flags:
             if listing.flags is not None or listing.uid not in visible:
                 uids.append(listing.uid)
             if listing.flags is not None and listing.uid in visible:
-                flags.add(listing.uid, listing.flags, listing.labels or ())
+                flags.replace(listing.uid, listing.flags, listing.labels)
     except (CommandRejected, Refused):
         return EMPTY, visible
     return UidSet.of(uids), session.vanished & visible

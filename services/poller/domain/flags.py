@@ -16,10 +16,12 @@ _JSON = msgspec.json.Encoder()
 
 
 class Flags:
-    """Collects flags while a folder is enumerated."""
+    """Collects flags while a folder is enumerated. Who is told of again has what was told last."""
 
     def __init__(self) -> None:
         self._uids: dict[str, Gathering] = {}
+        self._flags: dict[int, Sequence[str]] = {}
+        self._labels: dict[int, Sequence[str]] = {}
 
     def add(self, uid: int, flags: Iterable[str], labels: Iterable[str] = ()) -> None:
         """Note the flags and labels of one UID."""
@@ -29,9 +31,23 @@ class Flags:
             if flag.lower() != RECENT:
                 self._of(flag).add(uid)
 
+    def replace(self, uid: int, flags: Sequence[str] | None, labels: Sequence[str] | None = None) -> None:
+        """Note those of one that may have been told before; None leaves what it had."""
+        if flags is not None:
+            self._flags[uid] = flags
+        if labels is not None:
+            self._labels[uid] = labels
+
     def sets(self) -> dict[str, UidSet]:
         """One set per flag."""
-        return {flag: uids.result() for flag, uids in sorted(self._uids.items())}
+        outdated = UidSet.of(self._flags), UidSet.of(self._labels)
+        sets = {name: uids.result() - outdated[name.startswith(LABEL)] for name, uids in self._uids.items()}
+        last = Flags()
+        for uid in sorted(self._flags.keys() | self._labels.keys()):
+            last.add(uid, self._flags.get(uid, ()), self._labels.get(uid, ()))
+        for name, uids in last._uids.items():
+            sets[name] = sets.get(name, EMPTY) | uids.result()
+        return {name: uids for name, uids in sorted(sets.items()) if uids}
 
     def _of(self, name: str) -> Gathering:
         known = self._uids.get(name)

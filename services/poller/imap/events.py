@@ -17,6 +17,7 @@ class EventLog:
 
     def __init__(self) -> None:
         self.uidvalidity: int | None = None  # of the open folder
+        self._opening: int | None = None  # of the folder that is being opened, as told so far
         self._reset()
 
     def _reset(self) -> None:
@@ -47,7 +48,18 @@ class EventLog:
     def forget_mailbox(self) -> None:
         """Another folder is opened: what was said of the last one is of no use."""
         self.exists, self.expunged, self.vanished, self.uidvalidity = None, 0, _EMPTY, None
+        self._opening = None
         self.flags.clear()
+
+    def opened(self) -> None:
+        """The folder is open, read or not: another UIDVALIDITY is none of its opening any more."""
+        self.uidvalidity = self._opening
+
+    def resume(self, so_far: Events, exists: int | None) -> None:
+        """The same folder was opened anew: what came before it counts as well."""
+        self.exists = exists if self.exists is None else self.exists
+        self.expunged += so_far.expunged
+        self.vanished |= so_far.vanished
 
     @property
     def changed(self) -> bool:
@@ -92,6 +104,7 @@ class EventLog:
 
     def _renumbered(self, status: Status) -> bool:
         value = natural(status.argument.decode("latin-1")) if status.code == "UIDVALIDITY" else None
+        self._opening = value or self._opening
         return None not in (value, self.uidvalidity) and value != self.uidvalidity
 
 

@@ -69,6 +69,12 @@ class Exchange:
         if ends_an_answer and self.frames and len(self.frames[-1]) > 1:
             self.frames[-1].append(b"")
 
+    def answer(self, said: Status) -> None:
+        """Take the tagged answer. From that of EXAMINE on the folder is open: what comes behind it is news of it."""
+        self.tagged = said
+        if self.name == "EXAMINE":
+            self.wants, self.fetches = frozenset(), False
+
     def drop(self) -> None:
         """Forget what nobody will read, files included."""
         for frame in self.frames:

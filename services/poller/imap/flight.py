@@ -32,10 +32,6 @@ class Flight:
         self.current = self.ahead.popleft()
         return self.current.line == line
 
-    def sent(self, line: Line) -> bool:
-        """Whether this command was sent ahead."""
-        return any(exchange.line == line for exchange in self.ahead)
-
     def answered(self) -> Exchange | None:
         """The one that the server answers now; behind its last answer the current one, until that is read."""
         if not self.ahead:

@@ -133,15 +133,13 @@ def _prefix(entry: list[Value]) -> tuple[bytes, str | None]:
 
 async def examine(connection: Connection, wire: bytes, argument: bytes | None) -> Opened:
     """EXAMINE with an optional argument in parentheses. Failing leaves nothing open (RFC 9051 section 6.3.2)."""
-    connection.state, line = "AUTH", examine_line(wire, argument)
-    if not connection.flight.sent(line):  # since then there may be news of this folder
-        connection.events.forget_mailbox()
-    frames, answer = await run(connection, *line)
+    connection.state = "AUTH"
+    frames, answer = await run(connection, *examine_line(wire, argument))
     connection.state = "SELECTED"
     opened = _opened(connection, wire, frames, answer)
     if opened is None:
         raise Refused("the server opened the folder without saying how many messages exist", usable=True)
-    connection.exists, connection.events.uidvalidity = opened.exists, opened.uidvalidity
+    connection.exists = opened.exists
     return opened
 
 
@@ -153,7 +151,9 @@ def _opened(connection: Connection, wire: bytes, frames: list[list[Part]], answe
         assert isinstance(line, bytes)
         value, word = numbered(line)
         said = status(line[2:])
-        if said is not None:
+        if said is not None and said.code == "CLOSED":  # RFC 7162 section 3.2.11: so far it was about the last folder
+            exists, codes = None, {}
+        elif said is not None:
             codes[said.code] = said.argument.decode("latin-1")
         elif word == b"EXISTS":
             exists = value if value is not None else exists

@@ -44,6 +44,8 @@ class Connection(Wire):
         if (sent := await self._sent(line)) is not None:
             return sent
         exchange = self.flight.current = self._made(line, self.state)
+        if name == "EXAMINE":
+            self.events.forget_mailbox()
         self._watch.start(self.loop.time())
         await self._send(exchange, arguments)
         return exchange

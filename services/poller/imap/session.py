@@ -206,15 +206,14 @@ class Session:
         Raises as ``examine``, and ConnectionLost for another UIDVALIDITY.
         """
         assert self._opened is not None
-        before, expunged = self._opened, self.take_events().expunged
+        before, so_far = self._opened, self.take_events()
         self._send_ahead(before.wire, None, then, ("FLAGS",))
         opened = await self.examine(before.wire)
         if opened.uidvalidity != before.uidvalidity:
             self.close()
             raise ConnectionLost("UIDVALIDITY changed while the folder was open")
-        events = self._connection.events
-        events.exists = opened.exists if opened.exists != before.exists else None
-        events.expunged += expunged
+        changed = so_far.exists is not None or opened.exists != before.exists
+        self._connection.events.resume(so_far, opened.exists if changed else None)
 
     def fetch_listing(self, uids: UidSet, items: Sequence[str] = ("FLAGS",)) -> AsyncIterator[Listing]:
         """Stream listings of those UIDs (any order, only asked ones, items split over lines merged).

@@ -203,7 +203,9 @@ class Wire(IMAP4ClientProtocol):  # type: ignore[misc]
         self.events.said(said)
         if said.code == "CAPABILITY":
             self.capabilities = set(words(said.argument))
-        exchange.tagged = said
+        exchange.answer(said)
+        if exchange.name == "EXAMINE" and said.kind == "OK":
+            self.events.opened()
         if exchange is self.flight.current:
             self._watch.stop()
         self.upgrading = exchange.name == "STARTTLS" and said.kind == "OK"
