@@ -8,6 +8,7 @@ import pytest
 from services.common import topics
 from services.common.events import (
     AccountReported,
+    Event,
     FlagsChanged,
     FlagSet,
     FolderGone,
@@ -70,6 +71,21 @@ async def test_too_many_uids_in_many_groups_are_refused_as_data(storer: Storer) 
     groups = tuple(FlagSet(uids="1:900000", flags=(f"n{number}",)) for number in range(5_000))
     (outcome,) = await storer.take(topics.MAIL_MAILBOX, [FlagsChanged(**about(1), changes=groups)])
     assert isinstance(outcome, Rejected)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        MessagesVanished(**(about(1) | {"folderid": "f" * 300_000}), uids="1:9000"),
+        FlagsChanged(**about(1), changes=(FlagSet(uids="1:9000", flags=("n" * 100_000, "m" * 100_000)),)),
+        FlagsChanged(**about(1), changes=(FlagSet(uids="1:9000", flags=(), labels=("n" * 200_000,)),)),
+    ],
+    ids=["folder", "flags", "labels"],
+)
+async def test_a_long_text_about_many_uids_is_refused_as_data(storer: Storer, event: Event) -> None:
+    (outcome,) = await storer.take(topics.MAIL_MAILBOX, [event])
+    assert isinstance(outcome, Rejected)
+    assert outcome.error == "refused.data"
 
 
 async def test_a_uid_that_is_named_twice_is_refused_as_data_and_the_next_event_is_applied(storer: Storer) -> None:
