@@ -1,6 +1,7 @@
 """Transfer decoding in blocks: the same octets and the same repairs as ``transfer.decode``, in constant memory."""
 
 import binascii
+import re
 from typing import Protocol
 
 import pybase64
@@ -8,7 +9,7 @@ import pybase64
 from services.common import transfer
 
 _AFTER_PADDING = b"= \t\r\n"
-_BEFORE_BREAK = b"= \t"  # an escape is judged by what follows it
+_OPEN = re.compile(rb"=(?:[ \t]*\r*|[0-9A-Fa-f])")  # an escape is judged by what follows it
 _LONGEST_LINE = 4 << 20
 _PADDING = 2  # more of it says no more
 
@@ -71,7 +72,7 @@ class Whole:
 
 
 class QuotedPrintable:
-    """Whole lines at a time, so that no escape and no soft break is cut."""
+    """Whole lines at a time, or a very long one piece by piece, so that no escape and no soft break is cut."""
 
     def __init__(self) -> None:
         self._rest = b""
@@ -82,13 +83,21 @@ class QuotedPrintable:
         data = self._rest + block
         cut = data.rfind(b"\n") + 1
         if not cut and len(data) > _LONGEST_LINE:
-            cut = len(data[: max(data.rfind(b"="), 0)].rstrip(_BEFORE_BREAK))
+            return self._piece(data)
         self._rest = data[cut:]
         return self._decode(data[:cut])
 
     def finish(self) -> bytes:
         """The last line."""
         return self._decode(self._rest)
+
+    def _piece(self, data: bytes) -> bytes:
+        """A line up to its last escape, if that may go on; something follows, else its end would be a soft break."""
+        last = data.rfind(b"=")
+        is_open = last >= 0 and _OPEN.fullmatch(data, last) is not None
+        done, follows = (data[:last], b"=x") if is_open else (data, b"x")
+        self._rest = data[len(done) :]
+        return self._decode(done + follows)[: -len(follows)]
 
     def _decode(self, data: bytes) -> bytes:
         decoded, defect = transfer.quoted_printable(data)

@@ -2,11 +2,13 @@ import tracemalloc
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from services.common import transfer
-from services.common.incremental import decoder
+from services.common import incremental, transfer
+from services.common.incremental import Decoder, decoder
+
+BLOCK, BLOCKS_FED = 1 << 14, 128
 
 LETTERS = st.sampled_from(
     [b"Q", b"U", b"JD", b"=", b"\n", b"\r\n", b" ", b"=3D", b"=4", b"1", b"\t", b"!", b"begin 644 x\n", b"#0V%T\n"]
@@ -27,6 +29,17 @@ def test_blocks_give_what_the_whole_gives(blocks: Sequence[bytes], encoding: str
     assert (octets, decoding.defect) == transfer.decode(b"".join(blocks), encoding)
 
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(BLOCKS)
+@example([b"=", b"="])
+@example([b"= ", b"= ", b"\n"])
+@example([b"1=\r", b"\n1=4", b"1=", b"3D"])
+@example([b"1 ", b"\n= ", b"1"])
+def test_a_line_in_pieces_gives_what_the_whole_gives(monkeypatch: pytest.MonkeyPatch, blocks: Sequence[bytes]) -> None:
+    monkeypatch.setattr(incremental, "_LONGEST_LINE", 0)
+    test_blocks_give_what_the_whole_gives.hypothesis.inner_test(blocks, "quoted-printable")
+
+
 def test_base64_holds_back_less_than_a_line() -> None:
     decoding = decoder("base64")
     given_back = decoding.feed(b"QUJD" * 19 + b"\r\n" + b"QUJD")
@@ -37,12 +50,29 @@ def test_base64_holds_back_less_than_a_line() -> None:
 @pytest.mark.parametrize("before", [b"", b"QUJD\r\n", b"QQ", b"QQ=", b"QQ==QUJD"])
 @pytest.mark.parametrize("endless", [b"QUJD", b"=", b"\n", b" "])
 def test_base64_without_end_takes_no_more_memory_than_a_few_blocks(before: bytes, endless: bytes) -> None:
-    decoding, block = decoder("base64"), endless * ((1 << 16) // len(endless))
+    decoding = decoder("base64")
     decoding.feed(before)
+    assert octets_taken(decoding, endless) < BLOCKS_FED // 2 * BLOCK
+
+
+@pytest.mark.parametrize("before", [b"", b"1=41\n", b"1="])
+@pytest.mark.parametrize("endless", [b"a", b"=", b"a ", b"= ", b"=41"])
+def test_quoted_printable_without_end_takes_no_more_memory_than_a_few_blocks(
+    monkeypatch: pytest.MonkeyPatch, before: bytes, endless: bytes
+) -> None:
+    monkeypatch.setattr(incremental, "_LONGEST_LINE", BLOCK)
+    decoding = decoder("quoted-printable")
+    decoding.feed(before)
+    assert octets_taken(decoding, endless) < BLOCKS_FED // 2 * BLOCK
+
+
+def octets_taken(decoding: Decoder, endless: bytes) -> int:
+    """The most memory in use while blocks of the same are fed."""
+    block = endless * (BLOCK // len(endless))
     tracemalloc.start()
     try:
-        for _ in range(64):
+        for _ in range(BLOCKS_FED):
             decoding.feed(block)
-        assert tracemalloc.get_traced_memory()[1] < 16 * len(block)
+        return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
