@@ -55,6 +55,22 @@ def test_up_down_and_up_again_keeps_what_each_revision_knows(empty: str) -> None
     engine.dispose()
 
 
+def test_threads_outlive_a_way_down_and_up(empty: str) -> None:
+    migrations.upgrade(empty, "0004_views")
+    engine = engine_for(empty)
+    _put_old_data(engine)
+    migrations.upgrade(empty)
+    told = "UPDATE emails SET message_id = 'a@x', reference_ids = '{root@x,b@x,c@x}', thread_id = 7"
+    with engine.begin() as connection:
+        connection.execute(text(told))
+    migrations.downgrade(empty, "0004_views")
+    assert migrations.upgrade(empty)
+    known = _value(engine, "SELECT array_agg(message_id ORDER BY message_id) FROM thread_refs WHERE thread_id = 7")
+    assert known == ["a@x", "c@x", "root@x"]
+    assert _value(engine, "SELECT nextval('thread_ids')") == 8
+    engine.dispose()
+
+
 def test_a_database_of_a_newer_mailweir_is_told_and_left_alone(empty: str) -> None:
     migrations.upgrade(empty)
     engine = engine_for(empty)

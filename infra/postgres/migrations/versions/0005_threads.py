@@ -34,6 +34,17 @@ UPDATE attachments a SET account_id = e.account_id FROM emails e WHERE e.id = a.
 
 ALTER TABLE attachments ALTER COLUMN account_id SET NOT NULL;
 """
+# A database that was here before: its threads have numbers, which no new one may get, and are found by the same ids.
+KEPT = """
+INSERT INTO thread_refs
+SELECT e.account_id, named.id, min(e.thread_id) FROM emails e, unnest(ARRAY[
+    e.message_id, e.in_reply_to[1], e.reference_ids[1], e.reference_ids[cardinality(e.reference_ids)]
+]) AS named (id)
+WHERE e.thread_id IS NOT NULL AND named.id <> '' AND octet_length(named.id) <= 1000
+GROUP BY e.account_id, named.id;
+
+SELECT setval('thread_ids', max(thread_id)) FROM emails HAVING max(thread_id) IS NOT NULL;
+"""
 DROP = """
 ALTER TABLE attachments DROP COLUMN account_id;
 ALTER TABLE dead_letters DROP COLUMN account_id, DROP COLUMN folder_id, DROP COLUMN uidvalidity, DROP COLUMN uid;
@@ -107,7 +118,7 @@ BEFORE = (
 def upgrade() -> None:
     """A message counts as stored when its row, its raw object and the objects of its attachments are there."""
     op.execute("DROP VIEW completeness")
-    op.execute(TABLES)
+    op.execute(TABLES + KEPT)
     op.execute(HELD + COMPLETENESS)
 
 
