@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from services.poller.work import ONE_BY_ONE
-from tests.fakes.imap_model import Mailbox, Reply, Script, closes, messages, on, sample, says
+from tests.fakes.imap_model import Mailbox, Reply, Script, adds, closes, messages, on, sample, says
 from tests.integration.poller.conftest import inbox
 
 NEW = ("IMAP4rev1", "ENABLE", "ID", "CONDSTORE", "QRESYNC", "LIST-EXTENDED", "LIST-STATUS", "SPECIAL-USE")
@@ -155,3 +155,24 @@ async def test_a_refused_list_leaves_inbox_to_be_read(play):
     async with play(server_of(on("LIST", says("NO not now")))) as p:
         assert (await p.sync()).exit_code == 3
         assert {uid for name, _, uid in p.stored if name == "INBOX"} == set(range(1, 13))
+
+
+@pytest.mark.parametrize("told", ["* CAPABILITY IMAP4rev1", "* OK [CAPABILITY IMAP4rev1 ENABLE] in between"])
+async def test_capabilities_that_a_front_puts_between_cost_nothing(play, told):
+    between = [on(name, adds(told)) for name in ("LOGIN", "ID", "ENABLE", "LIST", "EXAMINE", "UID FETCH")]
+    async with play(server_of(*between)) as p:
+        for _ in range(2):
+            assert (await p.sync()).exit_code == 0
+            assert p.complete()
+            inbox(p.server.script).deliver(sample(50))
+        assert not wary(p)
+
+
+async def test_a_newer_protocol_is_not_switched_on_where_it_is_offered(play):
+    capabilities = ("IMAP4rev1", "IMAP4rev2", "ENABLE", "ID", "UIDPLUS", "MOVE", "UNSELECT", "NAMESPACE", "LITERAL+")
+    async with play(server_of(capabilities=capabilities)) as p:
+        for _ in range(2):
+            assert (await p.sync()).exit_code == 0
+            assert p.complete()
+            inbox(p.server.script).deliver(sample(50))
+        assert (p.server.commands("ENABLE"), set(p.server.commands("LIST"))) == ([], {'LIST "" "*"'})
