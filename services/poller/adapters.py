@@ -207,6 +207,12 @@ class PostgresLedger:
             self._fence(connection)
             connection.execute(_QUARANTINE, {**values, "folder_id": folder_id, "epoch": epoch})
 
+    def check(self) -> None:
+        """Raise LeaseLost when the lease is not ours any more."""
+        if self._lease is not None:
+            with transaction(self._engine) as connection:
+                self._fence(connection)
+
     def _fence(self, connection: Connection) -> None:
         if self._lease is None:
             return

@@ -10,6 +10,9 @@ from services.poller.domain.state import FolderRecord, Ledger, Quarantined
 class LedgerStore(Protocol):
     """Durable memory of the poller. Blocking; callers use threads. Every method may raise ``Unavailable``."""
 
+    def check(self) -> None:
+        """Raise LeaseLost when somebody else works on the account, or erases it, since this one was given it."""
+
     def folders(self, account: str) -> list[FolderRecord]:
         """All folders of an account that are not gone."""
 
