@@ -14,7 +14,7 @@ from services.cli.language import language
 from services.cli.options import secret_options, server_options
 
 if TYPE_CHECKING:
-    from services.common.account_fields import Account
+    from services.common.account_fields import Account, State
     from services.common.accounts import AccountStore
     from services.front.context import Context
 
@@ -212,7 +212,7 @@ accounts.add_command(authorize)
 accounts.add_command(folders)
 
 
-def _field(account: Any, field: str | None) -> str:
+def _field(account: "Account", field: str | None) -> str:
     """Where an unnamed secret goes: a refresh token when the account can renew tokens, else the password."""
     from services.common.providers import profile
 
@@ -260,13 +260,13 @@ def _erased(context: "Context", account: "Account") -> tuple[int, int]:
         raise
 
 
-def _next_step(account: Any, has_secret: bool) -> str:
+def _next_step(account: "Account", has_secret: bool) -> str:
     if account.by_token and not has_secret:
         return f"mailweir accounts authorize {account.slug}"
     return f"mailweir {'check' if has_secret else 'accounts secret'} {account.slug}"
 
 
-def _set_state(name: str, state: Any) -> None:
+def _set_state(name: str, state: "State") -> None:
     from services.cli.account_audit import noted
 
     with opened() as store:

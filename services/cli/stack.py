@@ -11,6 +11,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from infra.local.cluster import Report
     from infra.local.stack import Stack
 
 
@@ -33,7 +34,7 @@ def up(only: str | None, ports: tuple[str, ...], *, no_services: bool) -> None:
 
     names = _names(only)
     wanted = _described(names, _ports(ports))
-    show = Progress()
+    show = _progress()
     show("tools", f"fetching and building what is missing (minutes, once) for {', '.join(names)}")
     cluster.install(names)
     cluster.start(wanted.cluster, show)
@@ -52,7 +53,7 @@ def down() -> None:
     """Stop services, then components, cleanly; data stay."""
     from infra.local import stack as local
 
-    local.stop(local.require(_home()), Progress())
+    local.stop(local.require(_home()), _progress())
 
 
 @stack.command()
@@ -103,15 +104,10 @@ def logs(name: str | None, lines: int, *, follow: bool) -> None:
         go_on(chosen, offsets, named=name is None)
 
 
-class Progress:
-    """What happens, with seconds since the start, as lines on stderr."""
-
-    def __init__(self) -> None:
-        self._start = time.monotonic()
-
-    def __call__(self, name: str, text: str) -> None:
-        """Say one thing."""
-        click.echo(f"{time.monotonic() - self._start:6.1f} s  {name:12} {text}", err=True)
+def _progress() -> "Report":
+    """Tells what happens, with seconds since now, as lines on stderr."""
+    start = time.monotonic()
+    return lambda name, text: click.echo(f"{time.monotonic() - start:6.1f} s  {name:12} {text}", err=True)
 
 
 def _home() -> Path:
