@@ -12,6 +12,7 @@ from argon2.exceptions import VerificationError
 from sqlalchemy import Engine, delete, func, literal, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
+from services.common import normal_form
 from services.common.accounts_tables import accounts
 from services.common.database import transaction
 from services.common.errors import ConfigurationError, MailweirError
@@ -189,8 +190,8 @@ def of_row(row: Any) -> User:
 
 
 def normal(name: str) -> str:
-    """The form in which a name is kept. Raises ConfigurationError for one that is none."""
-    plain = name.strip().lower()
+    """The one form of all ways to write a name, in which it is kept. Raises ConfigurationError for what is none."""
+    plain = normal_form.normal("NFC", name.strip().lower())
     if not plain or len(plain) > 100 or not plain.isprintable():
         raise ConfigurationError("a user's name has 1 to 100 printable characters")
     return plain

@@ -46,6 +46,14 @@ def test_a_user_is_added_listed_and_removed(run: Run, database: Engine) -> None:
     assert users.find(database, "ann") is None
 
 
+def test_two_ways_to_write_a_name_are_one_user(database: Engine) -> None:
+    added = users.add(database, "Ren\u00e9", Secret(PASSWORD))
+    assert users.find(database, "RENE\u0301") == added
+    assert users.verify(database, "rene\u0301", Secret(PASSWORD), "192.0.2.1", NOW) == added
+    with pytest.raises(ConfigurationError, match="exists already"):
+        users.add(database, "rene\u0301", Secret(PASSWORD))
+
+
 def test_a_taken_name_a_short_password_and_a_stranger_are_explained(run: Run) -> None:
     run("add", "bob", "-", stdin=PASSWORD)
     for arguments, stdin, reason in (
