@@ -177,13 +177,14 @@ def dead_letter_row(event: DeadLetter) -> Row:
     headers = Json([[name, value.hex()] for name, value in event.headers])
     coordinates = (event.topic, event.partition, event.offset, event.service)
     why = (event.error, event.reason, event.at)
-    return (*coordinates, *why, event.key, event.value, headers, *_place_of_key(event.topic, event.key))
+    about = event.key or dict(event.headers).get("ce_subject", b"")  # some clients send records on without their keys
+    return (*coordinates, *why, event.key, event.value, headers, *_place_of(event.topic, about))
 
 
-def _place_of_key(topic: str, key: bytes) -> tuple[str | None, str | None, int | None, int | None]:
-    """Account, folder id, UIDVALIDITY and UID, as far as the record's key says them."""
-    account, *rest = key.decode(errors="replace").split("/")
-    is_place = topic in _BY_PLACE and len(rest) == 3 and len(key) <= _INDEXED
+def _place_of(topic: str, about: bytes) -> tuple[str | None, str | None, int | None, int | None]:
+    """Account, folder id, UIDVALIDITY and UID, as far as the record's key or subject says them."""
+    account, *rest = about.decode(errors="replace").split("/")
+    is_place = topic in _BY_PLACE and len(rest) == 3 and len(about) <= _INDEXED
     if is_place and all(_NUMBER.fullmatch(part) for part in rest[1:]):
         return account, rest[0], int(rest[1]), int(rest[2])
     return account or None, None, None, None

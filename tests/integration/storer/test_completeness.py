@@ -68,6 +68,20 @@ async def test_every_listed_message_is_in_exactly_one_state(storer: Storer) -> N
     }  # fmt: skip
 
 
+def test_a_folder_that_nobody_has_read_yet_is_told(storer: Storer) -> None:
+    listed(storer, "{[1,3)}", "{}")
+    with storer.engine.begin() as connection:
+        connection.execute(
+            text("INSERT INTO folders (id, account, wire, name, state, last_error) VALUES "
+                 "('new', 'work', 'New', 'New', 'active', 'no'), ('old', 'work', 'Old', 'Old', 'gone', NULL)")
+        )  # fmt: skip
+    (account,) = statuses(storer.engine, [("work", "active")])
+    inbox, new = account.folders
+    assert (inbox.folder, inbox.listed, inbox.missing) == ("INBOX", 2, 2)
+    assert (new.folder, new.listed, new.missing, new.last_pass, new.last_error) == ("New", 0, 0, None, "no")
+    assert folders_of(storer.engine, "work") == [inbox, new]
+
+
 async def test_a_message_is_stored_only_with_all_its_objects(storer: Storer) -> None:
     listed(storer, "{[1,2)}", "{[1,2)}")
     mail, (file,) = await parsed(with_file(message(), b"%PDF-1", "a.pdf").as_bytes())
@@ -102,6 +116,14 @@ async def test_letters_of_a_topic_that_was_made_anew_do_not_hide_each_other(stor
         (old.value, "open", True),
         (new.value, "open", False),
     ]
+
+
+async def test_a_dead_letter_without_a_key_is_of_the_place_that_it_names(storer: Storer) -> None:
+    listed(storer, "{[1,2)}", "{[1,2)}")
+    keyless = replace(letter(1), key=b"", headers=(("ce_subject", letter(1).key),))
+    await storer.take(topics.twin(topics.MAIL_FETCHED), [keyless])
+    assert storer.rows("SELECT key = '', account_id, uid FROM dead_letters") == [(True, "work", 1)]
+    assert (numbers(storer)["quarantined"], numbers(storer)["pending"]) == (1, 0)
 
 
 async def test_a_dead_letter_with_any_key_is_kept(storer: Storer) -> None:
