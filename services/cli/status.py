@@ -54,12 +54,21 @@ def _show(found: "list[AccountStatus]") -> None:
         for text in told(account.signin.detail, account.signin.advice, account.account, lang):
             console.print(f"  {text}", markup=False, highlight=False)
         if account.folders:
+            console.print(f"  {looked(account.folders)}", highlight=False)
             show_folders(console, account.folders)
         for folder in account.folders:
             if folder.last_error:
                 console.print(
                     f"  {line(folder.folder)}: {said(line(folder.last_error), lang)}", markup=False, highlight=False
                 )
+
+
+def looked(folders: "tuple[FolderStatus, ...]") -> str:
+    """When somebody last looked at any folder; of those that nobody has read yet the figures say nothing."""
+    times = [folder.last_pass for folder in folders if folder.last_pass is not None]
+    when = f"last look {max(times):%Y-%m-%d %H:%M} UTC" if times else "no look yet"
+    unread = len(folders) - len(times)
+    return f"{when}, {unread} of {len(folders)} folders not read yet" if unread else when
 
 
 def show_folders(console: "Console", folders: "tuple[FolderStatus, ...]") -> None:

@@ -12,9 +12,13 @@ from services.common.database import transaction
 from services.common.settled import COUNTED, settle
 
 _FOLDERS = text(
-    "SELECT account, folder_id, folder, wire, coalesce(uidvalidity, 0) AS uidvalidity, epoch, present, state, listed, "
-    "published, stored, pending, quarantined, vanished, missing, last_pass, last_error FROM completeness "
-    "WHERE (CAST(:account AS text) IS NULL OR account = :account) ORDER BY account, folder, epoch"
+    "SELECT account, folder, wire, coalesce(uidvalidity, 0) AS uidvalidity, epoch, state, listed, published, stored, "
+    "pending, quarantined, vanished, missing, last_pass, last_error FROM completeness "
+    "WHERE present AND state <> 'gone' AND (CAST(:account AS text) IS NULL OR account = :account) UNION ALL "
+    "SELECT account, name, wire, coalesce(uidvalidity, 0), epoch, state, 0, 0, 0, 0, 0, 0, 0, pass_at, last_error "
+    "FROM folders f WHERE state <> 'gone' AND (CAST(:account AS text) IS NULL OR account = :account) "
+    "AND NOT EXISTS (SELECT FROM folder_ledger l WHERE (l.folder_id, l.epoch) = (f.id, f.epoch)) "
+    "ORDER BY account, folder, epoch"
 )
 _FOLDERS_OF_SOME = text(f"WITH {COUNTED} SELECT * FROM counted ORDER BY account, folder")  # noqa: S608 (a constant of ours)
 _STATUS = text("SELECT account_id, state, signin, detail, advice, next_try, expires_at FROM account_status")
@@ -37,7 +41,10 @@ _WEAKEST_FIRST = ("pending", "missing", "quarantined", "stored", "vanished")
 
 
 class FolderStatus(Struct, frozen=True, kw_only=True):
-    r"""One folder and epoch: the numbers of the ledger and of the sinks. ``wire``: non-ASCII octets as ``\xNN``."""
+    r"""One folder and epoch: the numbers of the ledger and of the sinks. ``wire``: non-ASCII octets as ``\xNN``.
+
+    Without ``last_pass`` nobody has read it in this epoch: what is in it is not known.
+    """
 
     folder: str
     wire: str
@@ -93,14 +100,13 @@ def wire_text(wire: bytes) -> str:
 
 
 def statuses(engine: Engine, accounts: Sequence[tuple[str, str]], only: str | None = None) -> list[AccountStatus]:
-    """Status of each (slug, state) given. Epochs of the past appear while they hold mail."""
+    """Status of each (slug, state) given, by the present epochs; a folder that was never read has no ``last_pass``."""
     with transaction(engine) as connection:
         rows = connection.execute(_FOLDERS, {"account": only}).all()
         signins = {row.account_id: row for row in connection.execute(_STATUS)}
     folders: dict[str, list[FolderStatus]] = {}
     for row in rows:
-        if row.present and row.state != "gone":
-            folders.setdefault(row.account, []).append(_folder(row))
+        folders.setdefault(row.account, []).append(_folder(row))
     return [
         _account(slug, state, signins.get(slug), folders.get(slug, []))
         for slug, state in accounts

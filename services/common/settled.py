@@ -33,9 +33,10 @@ _MOST = 100_000
 _FOUND = """
 known AS MATERIALIZED (
     SELECT f.account, f.id AS folder_id, f.name AS folder, f.wire, f.state, f.epoch, f.pass_at AS last_pass,
-           f.last_error, l.uidvalidity, l.listed, l.published, l.vanished, coalesce(u.by_transaction, 0) AS since,
-           coalesce(s.settled, '{}') AS settled
-    FROM folders f JOIN folder_ledger l ON l.folder_id = f.id AND l.epoch = f.epoch
+           f.last_error, coalesce(l.uidvalidity, f.uidvalidity) AS uidvalidity, coalesce(l.listed, '{}') AS listed,
+           coalesce(l.published, '{}') AS published, coalesce(l.vanished, '{}') AS vanished,
+           coalesce(u.by_transaction, 0) AS since, coalesce(s.settled, '{}') AS settled
+    FROM folders f LEFT JOIN folder_ledger l ON l.folder_id = f.id AND l.epoch = f.epoch
     LEFT JOIN unsettled u ON u.account_id = f.account
     LEFT JOIN settled_places s
     ON (s.folder_id, s.uidvalidity, s.since) = (f.id, l.uidvalidity, coalesce(u.by_transaction, 0))

@@ -106,8 +106,8 @@ async def _change_epoch(work: Work, record: FolderRecord, value: int, epoch: int
     now = work.clock.now()
     gone = await close_epoch(work, record)
     changed = replace(
-        record, uidvalidity=value, epoch=epoch, uidnext_done=None, modseq_done=None, full_pass_at=None, samples={},
-        sequence=work.next_sequence(record.sequence), epoch_changes=(*record.epoch_changes[-9:], now),
+        record, uidvalidity=value, epoch=epoch, uidnext_done=None, modseq_done=None, full_pass_at=None, pass_at=None,
+        samples={}, sequence=work.next_sequence(record.sequence), epoch_changes=(*record.epoch_changes[-9:], now),
     )  # fmt: skip
     before = record.uidvalidity or 0
     said = UidValidityChanged(**folder_fields(changed), epoch=epoch, olduidvalidity=before, gone=gone)

@@ -49,6 +49,7 @@ async def refresh(work: Work, session: Session) -> list[FolderRecord]:
     wanted = {address(folder.wire): folder for folder in listed if chosen(folder, include, exclude)}
     seen, doubted = {address(folder.wire) for folder in listed}, work.memory.unlisted is not None
     unseen = [record for record in known if address(record.wire) not in seen]
+    await _pass_over(work, [record for record in known if address(record.wire) in seen - wanted.keys()])
     records = await _follow(work, session, wanted, known, [] if doubted else unseen)
     if doubted:
         records += [each for each in unseen if chosen(_as_listed(each), include, exclude)]
@@ -156,6 +157,13 @@ async def _follow(
     for record in absent:
         await _miss(work, record)
     return [records[wire] for wire in wanted]
+
+
+async def _pass_over(work: Work, unwanted: Sequence[FolderRecord]) -> None:
+    """Forget folders that were chosen and are not any more, where none of their mail was ever listed."""
+    for record in unwanted:
+        if record.uidvalidity is None:
+            await _save(work, replace(record, state="gone"))
 
 
 def _back(work: Work, record: FolderRecord) -> FolderRecord:

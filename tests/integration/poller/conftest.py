@@ -16,6 +16,7 @@ from sqlalchemy import event as engine_event
 from services.common.account_fields import Account
 from services.common.account_settings import settings_of
 from services.common.clock import SystemClock
+from services.common.completeness import FolderStatus, folders_of, statuses
 from services.common.events import AccountReported, Event, MessageFetched, PlaceRelinked, SyncReported
 from services.common.secret import Secret
 from services.common.stores.folder import FolderStore
@@ -105,6 +106,13 @@ class Play:
 
         with in_threads(self.engine):
             return await sync_once(work, secret_of, self.folder)
+
+    def status(self) -> list[FolderStatus]:
+        """The folders as the console shows them, which has to be as ``mailweir status`` does."""
+        (account,) = statuses(self.engine, [(self.slug, "active")], self.slug)
+        shown = folders_of(self.engine, self.slug)
+        assert shown == list(account.folders)
+        return shown
 
     @property
     def stored(self) -> dict[Place, str]:

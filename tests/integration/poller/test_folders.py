@@ -130,6 +130,37 @@ async def test_created_folder_is_followed(play):
         assert {event.folder for event in p.recorder.of(FolderCreated)} == {"INBOX", "Later"}
 
 
+async def test_status_tells_a_folder_that_was_never_opened_and_why(play):
+    script = Script({b"INBOX": Mailbox(messages(1)), b"Closed": Mailbox(messages(3), uidvalidity=2)})
+    script.hooks.append(on("EXAMINE", says("NO [NOPERM] not yours"), has="Closed"))
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 3
+        inbox, closed = sorted(p.status(), key=lambda folder: folder.folder != "INBOX")
+        assert (inbox.listed, inbox.last_error, inbox.last_pass is None) == (1, None, False)
+        assert (closed.folder, closed.listed) == ("Closed", 0)
+        assert "refused EXAMINE" in (closed.last_error or "")
+        assert (await p.sync(exclude=("Closed",))).exit_code == 0
+        assert [folder.folder for folder in p.status()] == ["INBOX"]
+        script.hooks.clear()
+        assert (await p.sync()).exit_code == 0
+        assert {folder.folder: (folder.listed, folder.last_error) for folder in p.status()} == {
+            "INBOX": (1, None),
+            "Closed": (3, None),
+        }
+
+
+async def test_status_keeps_a_folder_whose_new_epoch_cannot_be_listed(play):
+    script = Script({b"INBOX": Mailbox(messages(2))})
+    async with play(script, attempts=2) as p:
+        assert (await p.sync()).exit_code == 0
+        script.mailboxes[b"INBOX"].uidvalidity += 1
+        script.hooks += [on("UID FETCH", says("NO never")), on("UID SEARCH", says("NO never"))]
+        assert (await p.sync()).exit_code == 3
+        (folder,) = p.status()
+        assert (folder.uidvalidity, folder.listed) == (script.mailboxes[b"INBOX"].uidvalidity, 0)
+        assert "refused UID FETCH" in (folder.last_error or "")
+
+
 async def test_only_the_chosen_folders(play):
     script = Script(
         {

@@ -1,11 +1,13 @@
+from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 
 from services.cli.demo_show import _next_steps
-from services.cli.status import show_folders, table
+from services.cli.status import looked, show_folders, table
 from services.common.completeness import FolderStatus
 
 
@@ -42,6 +44,14 @@ def test_a_folder_whose_name_would_move_the_cursor_does_not(width: int) -> None:
     show_folders(console, (_folder("a\x1b[2J\x9b1m\u202eb\rc", 1),))
     assert "a�[2J�1m�b�c" in out.getvalue()
     assert not {"\x1b", "\x9b", "\u202e", "\r"} & set(out.getvalue().replace("\x1b[1m", "").replace("\x1b[0m", ""))
+
+
+def test_when_somebody_last_looked_is_said_and_what_nobody_has_read() -> None:
+    first, second = (datetime(2026, 11, 21, hour, 5, tzinfo=UTC) for hour in (8, 9))
+    seen = [replace(_folder("a", 1), last_pass=when) for when in (second, first)]
+    assert looked(tuple(seen)) == "last look 2026-11-21 09:05 UTC"
+    assert looked((*seen, _folder("b", 0))) == "last look 2026-11-21 09:05 UTC, 1 of 3 folders not read yet"
+    assert looked((_folder("b", 0),)) == "no look yet, 1 of 1 folders not read yet"
 
 
 def test_the_demo_tells_how_to_reach_a_command_that_is_not_on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
