@@ -222,13 +222,6 @@ def _overflows(frame: Sequence[Part], found: list[Value]) -> bool:
     return len(found) % 2 == 1 or not known
 
 
-def listing_of(frame: Sequence[Part]) -> Listing | None:
-    """The listing in a FETCH response, None without a UID."""
-    found = items_of(frame)
-    uid = nz_number(found.get("UID")) if found is not None else None
-    return None if found is None or uid is None else _listing(uid, found)
-
-
 def merge(old: Items, new: Items) -> Items:
     """Both together; of two bodies the first that is not empty stays, ``CONFLICT`` says that they differ."""
     merged = old | new
