@@ -30,7 +30,6 @@ class OAuth(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     parameters: dict[str, str] = field(default_factory=dict)
     refresh_token_days: int | None = None
     redirect_host: Literal["127.0.0.1", "localhost"] = "127.0.0.1"
-    public_client: bool = True
 
 
 class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
