@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from services.common.errors import Malformed
 from services.common.events import AttachmentExtracted, DataRef, MailEvent, MessageFetched
 from services.common.objects import key_of
 from services.common.place import Place
@@ -113,7 +114,7 @@ def _labels(text: str) -> tuple[str, ...]:
 def _number(text: str) -> int:
     number = int(text)
     if not 0 <= number < _LARGEST:
-        raise ValueError("a number is negative, or larger than a database or a file takes")
+        raise Malformed("a number is negative, or larger than a database or a file takes")
     return number
 
 
@@ -133,5 +134,5 @@ def _claim(attributes: dict[str, str]) -> DataRef | None:
 def _checked(first: int, last: int) -> tuple[int, int]:
     """Both ends of a range, which may be empty: then the last octet is the one before the first."""
     if not 0 <= first <= last + 1 < _LARGEST:
-        raise ValueError("datarange is no range of octets")
+        raise Malformed("datarange is no range of octets")
     return first, last

@@ -18,7 +18,7 @@ from services.common import topics
 from services.common.account_fields import SLUG
 from services.common.attributes import mail_attributes, mail_fields, text_attributes
 from services.common.email import Email
-from services.common.errors import ContractViolated
+from services.common.errors import ContractViolated, Malformed
 from services.common.topics import SUFFIX, Topic
 
 PREFIX = "org.mailweir."
@@ -74,6 +74,12 @@ _ENCODER = msgspec.json.Encoder()
 _JSON_DECODERS = {spec.type: msgspec.json.Decoder(spec.event) for spec in SPECS if spec.value == "json"}
 _EMAIL_DECODER = msgspec.json.Decoder(Email)
 _ACCOUNT = re.compile(SLUG)
+_SAID: tuple[tuple[type[Exception], str], ...] = (
+    (UnicodeDecodeError, "text is not UTF-8"),
+    (RecursionError, "the value is nested too deeply"),
+    (OverflowError, "a moment is outside of the years 1 to 9999"),
+    (ValueError, "an attribute or a number has another form"),
+)
 _SHOWN = 100  # characters of what a stranger wrote; a reason must fit beside the largest record
 
 
@@ -200,10 +206,14 @@ def decode(record: Record) -> ev.Event:
 
 
 def _attributes(record: Record) -> dict[str, str]:
+    found = [(name[3:], raw) for name, raw in record.headers if name.startswith("ce_")]
     try:
-        return {name[3:]: raw.decode() for name, raw in record.headers if name.startswith("ce_")}
+        attributes = {name: raw.decode() for name, raw in found}
     except UnicodeDecodeError as error:
         raise ContractViolated("contract.headers", "a ce_ header is not UTF-8") from error
+    if len(attributes) != len(found):
+        raise ContractViolated("contract.headers", "a ce_ header is there twice: readers would take different ones")
+    return attributes
 
 
 def _check_envelope(attributes: dict[str, str]) -> None:
@@ -252,9 +262,11 @@ def _check_moments(event: ev.Event) -> None:
 
 def _shape(error: Exception) -> str:
     """Where and what kind, never the value: a record holds mail."""
-    if isinstance(error, msgspec.ValidationError):
+    if isinstance(error, msgspec.DecodeError | Malformed):
         return str(error)[:200]
-    return f"missing attribute {error.args[0]}" if isinstance(error, KeyError) else type(error).__name__
+    if isinstance(error, KeyError):
+        return f"missing attribute {error.args[0]}"
+    return next((said for kind, said in _SAID if isinstance(error, kind)), type(error).__name__)
 
 
 def _decode_dead_letter(record: Record) -> ev.DeadLetter:

@@ -44,5 +44,9 @@ class ContractViolated(MailweirError):
         self.reason = reason
 
 
+class Malformed(ValueError):
+    """A piece of a record has another form than it should; the text is ours and never repeats what is there."""
+
+
 class DeadLetterLimit(MailweirError):
     """Too many dead letters: most likely the deployed code is wrong, so the service stops."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
 
-from services.common.errors import ContractViolated
+from services.common.errors import ContractViolated, Malformed
 
 _NOT_PLAIN = frozenset({"", ".", ".."})
 _KEY_OCTETS = 1_024
@@ -111,7 +111,7 @@ def key_of(uri: str) -> str:
     scheme, separator, rest = uri.partition("://")
     bucket, slash, key = rest.partition("/")
     if scheme != "s3" or not (separator and bucket and slash and is_plain(key)):
-        raise ValueError("a claim check must have the form s3://bucket/key")
+        raise Malformed("a claim check must have the form s3://bucket/key")
     return key
 
 
