@@ -47,8 +47,9 @@ FAILURES = (ImapError, TokenError, Unavailable, ConfigurationError)
 class Watch:
     """What one account's task remembers between connections.
 
-    ``heard``: the number of messages in INBOX that was last acted upon. ``hasty``: rounds in a row that took less than
-    ``HASTE`` seconds and brought nothing. ``well_since``: when this connection had done all that there was to do.
+    ``heard``: the number of messages in INBOX that was last acted upon, while it is another than the ledger's.
+    ``hasty``: rounds in a row that took less than ``HASTE`` seconds and brought nothing. ``well_since``: when this
+    connection had done all that there was to do.
     """
 
     work: Work
@@ -180,8 +181,9 @@ async def _listen(watched: Watch, session: Session, inbox: FolderRecord) -> bool
     settings = watched.work.account.settings
     opened = await session.examine(inbox.wire)
     count = next((record.server_count for record in await _present(watched.work, [inbox])), None)
-    if opened.exists not in (count, watched.heard):
-        watched.heard = opened.exists
+    known = (count, watched.heard)
+    watched.heard = None if opened.exists == count else opened.exists
+    if opened.exists not in known:
         return True
     try:
         return (await session.idle(min(settings.poll_interval, settings.idle_refresh))).mailbox_changed

@@ -1,5 +1,7 @@
 """Servers that an account is watched on for ever: none is hurried, and no folder waits for another one."""
 
+import time
+
 import pytest
 
 from services.common.events import FolderCreated
@@ -161,3 +163,21 @@ async def test_the_same_mail_under_another_mailboxid_is_compared_once(play):
         await until(lambda: p.server.counts["NOOP"] > looked + 5)
         assert len([line for line in p.server.commands("UID FETCH") if "HEADER" in line]) == 1
         assert p.recorder.of(FolderCreated)[2:] == []
+
+
+async def test_mail_that_comes_behind_a_pass_is_not_taken_for_mail_that_was_there_before(play):
+    arriving = [51]
+
+    def arrives(_command: Command, _reply: Reply) -> None:
+        if arriving:
+            inbox(script).deliver(sample(arriving.pop()))
+
+    script = three(capabilities=(*IDLE, "CONDSTORE"))
+    script.hooks.append(on("UID FETCH", arrives, has="(UID FLAGS)"))
+    async with play(script, poll_interval=60, include=("INBOX",)) as p, watched(p):
+        await until(lambda: len(p.stored) == 4 and p.server.counts["IDLE"] == 1)
+        arriving.append(52)
+        inbox(script).expunge(1)
+        started = time.monotonic()
+        await until(lambda: len(p.stored) == 5)
+        assert time.monotonic() - started < 30  # polling would take 60
