@@ -6,6 +6,9 @@ STAMP := $(VENV)/.ready
 # Each run has a temporary folder of its own, as two runs at once would remove each other's; it stays when tests failed.
 PYTEST = root=$$(mktemp -d -t mw-XXXXXX) && PYTEST_DEBUG_TEMPROOT=$$root $(BIN)/python -m pytest
 TIDY = && rm -rf $$root
+# So many test files run side by side, each with components of its own where it needs any.
+N := 2
+PARALLEL = -n $(N) --dist loadfile
 CODE := services infra tests benchmarks
 .DEFAULT_GOAL := help
 .PHONY: help setup demo bytecode assets compiled test unit contract integration e2e lint format schemas pins fuzz bench scenarios chaos up down
@@ -39,8 +42,8 @@ compiled: $(STAMP)  ## the parser as machine code, where a C compiler is (one mi
 test: unit contract integration e2e  ## all four levels; sets up the real components it needs
 
 unit: $(STAMP) bytecode compiled  ## no network, no sleeping; the parser in both forms
-	$(PYTEST) tests/unit -n 2 --dist loadfile -q $(TIDY)
-	export MAILWEIR_INTERPRETED=1 && $(PYTEST) tests/unit/parser -n 2 --dist loadfile -q $(TIDY)
+	$(PYTEST) tests/unit $(PARALLEL) -q $(TIDY)
+	export MAILWEIR_INTERPRETED=1 && $(PYTEST) tests/unit/parser $(PARALLEL) -q $(TIDY)
 
 contract: $(STAMP) bytecode  ## schemas, examples, asyncapi, ports on fakes and real
 	$(PYTEST) tests/contract -q $(TIDY)
@@ -49,7 +52,7 @@ components: $(STAMP) bytecode assets compiled
 	$(BIN)/python -m infra.local install
 
 integration: components  ## real Kafka, Postgres, MinIO, Dovecot
-	$(PYTEST) tests/integration -n 2 --dist loadfile -q $(TIDY)
+	$(PYTEST) tests/integration $(PARALLEL) -q $(TIDY)
 
 e2e: components  ## mail in, topics, rows and objects out; embedded and stack
 	$(PYTEST) tests/e2e -q $(TIDY)
