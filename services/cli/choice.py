@@ -22,6 +22,6 @@ def choice_of(context: Context, words: str | None = None, **sides: Any) -> Choic
     choice = replace(choice, account=found.slug if found else choice.account)
     if choice.account and found is None and not lookup.is_known(context.engine, replace(choice, folder=None)):
         raise unknown(choice.account)
-    if choice.folder and not lookup.is_known(context.engine, choice):
+    if choice.folder is not None and not lookup.is_known(context.engine, choice):
         raise ConfigurationError(f"no folder is called {choice.folder!r}; `mailweir status` shows them")
     return choice

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from services.cli.rebuilding import identity
+from services.common.database import is_text
 from services.common.objects import ObjectStore, is_plain
 from services.storer.copying import Row, octets_of
 
@@ -32,11 +33,6 @@ def load(bench: Connection, store: ObjectStore, account: str | None, advance: Ca
 def _rows(store: ObjectStore, prefix: str, advance: Callable[[], None]) -> Iterator[Row]:
     for key, size in store.sizes(prefix):
         advance()
-        if _is_text(key) and is_plain(key):
+        if is_text(key) and is_plain(key):
             account, sha256 = identity(key)
             yield key, size, account or None, sha256 or None
-
-
-def _is_text(key: str) -> bool:
-    """Whether rows can name it: somebody's file may have any octets as its name."""
-    return key.isascii() or not any("\ud800" <= sign <= "\udfff" for sign in key)

@@ -21,7 +21,7 @@ from services.common.account_fields import Account, State, checked
 from services.common.account_secrets import KeySource, SecretInfo
 from services.common.account_settings import parse_stored, settings_of
 from services.common.accounts_tables import account_changes, accounts
-from services.common.database import transaction
+from services.common.database import is_text, transaction
 from services.common.errors import ConfigurationError
 from services.common.providers import profile
 from services.common.secret import Secret
@@ -82,6 +82,8 @@ class AccountStore:
 
     def find(self, slug: str) -> Account | None:
         """The account of that name, or of that mail address when it is the only one."""
+        if not is_text(slug):
+            return None
         with transaction(self.engine) as connection:
             row = self._row(connection, slug)
             if row is None:

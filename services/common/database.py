@@ -37,6 +37,11 @@ SET idle_in_transaction_session_timeout = 10000
 """
 
 
+def is_text(name: str) -> bool:
+    """Whether rows can hold it: a file or what is typed may be of any octets, which Python has as surrogates."""
+    return name.isascii() or not any("\ud800" <= sign <= "\udfff" for sign in name)
+
+
 class Refused(MailweirError):
     """The database refuses the data itself (SQLSTATE class 21, 22, 23 or 54): trying again will not help."""
 

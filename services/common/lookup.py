@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 from sqlalchemy import Engine, bindparam, text
 
-from services.common.database import transaction
+from services.common.database import is_text, transaction
 from services.common.errors import ConfigurationError
 from services.common.search_text import query_of
 
@@ -106,6 +106,8 @@ def ids(engine: Engine, choice: Choice) -> list[int]:
 
 def is_known(engine: Engine, choice: Choice) -> bool:
     """Whether the folder is followed, or mail of that account and folder was ever seen."""
+    if not (is_text(choice.account or "") and is_text(choice.folder or "")):
+        return False
     with transaction(engine) as connection:
         return bool(connection.scalar(_IS_KNOWN, {"account": choice.account, "folder": choice.folder}))
 

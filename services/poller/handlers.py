@@ -28,7 +28,7 @@ async def deliver(work: Work, record: FolderRecord, checkpoint: Checkpoint, grou
     Raises ``Unavailable`` when a way out is down, and LeaseLost when the account is another's meanwhile, or being
     erased (this process, or its machine, slept): then none of them counts as published.
     """
-    events = await asyncio.to_thread(_events, record, group, work)
+    events = await asyncio.to_thread(_while_ours, work, record, group)
     events = await _published(work, record, events)
     await checkpoint.add(_marks(events), sum(event.size for event in events))
     work.memory.published += len(events)
@@ -64,12 +64,16 @@ def _mark(event: MessageFetched) -> str:
     return mark(event.body, event.contentsha256) if isinstance(event.body, bytes) else event.contentsha256
 
 
-def _events(record: FolderRecord, group: Sequence[Fetched], work: Work) -> list[MessageFetched]:
+def _while_ours(work: Work, record: FolderRecord, group: Sequence[Fetched]) -> list[MessageFetched]:
     work.ledger.check()
-    events = [_event(record, fetched, work.store) for fetched in group]
+    events = _events(record, group, work.store)
     if any(isinstance(fetched.body, Spooled) for fetched in group):
         work.ledger.check()  # their upload may have taken long
     return events
+
+
+def _events(record: FolderRecord, group: Sequence[Fetched], store: ObjectStore) -> list[MessageFetched]:
+    return [_event(record, fetched, store) for fetched in group]
 
 
 def _event(record: FolderRecord, fetched: Fetched, store: ObjectStore) -> MessageFetched:

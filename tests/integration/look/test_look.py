@@ -138,3 +138,15 @@ def test_a_path_that_cannot_be_used_is_one_line(stored: Home, tmp_path: Path) ->
 async def test_a_conversation_is_one_thread(stored: Home) -> None:
     threads = {line["thread_id"] for line in stored.lines("search", "合同", "--json")}
     assert len(threads) == 1
+
+
+@pytest.mark.parametrize("words", [("repair", "\udcff"), ("reparse", "--folder", "\udcff"), ("status", "\udcff")])
+async def test_names_that_are_no_text_are_nobodys(stored: Home, words: tuple[str, ...]) -> None:
+    done = stored.process(*words)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert r"\udcff" in done.stderr
+
+
+async def test_no_folder_is_not_every_folder(stored: Home) -> None:
+    with pytest.raises(ConfigurationError, match="no folder is called ''"):
+        stored.run("reparse", "--folder", "")
