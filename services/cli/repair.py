@@ -114,10 +114,12 @@ def _tell(damage: "Damage", late: str, *, as_json: bool) -> None:
 
 def _mend(context: "Context", bench: "Connection", name: str | None, damage: "Damage") -> int:
     """Send what can be sent, and note what it was; the exit code."""
-    from services.cli import repairing
+    from services.cli import known_states, repairing
     from services.cli.progress import bar
     from services.cli.rebuilding import publish_all
 
+    if damage.unstored:
+        known_states.keep(bench, name)
     repairing.forget(bench, context.engine, context.store)
     useless: Counter[str] = Counter()
     with bar("mending", damage.wanted) as advance:

@@ -54,6 +54,30 @@ async def test_dropped_tables_are_made_anew_and_their_rows_come_back(stored: Hom
     stored.change("DELETE FROM console_users")
 
 
+STATES = "SELECT array_agg((uid, flags, labels, visible)::text ORDER BY uid) FROM email_places"
+
+
+@pytest.mark.parametrize("lost", ["DROP TABLE emails CASCADE", "DELETE FROM emails WHERE subject LIKE '%合同'"])
+async def test_messages_come_back_with_the_flags_that_the_poller_knows(stored: Home, lost: str) -> None:
+    stored.change(
+        "INSERT INTO folders (id, account, wire, name, state) VALUES ('work-INBOX', 'work', 'INBOX', 'I', 'active')"
+    )
+    stored.change(
+        "INSERT INTO folder_ledger (folder_id, epoch, uidvalidity, listed, published, vanished, flags) VALUES "
+        "('work-INBOX', 1, 1700000000, '{[1,5)}', '{[1,5)}', '{[2,3)}', "
+        """'{"\\\\Seen": "1:2,4", "$Junk": "1", "X-GM-LABELS to do": "4"}')"""
+    )
+    stored.change("UPDATE email_places SET sequence = 9, flags = '{newer}' WHERE uid = 3")
+    stored.change(lost)
+    assert stored.run("repair", "--offline").exit_code == 0
+    one, two, three, four = stored.value(STATES)
+    assert one == r"""(1,"{$Junk,""\\\\Seen""}",,t)"""
+    assert two == r"""(2,"{""\\\\Seen""}",,f)"""
+    assert three == ("(3,{},,t)" if "DROP" in lost else "(3,{newer},,t)")
+    assert four == (r"""(4,"{""\\\\Seen""}","{""to do""}",t)""" if "DROP" in lost else "(4,{},,t)")
+    assert stored.value("SELECT count(*) FROM place_states") == 0
+
+
 EVERY_TABLE = """DO $$ DECLARE name text; BEGIN FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public'
 LOOP EXECUTE format('DROP TABLE public.%I CASCADE', name); END LOOP; END $$"""
 EVERYTHING = "DROP SCHEMA public CASCADE; CREATE SCHEMA public"
