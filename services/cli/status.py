@@ -20,7 +20,7 @@ NUMBERS = ("listed", "stored", "pending", "quarantined", "vanished", "missing")
 def status(name: str | None, *, as_json: bool) -> None:
     """Show what the server lists and what is stored, per folder, for all accounts or one NAME.
 
-    `missing` is listed - published - quarantined - vanished: zero, or the sync is not complete.
+    `missing` is listed - published - stored - quarantined - vanished: zero, or the sync is not complete.
     """
     from services.common.completeness import statuses
     from services.front.context import open_context

@@ -68,7 +68,7 @@ COUNTED = f"""{_FOUND}, sets AS MATERIALIZED (
            multirange_count(stored) AS stored, multirange_count(vanished) AS vanished,
            multirange_count(published - stored - barred - vanished) AS pending,
            multirange_count(barred - stored) AS quarantined,
-           multirange_count(listed - published - barred - vanished) AS missing FROM sets
+           multirange_count(listed - published - stored - barred - vanished) AS missing FROM sets
 )"""  # noqa: S608 (constants of ours)
 """The counts of the view ``completeness`` for the accounts ``:slugs`` alone, present folders and epochs only.
 

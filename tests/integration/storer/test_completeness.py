@@ -82,6 +82,19 @@ def test_a_folder_that_nobody_has_read_yet_is_told(storer: Storer) -> None:
     assert folders_of(storer.engine, "work") == [inbox, new]
 
 
+async def test_what_is_stored_before_the_poller_has_noted_that_it_was_handed_on_is_counted_once(
+    storer: Storer,
+) -> None:
+    listed(storer, "{[1,6)}", "{[1,2)}")
+    mails = [(await parsed(message(f"n{uid}").as_bytes(), uid))[0] for uid in (1, 2, 3)]
+    await storer.take(topics.MAIL_PARSED, mails)
+    await storer.take(topics.MAIL_FILED, [filed(mail) for mail in mails])
+    assert numbers(storer) == {
+        "listed": 5, "published": 1, "stored": 3, "pending": 0, "quarantined": 0, "vanished": 0, "missing": 2,
+    }  # fmt: skip
+    assert [line.uid for line in ledger(storer.engine) if line.state == "missing"] == [4, 5]
+
+
 async def test_a_message_is_stored_only_with_all_its_objects(storer: Storer) -> None:
     listed(storer, "{[1,2)}", "{[1,2)}")
     mail, (file,) = await parsed(with_file(message(), b"%PDF-1", "a.pdf").as_bytes())
