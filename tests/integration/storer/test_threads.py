@@ -2,10 +2,12 @@
 
 import asyncio
 import random
+from collections.abc import Sequence
 
 from services.common import topics
 from services.common.events import EmailParsed, Event
 from services.storer.adapters import write_parsed
+from services.storer.threads import Ref, refs
 from tests.fakes.mail_events import message, parsed
 from tests.integration.storer.conftest import Storer
 from tests.polling import until_meanwhile
@@ -82,3 +84,48 @@ async def test_messages_that_refer_to_each_other_in_a_ring_are_one_thread(storer
         raw = message(name, Message_ID=f"<{name}@x>", References=references, In_Reply_To=f"<{name}@x>").as_bytes()
         assert await storer.take(topics.MAIL_PARSED, [(await parsed(raw, uid))[0]]) == []
     assert storer.rows("SELECT count(DISTINCT thread_id), count(thread_id) FROM emails") == [(1, 4)]
+
+
+async def anything(chance: random.Random, uid: int) -> EmailParsed:
+    """A message that names ids which others name, too, as its own or as another's; in one of two accounts."""
+    names = [f"<m{chance.randrange(chance.choice((15, 200)))}@x>" for _ in range(5)]
+    fields = {
+        "References": " ".join(names[2 : chance.randrange(3, 6)]),
+        "In_Reply_To": names[1],
+        "Message_ID": names[0],
+    }
+    taken = {name: value for name, value in fields.items() if chance.random() < 0.6}
+    event, *_ = await parsed(message(f"n{uid}", **taken).as_bytes(), uid, account=chance.choice("ab"))
+    return event
+
+
+def connected(events: Sequence[EmailParsed]) -> set[frozenset[str]]:
+    """The model: contents in groups that are joined by what they name."""
+    tops: dict[Ref, Ref] = {}
+
+    def top(ref: Ref) -> Ref:
+        while tops.setdefault(ref, ref) != ref:
+            ref = tops[ref]
+        return ref
+
+    for event in events:
+        for ref in refs(event):
+            tops[top(ref)] = top(refs(event)[0])
+    groups: dict[Ref, set[str]] = {}
+    for event in events:
+        groups.setdefault(top(refs(event)[0]), set()).add(event.contentsha256)
+    return {frozenset(group) for group in groups.values()}
+
+
+async def test_threads_are_what_is_connected_however_it_comes(storer: Storer) -> None:
+    chance = random.Random(7)
+    events = [await anything(chance, uid) for uid in range(1, 121)]
+    order = chance.sample(events, len(events)) + chance.sample(events, 20)
+
+    async def writer(part: Sequence[Event]) -> None:
+        for start in range(0, len(part), 4):
+            assert await storer.take(topics.MAIL_PARSED, part[start : start + 4]) == []
+
+    await asyncio.gather(*(writer(order[number::3]) for number in range(3)))
+    found = storer.rows("SELECT array_agg(content_sha256) FROM emails GROUP BY thread_id")
+    assert {frozenset(group) for (group,) in found} == connected(events)
