@@ -16,7 +16,7 @@ from services.common.stores.folder import FolderStore
 from services.common.stores.s3 import S3Store
 from tests.integration.stores.conftest import Minio
 
-PLACE = {"place": "work/f1/1/2", "folder": "合同/2026", "subject": 'A \\ "quoted" ✓ & more'}
+PLACE = {"place": "work/f1/1/2", "folder": "  合同/2026 ", "subject": 'A \\ "quoted" ✓ & more'}
 
 
 def new(number: int, size: int = 2000) -> NewObject:
