@@ -44,7 +44,7 @@ def unusable(topic: str) -> list[Record]:
     """Records that nobody can use: too few headers, an unknown major, a broken value or attribute, 10 MB, the largest.
 
     And what a reader could stumble over: values nested deeper than a stack, moments outside of the calendar, claim
-    checks to nowhere, a type as long as a record, a key as long as no index takes.
+    checks to nowhere, a type as long as a record, a key as long as no index takes, no key, an attribute twice.
     """
     event = next(spec for spec in SPECS if spec.topic.name == topic)
     example = record(min((EXAMPLES / event.name / "v1").glob("*.json")), topic)
@@ -53,7 +53,8 @@ def unusable(topic: str) -> list[Record]:
     later = plain | {"ce_specversion": b"2.0"}
     nameless = {name: value for name, value in plain.items() if name != "ce_id"}
     deep = b'{"more": ' * 100_000 + b"1" + b"}" * 100_000
-    broken = [(plain, b"not json"), (plain, b'{"a": 1}'), (plain, deep), (plain, None)]
+    texts = (b"not json", b'{"a": 1}', b'{"account": NaN}', b'{"account": "\xed\xa0\x80"}', deep)
+    broken = [(plain, text) for text in (*texts, None)]
     if event.value == "bytes":
         less = {name: value for name, value in plain.items() if name != "ce_contentsha256"}
         far = plain | {"ce_internaldate": b"9999-12-31T23:59:59-12:00"}
@@ -66,6 +67,7 @@ def unusable(topic: str) -> list[Record]:
     noise = [(unnamed, b"no headers"), (unnamed, bytes(10_000_000)), (unnamed, os.urandom(MAX_RECORD - 200))]
     return [
         Record(topic, b"work/" + os.urandom(2_000).hex().encode() + b"/1/2", b"x", (("ce_type", b"?"),)),
+        Record(topic, b"", example.value, (*example.headers, ("ce_subject", b"work/f1/1/2"))),
         *(
             Record(topic, b"bad", value, tuple(headers.items()))
             for headers, value in [
