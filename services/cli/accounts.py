@@ -172,24 +172,24 @@ def resume(name: str) -> None:
 @click.option("--erase", is_flag=True, help="Also erase its mail: rows and objects. There is no way back.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove(name: str, erase: bool, yes: bool) -> None:
-    """Forget an account and its secrets. Its mail stays unless --erase is given."""
+    """Forget an account and its secrets. Its mail stays unless --erase is given, now or later."""
     from services.cli.account_audit import noted
     from services.cli.terminal import is_terminal
     from services.front.context import open_context
 
     with open_context() as context:
         store = context.accounts
-        account = store.get(name)
+        slug = _whose_mail(context, name) if erase else store.get(name).slug
         if erase and not yes and is_terminal(sys.stdin):
-            click.confirm(f"erase all mail of {account.slug}, rows and objects", abort=True)
+            click.confirm(f"erase all mail of {slug}, rows and objects", abort=True)
         if erase:
-            objects, rows = _erased(context, account)
+            objects, rows = _erased(context, slug)
             click.echo(f"erased {objects} objects and {rows} rows")
         else:
-            _refuse_erased(store, account.slug)
-            store.remove(account.slug)
-        noted(store, account.slug, "account-remove", "with all its mail" if erase else "its mail stays")
-    click.echo(f"account {account.slug} removed{' with all its mail' if erase else '; its mail stays'}")
+            _refuse_erased(store, slug)
+            store.remove(slug)
+        noted(store, slug, "account-remove", "with all its mail" if erase else "its mail stays")
+    click.echo(f"account {slug} removed{' with all its mail' if erase else '; its mail stays'}")
 
 
 @accounts.command()
@@ -245,18 +245,39 @@ def _refuse_erased(store: "AccountStore", slug: str) -> None:
         )
 
 
-def _erased(context: "Context", account: "Account") -> tuple[int, int]:
+def _whose_mail(context: "Context", name: str) -> str:
+    """The account of that name or address; one that was removed counts as long as it has mail."""
+    import re
+
+    from services.common import lookup
+    from services.common.account_fields import SLUG
+    from services.common.accounts import unknown
+
+    if found := context.accounts.find(name):
+        return found.slug
+    if re.fullmatch(SLUG, name) and (
+        lookup.is_known(context.engine, lookup.Choice(account=name))
+        or next(iter(context.store.keys(f"{name}/")), None) is not None
+    ):
+        return name
+    raise unknown(name)
+
+
+def _erased(context: "Context", slug: str) -> tuple[int, int]:
     """Erase an account and its mail; it goes on as it was when nothing could be erased."""
     from services.common.errors import MailweirError
     from services.front.erasing import InUse, erased
 
+    before = context.accounts.find(slug)
     try:
-        return erased(context, account.slug, embedded=context.embedded)
+        return erased(context, slug, embedded=context.embedded)
     except InUse:
-        context.accounts.set_state(account.slug, account.state)
+        if before:
+            context.accounts.set_state(slug, before.state)
         raise
     except MailweirError:
-        click.echo(f"account {account.slug} stays paused; the same command again erases what is left", err=True)
+        stays = f"account {slug} stays paused; " if before else ""
+        click.echo(f"{stays}the same command again erases what is left", err=True)
         raise
 
 

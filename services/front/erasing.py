@@ -34,7 +34,7 @@ class InUse(Incomplete):
 
 
 def erased(stores: Stores, slug: str, *, embedded: bool) -> tuple[int, int]:
-    """Pause the account, erase its objects and rows, and forget it; how many of each.
+    """Pause the account, erase its objects and rows, and forget it; how many of each. It may be removed already.
 
     What a sync has in hand, or a command sends once more, would be stored after that, with no account left to erase it
     by. Embedded, large messages go, too, that a killed sync left in the spool; on the stack, what the services have in
@@ -47,14 +47,17 @@ def erased(stores: Stores, slug: str, *, embedded: bool) -> tuple[int, int]:
 
     """
     spool = read(PollerSettings).spool if embedded else None
-    stores.accounts.set_state(slug, "paused")
+    is_there = any(account.slug == slug for account in stores.accounts.list())
+    if is_there:
+        stores.accounts.set_state(slug, "paused")
     leases = PostgresLeases(stores.engine)
     with ExitStack() as held:
         still_ours = _hold(held, stores, leases, slug, _PATIENCE if embedded else _PATIENCE_ON_STACK)
         remove_left(spool)
         done = erase_account(stores, slug, on_the_way=not embedded)
         still_ours()
-        stores.accounts.remove(slug)
+        if is_there:
+            stores.accounts.remove(slug)
     leases.forget(slug)
     return done
 

@@ -11,7 +11,7 @@ import pytest
 
 from services.cli import rebuilding
 from services.common.account_fields import Account
-from services.common.errors import Incomplete, Unavailable
+from services.common.errors import ConfigurationError, Incomplete, Unavailable
 from services.common.stores.folder import FolderStore
 from services.front import erasing
 from services.front.erasing import InUse
@@ -206,3 +206,17 @@ def test_large_messages_that_a_killed_sync_left_on_their_way_go_too(home: Home, 
     home.environment["MAILWEIR_POLLER_SPOOL"] = str(tmp_path)
     home.run("accounts", "remove", account, "--erase", "--yes")
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_mail_of_an_account_that_was_removed_before_is_erased_too(stored: Home, account: str) -> None:
+    """It stayed when the account was removed, or a poller that slept through the erasing brought it afterwards."""
+    assert stored.run("accounts", "remove", account).exit_code == 0
+    with pytest.raises(ConfigurationError, match="there is no account"):
+        stored.run("accounts", "remove", account)
+    assert stored.value("SELECT count(*) FROM emails") == 4
+    assert "6 objects" in stored.run("accounts", "remove", account, "--erase", "--yes").stdout
+    assert (stored.value("SELECT count(*) FROM emails"), stored.objects()) == (0, [])
+    assert stored.value("SELECT count(*) FROM leases") == 0
+    for name in (account, "home", "..", ""):
+        with pytest.raises(ConfigurationError, match="there is no account"):
+            stored.run("accounts", "remove", name, "--erase", "--yes")
