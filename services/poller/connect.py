@@ -98,7 +98,11 @@ async def _reach(work: Work, spool: Path | None) -> Session:
         except (NetworkError, TlsError) as error:
             failure = failure or error
             continue
-        await work.say(work.audit("connect", detail=f"{host}:{work.account.port}"))
+        try:
+            await work.say(work.audit("connect", detail=f"{host}:{work.account.port}"))
+        except BaseException:
+            session.close()
+            raise
         return session
     assert failure is not None
     await work.say(work.audit("connect", "failed", detail=failure.state))

@@ -8,7 +8,14 @@ import pytest
 
 from services.common.contract import encode
 from services.common.errors import ContractViolated, Unavailable
-from services.common.events import Event, FlagsChanged, MessageFetched, MessagesReturned, MessagesVanished
+from services.common.events import (
+    AccessAudited,
+    Event,
+    FlagsChanged,
+    MessageFetched,
+    MessagesReturned,
+    MessagesVanished,
+)
 from services.common.runtime.producer import check_size
 from services.poller import telling
 from services.poller.domain.state import FolderRecord
@@ -17,6 +24,7 @@ from services.storer.mailbox import MOST_UIDS
 from tests.fakes.imap_model import Mailbox, Script, closes, folder, messages, on
 from tests.integration.poller.conftest import Play, Recorder, inbox
 from tests.integration.poller.test_labels import labelled, labels_of
+from tests.polling import until_meanwhile as until
 
 NAME_OF_3_KB = bytes(random.Random(7).choices(b"abcdefghijklmnopqrstuvwxyz", k=3_000))
 
@@ -163,3 +171,11 @@ async def test_a_folder_whose_name_is_too_long_keeps_no_other_waiting_and_is_tol
         result = await p.sync()
         assert (result.exit_code, len(p.stored)) == (3, 2)
         assert "folder list cannot be read" in result.failure
+
+
+async def test_a_connection_that_cannot_be_told_of_is_closed(play):
+    async with play(Script({b"INBOX": Mailbox(messages(2))})) as p:
+        p.recorder = Failing(AccessAudited)
+        assert (await p.sync()).exit_code == 0
+        assert (p.complete(), p.server.connections) == (True, 2)
+        await until(lambda: p.server.open_now == 0)
