@@ -85,8 +85,8 @@ def mail_fields(event: type[MailEvent], attributes: dict[str, str], value: bytes
             account=attributes["account"],
             folder=attributes["folder"],
             folderid=attributes["folderid"],
-            uidvalidity=_number(attributes["uidvalidity"]),
-            uid=_number(attributes["uid"]),
+            uidvalidity=_number("uidvalidity", attributes["uidvalidity"]),
+            uid=_number("uid", attributes["uid"]),
         ),
         "internaldate": _instant(attributes.get("internaldate")),
     }
@@ -100,7 +100,7 @@ def mail_fields(event: type[MailEvent], attributes: dict[str, str], value: bytes
 
 def _value(name: str, text: str) -> Any:
     if name in _NUMBERS:
-        return _number(text)
+        return _number(name, text)
     if name == "labels":
         return _labels(text)
     return tuple(text.split(" ")) if name == "flags" else text
@@ -111,15 +111,22 @@ def _labels(text: str) -> tuple[str, ...]:
     return msgspec.json.decode(text, type=tuple[str, ...]) if text.startswith('["') else tuple(text.split("\n"))
 
 
-def _number(text: str) -> int:
-    number = int(text)
+def _number(name: str, text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        raise Malformed(f"ce_{name} is no number") from None
     if not 0 <= number < _LARGEST:
-        raise Malformed("a number is negative, or larger than a database or a file takes")
+        raise Malformed(f"ce_{name} is negative, or larger than a database or a file takes")
     return number
 
 
 def _instant(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text).astimezone(UTC) if text else None
+    try:
+        moment = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        raise Malformed("ce_internaldate is no moment") from None
+    return moment.astimezone(UTC) if moment else None
 
 
 def _claim(attributes: dict[str, str]) -> DataRef | None:
@@ -127,12 +134,16 @@ def _claim(attributes: dict[str, str]) -> DataRef | None:
         return None
     uri = attributes["dataref"]
     key_of(uri)
-    first, dash, last = attributes.get("datarange", "").partition("-")
-    return DataRef(uri, *_checked(int(first), int(last))) if dash else DataRef(uri)
+    return DataRef(uri, *_range(attributes["datarange"])) if "datarange" in attributes else DataRef(uri)
 
 
-def _checked(first: int, last: int) -> tuple[int, int]:
+def _range(text: str) -> tuple[int, int]:
     """Both ends of a range, which may be empty: then the last octet is the one before the first."""
-    if not 0 <= first <= last + 1 < _LARGEST:
-        raise Malformed("datarange is no range of octets")
-    return first, last
+    first, _, last = text.partition("-")
+    try:
+        ends = int(first), int(last)
+    except ValueError:
+        ends = -1, -1
+    if not 0 <= ends[0] <= ends[1] + 1 < _LARGEST:
+        raise Malformed("ce_datarange is no range of octets")
+    return ends

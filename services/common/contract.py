@@ -194,8 +194,8 @@ def decode(record: Record) -> ev.Event:
     attributes = _attributes(record)
     spec = SPEC_BY_TYPE.get(attributes.get("type", ""))
     if spec is None or spec.topic.name != record.topic:
-        said = attributes.get("type", "no ce_type")[:_SHOWN]
-        raise ContractViolated("contract.type", f"{said!r} is not read from {record.topic}")
+        said = repr(attributes["type"][:_SHOWN]) if "type" in attributes else "a record without ce_type"
+        raise ContractViolated("contract.type", f"{said} is not read from {record.topic}")
     try:
         _check_envelope(attributes)
         event = _decode_value(spec, record, attributes)

@@ -190,8 +190,18 @@ def test_a_moment_outside_of_the_calendar_is_refused(moment: str) -> None:
 @pytest.mark.parametrize("name", ["uid", "uidvalidity", "size"])
 @pytest.mark.parametrize("number", ["-1", str(2**63), "9" * 5_000, "1.0", ""])
 def test_a_number_that_is_none_of_a_mailbox_is_refused(name: str, number: str) -> None:
-    with pytest.raises(ContractViolated, match=r"contract\.schema"):
+    with pytest.raises(ContractViolated, match=rf"contract\.schema: .* ce_{name} is (no number|negative)"):
         decode(fetched_with(**{name: number}))
+
+
+def test_a_moment_that_is_none_is_named() -> None:
+    with pytest.raises(ContractViolated, match="ce_internaldate is no moment"):
+        decode(fetched_with(internaldate="yesterday"))
+
+
+def test_a_record_without_a_type_is_told_so() -> None:
+    with pytest.raises(ContractViolated, match=r"contract\.type: a record without ce_type is not"):
+        decode(Record("mail.audit", b"k", b"{}", ()))
 
 
 def test_an_attribute_that_is_there_twice_is_refused() -> None:
@@ -260,6 +270,8 @@ def test_a_reason_does_not_repeat_what_a_stranger_wrote_at_length() -> None:
         {"dataref": "s3://mailweir/a", "datarange": "0--2"},
         {"dataref": "s3://mailweir/a", "datarange": f"0-{10**30}"},
         {"dataref": "s3://mailweir/a", "datarange": "all-of-it"},
+        {"dataref": "s3://mailweir/a", "datarange": "5"},
+        {"dataref": "s3://mailweir/a", "datarange": ""},
     ],
 )
 def test_a_claim_check_to_nowhere_is_refused(claim: dict[str, str]) -> None:
