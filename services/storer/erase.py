@@ -28,7 +28,6 @@ _OF_ACCOUNT = {
     "account_status": "account_id",
     "dead_letters": "account_id",
     "audit_log": "action <> 'erase' AND account_id",  # that mail was erased is told for good, each time
-    "folders": "account",
     "server_habits": "account",
     "traffic": "account",
     "unsettled": "account_id",  # last: triggers write it when rows of the others go
@@ -59,11 +58,11 @@ def erase_account(stores: Stores, account: str, *, on_the_way: bool = False) -> 
             minutes. What is left is removed by the next try.
 
     """
-    objects, rows = _sweep(stores, account, first=True)
+    objects, rows = _sweep(stores, account, first=True, last=not on_the_way)
     if on_the_way:
         asyncio.run(catch_up(read(KafkaSettings), _CATCH_UP))
-        later = _until_quiet(stores, account)
-        objects, rows = objects + later[0], rows + later[1]
+        for later in (_until_quiet(stores, account), _sweep(stores, account, last=True)):
+            objects, rows = objects + later[0], rows + later[1]
     return objects, rows
 
 
@@ -79,11 +78,16 @@ def _until_quiet(stores: Stores, account: str) -> tuple[int, int]:
     raise Unavailable(f"mail of {account} keeps coming; see `mailweir stack status` and try again")
 
 
-def _sweep(stores: Stores, account: str, *, first: bool = False) -> tuple[int, int]:
-    """Erase what is there; said in the transaction of the rows, so that no end in the middle leaves it untold."""
+def _sweep(stores: Stores, account: str, *, first: bool = False, last: bool = False) -> tuple[int, int]:
+    """Erase what is there; said in the transaction of the rows, so that no end in the middle leaves it untold.
+
+    The folders go in the ``last`` sweep only: flags that arrive late are found by them.
+    """
     objects = _erase_objects(stores.store, f"{account}/")
     with transaction(stores.engine) as connection:
         rows = _erase_rows(connection, account)
+        if last:
+            rows += _count(connection, "DELETE FROM folders WHERE account = :account", {"account": account})
         if first or objects or rows:
             detail = f"{objects} objects and {rows} rows erased"
             audit.note(connection, datetime.now(UTC), "storer", account, "erase", detail=detail)
