@@ -1,5 +1,6 @@
 import base64
 import binascii
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -75,3 +76,28 @@ def test_what_was_encoded_comes_back(octets: bytes, newline: bytes) -> None:
 def test_nothing_raises(octets: bytes, encoding: str) -> None:
     decoded, _ = transfer.decode(octets, encoding)
     assert isinstance(decoded, bytes)
+
+
+@given(st.lists(st.sampled_from([b"=", b"3D", b" ", b"\t", b"\n", b"\r\n", b"\r", b"a"]), max_size=30).map(b"".join))
+def test_lines_are_repaired_one_by_one_as_all_at_once(sent: bytes) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transfer, "_SLICE", 0)
+        one_by_one = transfer.quoted_printable(sent)
+    assert one_by_one == transfer.quoted_printable(sent)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "piece"),
+    [(name, piece) for name, pieces in {
+        "base64": (b"Q=", b"=Q", b"QUJD=", b"QUI=\n"), "quoted-printable": (b"==\n", b"= \n", b"a=\nb= \n"),
+    }.items() for piece in pieces],
+)  # fmt: skip
+def test_damage_everywhere_takes_a_few_times_the_memory_of_the_octets(encoding: str, piece: bytes) -> None:
+    sent = piece * ((1 << 20) // len(piece))
+    tracemalloc.start()
+    try:
+        _, defect = transfer.decode(sent, encoding)
+        assert tracemalloc.get_traced_memory()[1] < 24 * len(sent)
+    finally:
+        tracemalloc.stop()
+    assert defect == f"transfer.{encoding}-damaged"
