@@ -24,6 +24,7 @@ from services.poller.adapters import PostgresContents, PostgresLedger
 from services.poller.leases import PostgresLeases
 from services.poller.settings import PollerSettings
 from services.poller.supervisor import Ports, supervising
+from services.poller.told import Told
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ async def _ports(settings: Settings, own: PollerSettings) -> AsyncIterator[Ports
     try:
         yield Ports(
             accounts=open_accounts(engine, settings.home_path),
-            publisher=publisher,
+            publisher=Told(publisher),
             ledger=PostgresLedger(engine),
             leases=PostgresLeases(engine),
             store=open_store(settings),

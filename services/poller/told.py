@@ -1,0 +1,34 @@
+"""What the poller says of accounts and of folders it could not read, in the log of the service, too."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.common.events import AccountReported, Event, SyncReported
+from services.common.service import Publisher
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A publisher that first writes states of accounts and errors of folders into the log, where operators look."""
+
+    publisher: Publisher
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        """Publish all, in order. Raises Unavailable as the publisher behind does."""
+        for event in events:
+            if isinstance(event, AccountReported):
+                _log(event)
+            elif isinstance(event, SyncReported) and event.lasterror:
+                log.warning("account %s, folder %s: %s", event.account, event.folder, event.lasterror)
+        await self.publisher.publish(events)
+
+
+def _log(event: AccountReported) -> None:
+    level = logging.INFO if event.state == "active" else logging.WARNING
+    again = f"next try {event.nexttry:%Y-%m-%dT%H:%M:%SZ}" if event.nexttry else ""
+    why = "; ".join(part.rstrip(".") for part in (event.detail, event.advice, again) if part)
+    told = f"{event.state}, sign-in {event.signin}" + (f": {why}" if why else "")
+    log.log(level, "account %s is %s", event.account, told)
