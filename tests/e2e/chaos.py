@@ -3,8 +3,9 @@
     python -m tests.e2e.chaos [--messages N] [--seconds S] [FAULT...]
 
 A fault is ``stop-``, ``kill-`` or ``pause-`` (SIGSTOP: it hangs, with its connections) with the name of a component,
-``services`` (30 random SIGKILLs), or ``disk-`` with minio or postgres (it runs on a disk that gets full; needs root).
-Each runs in the middle of N messages of its own.
+``services`` (30 random SIGKILLs), ``together`` (Kafka is away while Postgres is killed twice), or ``disk-`` with minio
+or postgres (it runs on a disk that gets full; needs root). Each runs in the middle of N messages of its own, and all
+the while the figures of each folder have to add up.
 """
 
 import argparse
@@ -16,19 +17,26 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from itertools import islice
 from pathlib import Path
+from threading import Event, Thread
+
+from sqlalchemy import Engine
 
 from benchmarks.mail import messages
+from services.common.completeness import FolderStatus, folders_of, statuses
+from services.common.database import engine_for
+from services.common.errors import Unavailable
 from tests.e2e.test_stack import complete, logs, places, query
-from tests.e2e.world import SERVICES, World, bucket, seen_messages, stack, until
+from tests.e2e.world import ACCOUNT, SERVICES, World, bucket, seen_messages, stack, until
 
 COMPONENTS = ("postgres", "minio", "kafka")
 DISKS_MB = {"minio": (80, 2_000), "postgres": (90, 2_000)}  # too small, then large enough
 FAULTS = (
     *(f"{how}-{name}" for how in ("stop", "kill", "pause") for name in COMPONENTS),
     "services",
+    "together",
     *(f"disk-{name}" for name in DISKS_MB),
 )
 KILLS = 30
@@ -65,6 +73,17 @@ def kill_services(world: World, kills: int, chance: random.Random) -> None:
         tend(world)
         world.kill(name)
         world.start(name)
+
+
+def fail_together(world: World, seconds: float) -> None:
+    """Kafka stops; Postgres is killed, comes back, and is killed again before Kafka is there."""
+    world.components.stop("kafka")
+    kill_component(world, "postgres", seconds / 3)
+    time.sleep(seconds / 3)
+    world.components.kill("postgres")
+    world.components.start("kafka")
+    time.sleep(seconds / 3)
+    world.components.start("postgres")
 
 
 def fill_disk(world: World, name: str, seconds: float) -> None:
@@ -141,9 +160,39 @@ def run(fault: str, world: World, news: list[bytes], seconds: float) -> float:
         "kill": lambda: kill_component(world, name, seconds),
         "pause": lambda: pause_component(world, name, seconds),
         "services": lambda: kill_services(world, KILLS, chance),
+        "together": lambda: fail_together(world, seconds),
         "disk": lambda: fill_disk(world, name, seconds),
     }
-    return in_the_middle(world, news, actions[how])
+    with adding_up(world):
+        return in_the_middle(world, news, actions[how])
+
+
+@contextmanager
+def adding_up(world: World) -> Iterator[None]:
+    """While the block runs, each listed message is in exactly one state, by the view and by what the console counts."""
+    over, wrong = Event(), list[FolderStatus]()
+    engine = engine_for(world.components.database_url, pool_size=1)
+    looking = Thread(target=_look, args=(engine, over, wrong))
+    looking.start()
+    try:
+        yield
+    finally:
+        over.set()
+        looking.join()
+        engine.dispose()
+    assert wrong == []
+
+
+def _look(engine: Engine, over: Event, wrong: list[FolderStatus]) -> None:
+    while not over.wait(0.5):
+        with suppress(Unavailable):
+            (account,) = statuses(engine, [(ACCOUNT, "active")])
+            wrong += [folder for folder in (*account.folders, *folders_of(engine, ACCOUNT)) if not _adds_up(folder)]
+
+
+def _adds_up(folder: FolderStatus) -> bool:
+    parts = (folder.stored, folder.pending, folder.quarantined, folder.vanished, folder.missing)
+    return min(parts) >= 0 and sum(parts) == folder.listed
 
 
 def alone(fault: str, news: list[bytes], seconds: float) -> float:
