@@ -14,6 +14,7 @@ from services.common.providers import candidates, profile
 from services.common.secret import Secret
 from services.poller import peeking
 from services.poller.domain.choose import chosen
+from services.poller.enumerate import MOST_SIZES, WITH_SIZES
 from services.poller.imap.errors import (
     AmbiguousRefusal,
     IdentificationWanted,
@@ -71,7 +72,8 @@ async def _foresight(work: Work) -> Foresight | None:
         return None
     known = await asyncio.to_thread(work.ledger.folders, work.account.slug)
     first = not known and chosen(Folder(INBOX, "INBOX", special_use="\\Inbox"), settings.include, settings.exclude)
-    return Foresight(ID_FIELDS if _identifies(work) else None, inbox=first)
+    fields = ID_FIELDS if _identifies(work) else None
+    return Foresight(fields, inbox=first, items=WITH_SIZES, most=MOST_SIZES)
 
 
 async def _welcomed(work: Work, session: Session, secret_of: SecretSource) -> bool:

@@ -65,7 +65,8 @@ class Connection(Wire):
 
     def send_ahead(self, lines: Iterable[Line]) -> None:
         """Send commands that are certain to be begun in this order, up to one with a literal; not ambiguous ones."""
-        state, data = self.state, b""
+        opens = any(each.name == "EXAMINE" for each in self.flight.ahead)
+        state, data = SELECTED if opens else self.state, b""
         for line in lines:
             if (text := plain(line)) is None:
                 break

@@ -26,7 +26,7 @@ from services.poller.imap.errors import (
     PermissionRefused,
     Refused,
 )
-from services.poller.imap.foresight import SIGN, Foresight, condstore_of
+from services.poller.imap.foresight import SIGN, Foresight, condstore_of, list_ahead, open_ahead
 from services.poller.imap.idling import idle
 from services.poller.imap.introduce import enable, identify
 from services.poller.imap.model import (
@@ -172,7 +172,9 @@ class Session:
 
         ``status``: with LIST-STATUS advertised the folders carry STATUS in the same round trip.
         """
-        return await folders.list_folders(self._connection, with_status=status, plain=plain)
+        found = await folders.list_folders(self._connection, with_status=status, plain=plain)
+        list_ahead(self._connection, self.foresight, found)
+        return found
 
     async def status(self, wire: bytes) -> FolderStatus:
         """STATUS of a folder that is not open now. Raises FolderGone, PermissionRefused, Refused."""
@@ -195,9 +197,8 @@ class Session:
         return self._opened
 
     def _send_ahead(self, wire: bytes, argument: bytes | None, uids: UidSet, items: Sequence[str]) -> None:
-        if uids and self.hurries and not self._connection.flight.ahead:
-            listing = fetching.listing_line(uids, items, self.capabilities)
-            self._connection.send_ahead([folders.examine_line(wire, argument), listing])
+        if self.hurries:
+            open_ahead(self._connection, folders.examine_line(wire, argument), uids, items)
 
     async def reopen(self, then: UidSet = fetching.NOBODY) -> None:
         """EXAMINE the open folder again: what a session is told may be what was true when it opened the folder.

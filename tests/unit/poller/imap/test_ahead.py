@@ -186,6 +186,29 @@ async def test_a_listing_is_sent_with_the_opening_of_its_folder(play):
         assert len(server.commands("UID FETCH")) == 1
 
 
+async def test_inbox_is_listed_while_the_folders_are_looked_through(play):
+    foresight = Foresight(FIELDS, inbox=True, items=("FLAGS",), most=3)
+    async with signed_in(play, server_of(), foresight) as (session, server):
+        await session.list_folders(status=True)
+        await until_meanwhile(lambda: names(server)[-1] == "UID")
+        assert (await session.examine(b"INBOX", condstore=True)).exists == 3
+        assert [listing.uid async for listing in session.fetch_listing(ALL)] == [1, 2, 3]
+        assert names(server)[-2:] == ["EXAMINE", "UID"]
+
+
+@pytest.mark.parametrize(
+    ("count", "inbox", "capabilities"),
+    [(4, True, NEW), (0, True, NEW), (3, False, NEW), (3, True, tuple(each for each in NEW if each != "LIST-STATUS"))],
+)
+async def test_inbox_is_not_listed_ahead_where_that_is_not_sure_to_be_asked_for(play, count, inbox, capabilities):
+    foresight = Foresight(FIELDS, inbox=inbox, items=("FLAGS",), most=3)
+    async with signed_in(play, server_of(capabilities=capabilities, count=count), foresight) as (session, server):
+        await session.list_folders(status=True)
+        assert (await session.examine(b"INBOX", condstore=True)).exists == count
+        await session.noop()
+        assert server.commands("UID FETCH") == []
+
+
 async def test_a_folder_that_cannot_be_opened_has_no_listing(play):
     async with signed_in(play, server_of(), Foresight()) as (session, server):
         await session.list_folders(status=True)
