@@ -130,6 +130,9 @@ class KafkaPublisher:
                 producer = self._new()
                 try:
                     await producer.start()
+                except asyncio.CancelledError:
+                    self._drop(producer)
+                    raise
                 except Exception as error:
                     with suppress(Exception):
                         await producer.stop()

@@ -1,6 +1,7 @@
 """What the publisher does without a broker: its memory bound and how it names failures."""
 
 import asyncio
+import gc
 
 import pytest
 from aiokafka.errors import (
@@ -50,3 +51,27 @@ async def test_without_a_broker_it_is_unavailable_and_can_be_asked_again() -> No
                 await publisher.start()
     await publisher.publish([])
     await publisher.stop()
+
+
+async def test_a_producer_that_is_given_up_while_it_starts_is_closed() -> None:
+    told: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["message"]))
+    reached = asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        reached.set()
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        publisher = KafkaPublisher(KafkaSettings(bootstrap=f"127.0.0.1:{port}"), "poller")
+        starting = asyncio.create_task(publisher.start())
+        await reached.wait()
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+        await publisher.stop()
+        del publisher, starting
+        gc.collect()
+    assert told == []
