@@ -12,7 +12,7 @@ from services.common.errors import DeadLetterLimit
 from services.common.events import DeadLetter
 
 CUT = "record.cut"
-REPLAY = "dlq_replay"  # header of a record that is sent again; its dead letter does not keep it, as no dlq_ header
+REPLAY = "dlq_replay"  # header of a record that is sent again; its dead letter does not keep it
 KEPT = 256 * 1024  # octets of a record that is too large for its dead-letter topic
 
 
@@ -28,7 +28,7 @@ def dead_letter(record: Record, service: str, error: str, reason: str, at: datet
         at=at,
         key=record.key,
         value=record.value,
-        headers=record.headers,
+        headers=tuple(header for header in record.headers if header[0] != REPLAY),  # the letter is for its own reader
     )
 
 

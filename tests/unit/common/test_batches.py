@@ -7,7 +7,7 @@ import pytest
 
 from services.common import topics
 from services.common.contract import Record, decode, encode
-from services.common.dead_letters import CUT, KEPT, DeadLetterCounter, Limits, replayed
+from services.common.dead_letters import CUT, KEPT, DeadLetterCounter, Limits, meant_for, replayed
 from services.common.errors import ContractViolated, DeadLetterLimit, Unavailable
 from services.common.events import DeadLetter, Event, MessageFetched
 from services.common.health import Health
@@ -103,7 +103,9 @@ async def test_a_record_that_is_sent_again_is_read_by_whom_it_is_meant_for_and_c
     await process(work(echo, sink, Limits(run=3, ratio=0.1, window=5)), [*again, *still, *others])
     assert sink.uids() == [1, 2]
     assert len(sink.letters()) == len(still)
-    (kept,) = {decode(encode(letter, "parser", AT)) for letter in sink.letters()}
+    letters = [encode(letter, "parser", AT) for letter in sink.letters()]
+    assert all(meant_for(letter, "storer") for letter in letters)
+    (kept,) = {decode(letter) for letter in letters}
     assert isinstance(kept, DeadLetter)
     assert kept.headers == (("x", b"y"),)
 
