@@ -87,19 +87,20 @@ class DeadLetterCounter:
     def __init__(self, limits: Limits, name: str) -> None:
         self._limits = limits
         self._name = name
-        self._run = 0
+        self._run, self._last = 0, ""
         self._window: deque[bool] = deque(maxlen=limits.window)
 
-    def count(self, bad: Sequence[bool]) -> None:
-        """Count the records of one batch in order, True for a dead letter, before a letter is published.
+    def count(self, reasons: Sequence[str]) -> None:
+        """Count the records of one batch in order, "" for a good one, before a letter is published.
 
         Raises:
             DeadLetterLimit: the run or the ratio is above its limit; no record of this batch may be acknowledged.
 
         """
-        for is_bad in bad:
-            self._run = self._run + 1 if is_bad else 0
-            self._window.append(is_bad)
+        for reason in reasons:
+            self._last = reason or self._last
+            self._run = self._run + 1 if reason else 0
+            self._window.append(bool(reason))
             if self._run > self._limits.run:
                 self._stop(f"{self._run} records in a row")
         total = sum(self._window)
@@ -108,6 +109,6 @@ class DeadLetterCounter:
 
     def _stop(self, what: str) -> None:
         raise DeadLetterLimit(
-            f"{self._name}: {what} could not be used, so most likely this version or its configuration is wrong; "
-            "see `mailweir dlq list`, mend it, start again"
+            f"{self._name}: {what} could not be used, the last for {self._last}; most likely this version, its "
+            "configuration or a store is wrong, so they stay in their topic: mend it, start again (docs/delivery.md)"
         )

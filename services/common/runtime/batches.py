@@ -61,7 +61,8 @@ async def _whole_or_single(work: Work, records: Sequence[Record]) -> None:
                 await _whole_or_single(work, [record])
             return
         bad = {0: violation}
-    work.counter.count([index in bad for index, record in enumerate(records) if not is_replayed(record)])
+    reasons = {index: str(why) for index, why in bad.items()}
+    work.counter.count([reasons.get(index, "") for index, record in enumerate(records) if not is_replayed(record)])
     await _publish_letters(work, _letters(work, bad, records))
 
 

@@ -8,6 +8,7 @@ from services.common.contract import Record, decode, encode
 from services.common.dead_letters import CUT, KEPT, DeadLetterCounter, Limits, dead_letter, shortened
 from services.common.errors import DeadLetterLimit
 
+BAD, GOOD = "contract.type: why", ""
 AT = datetime(2026, 11, 21, 7, 0, tzinfo=UTC)
 
 
@@ -35,21 +36,24 @@ def counter(run: int = 3, ratio: float = 0.5, window: int = 10) -> DeadLetterCou
 
 def test_a_run_of_dead_letters_stops_the_service_over_batches() -> None:
     counting = counter()
-    counting.count([True, True, True, False, True, True])
-    counting.count([True])
-    with pytest.raises(DeadLetterLimit, match=r"parser on mail\.fetched: 4 records in a row"):
-        counting.count([True])
+    counting.count([BAD, BAD, BAD, GOOD, BAD, BAD])
+    counting.count([BAD])
+    with pytest.raises(
+        DeadLetterLimit,
+        match=r"on mail\.fetched: 4 records in a row .* the last for contract\.type: why",
+    ):
+        counting.count([BAD])
 
 
 def test_a_share_of_dead_letters_stops_the_service_once_the_window_is_full() -> None:
     counting = counter(run=99)
-    counting.count([True] * 9)
-    counting.count([False] * 6)
+    counting.count([BAD] * 9)
+    counting.count([GOOD] * 6)
     with pytest.raises(DeadLetterLimit, match="6 of the last 10"):
-        counting.count([True, False, True, True, True, True, True])
+        counting.count([BAD, GOOD, BAD, BAD, BAD, BAD, BAD])
 
 
 def test_good_records_forgive() -> None:
     counting = counter()
     for _ in range(50):
-        counting.count([True, True, False, False])
+        counting.count([BAD, BAD, GOOD, GOOD])
