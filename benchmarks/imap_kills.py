@@ -28,8 +28,8 @@ BARS = {
 
 
 def many() -> Script:
-    """5,000 messages from a server that takes 20 ms for each answer, so that there is something to interrupt."""
-    slow = on("UID FETCH", lambda _command, reply: setattr(reply, "stall", 0.02))
+    """5,000 messages from a server that takes 30 ms for each answer, so that there is something to interrupt."""
+    slow = on("UID FETCH", lambda _command, reply: setattr(reply, "stall", 0.03))
     return Script({b"INBOX": Mailbox(messages(COUNT, size=1500))}, hooks=[slow])
 
 
