@@ -247,20 +247,13 @@ def _refuse_erased(store: "AccountStore", slug: str) -> None:
 
 def _whose_mail(context: "Context", name: str) -> str:
     """The account of that name or address; one that was removed counts as long as it has mail."""
-    import re
-
+    from services.cli.choice import account_of, has_objects
     from services.common import lookup
-    from services.common.account_fields import SLUG
-    from services.common.accounts import unknown
 
-    if found := context.accounts.find(name):
-        return found.slug
-    if re.fullmatch(SLUG, name) and (
-        lookup.is_known(context.engine, lookup.Choice(account=name))
-        or next(iter(context.store.keys(f"{name}/")), None) is not None
-    ):
-        return name
-    raise unknown(name)
+    def remains(slug: str) -> bool:
+        return lookup.is_known(context.engine, lookup.Choice(account=slug)) or has_objects(context, slug)
+
+    return account_of(context, name, remains)
 
 
 def _erased(context: "Context", slug: str) -> tuple[int, int]:

@@ -1,10 +1,13 @@
-"""Options that say which mail is meant, as a ``Choice``."""
+"""Options that say which mail is meant, as a ``Choice``, and names of accounts that may be removed."""
 
+import re
+from collections.abc import Callable
 from typing import Any
 
 from msgspec.structs import replace
 
 from services.common import lookup
+from services.common.account_fields import SLUG
 from services.common.accounts import unknown
 from services.common.errors import ConfigurationError
 from services.common.lookup import Choice
@@ -25,3 +28,21 @@ def choice_of(context: Context, words: str | None = None, **sides: Any) -> Choic
     if choice.folder is not None and not lookup.is_known(context.engine, choice):
         raise ConfigurationError(f"no folder is called {choice.folder!r}; `mailweir status` shows them")
     return choice
+
+
+def account_of(context: Context, name: str, remains: Callable[[str], bool]) -> str:
+    """The account of that name or address; one that was removed counts where something of it ``remains``.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    if found := context.accounts.find(name):
+        return found.slug
+    if re.fullmatch(SLUG, name) and remains(name):
+        return name
+    raise unknown(name)
+
+
+def has_objects(context: Context, account: str) -> bool:
+    """Whether mail of an account is in the object store."""
+    return next(iter(context.store.keys(f"{account}/")), None) is not None

@@ -6,7 +6,8 @@ message that is not stored yet, with a sequence below that of any event.
 
 from sqlalchemy import Connection, text
 
-_LABEL = "X-GM-LABELS "  # as in services.poller.domain.flags
+from services.poller.domain.flags import LABEL
+
 _KEEP = text(
     """WITH lost AS (
     SELECT l.folder_id, l.epoch, l.uidvalidity, each.uid, NOT (l.vanished + l.invisible) @> each.uid AS visible
@@ -33,4 +34,4 @@ FROM lost l LEFT JOIN flagged f USING (folder_id, epoch, uid) ON CONFLICT DO NOT
 
 def keep(bench: Connection, account: str | None) -> None:
     """Note them for every message of an account, or of all, that was published and has no place."""
-    bench.execute(_KEEP, {"account": account, "label": _LABEL})
+    bench.execute(_KEEP, {"account": account, "label": LABEL})

@@ -34,6 +34,7 @@ def repair(name: str | None, *, check: bool, verify: bool, offline: bool, as_jso
     fetched again.
     """
     from services.cli import repairing
+    from services.cli.choice import account_of, has_objects
     from services.common.errors import ConfigurationError
     from services.front.context import open_context
 
@@ -41,7 +42,7 @@ def repair(name: str | None, *, check: bool, verify: bool, offline: bool, as_jso
         raise ConfigurationError("--json tells what does not fit; say --check with it")
     with open_context() as context:
         _restore(context, check=check)
-        name = _account(context, name) if name else None
+        name = account_of(context, name, partial(has_objects, context)) if name else None
         with repairing.bench(context.engine) as bench:
             damage, late = _arrived(context, bench, name, repairing.compare(bench, context.store, name, verify=verify))
             _tell(damage, late, as_json=as_json)
@@ -50,20 +51,6 @@ def repair(name: str | None, *, check: bool, verify: bool, offline: bool, as_jso
             code = _mend(context, bench, name, damage)
             code = max(code, _offline(bench) if offline else _fetch(context, bench, name, damage, late))
     raise SystemExit(code)
-
-
-def _account(context: "Context", name: str) -> str:
-    """The account of that name or address; one that was removed counts as long as it has objects."""
-    import re
-
-    from services.common.account_fields import SLUG
-    from services.common.accounts import unknown
-
-    found = context.accounts.find(name)
-    slug = re.fullmatch(SLUG, name)
-    if found is None and (slug is None or next(iter(context.store.keys(f"{name}/")), None) is None):
-        raise unknown(name)
-    return found.slug if found else name
 
 
 def _restore(context: "Context", *, check: bool) -> None:
