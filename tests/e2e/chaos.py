@@ -17,10 +17,11 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from itertools import islice
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 
 from sqlalchemy import Engine
 
@@ -170,24 +171,28 @@ def run(fault: str, world: World, news: list[bytes], seconds: float) -> float:
 @contextmanager
 def adding_up(world: World) -> Iterator[None]:
     """While the block runs, each listed message is in exactly one state, by the view and by what the console counts."""
-    over, wrong = Event(), list[FolderStatus]()
-    engine = engine_for(world.components.database_url, pool_size=1)
-    looking = Thread(target=_look, args=(engine, over, wrong))
-    looking.start()
-    try:
-        yield
-    finally:
-        over.set()
-        looking.join()
-        engine.dispose()
+    over, engine = Event(), engine_for(world.components.database_url, pool_size=1)
+    with ExitStack() as last, ThreadPoolExecutor(1) as thread:
+        last.callback(engine.dispose)
+        looking = thread.submit(_looked, engine, over)
+        try:
+            yield
+        finally:
+            over.set()
+            looks, wrong = looking.result()
+    assert looks > 0
     assert wrong == []
 
 
-def _look(engine: Engine, over: Event, wrong: list[FolderStatus]) -> None:
+def _looked(engine: Engine, over: Event) -> tuple[int, list[FolderStatus]]:
+    """How many looks the database answered, and the folders whose figures did not add up."""
+    looks, wrong = 0, list[FolderStatus]()
     while not over.wait(0.5):
         with suppress(Unavailable):
             (account,) = statuses(engine, [(ACCOUNT, "active")])
             wrong += [folder for folder in (*account.folders, *folders_of(engine, ACCOUNT)) if not _adds_up(folder)]
+            looks += 1
+    return looks, wrong
 
 
 def _adds_up(folder: FolderStatus) -> bool:
