@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, text
+from sqlalchemy import Connection, Engine, Row, TextClause, text
 
 from services.common.database import transaction
 from services.common.errors import Incomplete
@@ -62,7 +62,8 @@ _NOTE_HABIT = text(
     "INSERT INTO server_habits (account, habit, noticed_at) VALUES (:account, :habit, :now) "
     "ON CONFLICT (account, habit) DO UPDATE SET noticed_at = excluded.noticed_at"
 )
-_FENCE = text("SELECT token FROM leases WHERE account = :account FOR SHARE")
+_TOKEN = text("SELECT token FROM leases WHERE account = :account")
+_FENCE = text("SELECT token FROM leases WHERE account = :account FOR SHARE")  # a lock waits for the disk
 
 
 class LeaseLost(Incomplete):
@@ -211,12 +212,12 @@ class PostgresLedger:
         """Raise LeaseLost when the lease is not ours any more."""
         if self._lease is not None:
             with transaction(self._engine) as connection:
-                self._fence(connection)
+                self._fence(connection, _TOKEN)
 
-    def _fence(self, connection: Connection) -> None:
+    def _fence(self, connection: Connection, query: TextClause = _FENCE) -> None:
         if self._lease is None:
             return
-        token = connection.execute(_FENCE, {"account": self._lease[0]}).scalar()
+        token = connection.execute(query, {"account": self._lease[0]}).scalar()
         if token != self._lease[1]:
             raise LeaseLost(self._lease[0])
 

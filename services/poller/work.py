@@ -1,5 +1,6 @@
 """What one account's task works with, and what it remembers between passes and connections."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -136,8 +137,14 @@ class Work:
         return None if daily is None else max(0, daily - self.ledger.spent(self.account.slug, self.clock.now().date()))
 
     async def say(self, *events: Event) -> None:
-        """Publish events about the account or a folder. Raises Refused for one that breaks the contract."""
+        """Publish events about the account or a folder. Raises Refused for one that breaks the contract.
+
+        Raises LeaseLost when the account is another's meanwhile: the higher number of what was seen before would hide
+        what that one says. That somebody looked is told all the same.
+        """
         try:
+            if any(not isinstance(event, AccessAudited) for event in events):
+                await asyncio.to_thread(self.ledger.check)
             if events:
                 await self.publisher.publish(events)
         except ContractViolated as violation:
