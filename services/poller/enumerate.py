@@ -173,7 +173,8 @@ async def enumerate_changes(session: Session, opened: Opened, visible: UidSet, d
     """What changed since the last complete look, or None when only a whole enumeration can tell.
 
     New UIDs from ``done.uidnext`` on, flags by CHANGEDSINCE (RFC 7162 section 3.1.4), deletions by VANISHED where
-    QRESYNC is enabled. The count has to come out right; so the result is that of the whole enumeration.
+    QRESYNC is enabled. The count has to come out right; so the result is that of the whole enumeration. Where the
+    server does not tell what went away, one gone may make up for one left out: no UID may be left out between.
     """
     if opened.uidnext is None or opened.uidnext < done.uidnext or (done.since_modseq(opened) is None and done.thorough):
         return None
@@ -183,7 +184,8 @@ async def enumerate_changes(session: Session, opened: Opened, visible: UidSet, d
     new = found.uids
     changed, gone = await _changed(session, visible, done.since_modseq(opened), found.flags)
     uids = (visible | new) - gone
-    if len(uids) != opened.exists or changed - visible - new:
+    sure = session.tells_vanished or done.modseq is None or len(new) >= opened.uidnext - done.uidnext
+    if len(uids) != opened.exists or changed - visible - new or not sure:
         return None
     flagged = (new | changed) & uids
     return Listed(uids, found.flags.sets(), complete=True, flagged=flagged, whole=False, sizes=found.sizes)

@@ -56,6 +56,11 @@ class Session(Link):
         return self._connection.events.vanished
 
     @property
+    def tells_vanished(self) -> bool:
+        """Whether the server names what went away (QRESYNC is on)."""
+        return "QRESYNC" in self._enabled
+
+    @property
     def throttled(self) -> bool:
         """Whether the server said THROTTLED since the last ``take_events``."""
         return self._connection.events.throttled
@@ -105,15 +110,15 @@ class Session(Link):
         """EXAMINE the open folder again: what a session is told may be what was true when it opened the folder.
 
         ``then``: those whose flags are going to be listed. Another number of messages is an event.
-        Raises as ``examine``, and ConnectionLost for another UIDVALIDITY.
+        Raises as ``examine``, and ConnectionLost for another UIDVALIDITY or MAILBOXID, or a UIDNEXT that fell.
         """
         assert self._opened is not None
         before, so_far = self._opened, self.take_events()
         self._send_ahead(before.wire, None, then, ("FLAGS",))
         opened = await self.examine(before.wire)
-        if opened.uidvalidity != before.uidvalidity:
+        if not _continues(before, opened):
             self.close()
-            raise ConnectionLost("UIDVALIDITY changed while the folder was open")
+            raise ConnectionLost("another folder has the name of the one that was open; it is opened anew")
         changed = so_far.exists is not None or opened.exists != before.exists
         self._connection.events.resume(so_far, opened.exists if changed else None)
 
@@ -129,9 +134,9 @@ class Session(Link):
     def fetch_changed(self, uids: UidSet, modseq: int, *, vanished: bool = False) -> AsyncIterator[Listing]:
         """Stream FLAGS and MODSEQ of those changed since ``modseq`` (CHANGEDSINCE; CONDSTORE must be advertised).
 
-        ``vanished``: with QRESYNC enabled the UIDs gone since are in ``take_events().vanished`` afterwards.
+        ``vanished``: where it is told, the UIDs gone since are in ``take_events().vanished`` afterwards.
         """
-        return fetching.changed(self._connection, uids, modseq, vanished=vanished and "QRESYNC" in self._enabled)
+        return fetching.changed(self._connection, uids, modseq, vanished=vanished and self.tells_vanished)
 
     def fetch_headers(self, uids: UidSet, fields: Sequence[str] = (), *, bare: bool = False) -> AsyncIterator[Header]:
         """Stream these header fields, or the whole header; unless ``bare`` with flags, date, size and ids of each."""
@@ -184,3 +189,10 @@ class Session(Link):
         if self._opened is not None and self.has("UNSELECT"):
             await folders.run(self._connection, "UNSELECT", [], frozenset())
             self._opened, self._connection.state = None, "AUTH"
+
+
+def _continues(before: Opened, opened: Opened) -> bool:
+    """Whether it may be the same folder by what is told of it when it is opened."""
+    renamed = None not in (before.mailboxid, opened.mailboxid) and before.mailboxid != opened.mailboxid
+    fell = before.uidnext is not None and opened.uidnext is not None and opened.uidnext < before.uidnext
+    return before.uidvalidity == opened.uidvalidity and not renamed and not fell

@@ -74,3 +74,19 @@ async def test_one_gone_and_one_new_behind_a_uidnext_that_stands_still(play, cap
         box.messages.append(Message(13, sample(13), modseq=box.modseq() + 1))
         assert (await p.sync()).exit_code == 0
         assert ("INBOX", 1_700_000_000, 13) in p.stored
+
+
+def without_thirteen(_command: Command, reply: Reply) -> None:
+    reply.untagged = [chunk for chunk in reply.untagged if b"UID 13 " not in chunk]
+
+
+async def test_one_gone_and_one_new_that_only_a_listing_of_all_shows(play):
+    """The count fits although one is gone of which nothing is told and another is not there yet."""
+    async with play(Script({b"INBOX": Mailbox(messages(12))}, capabilities=("IMAP4rev1", "CONDSTORE"))) as p:
+        await p.sync()
+        inbox(p.server.script).expunge(3)
+        inbox(p.server.script).deliver(sample(13))
+        p.server.script.hooks += [on("UID FETCH", without_thirteen, has=which) for which in ("13:", "CHANGEDSINCE")]
+        assert (await p.sync()).exit_code == 0
+        assert ("INBOX", 1_700_000_000, 13) in p.stored
+        assert p.report().vanished == 1

@@ -2,8 +2,9 @@
 
 from sqlalchemy import text
 
-from services.common.events import AccountReported
+from services.common.events import AccountReported, MessageFetched
 from tests.fakes.imap_model import Command, Mailbox, Reply, Script, messages, on, sample, says
+from tests.fakes.imap_scenarios import QRESYNC
 from tests.fakes.imap_variants_sly import frozen_view
 from tests.integration.poller.conftest import Play, inbox
 
@@ -100,3 +101,25 @@ def a_week_ago(p: Play) -> None:
     query = text("UPDATE server_habits SET noticed_at = noticed_at - interval '7 days' WHERE account = :account")
     with p.engine.begin() as connection:
         connection.execute(query, {"account": p.slug})
+
+
+async def test_a_folder_that_takes_the_name_of_another_during_the_look_is_not_taken_for_it(play):
+    boxes = {name: Mailbox(messages(4, first=n), uidvalidity=7, uidnext=30, mailboxid=f"M{n}")
+             for n, name in ((1, b"INBOX"), (5, b"One"), (9, b"Two"))}  # fmt: skip
+    boxes[b"INBOX"].messages.clear()
+    for uid, message in enumerate(boxes[b"Two"].messages, 5):
+        message.uid = uid
+    script = Script(boxes, capabilities=QRESYNC)
+
+    def swap(*_: object) -> None:
+        boxes[b"One"], boxes[b"Two"] = boxes[b"Two"], boxes[b"One"]
+
+    script.hooks.append(on("UID FETCH", swap, has="BODY.PEEK[]", times=1))
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 0
+        fetched = {(event.place.folderid, event.body) for event in p.recorder.of(MessageFetched)}
+        together = [{body for each, body in fetched if each == folder} for folder, _ in fetched]
+        whole = [{message.raw for message in boxes[name].messages} for name in (b"One", b"Two")]
+        assert whole[0] in together
+        assert whole[1] in together
+        assert all(bodies <= whole[0] or bodies <= whole[1] for bodies in together)
