@@ -10,10 +10,12 @@ from msgspec.structs import replace
 from services.common.contract import Record
 from services.common.errors import DeadLetterLimit
 from services.common.events import DeadLetter
+from services.common.topics import ALL_TOPICS
 
 CUT = "record.cut"
 REPLAY = "dlq_replay"  # header of a record that is sent again; its dead letter does not keep it
 KEPT = 256 * 1024  # octets of a record that is too large for its dead-letter topic
+_READERS = {topic.name: {name.encode() for name in topic.readers} for topic in ALL_TOPICS}
 
 
 def dead_letter(record: Record, service: str, error: str, reason: str, at: datetime) -> DeadLetter:
@@ -38,8 +40,8 @@ def replayed(record: Record, service: str) -> Record:
 
 
 def is_replayed(record: Record) -> bool:
-    """Whether the record was sent again."""
-    return any(name == REPLAY for name, _ in record.headers)
+    """Whether the record was sent again for one of its readers: a mark that names no reader would hide it from all."""
+    return any(name == REPLAY and value in _READERS.get(record.topic, ()) for name, value in record.headers)
 
 
 def meant_for(record: Record, service: str) -> bool:

@@ -110,6 +110,17 @@ async def test_a_record_that_is_sent_again_is_read_by_whom_it_is_meant_for_and_c
     assert kept.headers == (("x", b"y"),)
 
 
+async def test_a_record_that_is_marked_for_no_reader_of_its_topic_is_read_as_any_other() -> None:
+    """A letter of a service that reads the topic no more, or of a stranger, names such a one."""
+    sink = Sink()
+    marked = [replayed(each, name) for name in ("storer", "nobody", "") for each in records(1)]
+    bad = replayed(Record("mail.fetched", b"k", b"\xff", ()), "nobody")
+    await process(work(echo, sink), [*marked, bad])
+    assert (sink.uids(), len(sink.letters())) == ([1, 1, 1], 1)
+    with pytest.raises(DeadLetterLimit):
+        await process(work(echo, sink, Limits(run=3)), [bad] * 4)
+
+
 async def test_only_unusable_records_never_reach_the_handler() -> None:
     async def never(batch: Sequence[Event]) -> Sequence[Outcome]:
         raise AssertionError(batch)
