@@ -12,6 +12,7 @@ from services.common.errors import Malformed
 from services.common.events import AttachmentExtracted, DataRef, MailEvent, MessageFetched
 from services.common.objects import key_of
 from services.common.place import Place
+from services.common.violations import in_utc
 
 UNWRITTEN = frozenset({"place", "body", "hashed", "email", "contenttype"})
 """Fields that are no attribute: they are several, the value, its content type, or true within one process only."""
@@ -19,6 +20,9 @@ _COMMON = frozenset({"internaldate", "size", "contentsha256"})
 _READ_APART = (UNWRITTEN | {"internaldate"}) - {"contenttype"}
 _NUMBERS = ("size", "partsize")
 _LARGEST = 1 << 63
+_LONGEST = len(str(_LARGEST))
+_DIGITS = re.compile("[0-9]+")
+_RANGE = re.compile(rf"([0-9]{{1,{_LONGEST}}})-(-1|[0-9]{{1,{_LONGEST}}})")
 _NONCHARACTERS = "".join(chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF))
 _DISALLOWED = re.compile(rf"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef{_NONCHARACTERS}]")
 
@@ -112,12 +116,11 @@ def _labels(text: str) -> tuple[str, ...]:
 
 
 def _number(name: str, text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        raise Malformed(f"ce_{name} is no number") from None
-    if not 0 <= number < _LARGEST:
-        raise Malformed(f"ce_{name} is negative, or larger than a database or a file takes")
+    if _DIGITS.fullmatch(text) is None:
+        raise Malformed(f"ce_{name} is no number in decimal digits")
+    number = int(text) if len(text) <= _LONGEST else _LARGEST
+    if number >= _LARGEST:
+        raise Malformed(f"ce_{name} is larger than a database or a file takes")
     return number
 
 
@@ -126,7 +129,7 @@ def _instant(text: str | None) -> datetime | None:
         moment = datetime.fromisoformat(text) if text else None
     except ValueError:
         raise Malformed("ce_internaldate is no moment") from None
-    return moment.astimezone(UTC) if moment else None
+    return in_utc("ce_internaldate", moment) if moment else None
 
 
 def _claim(attributes: dict[str, str]) -> DataRef | None:
@@ -139,11 +142,8 @@ def _claim(attributes: dict[str, str]) -> DataRef | None:
 
 def _range(text: str) -> tuple[int, int]:
     """Both ends of a range, which may be empty: then the last octet is the one before the first."""
-    first, _, last = text.partition("-")
-    try:
-        ends = int(first), int(last)
-    except ValueError:
-        ends = -1, -1
-    if not 0 <= ends[0] <= ends[1] + 1 < _LARGEST:
+    found = _RANGE.fullmatch(text)
+    first, last = (int(found[1]), int(found[2])) if found else (1, -1)
+    if not first <= last + 1 < _LARGEST:
         raise Malformed("ce_datarange is no range of octets")
-    return ends
+    return first, last

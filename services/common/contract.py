@@ -20,6 +20,7 @@ from services.common.attributes import mail_attributes, mail_fields, text_attrib
 from services.common.email import Email
 from services.common.errors import ContractViolated, Malformed
 from services.common.topics import SUFFIX, Topic
+from services.common.violations import check_moments, shape
 
 PREFIX = "org.mailweir."
 _SPECVERSION = "1.0"
@@ -74,12 +75,6 @@ _ENCODER = msgspec.json.Encoder()
 _JSON_DECODERS = {spec.type: msgspec.json.Decoder(spec.event) for spec in SPECS if spec.value == "json"}
 _EMAIL_DECODER = msgspec.json.Decoder(Email)
 _ACCOUNT = re.compile(SLUG)
-_SAID: tuple[tuple[type[Exception], str], ...] = (
-    (UnicodeDecodeError, "text is not UTF-8"),
-    (RecursionError, "the value is nested too deeply"),
-    (OverflowError, "a moment is outside of the years 1 to 9999"),
-    (ValueError, "an attribute or a number has another form"),
-)
 _SHOWN = 100  # characters of what a stranger wrote; a reason must fit beside the largest record
 
 
@@ -200,9 +195,10 @@ def decode(record: Record) -> ev.Event:
         _check_envelope(attributes)
         event = _decode_value(spec, record, attributes)
         _check_account(event)
+        _check_identity(event, record, attributes)
         return event
     except (msgspec.DecodeError, ValueError, KeyError, OverflowError, RecursionError) as error:
-        raise ContractViolated("contract.schema", f"{spec.type}: {_shape(error)}") from error
+        raise ContractViolated("contract.schema", f"{spec.type}: {shape(error)}") from error
 
 
 def _attributes(record: Record) -> dict[str, str]:
@@ -229,7 +225,7 @@ def _decode_value(spec: EventSpec, record: Record, attributes: dict[str, str]) -
     value = record.value or b""
     if spec.value == "json":
         event: ev.Event = _JSON_DECODERS[spec.type].decode(value)
-        _check_moments(event)
+        check_moments(event)
         return event
     if spec.value == "email":
         mail = msgspec.convert(
@@ -252,21 +248,20 @@ def _check_account(event: ev.Event) -> None:
         raise ContractViolated("contract.schema", f"{account[:_SHOWN]!r} is not the name of an account")
 
 
-def _check_moments(event: ev.Event) -> None:
-    """Raise OverflowError for a moment that leaves the years 1 to 9999 in UTC: what reads it later could not."""
-    for name in event.__struct_fields__:
-        moment = getattr(event, name)
-        if isinstance(moment, datetime):
-            moment.astimezone(UTC)
+def _check_identity(event: ev.Event, record: Record, attributes: dict[str, str]) -> None:
+    """Raise where value, attributes and key are about different things: each reader would take another one.
 
-
-def _shape(error: Exception) -> str:
-    """Where and what kind, never the value: a record holds mail."""
-    if isinstance(error, msgspec.DecodeError | Malformed):
-        return str(error)[:200]
-    if isinstance(error, KeyError):
-        return f"missing attribute {error.args[0]}"
-    return next((said for kind, said in _SAID if isinstance(error, kind)), type(error).__name__)
+    A record without a key is read: some clients send records on without.
+    """
+    subject = subject_of(event)
+    if attributes["subject"] != subject:
+        raise Malformed("ce_subject is not what the record is about")
+    if record.key not in (b"", subject.encode()):
+        raise Malformed("the key is not ce_subject")
+    if isinstance(event, ev.PlaceRelinked | ev.ObjectFiled):
+        said = mail_fields(type(event), attributes)["place"]
+        if said.subject != subject or attributes["contentsha256"] != event.contentsha256:
+            raise Malformed("the attributes are about another message than the value")
 
 
 def _decode_dead_letter(record: Record) -> ev.DeadLetter:
@@ -288,4 +283,4 @@ def _decode_dead_letter(record: Record) -> ev.DeadLetter:
             headers=original,
         )
     except (KeyError, ValueError, OverflowError) as error:
-        raise ContractViolated("contract.dead-letter", f"of the dlq_ headers: {_shape(error)}") from error
+        raise ContractViolated("contract.dead-letter", f"of the dlq_ headers: {shape(error)}") from error

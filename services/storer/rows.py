@@ -1,7 +1,7 @@
 """Events as rows. Pure: what a table gets from an event."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from msgspec.structs import replace
@@ -23,6 +23,7 @@ from services.storer.threads import cut_id
 
 _NUMBER = re.compile(r"[0-9]{1,10}")
 _VERSION = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})*")
+_MEDIA = ("image/", "audio/", "video/")  # stand in textBody and htmlBody beside texts (RFC 8621 section 4.1.4)
 _INDEXED = 1_000  # octets of a key: no place of ours is so long, and no index takes 2,704
 _BY_PLACE = {
     topic.name for topic in (topics.MAIL_FETCHED, topics.MAIL_PARSED, topics.MAIL_ATTACHMENTS, topics.MAIL_FILED)
@@ -130,9 +131,14 @@ def _content(event: MailEvent) -> tuple[str, datetime | None]:
 
 
 def attachment_rows(event: EmailParsed) -> list[Row]:
-    """One row of the staging table of ``attachments`` for each attachment, derived ones included."""
+    """One row of the staging table of ``attachments`` for each file: derived ones, and media that a text shows, too."""
     facts = event.email.mailweir.parts
-    return [_attachment_row(event, part, facts) for part in event.email.attachments if part.part_id and part.blob_id]
+    return [_attachment_row(event, part, facts) for part in _files(event.email) if part.part_id and part.blob_id]
+
+
+def _files(email: Email) -> Iterable[EmailBodyPart]:
+    shown = (part for part in (*email.html_body, *email.text_body) if part.type.startswith(_MEDIA))
+    return {part.part_id: part for part in (*email.attachments, *shown)}.values()
 
 
 def _attachment_row(event: EmailParsed, part: EmailBodyPart, facts: Mapping[str, PartFacts]) -> Row:
@@ -177,7 +183,7 @@ def dead_letter_row(event: DeadLetter) -> Row:
     headers = Json([[name, value.hex()] for name, value in event.headers])
     coordinates = (event.topic, event.partition, event.offset, event.service)
     why = (event.error, event.reason, event.at)
-    about = event.key or dict(event.headers).get("ce_subject", b"")  # some clients send records on without their keys
+    about = dict(event.headers).get("ce_subject") or event.key  # some clients send records on with other keys, or none
     return (*coordinates, *why, event.key, event.value, headers, *_place_of(event.topic, about))
 
 

@@ -44,7 +44,8 @@ def unusable(topic: str) -> list[Record]:
     """Records that nobody can use: too few headers, an unknown major, a broken value or attribute, 10 MB, the largest.
 
     And what a reader could stumble over: values nested deeper than a stack, moments outside of the calendar, claim
-    checks to nowhere, a type as long as a record, a key as long as no index takes, no key, an attribute twice.
+    checks to nowhere, a type as long as a record, a key as long as no index takes or of another message, no key, an
+    attribute twice.
     """
     event = next(spec for spec in SPECS if spec.topic.name == topic)
     example = record(min((EXAMPLES / event.name / "v1").glob("*.json")), topic)
@@ -68,6 +69,7 @@ def unusable(topic: str) -> list[Record]:
     return [
         Record(topic, b"work/" + os.urandom(2_000).hex().encode() + b"/1/2", b"x", (("ce_type", b"?"),)),
         Record(topic, b"", example.value, (*example.headers, ("ce_subject", b"work/f1/1/2"))),
+        Record(topic, b"other/f1/1/2", example.value, example.headers),
         *(
             Record(topic, b"bad", value, tuple(headers.items()))
             for headers, value in [

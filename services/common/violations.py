@@ -1,0 +1,39 @@
+"""Why a record does not keep the contract, in words that never repeat what it holds."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from services.common.errors import Malformed
+
+_SAID: tuple[tuple[type[Exception], str], ...] = (
+    (UnicodeDecodeError, "text is not UTF-8"),
+    (RecursionError, "the value is nested too deeply"),
+    (OverflowError, "a moment is outside of the years 1 to 9999"),
+    (ValueError, "an attribute or a number has another form"),
+)
+
+
+def shape(error: Exception) -> str:
+    """Where and what kind, never the value: a record holds mail."""
+    if isinstance(error, msgspec.DecodeError | Malformed):
+        return str(error)[:200]
+    if isinstance(error, KeyError):
+        return f"missing attribute {error.args[0]}"
+    return next((said for kind, said in _SAID if isinstance(error, kind)), type(error).__name__)
+
+
+def check_moments(event: Any) -> None:
+    """Raise for a moment that is none for all: it leaves the years 1 to 9999 in UTC, or says nothing of its offset."""
+    for name in event.__struct_fields__:
+        moment = getattr(event, name)
+        if isinstance(moment, datetime):
+            in_utc(name, moment)
+
+
+def in_utc(name: str, moment: datetime) -> datetime:
+    """The moment in UTC. Raises Malformed without an offset, as each reader would take its own zone; OverflowError."""
+    if moment.tzinfo is None:
+        raise Malformed(f"{name} is a moment without an offset from UTC")
+    return moment.astimezone(UTC)

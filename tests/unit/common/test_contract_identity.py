@@ -1,0 +1,45 @@
+"""What a record is about is said by its key, its attributes and its value: all three have to say the same."""
+
+import pytest
+from msgspec import structs
+
+from services.common.contract import SPEC_BY_TYPE, SPECS, EventSpec, Record, decode
+from services.common.errors import ContractViolated
+from tests.contract import records
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
+def test_a_record_that_is_about_two_things_is_refused(spec: EventSpec) -> None:
+    good = records.record(min((records.EXAMPLES / spec.name / "v1").glob("*.json")), spec.topic.name)
+    assert decode(structs.replace(good, key=b"")) == decode(good)
+    with pytest.raises(ContractViolated, match="the key is not ce_subject"):
+        decode(structs.replace(good, key=good.key + b"1"))
+    with pytest.raises(ContractViolated, match="ce_subject is not what the record is about"):
+        decode(with_header(good, "ce_subject", b"other/f1/1/1"))
+    for name in ("account", "folderid", "uidvalidity", "uid"):
+        if f"ce_{name}" in dict(good.headers):
+            with pytest.raises(ContractViolated, match=r"ce_subject is not|the attributes are about another message"):
+                decode(with_header(good, f"ce_{name}", b"7"))
+
+
+@pytest.mark.parametrize("name", ["place-relinked", "object-filed"])
+def test_a_record_whose_attributes_name_another_content_is_refused(name: str) -> None:
+    topic = SPEC_BY_TYPE[f"org.mailweir.{name}.v1"].topic.name
+    good = records.record(min((records.EXAMPLES / name / "v1").glob("*.json")), topic)
+    with pytest.raises(ContractViolated, match="the attributes are about another message"):
+        decode(with_header(good, "ce_contentsha256", b"7" * 64))
+    less = tuple(header for header in good.headers if header[0] != "ce_uid")
+    with pytest.raises(ContractViolated, match="missing attribute uid"):
+        decode(structs.replace(good, headers=less))
+
+
+def with_header(record: Record, name: str, value: bytes) -> Record:
+    return structs.replace(record, headers=tuple((dict(record.headers) | {name: value}).items()))
+
+
+def test_parsed_mail_of_another_content_is_refused() -> None:
+    path = min((records.EXAMPLES / "email-parsed" / "v1").glob("*.json"))
+    good = records.record(path, "mail.parsed")
+    headers = dict(good.headers) | {"ce_contentsha256": b"0" * 64}
+    with pytest.raises(ContractViolated, match="id is not ce_contentsha256"):
+        decode(structs.replace(good, headers=tuple(headers.items())))
