@@ -5,13 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from services.cli import offered
+
 if TYPE_CHECKING:
     from services.common.accounts import Account, AccountStore
     from services.poller.imap.model import Folder
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=offered.accounts)
 @click.option("--json", "as_json", is_flag=True, help="A list of objects, for programs.")
 def folders(name: str, *, as_json: bool) -> None:
     """Show the folders of the server, and which are chosen. Nothing is changed there."""

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from services.cli import offered
 from services.cli.account_folders import folders
 from services.cli.account_store import opened
 from services.cli.authorize import authorize
 from services.cli.language import language
-from services.cli.options import secret_options, server_options
+from services.cli.options import account_argument, secret_options, server_options
 
 if TYPE_CHECKING:
     from services.common.account_fields import Account, State
@@ -81,7 +82,7 @@ def list_accounts(as_json: bool) -> None:
 
 
 @accounts.command()
-@click.argument("name")
+@account_argument
 @click.option("--json", "as_json", is_flag=True, help="One object, for programs.")
 def show(name: str, as_json: bool) -> None:
     """Show one account with all its settings."""
@@ -97,9 +98,9 @@ def show(name: str, as_json: bool) -> None:
 
 
 @accounts.command("set")
-@click.argument("name")
+@account_argument
 @server_options
-@click.argument("more", metavar="[KEY=VALUE]...", nargs=-1)
+@click.argument("more", metavar="[KEY=VALUE]...", nargs=-1, shell_complete=offered.settings)
 def change(name: str, more: tuple[str, ...], **typed: Any) -> None:
     """Change an account. A running poller takes it over within 2 s. A new host or user clears the stored secrets."""
     from services.cli.account_audit import changes, noted
@@ -119,7 +120,7 @@ def change(name: str, more: tuple[str, ...], **typed: Any) -> None:
 
 
 @accounts.command()
-@click.argument("name")
+@account_argument
 @click.option(
     "--field",
     type=click.Choice(["password", "refresh_token", "client_secret"]),
@@ -154,21 +155,21 @@ def secret(name: str, field: str | None, clear: bool, secret_file: str | None, d
 
 
 @accounts.command()
-@click.argument("name")
+@account_argument
 def pause(name: str) -> None:
     """Stop retrieving for an account; what is stored stays."""
     _set_state(name, "paused")
 
 
 @accounts.command()
-@click.argument("name")
+@account_argument
 def resume(name: str) -> None:
     """Go on retrieving for an account, and try its sign-in again."""
     _set_state(name, "active")
 
 
 @accounts.command()
-@click.argument("name")
+@account_argument
 @click.option("--erase", is_flag=True, help="Also erase its mail: rows and objects. There is no way back.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove(name: str, erase: bool, yes: bool) -> None:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from services.cli import offered
+
 if TYPE_CHECKING:
     from services.common.accounts import Account
     from services.common.oauth.answers import Client, Granted
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=offered.accounts)
 @click.option("--device", is_flag=True, help="Device code: grant access on another device, where there is no browser.")
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
 @click.option(

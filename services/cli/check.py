@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from services.cli import offered
 from services.cli.options import secret_options
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("name", metavar="NAME|ADDRESS")
+@click.argument("name", metavar="NAME|ADDRESS", shell_complete=offered.accounts)
 @click.option("--json", "as_json", is_flag=True, help="One object, for programs.")
 @click.option("--lang", type=click.Choice(["en", "zh"]), default=None, help="English or Chinese; default: by locale.")
 @click.option("--full", is_flag=True, help="Also show addresses, the user and folder names: not for a public ticket.")

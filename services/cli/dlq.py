@@ -4,6 +4,8 @@ from typing import Any
 
 import click
 
+from services.cli import offered
+
 
 @click.group()
 def dlq() -> None:
@@ -11,7 +13,7 @@ def dlq() -> None:
 
 
 @dlq.command("list")
-@click.option("--topic", help="Only this topic, such as mail.fetched.")
+@click.option("--topic", shell_complete=offered.topics, help="Only this topic, such as mail.fetched.")
 @click.option("--all", "every", is_flag=True, help="Replayed and dropped ones too.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON line per dead letter.")
 def list_(topic: str | None, *, every: bool, as_json: bool) -> None:
@@ -49,7 +51,7 @@ def _show(rows: Any) -> None:
 
 
 @dlq.command(short_help="Show one: where it was, why, its headers, its value.")
-@click.argument("number", type=int, metavar="ID")
+@click.argument("number", type=int, metavar="ID", shell_complete=offered.letters)
 @click.option("--raw", is_flag=True, help="The original value, octet for octet.")
 def show(number: int, *, raw: bool) -> None:
     """Show one dead letter: where it was, why it could not be used, its headers; with --raw its value."""
@@ -73,9 +75,9 @@ def show(number: int, *, raw: bool) -> None:
 
 
 @dlq.command(short_help="Send them once more through the same readers.")
-@click.argument("numbers", type=int, nargs=-1, metavar="[ID]...")
+@click.argument("numbers", type=int, nargs=-1, metavar="[ID]...", shell_complete=offered.letters)
 @click.option("--all", "every", is_flag=True, help="All open ones.")
-@click.option("--topic", help="With --all: only this topic.")
+@click.option("--topic", shell_complete=offered.topics, help="With --all: only this topic.")
 def replay(numbers: tuple[int, ...], topic: str | None, *, every: bool) -> None:
     """Send dead letters once more through the same readers; what is stored then is no longer in quarantine.
 
@@ -102,9 +104,9 @@ def replay(numbers: tuple[int, ...], topic: str | None, *, every: bool) -> None:
 
 
 @dlq.command(short_help="Give them up; they no longer count as quarantined.")
-@click.argument("numbers", type=int, nargs=-1, metavar="[ID]...")
+@click.argument("numbers", type=int, nargs=-1, metavar="[ID]...", shell_complete=offered.letters)
 @click.option("--all", "every", is_flag=True, help="All open ones.")
-@click.option("--topic", help="With --all: only this topic.")
+@click.option("--topic", shell_complete=offered.topics, help="With --all: only this topic.")
 def drop(numbers: tuple[int, ...], topic: str | None, *, every: bool) -> None:
     """Give dead letters up: they are kept, but no longer count as quarantined."""
     from services.front import letters

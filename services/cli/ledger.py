@@ -2,9 +2,11 @@
 
 import click
 
+from services.cli import offered
+
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=offered.accounts)
 @click.option("--json", "as_json", is_flag=True, help="One JSON line per place (the default when not on a terminal).")
 def ledger(name: str | None, *, as_json: bool) -> None:
     """List every message that a server ever listed: stored, pending, quarantined, vanished or missing."""

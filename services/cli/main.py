@@ -1,5 +1,6 @@
 """The ``mailweir`` command. Each sub-command lives in a module of its own, imported only when it is called."""
 
+import os
 import signal
 import sys
 from importlib import import_module
@@ -29,6 +30,7 @@ COMMANDS = {
     "secrets": ("services.cli.secrets", "Check and rotate the keys that protect secrets."),
     "run": ("services.cli.run", "Run one service in the foreground."),
 }
+COMPLETION = "_MAILWEIR_COMPLETE"  # set by the shell when somebody presses Tab
 TELL_THEMSELVES = ("run",)  # a service logs which variables it ignores
 EPILOG = """Without MAILWEIR_KAFKA everything works embedded, in MAILWEIR_HOME (default ~/.mailweir).
 
@@ -81,6 +83,8 @@ def main() -> None:
     from services.common.collector import settle
     from services.common.errors import MailweirError
 
+    if COMPLETION in os.environ:
+        import services.cli.shells  # noqa: F401 (it enters itself)
     settle()  # what is imported stays: looking for garbage in it was an eighth of the CPU time of a start
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal in GBK or Latin-1 cannot show every name

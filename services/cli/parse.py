@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from services.cli import offered
+
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
@@ -22,7 +24,7 @@ _MOST_SHOWN = 10
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", shell_complete=offered.files)
 @click.option("--json", "as_json", is_flag=True, help="JSON lines also on a terminal.")
 @click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes; order is kept.")
 def parse(files: tuple[str, ...], as_json: bool, jobs: int) -> None:

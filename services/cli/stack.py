@@ -8,11 +8,24 @@ from typing import TYPE_CHECKING
 
 import click
 
+from services.cli import offered
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from click.shell_completion import CompletionItem
+
     from infra.local.cluster import Report
     from infra.local.stack import Stack
+
+
+def _offered(context: click.Context, parameter: click.Parameter, typed: str) -> "list[CompletionItem]":
+    """Names of components, for logs also of services, after Tab."""
+    from infra.local import cluster
+    from infra.local import stack as local
+
+    services = local.SERVICES if parameter.name == "name" else ()
+    return offered.words(*cluster.NAMES, *services)(context, parameter, typed)
 
 
 @click.group()
@@ -24,7 +37,12 @@ def stack() -> None:
 
 
 @stack.command()
-@click.option("--only", metavar="NAMES", help="Components, with commas between: kafka, minio, postgres, dovecot.")
+@click.option(
+    "--only",
+    metavar="NAMES",
+    shell_complete=_offered,
+    help="Components, with commas between: kafka, minio, postgres, dovecot.",
+)
 @click.option("--no-services", is_flag=True, help="Components and their set-up only.")
 @click.option("--port", "ports", multiple=True, metavar="NAME.PURPOSE=N", help="For example kafka.broker=9092.")
 def up(only: str | None, ports: tuple[str, ...], *, no_services: bool) -> None:
@@ -86,7 +104,7 @@ def env() -> None:
 
 
 @stack.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=_offered)
 @click.option("--follow", "-f", is_flag=True, help="Go on with what comes.")
 @click.option("--lines", "-n", type=click.IntRange(0), default=50, show_default=True, help="Last lines of each log.")
 def logs(name: str | None, lines: int, *, follow: bool) -> None:

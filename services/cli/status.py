@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from services.cli import offered
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -15,7 +17,7 @@ NUMBERS = ("listed", "stored", "pending", "quarantined", "vanished", "missing")
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=offered.accounts)
 @click.option("--json", "as_json", is_flag=True, help="A JSON list of accounts for programs.")
 def status(name: str | None, *, as_json: bool) -> None:
     """Show what the server lists and what is stored, per folder, for all accounts or one NAME.

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from services.cli import offered
+
 if TYPE_CHECKING:
     from services.front.context import Context
     from services.poller.account import Result
@@ -17,7 +19,7 @@ def _positive(_context: click.Context, _option: click.Parameter, seconds: float 
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=offered.accounts)
 @click.option("--watch", is_flag=True, help="Go on: new mail as it comes, until Ctrl-C.")
 @click.option(
     "--timeout",

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from services.cli import offered
 from services.cli.options import secret_options
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from services.console.users import User
+
+
+_user = click.argument("name", shell_complete=offered.users)
 
 
 @contextmanager
@@ -47,7 +51,7 @@ def add(name: str, secret_file: str | None, dash: str | None, *, admin: bool) ->
 
 
 @users.command()
-@click.argument("name")
+@_user
 @secret_options
 def password(name: str, secret_file: str | None, dash: str | None) -> None:
     """Replace a password; the user is signed out everywhere."""
@@ -84,7 +88,7 @@ def _row(user: "User", accounts: "Sequence[str]") -> dict[str, object]:
 
 
 @users.command()
-@click.argument("name")
+@_user
 def remove(name: str) -> None:
     """Remove a user and their sessions; accounts and mail stay."""
     from services.console import users as kept
@@ -95,23 +99,23 @@ def remove(name: str) -> None:
 
 
 @users.command()
-@click.argument("name")
-@click.argument("accounts", metavar="ACCOUNT...", nargs=-1, required=True)
+@_user
+@click.argument("accounts", metavar="ACCOUNT...", nargs=-1, required=True, shell_complete=offered.accounts)
 def grant(name: str, accounts: tuple[str, ...]) -> None:
     """Let a user see and change accounts."""
     _share(name, accounts, granted=True)
 
 
 @users.command()
-@click.argument("name")
-@click.argument("accounts", metavar="ACCOUNT...", nargs=-1, required=True)
+@_user
+@click.argument("accounts", metavar="ACCOUNT...", nargs=-1, required=True, shell_complete=offered.accounts)
 def revoke(name: str, accounts: tuple[str, ...]) -> None:
     """Take accounts from a user again."""
     _share(name, accounts, granted=False)
 
 
 @users.command()
-@click.argument("name")
+@_user
 def token(name: str) -> None:
     """Print a new token for a program. Sent as Authorization: Bearer, it ends after 90 days or with the password."""
     from services.common.clock import SystemClock

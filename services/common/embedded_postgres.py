@@ -51,6 +51,12 @@ def ensure(home: Path) -> str:
         return url
 
 
+def running(home: Path) -> str | None:
+    """URL of the embedded Postgres of ``home`` where it is ready, else None; nothing is started or made."""
+    _forget_other_servers()
+    return _running(home)
+
+
 def stop(home: Path, *, if_idle: bool = False) -> bool:
     """End the embedded Postgres of ``home`` if it runs; every transaction is on disk already.
 
