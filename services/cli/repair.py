@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from services.cli import offered
+
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
@@ -21,7 +23,7 @@ _VANISHED = "went away while the repair ran; run it again"
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=offered.accounts)
 @click.option("--check", is_flag=True, help="Only say what does not fit; exit code 3 when something does not.")
 @click.option("--verify", is_flag=True, help="Read every object, too, and compare its bytes with its hash.")
 @click.option("--offline", is_flag=True, help="Do not ask the mail servers.")
