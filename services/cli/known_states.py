@@ -22,12 +22,12 @@ _KEEP = text(
     WHERE EXISTS (SELECT FROM lost WHERE (lost.folder_id, lost.epoch) = (l.folder_id, l.epoch)) AND uids <> ''
     GROUP BY l.folder_id, l.epoch, uid
 )
-INSERT INTO place_states (folder_id, uidvalidity, uid, flags, labels, visible, sequence)
+INSERT INTO place_states (folder_id, uidvalidity, uid, flags, labels, visible, sequence, visible_sequence)
 SELECT l.folder_id, l.uidvalidity, l.uid,
     ARRAY(SELECT name FROM unnest(f.names) AS name WHERE NOT starts_with(name, :label) ORDER BY name),
     (SELECT array_agg(substr(name, length(:label) + 1) ORDER BY name) FROM unnest(f.names) AS name
      WHERE starts_with(name, :label)),
-    l.visible, 1
+    l.visible, 1, 1
 FROM lost l LEFT JOIN flagged f USING (folder_id, epoch, uid) ON CONFLICT DO NOTHING"""
 )
 

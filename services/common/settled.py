@@ -58,8 +58,8 @@ known AS MATERIALIZED (
     GROUP BY folder_id, uidvalidity
 )"""
 COUNTED = f"""{_FOUND}, sets AS MATERIALIZED (
-    SELECT k.*, k.settled + coalesce(found.stored, '{{}}') - k.vanished AS stored,
-           coalesce(b.quarantined, '{{}}') - k.vanished AS barred
+    SELECT k.*, k.listed * (k.settled + coalesce(found.stored, '{{}}')) - k.vanished AS stored,
+           k.listed * coalesce(b.quarantined, '{{}}') - k.vanished AS barred
     FROM known k LEFT JOIN found USING (folder_id, uidvalidity)
     LEFT JOIN barred_places b ON b.folder_id = k.folder_id AND b.epoch = k.epoch
 ), counted AS (

@@ -21,20 +21,18 @@ from services.common.events import (
 )
 from services.storer import rows
 from services.storer.adapters import write_places
-from services.storer.merging import ALONE
+from services.storer.merging import ALONE, followed, follows
 
 MOST_UIDS = 1_000_000
 MOST_TEXT = 128 << 20  # characters of their rows: folder id, flags and labels of a group stand in the row of each UID
 _PLACES = """CREATE TEMP TABLE IF NOT EXISTS stage_states (folder_id text, uidvalidity bigint, uid bigint, flags text[],
-labels text[], visible boolean, sequence bigint) ON COMMIT DELETE ROWS"""
-_APPLY = """UPDATE email_places p SET flags = coalesce(s.flags, p.flags), labels = coalesce(s.labels, p.labels),
-visible = coalesce(s.visible, p.visible), sequence = s.sequence FROM stage_states s
-WHERE (s.folder_id, s.uidvalidity, s.uid) = (p.folder_id, p.uidvalidity, p.uid) AND p.sequence < s.sequence;
+labels text[], visible boolean, sequence bigint, visible_sequence bigint) ON COMMIT DELETE ROWS"""
+_APPLY = f"""UPDATE email_places p SET {followed("p", "s")} FROM stage_states s
+WHERE (s.folder_id, s.uidvalidity, s.uid) = (p.folder_id, p.uidvalidity, p.uid) AND ({follows("p", "s")});
 INSERT INTO place_states SELECT s.* FROM stage_states s
 LEFT JOIN email_places p USING (folder_id, uidvalidity, uid) WHERE p.uid IS NULL
-ON CONFLICT (folder_id, uidvalidity, uid) DO UPDATE SET flags = coalesce(excluded.flags, place_states.flags),
-labels = coalesce(excluded.labels, place_states.labels), visible = coalesce(excluded.visible, place_states.visible),
-sequence = excluded.sequence WHERE place_states.sequence < excluded.sequence;
+ON CONFLICT (folder_id, uidvalidity, uid) DO UPDATE SET {followed("place_states", "excluded")}
+WHERE {follows("place_states", "excluded")};
 DELETE FROM stage_states"""
 # By where the rows lie, which nobody changes meanwhile: measured, a third of the time that their keys take.
 _NAMED = """UPDATE email_places SET folder = %(name)s WHERE ctid = ANY (ARRAY(
@@ -42,9 +40,11 @@ SELECT ctid FROM email_places WHERE folder_id = %(folder)s AND folder <> %(name)
 _NAME = "SELECT folder FROM email_sync_status WHERE (account_id, folder_id) = (%s, %s)"
 
 Ranges = list[tuple[int, int]]
-Now = tuple[list[str] | None, list[str] | None, bool | None]  # flags, labels, visible; None for what stays as it is
+# Flags, labels, visible, None for what stays as it is; the numbers of the event that tells the flags and of that which
+# tells whether it is visible, 0 for none.
+Now = tuple[list[str] | None, list[str] | None, bool | None, int, int]
 _OfPlaces = FlagsChanged | MessagesVanished | MessagesReturned | FolderRenamed
-State = tuple[str, int, int, list[str] | None, list[str] | None, bool | None, int]
+State = tuple[str, int, int, list[str] | None, list[str] | None, bool | None, int, int]
 
 
 def write_mailbox(cursor: Any, events: Sequence[Event]) -> None:
@@ -129,13 +129,13 @@ def _states(event: FlagsChanged | MessagesVanished | MessagesReturned) -> Iterat
     _check_size(event.folderid, groups)
     for ranges, now in groups:
         for uid in chain.from_iterable(range(first, last + 1) for first, last in ranges):
-            yield (event.folderid, event.uidvalidity, uid, *now, event.sequence)
+            yield (event.folderid, event.uidvalidity, uid, *now)
 
 
 def _check_size(folderid: str, groups: Sequence[tuple[Ranges, Now]]) -> None:
     """Raise ValueError for what would take all memory, or longer than a statement may: refused as data."""
     uids = [sum(last - first + 1 for first, last in ranges) for ranges, _ in groups]
-    texts = [len(folderid) + sum(map(len, (*(flags or ()), *(labels or ())))) for _, (flags, labels, _) in groups]
+    texts = [len(folderid) + sum(map(len, (*(flags or ()), *(labels or ())))) for _, (flags, labels, *_) in groups]
     if sum(uids) > MOST_UIDS or sum(map(mul, uids, texts)) > MOST_TEXT:
         raise ValueError("too many UIDs, or too much text about them, in one event")
 
@@ -144,9 +144,9 @@ def _groups(event: FlagsChanged | MessagesVanished | MessagesReturned) -> Iterat
     if isinstance(event, FlagsChanged):
         for change in event.changes:
             labels = list(change.labels) if change.labels is not None else None
-            yield _ranges(change.uids), (list(change.flags), labels, None)
+            yield _ranges(change.uids), (list(change.flags), labels, None, event.sequence, 0)
     else:
-        yield _ranges(event.uids), (None, None, isinstance(event, MessagesReturned))
+        yield _ranges(event.uids), (None, None, isinstance(event, MessagesReturned), 0, event.sequence)
 
 
 def _ranges(text: str) -> Ranges:

@@ -128,6 +128,26 @@ _TOGETHER = f"""SELECT pg_advisory_xact_lock_shared({_OF_FOLDERS}, lock) FROM (
     unnest(ARRAY[folder_id, folder_id || '/' || uidvalidity]) AS name ORDER BY 1
 ) AS locks"""
 
+# Flags and labels are told together, and visibility by itself: each follows the last event about it, so flags that are
+# told again after a newer vanishing still count.
+_ORDERED_BY = {"flags": "sequence", "labels": "sequence", "visible": "visible_sequence"}
+_ORDERS = tuple(dict.fromkeys(_ORDERED_BY.values()))
+
+
+def followed(old: str, new: str) -> str:
+    """The SET of an UPDATE by which the row ``old`` follows ``new`` in what is newer there."""
+    values = [
+        f"{name} = CASE WHEN {new}.{by} > {old}.{by} THEN coalesce({new}.{name}, {old}.{name}) ELSE {old}.{name} END"
+        for name, by in _ORDERED_BY.items()
+    ]
+    return ", ".join([*values, *(f"{by} = greatest({old}.{by}, {new}.{by})" for by in _ORDERS)])
+
+
+def follows(old: str, new: str) -> str:
+    """Whether anything is newer in the row ``new``."""
+    return " OR ".join(f"{new}.{by} > {old}.{by}" for by in _ORDERS)
+
+
 PLACES = Stage(
     "stage_places",
     """folder_id text, uidvalidity bigint, uid bigint, account_id text, folder text, content_sha256 text,
@@ -146,9 +166,8 @@ UPDATE email_places p SET email_id = e.id FROM stage_places s JOIN emails e USIN
 WHERE p.email_id IS NULL AND p.account_id = s.account_id AND p.content_sha256 = s.content_sha256;
 WITH early AS (DELETE FROM place_states t USING stage_places s
 WHERE (t.folder_id, t.uidvalidity, t.uid) = (s.folder_id, s.uidvalidity, s.uid) RETURNING t.*)
-UPDATE email_places p SET flags = coalesce(t.flags, p.flags), labels = coalesce(t.labels, p.labels),
-visible = coalesce(t.visible, p.visible), sequence = t.sequence FROM early t
-WHERE (t.folder_id, t.uidvalidity, t.uid) = (p.folder_id, p.uidvalidity, p.uid) AND p.sequence < t.sequence""",
+UPDATE email_places p SET {followed("p", "t")} FROM early t
+WHERE (t.folder_id, t.uidvalidity, t.uid) = (p.folder_id, p.uidvalidity, p.uid)""",
 )
 
 _OBJECT = """account_id text, kind text, sha256 text, bucket text, key text, size bigint, content_type text,
@@ -183,5 +202,5 @@ INSERT INTO dead_letters (topic, "partition", "offset", service, error, reason, 
 account_id, folder_id, uidvalidity, uid)
 SELECT * FROM stage_dead_letters ON CONFLICT ON CONSTRAINT dead_letters_identity
 DO UPDATE SET state = 'open', at = excluded.at, error = excluded.error, reason = excluded.reason
-WHERE dead_letters.state = 'replayed' AND excluded.at > dead_letters.at""",
+WHERE dead_letters.state <> 'dropped' AND excluded.at > dead_letters.at""",
 )

@@ -97,6 +97,7 @@ email_places = Table(
     Column("visible", Boolean, nullable=False, server_default="true"),
     Column("sequence", BigInteger, nullable=False, server_default="0"),
     _now("stored_at"),
+    Column("visible_sequence", BigInteger, nullable=False, server_default="0"),
     Index("email_places_by_content", "account_id", "content_sha256"),
     Index("email_places_by_email", "email_id"),
     Index("email_places_by_storing", "stored_at", postgresql_using="brin"),
@@ -112,6 +113,7 @@ place_states = Table(
     Column("labels", _TEXTS),
     Column("visible", Boolean),
     Column("sequence", BigInteger, nullable=False),
+    Column("visible_sequence", BigInteger, nullable=False, server_default="0"),
 )
 
 attachments = Table(

@@ -95,6 +95,21 @@ async def test_what_is_stored_before_the_poller_has_noted_that_it_was_handed_on_
     assert [line.uid for line in ledger(storer.engine) if line.state == "missing"] == [4, 5]
 
 
+async def test_what_the_server_is_not_known_to_have_listed_is_in_no_figure(storer: Storer) -> None:
+    """A ledger that was lost begins anew, and rows that came back from the store are more than the server has left."""
+    listed(storer, "{[1,4)}", "{[1,3)}")
+    mails = [(await parsed(message(f"n{uid}").as_bytes(), uid))[0] for uid in (1, 2, 7, 8)]
+    await storer.take(topics.MAIL_PARSED, mails)
+    await storer.take(topics.MAIL_FILED, [filed(mail) for mail in mails])
+    await storer.take(topics.twin(topics.MAIL_FETCHED), [letter(9)])
+    expected = {"listed": 3, "published": 2, "stored": 2, "pending": 0, "quarantined": 0, "vanished": 0, "missing": 1}
+    assert numbers(storer) == expected
+    with storer.engine.begin() as connection:
+        connection.execute(text("UPDATE settled_places SET settled = '{[1,3),[7,9)}'"))  # found by the lost ledger
+    assert numbers(storer) == expected
+    assert [(line.uid, line.state) for line in ledger(storer.engine)] == [(1, "stored"), (2, "stored"), (3, "missing")]
+
+
 async def test_a_message_is_stored_only_with_all_its_objects(storer: Storer) -> None:
     listed(storer, "{[1,2)}", "{[1,2)}")
     mail, (file,) = await parsed(with_file(message(), b"%PDF-1", "a.pdf").as_bytes())

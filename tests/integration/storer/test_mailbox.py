@@ -59,6 +59,20 @@ async def test_flags_that_come_before_the_message_are_not_lost(storer: Storer) -
     assert storer.value("SELECT count(*) FROM place_states") == 0
 
 
+@pytest.mark.parametrize("stored_first", [True, False])
+async def test_flags_that_are_told_again_late_do_not_wait_for_what_vanished_or_came_back_since(
+    storer: Storer, stored_first: bool
+) -> None:
+    if stored_first:
+        await stored(storer, 1, 2, 3)
+    await storer.take(topics.MAIL_MAILBOX, [MessagesVanished(**about(6), uids="1:3"), flags(7, "3", "\\Newer")])
+    await storer.take(topics.MAIL_MAILBOX, [flags(5, "1:3", "\\Seen"), MessagesReturned(**about(4), uids="1")])
+    await storer.take(topics.MAIL_MAILBOX, [MessagesReturned(**about(8), uids="2"), flags(5, "2", "\\Seen")])
+    if not stored_first:
+        await stored(storer, 1, 2, 3)
+    assert storer.rows(STATES) == [(1, ["\\Seen"], False), (2, ["\\Seen"], True), (3, ["\\Newer"], False)]
+
+
 @pytest.mark.parametrize("uids", ["1:4294967295", "4294967295:1", f"1:{10**12},{10**12}:1", f"1:{10**30}"])
 async def test_too_many_uids_are_refused_as_data(storer: Storer, uids: str) -> None:
     for event in (flags(1, uids, "\\Seen"), MessagesVanished(**about(1), uids=uids)):

@@ -71,6 +71,30 @@ def test_threads_outlive_a_way_down_and_up(empty: str) -> None:
     engine.dispose()
 
 
+def test_states_and_places_keep_the_order_of_their_events(empty: str) -> None:
+    migrations.upgrade(empty, "0014_sums")
+    engine = engine_for(empty)
+    with engine.begin() as connection:
+        connection.execute(text(
+            "INSERT INTO place_states (folder_id, uidvalidity, uid, flags, visible, sequence) "
+            "VALUES ('f', 1, 1, '{x}', NULL, 7), ('f', 1, 2, NULL, false, 8), ('f', 1, 3, '{x}', false, 9)"
+        ))  # fmt: skip
+        connection.execute(text(
+            "INSERT INTO email_places "
+            "(folder_id, uidvalidity, uid, account_id, folder, content_sha256, flags, sequence) "
+            "SELECT 'f', 1, n, 'work', 'INBOX', 'aa', '{}', n FROM generate_series(0, 5, 5) AS n"
+        ))  # fmt: skip
+    migrations.upgrade(empty)
+    known = "SELECT array_agg(ARRAY[uid, sequence, visible_sequence] ORDER BY uid) FROM {}"
+    assert _value(engine, known.format("place_states")) == [[1, 7, 0], [2, 0, 8], [3, 9, 9]]
+    assert _value(engine, known.format("email_places")) == [[0, 0, 0], [5, 5, 5]]
+    migrations.downgrade(empty, "0014_sums")
+    assert _value(engine, "SELECT array_agg(sequence ORDER BY uid) FROM place_states") == [7, 8, 9]
+    assert _value(engine, "SELECT array_agg(sequence ORDER BY uid) FROM email_places") == [0, 5]
+    assert migrations.upgrade(empty)
+    engine.dispose()
+
+
 def test_a_database_of_a_newer_mailweir_is_told_and_left_alone(empty: str) -> None:
     migrations.upgrade(empty)
     engine = engine_for(empty)
