@@ -5,7 +5,7 @@ at it once a second sees the change, and reads again only then. Renewed tokens d
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -130,12 +130,16 @@ class AccountStore:
             self._touch(connection, slug)
             secrets.forget_refusal(connection, slug)
 
-    def remove(self, slug: str) -> None:
-        """Forget the account and its secrets; its mail stays. Raises ConfigurationError when there is none."""
+    def remove(self, slug: str, then: Callable[[Connection], None] = lambda _: None) -> None:
+        """Forget the account and its secrets; its mail stays. Raises ConfigurationError when there is none.
+
+        ``then`` writes in the same transaction.
+        """
         with transaction(self.engine) as connection:
             _next_version(connection)
             if connection.execute(delete(accounts).where(accounts.c.slug == slug)).rowcount == 0:
                 raise unknown(slug)
+            then(connection)
 
     def marker(self) -> int:
         """A number that grows with every change by an owner (add, update, pause, secret, remove)."""

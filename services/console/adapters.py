@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from services.common import audit
 from services.common.accounts import AccountStore
@@ -35,6 +35,12 @@ class Ports:
 
     def audit(self, user: User, action: str, account: str = "", outcome: str = "ok", detail: str = "") -> None:
         """Write down who did what; needs no broker, so it holds while Kafka is down. Blocks."""
-        by = f"by {user.name}" + (f": {detail}" if detail else "")
         with transaction(self.engine) as connection:
-            audit.note(connection, self.clock.now(), "console", account, action, detail=by, outcome=outcome)
+            self.note(connection, user.name, action, account, outcome, detail)
+
+    def note(
+        self, connection: Connection, who: str, action: str, account: str = "", outcome: str = "ok", detail: str = ""
+    ) -> None:
+        """The same in the caller's transaction."""
+        by = f"by {who}" + (f": {detail}" if detail else "")
+        audit.note(connection, self.clock.now(), "console", account, action, detail=by, outcome=outcome)

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 
 from msgspec import Struct
-from sqlalchemy import Engine, func, literal, select, text, update
+from sqlalchemy import Connection, Engine, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from services.common.database import fault_named, transaction
@@ -127,9 +127,12 @@ def _try(ports: Ports, slug: str) -> None:
 
 def _erase(ports: Ports, found: Erasure) -> None:
     account = ports.accounts.get(found.account)
-    erased(ports, found.account, embedded=not ports.on_stack)
+
+    def told(connection: Connection) -> None:
+        ports.note(connection, found.asked_by, REMOVED, found.account, detail=ERASED)
+
+    erased(ports, found.account, embedded=not ports.on_stack, then=told)
     ports.memory.listings.pop(mailbox_of(account), None)
-    ports.audit(User(0, found.asked_by, "user"), REMOVED, found.account, detail=ERASED)
 
 
 def _kind(error: Exception) -> str:

@@ -3,7 +3,10 @@
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from typing import Protocol
+
+from sqlalchemy import Connection
 
 from services.common.accounts import AccountStore
 from services.common.errors import Incomplete
@@ -11,7 +14,7 @@ from services.common.settings import read
 from services.front.resending import not_resent
 from services.poller.imap.spooling import remove_left
 from services.poller.lease import ERASING, SECONDS, kept, owner, take
-from services.poller.leases import PostgresLeases
+from services.poller.leases import PostgresLeases, forget
 from services.poller.settings import PollerSettings
 from services.storer.erase import Stores as Mail
 from services.storer.erase import erase_account
@@ -33,12 +36,14 @@ class InUse(Incomplete):
     """Somebody brings mail of the account; nothing was erased."""
 
 
-def erased(stores: Stores, slug: str, *, embedded: bool) -> tuple[int, int]:
+def erased(
+    stores: Stores, slug: str, *, embedded: bool, then: Callable[[Connection], None] = lambda _: None
+) -> tuple[int, int]:
     """Pause the account, erase its objects and rows, and forget it; how many of each. It may be removed already.
 
     What a sync has in hand, or a command sends once more, would be stored after that, with no account left to erase it
     by. Embedded, large messages go, too, that a killed sync left in the spool; on the stack, what the services have in
-    hand is swept until nothing comes.
+    hand is swept until nothing comes. ``then`` writes in the transaction in which an account goes that is there.
 
     Raises:
         InUse: somebody goes on with the account; nothing was erased.
@@ -57,9 +62,15 @@ def erased(stores: Stores, slug: str, *, embedded: bool) -> tuple[int, int]:
         done = erase_account(stores, slug, on_the_way=not embedded)
         still_ours()
         if is_there:
-            stores.accounts.remove(slug)
-    leases.forget(slug)
+            stores.accounts.remove(slug, partial(_end, slug, then))
+        else:
+            leases.forget(slug)
     return done
+
+
+def _end(slug: str, then: Callable[[Connection], None], connection: Connection) -> None:
+    forget(connection, slug)
+    then(connection)
 
 
 def _hold(held: ExitStack, stores: Stores, leases: PostgresLeases, slug: str, patience: float) -> Callable[[], None]:

@@ -1,6 +1,6 @@
 """Leases in Postgres: rows that say which process works on an account."""
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from services.common.database import transaction
 
@@ -65,4 +65,9 @@ class PostgresLeases:
     def forget(self, account: str) -> None:
         """Leave nothing of an account that is no more; who held its lease has lost it."""
         with transaction(self._engine) as connection:
-            connection.execute(text("DELETE FROM leases WHERE account = :account"), {"account": account})
+            forget(connection, account)
+
+
+def forget(connection: Connection, account: str) -> None:
+    """The same in the transaction in which the account goes; later it might be a successor's lease."""
+    connection.execute(text("DELETE FROM leases WHERE account = :account"), {"account": account})

@@ -78,6 +78,29 @@ def test_the_mail_goes_then_the_account_and_it_is_told_to_who_asked(
     assert noted[1][1] == "by owner: erased"
 
 
+ALL_AT_ONCE = """CREATE FUNCTION at_once() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+IF EXISTS (SELECT FROM leases WHERE account = OLD.slug)
+OR NOT EXISTS (SELECT FROM audit_log WHERE account_id = OLD.slug AND detail = 'by owner: erased')
+THEN RAISE 'something is left for later'; END IF; RETURN NULL; END $$;
+CREATE CONSTRAINT TRIGGER at_once AFTER DELETE ON accounts DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW EXECUTE FUNCTION at_once()"""
+
+
+def test_an_account_goes_with_its_lease_and_with_the_word_that_it_is_erased(
+    people: Cast, database: Engine, mailbox: None
+) -> None:
+    """Later the lease might be a successor's, and who asked would be told that there is no such account."""
+    with transaction(database) as connection:
+        connection.execute(text(ALL_AT_ONCE))
+    try:
+        assert ask(people.owner).status_code == 303
+        until(lambda: people.ports.accounts.find(NAME) is None)
+    finally:
+        with transaction(database) as connection:
+            connection.execute(text("DROP FUNCTION at_once CASCADE"))
+    assert people.owner.get(PAGE).headers["location"] == "/accounts?done=erased"
+
+
 def test_what_holds_it_up_is_shown_nothing_else_is_done_meanwhile(
     people: Cast, database: Engine, mailbox: None
 ) -> None:
