@@ -131,3 +131,66 @@ def test_containers_of_another_checkout_are_not_replaced(
 def test_without_docker_nothing_is_said_of_it(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     assert main(["--before-up"], root) == 0
+
+
+def volumes(tools: Path, monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """``docker`` as a program that knows these volumes and no container."""
+    known = "|".join(names) or "none"
+    (tools / "docker").write_text(f'#!/bin/sh\n[ "$1" = ps ] && exit 0\ncase "$3" in {known}) exit 0;; esac; exit 1\n')
+    (tools / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
+    monkeypatch.delenv("COMPOSE_PROJECT_NAME", raising=False)
+
+
+@pytest.fixture
+def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("tools")
+
+
+@pytest.mark.parametrize("volume", ["mailweir_postgres", "other"])
+def test_a_lost_master_key_is_not_made_anew(
+    root: Path, tools: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], volume: str
+) -> None:
+    volumes(tools, monkeypatch, volume)
+    key = root / "secrets" / "master_key"
+    key.unlink()
+    assert (main([], root), main(["--before-up"], root), key.exists()) == (0, 2, False)
+    told = capsys.readouterr().err
+    assert told.count("secrets/master_key is gone") == told.count("\n") == 2  # and nothing else of the file
+    key.write_text("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n")
+    assert (main(["--before-up"], root), capsys.readouterr().err) == (0, "")
+
+
+def test_secrets_that_are_all_gone_are_not_made_anew_while_the_data_are_there(
+    root: Path, tools: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(root / "secrets")
+    volumes(tools, monkeypatch, "mailweir_postgres")
+    assert (main([], root), main(["--before-up"], root), (root / "secrets").exists()) == (0, 2, False)
+    told = dict.fromkeys(capsys.readouterr().err.splitlines())
+    assert [line.partition(" ")[0] for line in told] == ["secrets/master_key", "secrets/postgres_password"]
+    (root / ".env").write_text("COMPOSE_PROJECT_NAME=second\n")
+    assert main(["--before-up"], root) == 0
+    assert (root / "secrets" / "database_url").exists()
+
+
+def test_a_first_run_that_was_killed_goes_on(root: Path, tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    volumes(tools, monkeypatch)
+    for name in ("master_key", "dovecot_password", "dovecot_users"):
+        (root / "secrets" / name).unlink()
+    assert main(["--before-up"], root) == 0
+    assert (root / "secrets" / "master_key").exists()
+
+
+@pytest.mark.parametrize("password", ["plain", "p@ss/w%rd:?# ü"])
+def test_either_place_of_the_password_is_made_of_the_other(tmp_path: Path, password: str) -> None:
+    shutil.copy(ROOT / ".env.example", tmp_path)
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "postgres_password").write_text(password)
+    generate(tmp_path)
+    before = (tmp_path / "secrets" / "database_url").read_text()
+    for name in ("postgres_password", "database_url"):
+        (tmp_path / "secrets" / name).unlink()
+        assert generate(tmp_path) == [f"secrets/{name}"]
+    assert (tmp_path / "secrets" / "postgres_password").read_text() == password
+    assert (tmp_path / "secrets" / "database_url").read_text() == before
