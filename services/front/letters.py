@@ -1,11 +1,12 @@
 """Dead letters as rows: list, one, replay, drop."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, TextClause, text
 
 from services.common import topics
 from services.common.contract import Record, decode
@@ -13,7 +14,7 @@ from services.common.database import transaction
 from services.common.dead_letters import CUT, replayed
 from services.common.errors import ConfigurationError, ContractViolated, MailweirError
 from services.common.events import Event
-from services.front.resending import resending
+from services.front.resending import alone, resending
 
 if TYPE_CHECKING:
     from services.front.context import Context
@@ -26,7 +27,8 @@ _LIST = text(
 )
 _ONE = text("SELECT * FROM dead_letters WHERE id = :id")
 _STATE = text("UPDATE dead_letters SET state = :state WHERE id = ANY(:ids)")
-_TAKE = text("UPDATE dead_letters SET state = 'replayed' WHERE id = :id AND state = ANY(:states)")
+_TAKE = text("UPDATE dead_letters SET state = 'open' WHERE id = :id AND state = ANY(:states) RETURNING at")
+_SENT = text("UPDATE dead_letters SET state = 'replayed' WHERE id = :id AND state = 'open' AND at = :at RETURNING at")
 _OWNERS = text("SELECT DISTINCT account_id FROM dead_letters WHERE id = ANY(:ids) AND account_id IS NOT NULL")
 _ANY = ("open", "replayed", "dropped")
 _OPEN = text("SELECT id FROM dead_letters WHERE id = ANY(:ids) AND state = 'open'")
@@ -80,9 +82,10 @@ async def replay(
     """
     sent: list[int] = []
     if numbers:
-        with resending(context.engine, _owners(context.engine, numbers)):
+        with resending(context.engine, _owners(context.engine, numbers)) as connection:
             async with _sending(context) as send:
-                await _replay_each(context, send, numbers, useless, sent)
+                replay_one = partial(_replay, context, connection, send)
+                await _replay_each(replay_one, numbers, useless, sent)
     with transaction(context.engine) as connection:
         return Replayed(sent, connection.execute(_OPEN, {"ids": sent}).scalars().all())
 
@@ -93,15 +96,14 @@ def _owners(engine: Engine, numbers: Sequence[int]) -> Sequence[str]:
 
 
 async def _replay_each(
-    context: "Context",
-    send: "Send",
+    replay_one: Callable[[int, Sequence[str]], Awaitable[bool]],
     numbers: Sequence[int],
     useless: Callable[[int, MailweirError], None] | None,
     sent: list[int],
 ) -> None:
     for number in numbers:
         try:
-            if await _replay(context, send, number, _ANY if useless is None else ("open",)):
+            if await replay_one(number, _ANY if useless is None else ("open",)):
                 sent.append(number)
         except (ConfigurationError, ContractViolated) as error:
             if useless is None:
@@ -109,23 +111,27 @@ async def _replay_each(
             useless(number, error)
 
 
-async def _replay(context: "Context", send: "Send", number: int, states: Sequence[str]) -> bool:
+async def _replay(context: "Context", connection: Connection, send: "Send", number: int, states: Sequence[str]) -> bool:
     """Whether one letter of these states was sent.
 
-    It is marked as replayed before: a reader that cannot use it still opens it again, and no other replay takes it.
+    It is open until it was, however this process ends: a repeat does no harm. A reader that cannot use it tells a later
+    moment, and it stays open.
     """
     row = one(context.engine, number)
     if row.error == CUT:
         raise ConfigurationError(f"dead letter {number} holds only the beginning of its record; it can be dropped")
-    with transaction(context.engine) as connection:
-        if not connection.execute(_TAKE, {"id": number, "states": list(states)}).rowcount:
+    with alone(connection, number) as mine:
+        at = mine and _changed(context.engine, _TAKE, {"id": number, "states": list(states)})
+        if not at:
             return False
-    try:
         await send(replayed(record_of(row), row.service))
-    except BaseException:
-        settle(context.engine, [number], "open")
-        raise
+        _changed(context.engine, _SENT, {"id": number, "at": at})
     return True
+
+
+def _changed(engine: Engine, statement: TextClause, values: dict[str, Any]) -> Any:
+    with transaction(engine) as connection:
+        return connection.execute(statement, values).scalar()
 
 
 @asynccontextmanager

@@ -11,17 +11,35 @@ from sqlalchemy import Connection, Engine, func, literal, select
 from services.common.database import fault_named
 from services.common.errors import Incomplete
 
-_LOCK = 0x4D57_0003
+_LOCK, _LETTER = 0x4D57_0003, 0x4D57_0004
+_NUMBERS = 0x7FFF_FFFF  # as many locks as Postgres has of one kind
 
 
 @contextmanager
-def resending(engine: Engine, accounts: Iterable[str]) -> Iterator[None]:
-    """While the block runs none of the accounts is erased. Raises Incomplete when one is being erased."""
+def resending(engine: Engine, accounts: Iterable[str]) -> Iterator[Connection]:
+    """While the block runs none of the accounts is erased. Raises Incomplete when one is being erased.
+
+    Gives the connection that holds the locks.
+    """
     with _connected(engine) as connection:
         for account in sorted(set(accounts)):
             if not connection.scalar(select(func.pg_try_advisory_lock_shared(literal(_LOCK), func.hashtext(account)))):
                 raise Incomplete(f"the mail of account {account} is being erased; nothing was sent")
-        yield
+        yield connection
+
+
+@contextmanager
+def alone(connection: Connection, letter: int) -> Iterator[bool]:
+    """Whether nobody else sends this dead letter: then nobody does while the block runs, or the process."""
+    lock = literal(_LETTER), literal(letter & _NUMBERS)
+    with fault_named():
+        taken = bool(connection.scalar(select(func.pg_try_advisory_lock(*lock))))
+    try:
+        yield taken
+    finally:
+        if taken:
+            with fault_named():
+                connection.scalar(select(func.pg_advisory_unlock(*lock)))
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 from msgspec.structs import replace
+from sqlalchemy import text
 
 from services.common.contract import SPECS, Record
 from services.common.dead_letters import dead_letter, shortened
@@ -15,8 +16,10 @@ from services.front.embedded import publisher
 from tests.contract import records
 from tests.fakes.mail_events import fetched
 from tests.integration.look.conftest import MAIL, Home
+from tests.polling import until
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
 TOPICS = [topic.name for topic in MAIN_TOPICS]
 
 
@@ -79,6 +82,28 @@ async def test_what_is_settled_meanwhile_is_left_to_who_did_it(home: Home) -> No
     states = "SELECT string_agg(state, ' ' ORDER BY id) FROM dead_letters WHERE \"offset\" < 4"
     assert home.value(states) == "replayed dropped replayed"
     assert "1 replayed" in home.run("dlq", "replay", str(second)).stdout
+
+
+async def test_a_replay_that_is_killed_leaves_its_letter_open_and_a_second_one_beside_it_sends_nothing(
+    home: Home,
+) -> None:
+    audited = min((records.EXAMPLES / "access-audited" / "v1").glob("*.json"))
+    await publisher(home.context).publish([letter(records.record(audited, "mail.audit"), 1)])
+    home.change("UPDATE dead_letters SET state = 'dropped'")
+    number = home.value("SELECT id FROM dead_letters")
+    with home.context.engine.begin() as holding:
+        holding.execute(text("LOCK TABLE audit_log"))  # so the storer is in the middle of what was sent
+        killed = home.started("dlq", "replay", str(number))
+        until(lambda: home.value(WAITING))
+        beside = home.run("dlq", "replay", str(number))
+        killed.kill()
+        killed.wait()
+    assert beside.stdout.startswith("0 replayed")
+    assert home.value("SELECT state FROM dead_letters") == "open"
+    assert home.value("SELECT count(*) FROM audit_log") == 0
+    assert "1 replayed, 0 of them" in home.run("dlq", "replay", "--all").stdout
+    assert home.value("SELECT state FROM dead_letters") == "replayed"
+    assert home.value("SELECT count(*) FROM audit_log") == 1
 
 
 async def test_nothing_of_a_stranger_moves_the_cursor_where_a_letter_is_shown(home: Home) -> None:
