@@ -8,11 +8,13 @@ from typing import BinaryIO, Protocol
 
 from services.common.errors import ContractViolated, Malformed
 
-_NOT_PLAIN = frozenset({"", ".", ".."})
+# MinIO takes a backslash for a slash here, and drops spaces around the dots.
+_NOT_PLAIN = re.compile(r"\x00|(?:\A|/)(?:/|\Z)|(?:\A|[/\\])[ \t-\r]*[.]{1,2}[ \t-\r]*(?:[/\\]|\Z)")
 _KEY_OCTETS = 1_024
 _BLOCK = 4 << 20
 _SEGMENT_OCTETS = 255  # what file systems take as a name; MinIO keeps each segment as one
-_NO_NAME = re.compile("[/\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]|\\A[.]|\\A\\Z")
+# What ends with the last, MinIO takes for a folder: nobody would find the object by a list.
+_NO_NAME = re.compile("[/\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]|\\A[.]|__XLDIR__\\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ def attachment_key(account: str, sha256: str, safe_name: str) -> str:
 
 
 def _segment(name: str) -> str:
-    if _NO_NAME.search(name) or len(name.encode()) > _SEGMENT_OCTETS:
+    if _NO_NAME.search(name) or not is_plain(name):
         raise ContractViolated("refused.name", "a name in an object key must be one plain path segment")
     return name
 
@@ -116,5 +118,10 @@ def key_of(uri: str) -> str:
 
 
 def is_plain(key: str) -> bool:
-    """Whether a key is one for every store: segments that are no way out, without NUL, as long as S3 takes."""
-    return _NOT_PLAIN.isdisjoint(key.split("/")) and "\x00" not in key and len(key.encode()) <= _KEY_OCTETS
+    """Whether a key is one for every store: segments that are no way out, without NUL, as long as stores take."""
+    octets = len(key.encode())
+    return not _NOT_PLAIN.search(key) and octets <= _KEY_OCTETS and (octets <= _SEGMENT_OCTETS or _are_short(key))
+
+
+def _are_short(key: str) -> bool:
+    return all(len(segment.encode()) <= _SEGMENT_OCTETS for segment in key.split("/"))

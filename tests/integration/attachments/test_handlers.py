@@ -81,6 +81,7 @@ async def test_hostile_names_are_stored_safely_and_said_as_sent(store: FolderSto
     "changed",
     [
         *({"safename": name} for name in ("../../x", "a/b", "", ".", "..", "n" * 256, "n" * 3_000, "a\x00", "\ufffe")),
+        *({"safename": name} for name in (" ..", ".. ", " . ", "\\..\\a", "a__XLDIR__")),
         *({"account": name} for name in ("..", "", "other/attachments", "a" * 300, ".incoming")),
     ],
     ids=ascii,

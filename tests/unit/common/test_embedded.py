@@ -113,8 +113,13 @@ def test_a_pure_failure_rejects_one_event_and_an_absent_store_none() -> None:
 def test_a_claim_check_names_bucket_and_key() -> None:
     from services.common.objects import key_of, uri_of
 
-    assert key_of(uri_of("mailweir", "a/b c/合.eml")) == "a/b c/合.eml"
-    for wrong in ("", "s3://", "s3://b", "s3:///k", "http://b/k"):
+    for key in ("a/b c/合.eml", "a/...", "a/. b", "a/ ", "é" * 127 + "x", "a/..b/\\x"):
+        assert key_of(uri_of("mailweir", key)) == key
+    too_long = "a/" + "é" * 128 + "/b"
+    ways_out = [
+        f"s3://b/{key}" for key in ("../k", "a/./k", "a/ ..", " . /k", "a\\..\\k", "a//k", "k/", "\x00", too_long)
+    ]
+    for wrong in ("", "s3://", "s3://b", "s3:///k", "http://b/k", *ways_out):
         with pytest.raises(ValueError, match="s3://bucket/key"):
             key_of(wrong)
     assert DataRef("s3://b/k").first is None
