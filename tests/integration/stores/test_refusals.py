@@ -5,7 +5,7 @@ from minio.error import S3Error
 
 from services.common.errors import Unavailable
 from services.common.objects import NewObject
-from services.common.stores import s3
+from services.common.stores import s3_refusals
 from services.common.stores.s3 import S3Store, connect
 from tests.integration.stores.conftest import Minio
 
@@ -64,5 +64,5 @@ def test_nobody_there(minio: Minio) -> None:
 
 def test_clocks_that_differ(minio: Minio) -> None:
     """What MinIO says beyond 15 minutes; no test sets a clock."""
-    with pytest.raises(Unavailable, match="its clock and that of this machine differ"), s3._world():
+    with pytest.raises(Unavailable, match="its clock and that of this machine differ"), s3_refusals.world():
         raise S3Error(None, "RequestTimeTooSkewed", None, None, None, None)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""What is erased leaves no version behind, whatever the keys may ask of the bucket."""
+"""What is erased leaves no version and no part behind, whatever the keys may ask of the bucket."""
 
 from collections.abc import Sequence
 from urllib.parse import urlparse
@@ -66,3 +66,19 @@ def test_keys_that_may_not_delete_are_told_what_they_lack(minio: Minio) -> None:
         Unavailable, match=r"1 objects could not be removed \(AccessDenied\): let the user of these keys"
     ):
         store.erase("work/")
+
+
+def test_parts_of_uploads_that_were_killed_are_erased_and_those_of_a_neighbour_stay(minio: Minio) -> None:
+    """Nobody ends them: MinIO keeps them for a day, other stores for ever."""
+    store, client = S3Store(minio.store._client, "parts"), minio.store._client
+    store.ensure_bucket()
+    for key in ("work/attachments/0/a.zip", "work/b\ufffe", "work2/c"):
+        client._upload_part("parts", key, b"x", None, client._create_multipart_upload("parts", key, {}), 1)
+    assert store.erase("work/") == 0
+    assert [each.object_name for each in client._list_multipart_uploads("parts").uploads] == ["work2/c"]
+
+
+def test_keys_that_may_not_ask_for_uploads_erase_what_they_may(minio: Minio) -> None:
+    store, client = restricted(minio, "modest", FEW, OFF), minio.store._client
+    client._create_multipart_upload(store.bucket, "work/b", {})
+    assert store.erase("work/") == 1
