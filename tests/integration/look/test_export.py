@@ -3,10 +3,13 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from services.common.errors import Incomplete
 from tests.fakes.mail_events import message
 from tests.integration.look.conftest import MAIL, Home
 
@@ -56,6 +59,57 @@ def test_an_export_over_an_earlier_one_keeps_its_rights_and_its_link(stored: Hom
     assert target.stat().st_mode & 0o777 == 0o600
     assert target.read_bytes().startswith(b"From ada@example.org ")
     assert list(target.parent.iterdir()) == [target]
+
+
+WRITING = """
+import sys
+from pathlib import Path
+from services.cli.whole_files import whole_file
+with whole_file(Path(sys.argv[1])) as file:
+    file.write(b"half")
+    file.flush()
+    print("begun", flush=True)
+    input()
+    file.write(b" and half")
+"""
+
+
+@contextmanager
+def writing(target: Path) -> Iterator["subprocess.Popen[str]"]:
+    """Another process that has begun to write a file."""
+    command = [sys.executable, "-c", WRITING, str(target)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "begun\n"
+        yield process
+
+
+def test_a_file_that_another_export_writes_is_left_to_it(stored: Home, tmp_path: Path) -> None:
+    target = tmp_path / "all.mbox"
+    with writing(target) as other:
+        with pytest.raises(Incomplete, match=r"all\.mbox: another command is writing it"):
+            stored.run("export", "--format", "mbox", "--to", str(target))
+        other.communicate("\n")
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [(target.name, b"half and half")]
+    assert stored.run("export", "--format", "mbox", "--to", str(target)).exit_code == 0
+
+
+def test_what_a_killed_export_left_is_in_nobodys_way(stored: Home, tmp_path: Path) -> None:
+    target = tmp_path / "all.mbox"
+    with writing(target) as killed:
+        killed.kill()
+    assert [path.name for path in tmp_path.iterdir()] == ["all.mbox.part"]
+    assert stored.run("export", "--format", "mbox", "--to", str(target)).exit_code == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["all.mbox"]
+    assert target.read_bytes().startswith(b"From ada@example.org ")
+
+
+def test_what_only_the_owner_may_read_nobody_else_may_read_meanwhile(tmp_path: Path) -> None:
+    target = tmp_path / "all.mbox"
+    target.write_bytes(KEPT)
+    target.chmod(0o600)
+    with writing(target):
+        assert (tmp_path / "all.mbox.part").stat().st_mode & 0o777 == 0o600
 
 
 def test_an_export_goes_into_a_pipe(stored: Home, tmp_path: Path) -> None:
