@@ -23,6 +23,9 @@ _COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencie
 # with it and 2.6 without. One collector thread is enough for 512 MB.
 HEAP = ("-Xms256m", "-Xmx512m")
 JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+# Minutes for which a group that is away keeps its place: a year, longer than any topic keeps a record (KIP-211). By
+# itself Kafka forgets after 7 days, and 30 days of mail would be read once more, erased mail among it.
+REMEMBERED = 525_600
 # It works in its folder and is told names only: a path in its settings may hold neither commas nor Chinese, and Java
 # finds no path with characters that are not in the locale's character set.
 _SETTINGS, _LOG_SETTINGS = "server.properties", "log4j2.properties"
@@ -41,6 +44,7 @@ broker.session.timeout.ms=4000
 auto.create.topics.enable=false
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=4
+offsets.retention.minutes={remembered}
 transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 share.coordinator.state.topic.replication.factor=1
@@ -119,7 +123,7 @@ def _java_command(jars: Path, options: list[str]) -> list[str]:
 
 def _prepare(folder: Path, ports: Mapping[str, int]) -> None:
     jars = install()
-    (folder / _SETTINGS).write_text(_CONFIG.format(**ports))
+    (folder / _SETTINGS).write_text(_CONFIG.format(**ports, remembered=REMEMBERED))
     (folder / _LOG_SETTINGS).write_text(_LOGGING)
     if not (folder / "data" / "meta.properties").exists():
         quick = ["-Xmx128m", *JVM]

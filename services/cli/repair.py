@@ -49,8 +49,8 @@ def repair(name: str | None, *, check: bool, verify: bool, offline: bool, as_jso
             damage, late = _arrived(context, bench, name, repairing.compare(bench, context.store, name, verify=verify))
             _tell(damage, late, as_json=as_json)
             if check:
-                raise SystemExit(3 if damage.any else 0)
-            code = _mend(context, bench, name, damage)
+                raise SystemExit(3 if damage.any or damage.erased else 0)
+            code = max(_mend(context, bench, name, damage), 3 if damage.erased else 0)
             code = max(code, _offline(bench) if offline else _fetch(context, bench, name, damage, late))
     raise SystemExit(code)
 
@@ -99,6 +99,10 @@ def _tell(damage: "Damage", late: str, *, as_json: bool) -> None:
         click.echo(f"{damage.refused} messages in dead letters, as their raw messages were gone when they were read")
     if damage.lost:
         click.echo(f"{damage.lost} raw messages that are gone are not on the server any more, either", err=True)
+    for name in damage.erased:
+        click.echo(
+            f"mail of {name}, which was erased, is here again: mailweir accounts remove {name} --erase", err=True
+        )
 
 
 def _mend(context: "Context", bench: "Connection", name: str | None, damage: "Damage") -> int:

@@ -12,7 +12,7 @@ from msgspec import Struct, json
 from msgspec.structs import replace
 from sqlalchemy import Connection, Engine, text
 
-from services.cli import listing, lost_claims
+from services.cli import came_back, listing, lost_claims
 from services.cli.progress import bar
 from services.common import accounts_tables as _accounts
 from services.common.database import fault_named, transaction
@@ -133,7 +133,7 @@ class Damage(Struct, frozen=True, kw_only=True):
     these there are ``damaged``, and ``unfiled`` raw messages that no row of objects names: forgotten by an earlier
     repair, or still on their way. ``lost``: raw messages gone that the server no longer has. ``refused``: messages that
     became dead letters as their raw message was gone. ``wanted``: messages to be sent again, for all that can be made
-    from them.
+    from them. ``erased``: names of accounts that were erased and have mail again, which a repair does not touch.
     """
 
     unstored: int
@@ -144,6 +144,7 @@ class Damage(Struct, frozen=True, kw_only=True):
     lost: int
     refused: int
     wanted: int
+    erased: tuple[str, ...]
 
     @property
     def any(self) -> bool:
@@ -188,7 +189,8 @@ def compare(bench: Connection, store: ObjectStore, account: str | None, *, verif
     bench.execute(text(_NEVER_FILED), values)
     bench.execute(text("ANALYZE gone"))
     bench.execute(text(_WANTED), values)
-    return Damage(refused=lost_claims.find(bench, account), **bench.execute(_COUNTS).one()._mapping)
+    erased, refused = came_back.erased(bench, account), lost_claims.find(bench, account)
+    return Damage(erased=erased, refused=refused, **bench.execute(_COUNTS).one()._mapping)
 
 
 def look_again(bench: Connection, store: ObjectStore, account: str | None, damage: Damage) -> Damage:

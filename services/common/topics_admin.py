@@ -17,6 +17,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from msgspec import Struct
 
+from services.common import group_memory
 from services.common.environment import unknown
 from services.common.errors import Incomplete, MailweirError, Unavailable
 from services.common.runtime.kafka_settings import TopicSettings
@@ -30,16 +31,17 @@ _ON_TOPIC = 1  # config_source of DescribeConfigs (KIP-226): said for this topic
 
 
 class Changes(Struct, frozen=True):
-    """Names of the topics that were made, and of those that take larger records now."""
+    """Names of the topics that were made, and of those that take larger records now; what to change on the brokers."""
 
     created: tuple[str, ...]
     raised: tuple[str, ...]
+    advice: str = ""
 
     def __str__(self) -> str:
         """In words, for people."""
         said = [f"created {', '.join(self.created)}"] if self.created else []
         said += [f"larger records allowed on {', '.join(self.raised)}"] if self.raised else []
-        return "; ".join(said) or "all topics are there"
+        return "; ".join([*(said or ["all topics are there"]), *([self.advice] if self.advice else [])])
 
 
 def wanted(document: Path = ASYNCAPI, prefix: str = "") -> list[NewTopic]:
@@ -78,11 +80,12 @@ async def create(bootstrap: str, topics: Sequence[NewTopic] | None = None, withi
             _check(await admin.create_topics(lacking))
         await _none(partial(_leaderless, admin, [topic.name for topic in asked]), within, "no leader")
         raised = await _raise_limits(admin, [topic for topic in asked if topic.name in there], within)
+        advised = await group_memory.advice(admin, [topic.name for topic in asked])
     except (KafkaError, OSError) as error:
         raise Unavailable(f"Kafka at {bootstrap} does not answer: {type(error).__name__}") from error
     finally:
         await admin.close()
-    return Changes(tuple(topic.name for topic in lacking), tuple(raised))
+    return Changes(tuple(topic.name for topic in lacking), tuple(raised), advised)
 
 
 def _check(response: Any) -> None:

@@ -25,11 +25,12 @@ class Stalled(MailweirError):
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """Committed, end and start offsets of a group's partitions, at one moment."""
+    """Committed, end and start offsets of a group's partitions, at one moment; whether brokers know of the group."""
 
     committed: Mapping[TopicPartition, int]
     ends: Mapping[TopicPartition, int]
     starts: Mapping[TopicPartition, int] = field(default_factory=dict)
+    known: bool = True
 
 
 @dataclass(slots=True)
@@ -101,7 +102,7 @@ class LagProbe:
         found = await admin.list_consumer_group_offsets(self._group)
         starts = await consumer.beginning_offsets(partitions)
         committed = {at: max(start, found[at].offset) if at in found else start for at, start in starts.items()}
-        return Lag(committed, await consumer.end_offsets(partitions), starts)
+        return Lag(committed, await consumer.end_offsets(partitions), starts, bool(found))
 
     async def _connected(self) -> tuple[AIOKafkaConsumer, AIOKafkaAdminClient]:
         if self._consumer is None:

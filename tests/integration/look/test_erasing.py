@@ -220,3 +220,29 @@ async def test_mail_of_an_account_that_was_removed_before_is_erased_too(stored: 
     for name in (account, "home", "..", ""):
         with pytest.raises(ConfigurationError, match="there is no account"):
             stored.run("accounts", "remove", name, "--erase", "--yes")
+
+
+async def test_mail_of_an_erased_account_that_is_here_again_is_told(stored: Home, account: str) -> None:
+    """As when a group reads its topics from their start."""
+    stored.run("accounts", "remove", account, "--erase", "--yes")
+    assert stored.lines("repair", "--check", "--json")[0]["erased"] == []
+    await stored.take(*MAIL)
+    await stored.take(*MAIL, account="other")
+    assert stored.lines("repair", "--check", "--json")[0]["erased"] == [account]
+    told = stored.run("repair", "--offline")
+    assert (told.exit_code, "mailweir accounts remove work --erase" in told.stderr) == (3, True)
+    stored.run("accounts", "remove", account, "--erase", "--yes")
+    assert stored.run("repair", "--check").exit_code == 0
+    assert stored.value("SELECT string_agg(DISTINCT account_id, ' ') FROM emails") == "other"
+
+
+async def test_mail_that_was_kept_of_an_account_that_came_after_an_erased_one_is_not(
+    stored: Home, account: str
+) -> None:
+    stored.run("accounts", "remove", account, "--erase", "--yes")
+    added = stored.run("accounts", "add", account, "--host", "localhost", "--user", "u", "--auth", "xoauth2")
+    assert added.exit_code == 0, added.stderr
+    await stored.take(*MAIL)
+    stored.run("accounts", "remove", account, "--yes")
+    assert stored.value("SELECT count(*) FROM accounts") == 0
+    assert stored.run("repair", "--check").exit_code == 0

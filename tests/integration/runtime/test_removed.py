@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from aiokafka.admin.records_to_delete import RecordsToDelete
+from aiokafka.protocol.admin import DeleteGroupsRequest
 from aiokafka.structs import TopicPartition
 
 from services.common.contract import encode
@@ -37,6 +38,36 @@ async def test_records_that_were_removed_while_nobody_read_are_told_and_the_next
     await lab.publish(new)
     await lab.until("the next ones are read", lambda: set(lab.seen()) >= set(new))
     await lab.stopped(worker)
+
+
+async def test_a_group_that_brokers_forgot_reads_all_again_and_says_so(lab: Lab) -> None:
+    said = f"Kafka keeps no offsets of group {lab.prefix}sink, so "
+    await lab.publish(range(1, 201))
+    await stopped_after(lab, [*range(1, 201)])
+    await lab.publish(range(201, 401))
+    await stopped_after(lab, [*ALL])
+    assert lab.logs(whole=True).count(f"{said}200 records") == 1
+    await forget(lab)
+    await stopped_after(lab, [*ALL, *ALL])
+    assert (lab.logs(whole=True).count(said), lab.logs().count(f"{said}400 records")) == (2, 1)
+
+
+async def stopped_after(lab: Lab, seen: list[int]) -> None:
+    """Start a worker, and stop it when so much was seen, and committed."""
+    worker = lab.worker()
+    await lab.until("all are read", lambda: sorted(lab.seen()) == sorted(seen))
+    await lab.until_committed(len(set(seen)))
+    await lab.stopped(worker)
+
+
+async def forget(lab: Lab) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=lab.bootstrap)
+    await admin.start()
+    try:
+        answer = await admin._send_request(DeleteGroupsRequest([f"{lab.prefix}sink"]))
+        assert answer.results == [(f"{lab.prefix}sink", 0)]
+    finally:
+        await admin.close()
 
 
 async def test_records_that_are_removed_before_a_busy_worker_comes_to_them_are_told(lab: Lab) -> None:

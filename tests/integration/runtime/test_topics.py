@@ -44,6 +44,16 @@ async def test_topics_of_an_older_version_take_as_large_records_as_new_ones(comp
     assert (again, str(again)) == (Changes((), ()), "all topics are there")
 
 
+@pytest.mark.parametrize(("kept", "wanted"), [("63072000000", "1051200"), ("-1", "2147483647")])
+async def test_brokers_that_forget_a_group_before_its_records_are_told_of(
+    components: Cluster, kept: str, wanted: str
+) -> None:
+    topic = NewTopic(f"kept.{wanted}", 1, 1, topic_configs={"retention.ms": kept})
+    done = await create(components.kafka, [topic])
+    assert str(done).startswith(f"created kept.{wanted}; the brokers forget after 365 days")
+    assert f"set offsets.retention.minutes to {wanted} or more" in str(done)
+
+
 async def test_the_job_makes_topics_as_the_prefix_calls_them(
     components: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ from infra.local import kafka, minio, stack
 from infra.setup import ROOT
 from services.common.embedded_postgres import DISCREET
 from services.common.runtime.kafka_settings import KafkaSettings
+from services.common.topics import ALL_TOPICS
 
 FILE = ROOT / "docker-compose.yml"
 COMPOSE: dict[str, Any] = yaml.safe_load(FILE.read_text())
@@ -107,3 +108,8 @@ def test_components_are_tuned_as_the_local_ones() -> None:
     assert broker["KAFKA_HEAP_OPTS"].split() == list(kafka.HEAP)
     assert set(kafka.JVM) < set(broker["KAFKA_JVM_PERFORMANCE_OPTS"].split())
     assert minio.TUNING.items() < store.items()
+
+
+def test_brokers_remember_what_a_group_has_read_longer_than_any_topic_keeps_it() -> None:
+    assert int(SERVICES["kafka"]["environment"]["KAFKA_OFFSETS_RETENTION_MINUTES"]) == kafka.REMEMBERED
+    assert max(topic.retention_ms for topic in ALL_TOPICS) / 60_000 < kafka.REMEMBERED
