@@ -1,6 +1,7 @@
 """Objects that are not what their names say, objects of strangers, and large messages: on real embedded stores."""
 
 import hashlib
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
@@ -126,3 +127,34 @@ async def test_an_object_without_metadata_takes_its_place_from_its_row(stored: H
     assert stored.run("repair", "--offline").exit_code == 0
     assert stored.run("repair", "--check").exit_code == 0
     assert stored.value("SELECT count(*) FROM email_places") == before
+
+
+def picture(*, alone: bool) -> bytes:
+    """A message that is a picture, or shows one between two texts: no attachment in the list of RFC 8621."""
+    made = EmailMessage()
+    made["From"], made["Subject"] = "ada@example.org", f"a picture, alone: {alone}"
+    if alone:
+        made.set_content(b"GIF89a alone", "image", "gif", disposition="inline", filename="a.gif")
+    else:
+        made.set_content("before")
+        made.add_attachment(b"GIF89a between", "image", "gif", disposition="inline", filename="b.gif")
+        made.add_attachment("after", disposition="inline")
+    return made.as_bytes()
+
+
+@pytest.mark.parametrize("alone", [True, False])
+@pytest.mark.parametrize("lost", ["object", "row"])
+async def test_a_picture_that_the_text_shows_is_a_file_that_comes_back(home: Home, lost: str, *, alone: bool) -> None:
+    await home.take(picture(alone=alone))
+    of_pictures = "SELECT count(*) FROM attachments JOIN objects USING (account_id, sha256) WHERE name LIKE '_.gif'"
+    (before,) = (path for path in home.objects() if path.suffix == ".gif")
+    assert home.value(of_pictures) == 1
+    if lost == "row":
+        home.change("DELETE FROM objects WHERE kind = 'attachment'")
+    else:
+        before.unlink()
+    assert home.run("repair", "--check").exit_code == 3
+    assert home.run("repair", "--offline").exit_code == 0
+    assert before.read_bytes().startswith(b"GIF89a")
+    assert home.value(of_pictures) == 1
+    assert home.run("repair", "--check").exit_code == 0
