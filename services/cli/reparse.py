@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from services.front.context import Context
     from services.storer.compare import Difference
 
+_KINDS = {
+    "changes": "{} messages compared, {} would change",
+    "stays": "{1} differ and stay, as this parser version or a newer one wrote their rows",
+    "dead": "{1} cannot be parsed: they would be dead letters, and their rows stay",
+}
+
 
 @click.command()
 @click.option("--compare", is_flag=True, help="Show what would change, field by field, and write nothing.")
@@ -22,25 +28,30 @@ if TYPE_CHECKING:
 def reparse(*, compare: bool, as_json: bool, **sides: Any) -> None:
     """Parse stored raw messages once more; rows are replaced only by a newer parser version.
 
-    Exit code 3 when raw messages are not in the object store.
+    Exit code 3 when raw messages are not in the object store, or cannot be parsed.
     """
     from services.cli.choice import choice_of
     from services.cli.rebuilding import publish_all
     from services.common import lookup
+    from services.common.errors import ConfigurationError
     from services.front.context import open_context
 
+    if as_json and not compare:
+        raise ConfigurationError("--json tells of a comparison: say --compare")
+    dead = 0
     with open_context() as context:
         choice = choice_of(context, **sides)
         chosen = lookup.ids(context.engine, choice)
         absent: list[int] = []
         events = _events(context, chosen, absent)
         if compare:
-            asyncio.run(_compare(context, events, as_json=as_json))
+            dead = asyncio.run(_compare(context, events, as_json=as_json))
         else:
             published = asyncio.run(publish_all(context, events, of=choice.account))
             click.echo(f"{published} messages sent through the parser")
     if absent:
         click.echo(f"{len(absent)} messages have no raw object or no place: mailweir repair", err=True)
+    if absent or dead:
         raise SystemExit(3)
 
 
@@ -59,31 +70,42 @@ def _events(context: "Context", chosen: list[int], absent: list[int]) -> "Iterat
             advance()
 
 
-async def _compare(context: "Context", events: "Iterator[MessageFetched]", *, as_json: bool) -> None:
-    from services.cli.compared import comparing
+async def _compare(context: "Context", events: "Iterator[MessageFetched]", *, as_json: bool) -> int:
+    """How many messages the parser cannot use."""
+    from services.cli.compared import DEAD, comparing
 
-    fields: Counter[str] = Counter()
-    compared, changed, differing = 0, 0, comparing(context)
+    found: Counter[str] = Counter()
+    fields: dict[str, Counter[str]] = {kind: Counter() for kind in _KINDS}
+    comparison = comparing(context)
     for event in events:
-        found = await differing(event)
-        compared, changed = compared + 1, changed + bool(found)
-        for difference in found:
-            fields[difference.field] += 1
-            _say(event, difference, as_json=as_json)
+        result = await comparison(event)
+        names = [difference.field for difference in result.differences]
+        kind = "dead" if DEAD in names else "changes" if result.replaced else "stays"
+        found.update(["compared", *([kind] if names else ())])
+        fields[kind].update(names)
+        for difference in result.differences:
+            _say(event, difference, replaced=result.replaced, as_json=as_json)
     if not as_json:
-        click.echo(f"{compared} messages compared, {changed} would change")
-        for field, count in fields.most_common():
-            click.echo(f"  {field}: {count}")
+        _sum_up(found, fields)
+    return found["dead"]
 
 
-def _say(event: "MessageFetched", difference: "Difference", *, as_json: bool) -> None:
+def _sum_up(found: Counter[str], fields: "dict[str, Counter[str]]") -> None:
+    for kind, told in _KINDS.items():
+        if found[kind] or kind == "changes":
+            click.echo(told.format(found["compared"], found[kind]))
+            for field, count in fields[kind].most_common():
+                click.echo(f"  {field}: {count}")
+
+
+def _say(event: "MessageFetched", difference: "Difference", *, replaced: bool, as_json: bool) -> None:
     from services.front.plain import json, line
 
     if as_json:
         about = {"contentsha256": event.contentsha256, "field": difference.field}
-        told = about | {"stored": difference.stored, "parsed": difference.parsed}
+        told = about | {"stored": difference.stored, "parsed": difference.parsed, "replaced": replaced}
         click.echo(json(told, enc_hook=str))
         return
 
     sides = (line(str(side))[:100] for side in (difference.stored, difference.parsed))
-    click.echo(f"{event.contentsha256[:12]} {difference.field}: {' -> '.join(sides)}")
+    click.echo(f"{event.contentsha256[:12]} {difference.field}: {' -> '.join(sides)}{'' if replaced else ' (stays)'}")

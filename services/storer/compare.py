@@ -1,6 +1,6 @@
 """What another parse of the same bytes would change in the rows. Reads only."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -10,7 +10,7 @@ from services.common.database import transaction
 from services.common.events import EmailParsed
 from services.storer.copying import Json, json_of
 from services.storer.merging import EMAIL_NAMES
-from services.storer.rows import attachment_rows, email_row
+from services.storer.rows import attachment_rows, email_row, version
 
 _PASSED_OVER = {"account_id", "content_sha256", "thread_id", "received_at"}
 _FIELDS = tuple(name for name in EMAIL_NAMES if name not in _PASSED_OVER)
@@ -29,23 +29,41 @@ class Difference(msgspec.Struct, frozen=True):
     parsed: Any
 
 
-def differences(engine: Engine, event: EmailParsed) -> Iterator[Difference]:
-    """Fields of ``emails`` and ``attachments`` that the event would give another value."""
+class Compared(msgspec.Struct, frozen=True):
+    """What differs of one message; ``replaced``: a reparse would write it, as there is no row, or an older parser's."""
+
+    differences: Sequence[Difference] = ()
+    replaced: bool = False
+
+
+def compared(engine: Engine, event: EmailParsed) -> Compared:
+    """Fields of ``emails`` and ``attachments`` to which the event gives another value."""
     with transaction(engine) as connection:
         values = {"account": event.place.account, "sha256": event.contentsha256}
         row = connection.execute(_ROW, values).one_or_none()
         if row is None:
-            yield Difference("emails", None, "a row")
-            return
+            return Compared([Difference("emails", None, "a row")], replaced=True)
         files = [list(each) for each in connection.execute(_FILES, {"id": row.id})]
+    older = _numbers(row.parser_version) < version(event.email)
+    return Compared([*_of_row(row, event), *_of_files(files, event)], replaced=older)
+
+
+def _of_row(row: Any, event: EmailParsed) -> Iterator[Difference]:
     parsed = dict(zip(EMAIL_NAMES, email_row(event), strict=False))
     for name in _FIELDS:
         stored, new = getattr(row, name), _plain(parsed[name])
         if stored != new:
             yield Difference(name, stored, new)
+
+
+def _of_files(files: Sequence[Any], event: EmailParsed) -> Iterator[Difference]:
     stored, new = sorted(files), sorted(_plain(each[2:]) for each in attachment_rows(event))
     if stored != new:
         yield Difference("attachments", stored, new)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(map(int, text.split(".")))
 
 
 def _plain(value: Any) -> Any:

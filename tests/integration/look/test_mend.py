@@ -1,5 +1,6 @@
 """repair, reparse, dead letters, erasing: on real embedded stores."""
 
+import re
 from dataclasses import dataclass
 
 import pytest
@@ -15,7 +16,7 @@ from services.common.objects import ObjectStore
 from services.front.embedded import publisher
 from services.storer.erase import erase_account
 from tests.commands_page import properties
-from tests.fakes.mail_events import fetched, message, with_file
+from tests.fakes.mail_events import fetched
 from tests.integration.look.conftest import MAIL, TABLES, Home
 
 ROWS = "SELECT string_agg(subject || ' ' || size || ' ' || content_sha256, '|' ORDER BY content_sha256) FROM emails"
@@ -52,6 +53,41 @@ async def test_dropped_tables_are_made_anew_and_their_rows_come_back(stored: Hom
     assert stored.run("repair", "--check").exit_code == 0
     stored.change("INSERT INTO console_users (name, role) VALUES ('bob', 'user')")
     stored.change("DELETE FROM console_users")
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        "ALTER TABLE emails DROP COLUMN subject CASCADE",
+        "ALTER TABLE email_places DROP COLUMN flags",
+        "ALTER TABLE objects DROP COLUMN detected_type",
+        "ALTER TABLE folder_ledger DROP COLUMN invisible CASCADE",
+        "ALTER TABLE email_sync_status DROP COLUMN wire",
+        "DROP VIEW incomplete_emails CASCADE",
+        "DROP FUNCTION multirange_count CASCADE",
+    ],
+)
+async def test_dropped_columns_and_views_are_made_anew_and_nothing_else_is_lost(stored: Home, lost: str) -> None:
+    before = [stored.value(query) for query in (ROWS, PLACES, FILES)]
+    stored.change(lost)
+    assert stored.run("repair", "--check", "--offline").exit_code == 3
+    assert stored.run("repair", "--offline").exit_code == 0
+    assert [stored.value(query) for query in (ROWS, PLACES, FILES)] == before
+    assert (stored.run("status").exit_code, stored.run("repair", "--check").exit_code) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("lost", "word"),
+    [("TABLE folders", "status"), ("VIEW completeness", "ledger"), ("TABLE emails", "search"), ("TABLE leases", "sync")],
+)
+async def test_what_somebody_dropped_is_one_line_with_the_command_that_mends_it(
+    stored: Home, account: str, lost: str, word: str
+) -> None:
+    stored.change(f"DROP {lost} CASCADE")
+    done = stored.process(word, *(["contract"] if word == "search" else []))
+    assert done.returncode == 1
+    assert re.fullmatch(r"mailweir: the database lacks .*: `mailweir repair` makes it anew\n", done.stderr)
+    assert stored.run("repair", "--offline").exit_code == 0
 
 
 STATES = "SELECT array_agg((uid, flags, labels, visible)::text ORDER BY uid) FROM email_places"
@@ -163,32 +199,6 @@ async def test_what_does_not_fit_is_told_to_programs(stored: Home) -> None:
     assert (told["raw_gone"], told["unstored"], told["late"]) == (1, 0, None)
     with pytest.raises(ConfigurationError, match="say --check"):
         stored.run("repair", "--json")
-
-
-async def test_compare_says_what_a_reparse_would_change_and_writes_nothing(stored: Home) -> None:
-    assert "4 messages compared, 0 would change" in stored.run("reparse", "--compare").stdout
-    stored.change("UPDATE emails SET subject = 'other' WHERE subject LIKE 'Invoice%'")
-    (difference,) = stored.lines("reparse", "--compare", "--json")
-    assert (difference["field"], difference["stored"], difference["parsed"]) == ("subject", "other", "Invoice 7")
-    assert set(difference) == properties("`reparse", "a line")
-    assert stored.value("SELECT count(*) FROM emails WHERE subject = 'other'") == 1
-
-
-async def test_what_a_row_cannot_hold_is_no_difference(home: Home) -> None:
-    spelled = message("six \\u0000 characters", "body \\u0000 x", X_Six="\\u0000 and \\\\u0000", Message_ID="<n@x>")
-    nul = with_file(message("nul", In_Reply_To="<a@x>"), b"x", "name.pdf").as_bytes()
-    for text, held in ((b": nul", b": nul\0 \\u0000"), (b"<a@x>", b"<a\0b@x>"), (b"name.pdf", b"na\0me.pdf")):
-        nul = nul.replace(text, held)
-    await home.take(spelled.as_bytes(), nul)
-    assert "2 messages compared, 0 would change" in home.run("reparse", "--compare").stdout
-
-
-async def test_reparse_replaces_only_what_an_older_parser_wrote(stored: Home) -> None:
-    stored.change("UPDATE emails SET subject = 'other'")
-    stored.change("UPDATE emails SET parser_version = '0.0.1' WHERE 'c@x' = message_id")
-    assert stored.run("reparse").exit_code == 0
-    assert stored.value("SELECT count(*) FROM emails WHERE subject = 'other'") == 3
-    assert stored.value("SELECT count(*) FROM attachments") == 2
 
 
 async def test_a_dead_letter_is_shown_replayed_and_settled(home: Home) -> None:
