@@ -124,6 +124,8 @@ def _chosen(context: Any, numbers: tuple[int, ...], topic: str | None, *, every:
 
     if bool(numbers) == every:
         raise ConfigurationError("name dead letters by id, or say --all")
+    if topic and not every:
+        raise ConfigurationError("--topic chooses among all: say --all with it, or name dead letters by id alone")
     if every:
         return [row.id for row in letters.listed(context.engine, topic, every=False)]
     return [letters.one(context.engine, number).id for number in dict.fromkeys(numbers)]

@@ -58,6 +58,14 @@ async def test_a_topic_that_is_none_is_told(home: Home, words: tuple[str, ...]) 
         home.run("dlq", *words, "--topic", "mail.fetch")
 
 
+@pytest.mark.parametrize("word", ["drop", "replay"])
+async def test_a_topic_chooses_among_all_and_not_among_ids(home: Home, word: str) -> None:
+    await publisher(home.context).publish([letter(records.unusable("mail.fetched")[0], 1)])
+    with pytest.raises(ConfigurationError, match="--topic chooses among all"):
+        home.run("dlq", word, str(home.value("SELECT id FROM dead_letters")), "--topic", "mail.audit")
+    assert home.value("SELECT state FROM dead_letters") == "open"
+
+
 async def test_what_nobody_can_use_does_not_keep_the_others_from_a_replay(home: Home) -> None:
     bad = letter(records.unusable("mail.fetched")[0], 1)
     good = records.record(min((records.EXAMPLES / "message-fetched" / "v1").glob("*.json")), "mail.fetched")
