@@ -31,6 +31,9 @@ _CHINESE: Final = {"iso-2022-cn": chinese.iso_2022, "hz": chinese.hz}
 _ESCAPE: Final = 0x1B
 """As a number, here and elsewhere: asked for octets, ``in`` makes an exception first and drops it."""
 _NON_ASCII: Final = bytes(range(128, 256))
+_WIDE: Final = frozenset({"utf-16", "utf-16-le", "utf-16-be"})
+_LONGEST_ALIKE: Final = 32
+"""Octets of a text that may be valid both in UTF-8 and, without a line end or blank, in UTF-16."""
 _SAYS_NOTHING: Final = frozenset({None, "us-ascii"})
 _BOMS: Final = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _PYTHON: Final = frozenset(encodings.aliases.aliases) | {
@@ -112,12 +115,18 @@ def _order(data: bytes) -> str:
     return "utf-16-be" if data[:_SAMPLE:2].count(0) > data[1:_SAMPLE:2].count(0) else "utf-16-le"
 
 
+def _is_narrow(data: bytes) -> bool:
+    """True for ASCII or UTF-8 called UTF-16: without a NUL, which every line end of UTF-16 has, and long enough."""
+    long_enough = len(data) > _LONGEST_ALIKE or data.endswith(b"\n")
+    return long_enough and 0 not in data and _strict(data, "utf-8") is not None
+
+
 def _by_label(data: bytes, label: str | None, named: str | None) -> Text | None:
     """What the label says, unless it says nothing (us-ascii) or lies (octets are multi-byte UTF-8)."""
     if named in _SAYS_NOTHING or named is None:
         return None
-    if named == "utf-16":
-        return _strict(data, _order(data))
+    if named in _WIDE:
+        return None if _is_narrow(data) else _strict(data, _order(data) if named == "utf-16" else named)
     if named == "utf-8" or named in MULTI_BYTE or named in STATEFUL:
         return _strict(data, named)
     if (text := _strict(data, "utf-8")) is not None and text.value.isascii() is False:

@@ -31,6 +31,9 @@ _HIDDEN: Final = re.compile(
 )
 _FOLDED: Final = re.compile(r"max-height\s*+:\s*+0(?:px)?(?![.\d])", re.IGNORECASE)
 _OVERFLOW: Final = re.compile(r"overflow\s*+:\s*+hidden", re.IGNORECASE)
+_META: Final = re.compile(rb"<meta\s[^>]{0,200}?charset\s*=\s*[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
+_META_WITHIN: Final = 4096
+_WIDE: Final = re.compile(r"utf-?16|unicode", re.IGNORECASE)
 _LONG_NUMBER: Final = re.compile(r"&#\d{1000,}+;?")
 _MANY_LINES: Final = re.compile(r"\n{3,}")
 _UNSEEN: Final = dict.fromkeys(map(ord, "\0\x11\x12\x1d\x1e\x1f\u00ad\u034f\u200b\ufeff"))
@@ -77,6 +80,18 @@ class HtmlText:
     text: str
     links: tuple[str, ...]
     truncated: bool
+
+
+def charset_of(page: bytes) -> str | None:
+    """The charset that a page declares itself; never UTF-16, in which the declaration could not be read.
+
+    Programs that write a page from wide strings leave ``utf-16`` or ``unicode`` in it whatever they send then.
+    """
+    found = _META.search(page, 0, _META_WITHIN)
+    if found is None:
+        return None
+    label = found[1].decode("ascii")
+    return "utf-8" if _WIDE.match(label) else label
 
 
 def text_of(html: str, *, limit: int = 5 << 20) -> HtmlText:

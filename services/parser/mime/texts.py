@@ -5,13 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from services.common.email import Defect, EmailBodyValue
-from services.parser.mime import charsets, flowed
+from services.parser.mime import charsets, flowed, htmltext
 from services.parser.mime.leaves import Leaf
 from services.parser.mime.limits import Limits
 from services.parser.mime.tree import Part
 
 _TLD: Final = re.compile(r"[a-z]{2}")
-_META: Final = re.compile(rb"<meta\s[^>]{0,200}?charset\s*=\s*[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
 _PREVIEW: Final = 256
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _TARGET: Final = re.compile(r" ?<(?:https?|mailto|ftp)[^>]*>")
@@ -58,17 +57,11 @@ def _decoded(data: bytes, part: Part, tld: str | None) -> charsets.Text:
     label = part.content.charset
     if part.content.type != "text/html" or not (label is None or (charsets.says_nothing(label) and not data.isascii())):
         return charsets.decode(data, label, tld)
-    page = _page_charset(data)
+    page = htmltext.charset_of(data)
     text = charsets.decode(data, page or label, tld)
     if label is None or page is None or text.defect:
         return text
     return charsets.Text(text.value, text.used, text.replacements, "charset.label-lies")
-
-
-def _page_charset(data: bytes) -> str | None:
-    """The charset that an HTML page declares itself; the label of the part goes before it."""
-    found = _META.search(data, 0, 4096)
-    return found[1].decode("ascii") if found else None
 
 
 def _lines(value: str) -> str:

@@ -68,6 +68,10 @@ def test_labels(label: str | None, codec: str | None) -> None:
         (RUSSIAN.encode("koi8-r"), None, RUSSIAN, "charset.detected"),
         (CHINESE.encode("gbk"), "x-unknown", CHINESE, "charset.detected"),
         (b"plain", "x-unknown", "plain", "charset.unknown"),
+        (b"<p>plain</p>\r\n\r\n", "utf-16", "<p>plain</p>\r\n\r\n", "charset.label-lies"),
+        ("<p>Grüße</p>\n".encode(), "utf-16le", "<p>Grüße</p>\n", "charset.label-lies"),
+        ("你好".encode("utf-16-le"), "utf-16le", "你好", None),
+        ("你上好".encode("utf-16-be"), "utf-16be", "你上好", None),
     ],
 )
 def test_decode(data: bytes, label: str | None, value: str, defect: str | None) -> None:

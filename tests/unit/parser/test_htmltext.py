@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.parser.mime.htmltext import text_of
+from services.parser.mime.htmltext import charset_of, text_of
 
 TAGS = ["<p>", "</p>", "<b", ">", "<!--", "-->", "<a href='", "'", '"', "<div hidden>", "</div>", "x", " ", "&lt;"]
 TAGS += ["<script>", "</script>", "<pre>", "\n"]
@@ -35,6 +35,20 @@ SEEN = {
 @pytest.mark.parametrize("html", SEEN)
 def test_what_a_reader_sees(html: str) -> None:
     assert text_of(html).text == SEEN[html]
+
+
+@pytest.mark.parametrize(
+    ("page", "label"),
+    [
+        (b'<meta charset="gbk">', "gbk"),
+        (b"<META http-equiv='Content-Type' content='text/html; charset=koi8-r'>", "koi8-r"),
+        (b"<meta charset=utf-16>", "utf-8"),
+        (b"<meta http-equiv=Content-Type content='text/html; charset=unicode'>", "utf-8"),
+        (b"<p>charset=gbk</p>", None),
+    ],
+)
+def test_the_charset_that_a_page_declares(page: bytes, label: str | None) -> None:
+    assert charset_of(page) == label
 
 
 def test_links_are_listed_once_and_in_order() -> None:
