@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, replace
 
-from services.parser.mime import charsets
+from services.parser.mime import charsets, codepages
 
 _TOKEN = re.compile(r"\\([a-zA-Z]{1,32})(-?\d{1,9})?[ ]?|\\'([0-9a-fA-F]{2})|\\(.)|([{}])|([^\\{}\r\n]+)", re.DOTALL)
 _UNSEEN = frozenset(
@@ -22,7 +22,12 @@ _WORDS |= {
     "emdash": "—",
 }
 _SIGNS = {"~": "\xa0", "_": "-", "\n": "\n", "\r": "\n"}
+_OF_FONTS = {128: 932, 129: 949, 130: 1361, 134: 936, 136: 950, 161: 1253, 162: 1254, 163: 1258, 177: 1255, 178: 1256}
+_OF_FONTS |= {186: 1257, 204: 1251, 222: 874, 238: 1250}
+"""The code page of a font's character set; other sets are in the code page of the text."""
+_FONT_WORDS = frozenset({"f", "fcharset", "plain"})
 _DEEPEST = 1_000
+_MOST_FONTS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,8 @@ class Group:
     unseen: bool = False
     for_rtf: bool = False
     fallback: int = 1
+    label: str | None = None
+    """The charset of the font, None for that of the text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,8 @@ class _Reader:
         self._out: list[str] = []
         self._held = bytearray()
         self._label = "windows-1252"
+        self._font = 0
+        self._fonts: dict[int, str] = {}
         self._group = Group()
         self._stack: list[Group] = []
         self._skip = 0
@@ -76,7 +85,9 @@ class _Reader:
         elif name == "uc":
             self._group = replace(self._group, fallback=max(0, min(number or 0, 100)))
         elif name == "ansicpg":
-            self._label = "utf-8" if number == 65001 else f"cp{number}"
+            self._label = codepages.label(number or 0)
+        elif name in _FONT_WORDS:
+            self._font_word(name, number)
         elif name == "fromhtml":
             self.html = True
         elif name == "htmlrtf":
@@ -88,6 +99,16 @@ class _Reader:
         elif name in _WORDS:
             self._put(_WORDS[name])
 
+    def _font_word(self, name: str, number: int | None) -> None:
+        """Which font follows, or, in the table of fonts, which characters it has."""
+        if name == "fcharset":
+            if number in _OF_FONTS and len(self._fonts) < _MOST_FONTS:
+                self._fonts[self._font] = codepages.label(_OF_FONTS[number])
+            return
+        self._font = number or 0
+        label = None if name == "plain" else self._fonts.get(self._font)
+        self._enter(replace(self._group, label=label))
+
     def brace(self, brace: str) -> None:
         """A group starts or ends."""
         if brace == "{":
@@ -95,7 +116,12 @@ class _Reader:
             if len(self._stack) > _DEEPEST:
                 self._hide()
         elif self._stack:
-            self._group = self._stack.pop()
+            self._enter(self._stack.pop())
+
+    def _enter(self, group: Group) -> None:
+        if group.label != self._group.label:
+            self._flush()
+        self._group = group
 
     def sign(self, sign: str) -> None:
         """A control symbol; a star says that readers who do not know the group pass over it."""
@@ -124,7 +150,7 @@ class _Reader:
 
     def _flush(self) -> None:
         if self._held:
-            self._out.append(charsets.decode(bytes(self._held), self._label).value)
+            self._out.append(charsets.decode(bytes(self._held), self._group.label or self._label).value)
             self._held.clear()
 
     def text(self) -> str:

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from services.parser.mime import charsets, rtf, rtf_compressed
+from services.parser.mime import charsets, codepages, htmltext, rtf, rtf_compressed
 from services.parser.mime.derived import Derived
 from services.parser.mime.mapi import OBJECT, UNICODE, Property, properties
 
@@ -21,6 +21,8 @@ _ATTACHMENT_STARTS, _TITLE, _DATA, _PROPERTIES = 0x9002, 0x8010, 0x800F, 0x9005
 _BODY, _MESSAGE_PROPERTIES, _CODEPAGE = 0x800C, 0x9003, 0x9007
 _PR_DISPLAY_NAME, _PR_DATA, _PR_FILE_NAME, _PR_LONG_NAME = 0x3001, 0x3701, 0x3704, 0x3707
 _PR_MIME, _PR_CID, _PR_BODY, _PR_HTML, _PR_RTF = 0x370E, 0x3712, 0x1000, 0x1013, 0x1009
+_PR_INTERNET_CODEPAGE = 0x3FDE
+_OF_BODIES = frozenset({_PR_BODY, _PR_HTML, _PR_RTF, _PR_INTERNET_CODEPAGE})
 _MESSAGE_INTERFACE = bytes.fromhex("0703020000000000c000000000000046")
 _INTERFACE = 16
 
@@ -105,7 +107,7 @@ def _reading(data: memoryview) -> _Reading:
         elif tag in {_TITLE, _DATA, _PROPERTIES}:
             _of_file(state, tag, offset, content)
         elif tag == _CODEPAGE and len(content) >= 4:
-            state.codepage = _label(_U32.unpack_from(content)[0])
+            state.codepage = codepages.label(_U32.unpack_from(content)[0])
         elif tag == _BODY:
             state.text = state.text or _decoded(bytes(content), state.codepage)
         elif tag == _MESSAGE_PROPERTIES:
@@ -142,13 +144,20 @@ def _of_file(state: _Reading, tag: int, offset: int, content: memoryview) -> Non
 
 
 def _bodies(state: _Reading, content: memoryview) -> None:
-    for item in properties(content):
-        if item.id == _PR_BODY:
-            state.text = _string(item, state.codepage) or state.text
-        elif item.id == _PR_HTML:
-            state.html = _string(item, None) or state.html
-        elif item.id == _PR_RTF:
-            state.rtf = item.value
+    found = {item.id: item for item in properties(content) if item.id in _OF_BODIES}
+    if _PR_BODY in found:
+        state.text = _string(found[_PR_BODY], state.codepage) or state.text
+    if _PR_HTML in found:
+        page = found[_PR_HTML]
+        said = _codepage(found.get(_PR_INTERNET_CODEPAGE)) or htmltext.charset_of(page.value)
+        state.html = _string(page, said) or state.html
+    if _PR_RTF in found:
+        state.rtf = found[_PR_RTF].value
+
+
+def _codepage(item: Property | None) -> str | None:
+    """What an HTML body is in (MS-OXPROPS section 2.744), whatever the code page of the other texts."""
+    return None if item is None or len(item.value) != _U32.size else codepages.label(_U32.unpack(item.value)[0])
 
 
 def _derived(file: _File, codepage: str | None) -> tuple[Derived, _Reading]:
@@ -187,8 +196,3 @@ def _decoded(value: bytes, codepage: str | None) -> str:
 
 def _clean(text: str) -> str:
     return text.partition("\0")[0]
-
-
-def _label(number: int) -> str | None:
-    known = {65001: "utf-8", 20127: "us-ascii", 20932: "euc-jp", 51932: "euc-jp", 50220: "iso-2022-jp", 936: "gb18030"}
-    return known.get(number, f"windows-{number}" if 1250 <= number <= 1258 else f"cp{number}")

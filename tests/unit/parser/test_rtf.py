@@ -16,6 +16,7 @@ PAGE = (
     rb"{\rtf1\ansi\ansicpg1252\fromhtml1{\fonttbl{\f0 Arial;}}{\*\htmltag64 <p>}Gr\'fc\u223\'dfe"
     rb"{\*\htmltag84 &amp;}\htmlrtf &\htmlrtf0  more{\*\htmltag72 </p>}\htmlrtf\par\htmlrtf0}"
 )
+FONTS = rb"{\rtf1\ansicpg1252{\fonttbl{\f0\fcharset0 A;}{\f1\fnil\fcharset134 B;}{\f2\fcharset204 C;}}"
 
 
 def plain(content: bytes) -> bytes:
@@ -47,6 +48,8 @@ def test_compressed_rtf_that_is_cut_gives_what_was_read() -> None:
         (rb"{\rtf1\ansi\ansicpg1252{\fonttbl{\f0 Arial;}}{\*\generator x;}Caf\'e9\par two\tab\{x\}}", "Café\ntwo\t{x}"),
         (rb"{\rtf1\ansicpg936 \'c4\'e3\'ba\'c3}", "你好"),
         (rb"{\rtf1\ansicpg932 \'83\\}", "ソ"),
+        (rb"{\rtf1\ansicpg20866 \'f0\'d2}", "Пр"),
+        (FONTS + rb"\f1\'c4\'e3{\f2\'cf\'f0}\'ba\'c3\f0\'e9\f1\'c4\'e3\plain\'e9}", "你Пр好é你é"),
         (rb"{\rtf1\uc2\u-10179 ??\u-8704 ??{\uc0\u8364}\u8364 ??}", "😀€€"),
         (rb"{\rtf1 a\rquote s {\field{\*\fldinst HYPERLINK x}{\fldrslt link}}}", "a’s link"),
         (rb"}}{\rtf1 odd", "odd"),

@@ -51,6 +51,23 @@ def test_bodies_of_the_property_list() -> None:
     assert (found.text, found.html) == ("plain ä", "<p>ä</p>")
 
 
+@pytest.mark.parametrize(
+    ("page", "codec", "number"),
+    [
+        ("<p>Привет</p>", "cp1251", 1251),
+        ("<p>Привет</p>", "koi8-r", 20866),
+        ("<p>zażółć</p>", "iso8859-2", 28592),
+        ("<p>你好</p>", "gbk", 936),
+        ("<meta charset=gb2312><p>你好</p>", "gbk", None),
+        ("<p>ä</p>", "utf-8", 65001),
+    ],
+)
+def test_an_html_body_is_in_the_code_page_of_the_internet(page: str, codec: str, number: int | None) -> None:
+    said = [] if number is None else [struct.pack("<HHI", 3, 0x3FDE, number)]
+    items = properties(prop(0x1013, 0x102, page.encode(codec)), *said)
+    assert read(stream(attribute(1, MESSAGE_PROPERTIES, items), codepage=1252)).html == page
+
+
 def test_named_fixed_and_repeated_properties_are_stepped_over() -> None:
     named = struct.pack("<HH", 3, 0x8001) + bytes(16) + struct.pack("<II", 1, 6) + b"a\0b\0\0\0\0\0" + bytes(4)
     many = (
