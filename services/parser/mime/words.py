@@ -58,8 +58,9 @@ def decode(value: str) -> str:
     labels, encodings = pieces[1::4], pieces[2::4]
     if not labels:
         return value
-    if len(set(labels)) == 1 and len(set(encodings)) == 1 and not "".join(pieces[4:-1:4]).strip():
-        label = labels[0].partition("*")[0]
+    label = labels[0].partition("*")[0]
+    alike = len(set(labels)) == 1 and len(set(encodings)) == 1 and not "".join(pieces[4:-1:4]).strip()
+    if alike and charsets.codec(label) not in STATEFUL:
         text = charsets.decode(_octets_of_all(encodings[0], pieces[3::4], label), label).value
         return f"{pieces[0]}{text}{pieces[-1]}{value[end:]}"
     return "".join([*_decoded(pieces), pieces[-1], value[end:]])
@@ -81,15 +82,27 @@ def _decoded(pieces: list[str]) -> list[str]:
         label = label.partition("*")[0].lower()
         between = number > 0 and not plain.strip()
         if held and not (between and _same(label, charset)):
-            out.append(charsets.decode(b"".join(held), charset).value)
+            out.append(_joined(held, charset))
             held.clear()
         if not between:
             out.append(plain)
         charset = label
         held.append(_octets(encoding, payload, label))
     if held:
-        out.append(charsets.decode(b"".join(held), charset).value)
+        out.append(_joined(held, charset))
     return out
+
+
+def _joined(held: list[bytes], label: str) -> str:
+    """The text of adjacent words, joined as octets; each for itself where its charset has states and that is no text.
+
+    Then a word leaves a state behind that the next one does not take up, or starts with a mark of its own.
+    """
+    text = charsets.decode(b"".join(held), label)
+    known = charsets.codec(label)
+    if len(held) == 1 or known not in STATEFUL or (text.defect is None and known != "utf-16"):
+        return text.value
+    return "".join([charsets.decode(octets, label).value for octets in held])
 
 
 def _same(one: str, other: str) -> bool:
