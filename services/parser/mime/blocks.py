@@ -14,6 +14,7 @@ _EMPTY_LINE: Final = {b"\n": re.compile(rb"\n\r*+\n"), b"\r": re.compile(rb"\r\r
 _FIRST: Final = {b"\n": (b"\n", b"\r\n", b"\r\r\n"), b"\r": (b"\r",)}
 _SEPARATOR: Final = re.compile(rb">?From (?![ \t]*:)")
 _SEPARATES: Final = frozenset({b"F", b">"})
+_ENDED_BY_RETURNS: Final = re.compile(rb"(?:[!-9;-~]+:[^\r\n]*+\r(?:[ \t][^\r\n]*+\r)*){2,}\r(?!\n)")
 _HEAD: Final = 4096
 _SEEN: Final[dict[tuple[bytes, str, int, int, int], tuple[Header, Content]]] = {}
 _MOST_SEEN: Final = 2048
@@ -24,12 +25,20 @@ _SHORT_BLOCK: Final = 256
 def start_of(data: Octets, defects: list[Defect]) -> tuple[int, bytes]:
     """Where the header starts, after a byte order mark and an mbox separator, and what ends a line."""
     head = data[:_HEAD]
-    newline = b"\n" if data.find(b"\n", 0, len(data)) >= 0 or b"\r" not in head else b"\r"
+    newline = _newline(data, head)
     start = 3 if head.startswith(b"\xef\xbb\xbf") else 0
     if head[start : start + 1] in _SEPARATES and _SEPARATOR.match(head, start):
         defects.append(Defect("header.mbox-separator", None, start))
         start = data.find(newline, start, len(data)) + 1 or len(data)
     return start, newline
+
+
+def _newline(data: Octets, head: bytes) -> bytes:
+    """LF, but CR where there is no LF, or none before the end of a header whose fields end with CR."""
+    if b"\r" not in head:
+        return b"\n"
+    only_returns = data.find(b"\n", 0, len(data)) < 0 or _ENDED_BY_RETURNS.match(head)
+    return b"\r" if only_returns else b"\n"
 
 
 def empty_line(block: bytes, newline: bytes) -> tuple[int, int]:

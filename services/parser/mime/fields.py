@@ -18,6 +18,8 @@ _ONCE: Final = frozenset({"message-id", "from", "subject", "date", "to", "cc", "
     "content-transfer-encoding",
     "content-disposition",
 }
+_FACTS: Final = _ONCE | {"sender", "reply-to", "references", "in-reply-to"}
+_MOST_FACTS: Final = 100
 _CUTS: Final = {
     "\n": re.compile(r"\n(?![ \t])"),
     "\r\n": re.compile(r"\r\n(?![ \t])"),
@@ -110,7 +112,7 @@ def _parse(block: bytes, start: int, part: str | None, defects: list[Defect], mo
     pieces = _pieces(text) if len(text) < _LONG else _pieces_of_long(text)
     if len(pieces) > most:
         defects.append(Defect("limit.fields", part, start))
-        pieces = pieces[:most]
+        pieces = pieces[:most] + [piece for piece in pieces[most:] if _is_fact(piece)][:_MOST_FACTS]
     names: list[str] = []
     keys: list[str] = []
     values: list[str] = []
@@ -123,6 +125,12 @@ def _parse(block: bytes, start: int, part: str | None, defects: list[Defect], mo
         keys.append(key)
         values.append(value)
     return _header(names, keys, values, codec)
+
+
+def _is_fact(piece: str) -> bool:
+    """True for a field that says what the message is: it counts also behind more fields than are told."""
+    name, colon, _ = piece[:_LONGEST_NAME].partition(":")
+    return bool(colon) and name.lower() in _FACTS
 
 
 def _text(block: bytes) -> tuple[str, str]:

@@ -15,7 +15,7 @@ class Limits:
     parts: int = 5_000
     header_block: int = MIB
     fields: int = 10_000
-    """Fields of one header block; later ones are left out of ``headers``."""
+    """Fields of one header block; of later ones only the first 100 that facts are read from stay in ``headers``."""
     field: int = 256 * KIB
     """Longest field that is parsed for structure; a longer one stays in ``headers``."""
     addresses: int = 10_000

@@ -99,6 +99,14 @@ def test_a_name_longer_than_a_line_may_be_is_text() -> None:
     assert (list(header.keys), [defect.code for defect in defects]) == (["subject", "to"], ["header.not-a-field"])
 
 
+def test_what_a_message_is_counts_behind_any_number_of_fields() -> None:
+    defects: list[Defect] = []
+    block = b"X-A: 1\n" * 20 + b"Subject: late\nX-B: 2\nContent-Type: text/html\n"
+    header = fields.parse(block, 0, None, defects, 10)
+    assert (header.names[10:], header.get("subject")) == (["Subject", "Content-Type"], " late")
+    assert [defect.code for defect in defects] == ["limit.fields"]
+
+
 def test_a_long_text_without_fields_is_no_header() -> None:
     defects: list[Defect] = []
     header = fields.parse(b"no field here\nnor here\n" + b"Subject: x\n" * 3_000, 0, None, defects)

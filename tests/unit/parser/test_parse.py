@@ -22,6 +22,14 @@ def mixed(*parts: bytes) -> bytes:
     )
 
 
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_a_line_feed_behind_a_message_of_carriage_returns(end: bytes) -> None:
+    email = parse(b"From: a@b.c\rSubject: x\r y\r\rhello" + end)
+    assert (email.subject, email.preview) == ("x y", "hello")
+    crlf = parse(b"Subject: x\r\rTo: a@b.c" + end)
+    assert [header.name for header in crlf.headers] == ["Subject"]
+
+
 def test_a_plain_message() -> None:
     email = parse(HEAD + b"\nhello\r\nworld")
     assert email.body_values["1"].value == "hello\nworld"
