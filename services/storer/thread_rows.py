@@ -15,8 +15,14 @@ FROM unnest(%s::text[], %s::text[]) AS named (account_id, message_id) LEFT JOIN 
 ) AS known ON true"""
 _ADD = """INSERT INTO thread_refs SELECT * FROM unnest(%s::text[], %s::text[], %s::bigint[])
 ON CONFLICT (account_id, message_id) DO NOTHING"""
-_MERGE = """UPDATE {table} SET thread_id = kept FROM unnest(%s::bigint[], %s::bigint[]) AS merged (lost, kept)
-WHERE {table}.thread_id = lost"""
+_SIZES = "SELECT thread_id, count(*) FROM thread_refs WHERE thread_id = ANY(%s::bigint[]) GROUP BY thread_id"
+_MERGE_REFS = """UPDATE thread_refs SET thread_id = kept FROM unnest(%s::bigint[], %s::bigint[]) AS merged (lost, kept)
+WHERE thread_id = lost"""
+# A row of emails that moves is written anew in every index, its words, too: some at a time, as a statement may take a
+# minute.
+_MERGE_MAILS = """UPDATE emails SET thread_id = kept FROM unnest(%s::bigint[], %s::bigint[]) AS merged (lost, kept)
+WHERE thread_id = lost AND id = ANY (ARRAY(SELECT id FROM emails WHERE thread_id = ANY(%s::bigint[]) LIMIT %s))"""
+_AT_ONCE = 1_000
 
 
 def assign(cursor: Any, events: Sequence[EmailParsed]) -> list[int | None]:
@@ -35,7 +41,10 @@ def _joined(cursor: Any, mails: Sequence[list[Ref]], named: Sequence[Ref]) -> Th
         cursor.execute(KNOWN, columns(named))
         found = cursor.fetchall()
         known = {(account, message_id): thread for account, message_id, thread, _ in found if thread is not None}
-        threads = join(mails, known, [new for *_, new in found if new is not None])
+        new_ids = [new for *_, new in found if new is not None]
+        threads = join(mails, known, new_ids)
+        if threads.merged:
+            threads = join(mails, known, new_ids, _sizes(cursor, threads.merged))
         fresh = sorted(threads.fresh)
         cursor.execute(_ADD, (*columns(fresh), [threads.of[ref] for ref in fresh]))
         if cursor.rowcount == len(fresh):
@@ -45,14 +54,22 @@ def _joined(cursor: Any, mails: Sequence[list[Ref]], named: Sequence[Ref]) -> Th
     return threads
 
 
+def _sizes(cursor: Any, merged: Mapping[int, int]) -> dict[int, int]:
+    """How many ids each thread has that is to become one with another."""
+    cursor.execute(_SIZES, (list({*merged, *merged.values()}),))
+    return dict(cursor.fetchall())
+
+
 def _merge(cursor: Any, merged: Mapping[int, int]) -> None:
     """Give all that a ceased thread has to its successor.
 
     An update does not see what was added to the thread by a writer for whose lock it waited, so it is done until it
     finds nothing. Then nobody is adding any more: whoever does has locked an id of that thread.
     """
-    pairs = (list(merged), list(merged.values()))
-    cursor.execute(_MERGE.format(table="thread_refs"), pairs)
+    lost, kept = list(merged), list(merged.values())
+    cursor.execute(_MERGE_REFS, (lost, kept))
     while cursor.rowcount:
-        cursor.execute(_MERGE.format(table="thread_refs"), pairs)
-    cursor.execute(_MERGE.format(table="emails"), pairs)
+        cursor.execute(_MERGE_REFS, (lost, kept))
+    cursor.execute(_MERGE_MAILS, (lost, kept, lost, _AT_ONCE))
+    while cursor.rowcount:
+        cursor.execute(_MERGE_MAILS, (lost, kept, lost, _AT_ONCE))

@@ -7,6 +7,7 @@ joins what it started.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TypeVar
 
 from services.common.events import EmailParsed
@@ -38,20 +39,27 @@ def refs(event: EmailParsed) -> list[Ref]:
     return [(event.place.account, each) for each in named if each]
 
 
-def join(mails: Iterable[list[Ref]], known: Mapping[Ref, int], new_ids: Iterable[int]) -> Threads:
-    """Threads of some mails, given what is ``known`` of their ids; ``new_ids`` gives numbers for new threads."""
+def join(
+    mails: Iterable[list[Ref]],
+    known: Mapping[Ref, int],
+    new_ids: Iterable[int],
+    sizes: Mapping[int, int] = MappingProxyType({}),
+) -> Threads:
+    """Threads of some mails, given what is ``known`` of their ids; ``new_ids`` gives numbers for new threads.
+
+    Of threads that become one the largest stays by ``sizes``, else the one that began first: so a row is moved a few
+    times at most, however many threads its own takes up.
+    """
     groups = _groups(mails)
     supply = iter(new_ids)
     parents: dict[int, int] = {}
     chosen: dict[Ref, int] = {}
     for group in groups:
         old = {known[ref] for ref in group if ref in known}
-        for thread in old:
-            parents.setdefault(thread, thread)
-        top = min(_top(parents, thread) for thread in old) if old else next(supply)
-        for thread in old:
-            parents[_top(parents, thread)] = top
-        chosen |= dict.fromkeys(group, top)
+        tops = {_top(parents, parents.setdefault(thread, thread)) for thread in old}
+        kept = max(tops, key=lambda thread: (sizes.get(thread, 0), -thread)) if tops else next(supply)
+        parents |= dict.fromkeys(tops, kept)
+        chosen |= dict.fromkeys(group, kept)
     merged = {thread: _top(parents, thread) for thread in parents if _top(parents, thread) != thread}
     of = {ref: merged.get(thread, thread) for ref, thread in chosen.items()}
     return Threads(of, merged, tuple(ref for ref in of if ref not in known))

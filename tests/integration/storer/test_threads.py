@@ -4,8 +4,11 @@ import asyncio
 import random
 from collections.abc import Sequence
 
+import pytest
+
 from services.common import topics
 from services.common.events import EmailParsed, Event
+from services.storer import thread_rows
 from services.storer.adapters import write_parsed
 from services.storer.threads import Ref, refs
 from tests.fakes.mail_events import message, parsed
@@ -46,10 +49,10 @@ async def test_two_writers_at_once_still_give_one_thread(storer: Storer) -> None
 
 
 async def test_what_joins_a_thread_that_is_being_merged_goes_with_it(storer: Storer) -> None:
-    conversation = [("first", ""), ("a", ""), ("b", "<a@x>"), ("late", "<b@x>"), ("joins", "<first@x> <a@x>")]
-    first, a, b, late, joins = [await reply(*each, uid) for uid, each in enumerate(conversation, 1)]
-    for event in (first, a, b):
-        await storer.take(topics.MAIL_PARSED, [event])
+    conversation = [("first", ""), ("second", "<first@x>"), ("third", "<first@x>"), ("a", ""), ("b", "<a@x>")]
+    for uid, each in enumerate(conversation, 1):
+        await storer.take(topics.MAIL_PARSED, [await reply(*each, uid)])
+    late, joins = await reply("late", "<b@x>", 6), await reply("joins", "<first@x> <a@x>", 7)
     other = storer.engine.raw_connection()
     try:
         write_parsed(other.cursor(), [late])
@@ -60,7 +63,24 @@ async def test_what_joins_a_thread_that_is_being_merged_goes_with_it(storer: Sto
         other.close()
     assert await merging == []
     for table in ("emails", "thread_refs"):
-        assert storer.rows(f"SELECT count(DISTINCT thread_id), count(thread_id) FROM {table}") == [(1, 5)]
+        assert storer.rows(f"SELECT count(DISTINCT thread_id), count(thread_id) FROM {table}") == [(1, 7)]
+
+
+@pytest.mark.parametrize("at_once", [2, 1_000])
+async def test_a_long_conversation_that_takes_up_an_older_one_is_not_written_anew(
+    storer: Storer, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(thread_rows, "_AT_ONCE", at_once)
+    older = [await reply(f"old{number}", "<old0@x>", number) for number in range(1, 4)]
+    longer = [await reply(f"new{number}", "<new0@x>", 10 + number) for number in range(1, 6)]
+    await storer.take(topics.MAIL_PARSED, older)
+    await storer.take(topics.MAIL_PARSED, longer)
+    written = "SELECT xmin::text FROM emails WHERE message_id LIKE 'new%' ORDER BY id"
+    before = storer.rows(written)
+    await storer.take(topics.MAIL_PARSED, [await reply("both", "<old1@x> <new1@x>", 20)])
+    assert storer.rows(written) == before
+    for table, rows in (("emails", 9), ("thread_refs", 11)):
+        assert storer.rows(f"SELECT count(DISTINCT thread_id), count(thread_id) FROM {table}") == [(1, rows)]
 
 
 async def reply(name: str, references: str, uid: int) -> EmailParsed:

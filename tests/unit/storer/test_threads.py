@@ -30,6 +30,13 @@ def test_a_message_that_names_two_threads_makes_them_one() -> None:
     assert set(joined.of.values()) == {3}
 
 
+def test_of_threads_that_become_one_the_largest_stays() -> None:
+    known = {("work", "x"): 7, ("work", "y"): 3, ("work", "z"): 9}
+    joined = join([ids("x", "y"), ids("z", "x")], known, count(100), {7: 2, 3: 1, 9: 5})
+    assert joined.merged == {7: 9, 3: 9}
+    assert set(joined.of.values()) == {9}
+
+
 def test_any_order_in_one_batch_gives_one_thread() -> None:
     mails = [ids("a"), ids("b", "a"), ids("c", "b"), ids("d", "x", "c"), ids("x")]
     for order in permutations(mails):
