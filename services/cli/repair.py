@@ -57,16 +57,17 @@ def repair(name: str | None, *, check: bool, verify: bool, offline: bool, as_jso
 
 def _restore(context: "Context", *, check: bool) -> None:
     """Make dropped tables anew. With ``check`` only say so, and end: the rest cannot be looked at without them."""
-    from services.cli.repairing import DERIVED
+    from services.cli import repairing  # noqa: F401 (makes the whole schema known)
     from services.common import restoring
+    from services.storer.tables import DERIVED, REPORTED
 
     lost = restoring.missing(context.engine)
     if not lost:
         return
-    click.echo(f"tables that are gone: {', '.join(lost)}", err=True)
+    click.echo(f"tables that are gone, or lack columns: {', '.join(lost)}", err=True)
     if check:
         raise SystemExit(3)
-    restoring.restore(context.database_url, DERIVED if DERIVED & set(lost) else ())
+    restoring.restore(context.database_url, (DERIVED if DERIVED & set(lost) else set()) | (REPORTED & set(lost)))
     click.echo("they were made anew; rows of mail come back from the object store")
 
 

@@ -20,10 +20,9 @@ from services.common.events import MailEvent
 from services.common.objects import ObjectStore, has_hash
 from services.console import tables as _console
 from services.poller import tables as _poller
-from services.storer.tables import DERIVED, objects
+from services.storer.tables import objects
 
 __all__ = [
-    "DERIVED",
     "Damage",
     "bench",
     "compare",

@@ -15,6 +15,7 @@ METADATA = MetaData()
 _LOST = ("08", "25P03", "57P", "53", "55P03", "57014")
 _FULL = "53100"
 _READ_ONLY, _DENIED = "25006", "42501"
+_DROPPED = ("42P01", "42703", "42883")  # a table or view, a column, a function that is not there
 _NO_SUCH_OPTION = re.compile(
     r'invalid connection option "\w+"|invalid \w+ value: "[^"\n]{0,60}"|'
     r'(?:root )?certificate file "[^"\n]*" [^\n]{1,80}'
@@ -123,8 +124,10 @@ def _set_up_wrong(cause: BaseException | None, state: str) -> MailweirError | No
     """What whoever set up the database has to change."""
     if state == _READ_ONLY:
         return Unavailable("the database takes no changes (a standby, or read-only); name the one that does")
+    reason = getattr(getattr(cause, "diag", None), "message_primary", None) or "no reason was given"
+    if state in _DROPPED:
+        return Unavailable(f"the database lacks something of Mailweir's ({reason}): `mailweir repair` makes it anew")
     if state == _DENIED:
-        reason = getattr(getattr(cause, "diag", None), "message_primary", None) or "permission denied"
         return ConfigurationError(f"Postgres: {reason}; let the user of MAILWEIR_DATABASE_URL own the database")
     found = None if state else _NO_SUCH_OPTION.search(str(cause))
     return ConfigurationError(f"MAILWEIR_DATABASE_URL: {found[0]}") if found else None

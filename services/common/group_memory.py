@@ -29,7 +29,8 @@ async def advice(admin: AIOKafkaAdminClient, topics: Sequence[str]) -> str:
 def _text(minutes: int, longest: int) -> str:
     return (
         f"the brokers forget after {minutes / 1440:g} days what a group that is away has read, but keep records "
-        f"longer, and then it reads all of them again: set {_MINUTES} to {longest} or more on them, see docs/delivery.md"
+        f"longer, and then it reads all of them again: set {_MINUTES} to {longest} or more on them, see "
+        "docs/delivery.md"
     )
 
 

@@ -10,6 +10,8 @@ from services.common.database import METADATA, transaction
 from services.common.settled import settled_places
 
 _THERE = text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+_NAMED = text("SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'")
+_VIEWS = frozenset({"completeness", "incomplete_emails", "held_places", "barred_places"})
 _COLUMNS = text(
     "SELECT string_agg(quote_ident(column_name), ', ') FROM information_schema.columns "
     "WHERE table_schema = 'public' AND table_name = :table AND is_generated = 'NEVER'"
@@ -22,20 +24,24 @@ _SEQUENCES = text(
 
 
 def missing(engine: Engine) -> list[str]:
-    """Names of the tables that should be there and are not, in order."""
+    """Names of the tables and views that should be there and are not, or lack a column, in order."""
     with transaction(engine) as connection:
-        return sorted(set(METADATA.tables) - _tables(connection))
+        there = {(row.table_name, row.column_name) for row in connection.execute(_NAMED)}
+    wanted = {(name, column.name) for name, table in METADATA.tables.items() for column in table.columns}
+    return sorted({name for name, _ in wanted - there} | (_VIEWS - {name for name, _ in there}))
 
 
 def restore(url: str, derived: Collection[str]) -> None:
     """Make all of our schema anew, in one transaction, with the rows of all tables but the ``derived`` ones.
 
-    Derived tables follow from the object store; half of them would not fit the other half, so they start empty. Tables
-    of other programs in the same schema stay. What hangs on ours does not: rights that were granted on them, views of
-    others on them and foreign keys to them have to be made again.
+    Derived tables follow from the object store; half of them would not fit the other half, so they start empty. In the
+    others a column that somebody dropped has its default. Tables of other programs in the same schema stay. What hangs
+    on ours does not: rights that were granted on them, views of others on them and foreign keys to them have to be made
+    again.
 
     Raises:
         Unavailable: the database does not answer; nothing was changed.
+        Refused: a column that was dropped has no default; nothing was changed.
 
     """
 

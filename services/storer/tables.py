@@ -241,3 +241,6 @@ OWNED = (
 
 DERIVED = frozenset(table.name for table in (emails, thread_refs, email_places, attachments, objects))
 """What ``mailweir repair`` rebuilds from the object store alone."""
+
+REPORTED = frozenset(table.name for table in (email_sync_status, account_status))
+"""What the poller tells again."""

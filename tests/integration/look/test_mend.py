@@ -78,7 +78,12 @@ async def test_dropped_columns_and_views_are_made_anew_and_nothing_else_is_lost(
 
 @pytest.mark.parametrize(
     ("lost", "word"),
-    [("TABLE folders", "status"), ("VIEW completeness", "ledger"), ("TABLE emails", "search"), ("TABLE leases", "sync")],
+    [
+        ("TABLE folders", "status"),
+        ("VIEW completeness", "ledger"),
+        ("TABLE emails", "search"),
+        ("TABLE leases", "sync"),
+    ],
 )
 async def test_what_somebody_dropped_is_one_line_with_the_command_that_mends_it(
     stored: Home, account: str, lost: str, word: str
@@ -86,7 +91,7 @@ async def test_what_somebody_dropped_is_one_line_with_the_command_that_mends_it(
     stored.change(f"DROP {lost} CASCADE")
     done = stored.process(word, *(["contract"] if word == "search" else []))
     assert done.returncode == 1
-    assert re.fullmatch(r"mailweir: the database lacks .*: `mailweir repair` makes it anew\n", done.stderr)
+    assert re.fullmatch(r"(mailweir|work): the database lacks .*: `mailweir repair` makes it anew\n", done.stderr)
     assert stored.run("repair", "--offline").exit_code == 0
 
 
