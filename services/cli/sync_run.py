@@ -23,6 +23,7 @@ from services.poller.adapters import PostgresContents, PostgresLedger
 from services.poller.lease import leased
 from services.poller.leases import PostgresLeases
 from services.poller.settings import PollerSettings
+from services.poller.turns import Turns
 from services.poller.work import Progress, Work
 
 if TYPE_CHECKING:
@@ -47,11 +48,17 @@ async def _all(
     from services.front.publishing import publishing
 
     async with publishing(context, second) as publisher:
-        return await asyncio.gather(*(_one(context, name, publisher, timeout, watcher) for name in names))
+        turns = Turns()
+        return await asyncio.gather(*(_one(context, name, publisher, timeout, watcher, turns) for name in names))
 
 
 async def _one(
-    context: Context, name: str, publisher: Publisher, timeout: float | None, watcher: Callable[[Progress], None]
+    context: Context,
+    name: str,
+    publisher: Publisher,
+    timeout: float | None,
+    watcher: Callable[[Progress], None],
+    turns: Turns,
 ) -> Result:
     clock = SystemClock()
     ledger = PostgresLedger(context.engine)
@@ -68,6 +75,7 @@ async def _one(
                 progress=watcher,
                 ends_at=partial(expires_at, account, context.accounts),
                 contents=PostgresContents(context.engine),
+                turns=turns,
             )
             sync = sync_once(work, partial(_secret, context, name, clock), read(PollerSettings).spool)
             return await within(sync, work, timeout)

@@ -15,6 +15,7 @@ from services.poller.imap.errors import CommandRejected, ImapError, LiteralTooLa
 from services.poller.imap.model import Fetched
 from services.poller.imap.session import Session
 from services.poller.imap.spooling import discard
+from services.poller.turns import TurnOver
 from services.poller.work import Progress, Work
 
 ITEMS = ("EMAILID", "X-GM-MSGID", "X-GM-LABELS")
@@ -80,13 +81,15 @@ async def fetch(errand: Errand, ready: Ready) -> None:
 
 
 async def ask(errand: Errand, chunks: Iterable[UidSet]) -> int:
-    """Ask for these, one chunk after the other; how many bodies came. Raises ImapError and QuotaExceeded."""
+    """Ask for these, one chunk after the other; how many bodies came. Raises ImapError, QuotaExceeded and TurnOver."""
     before = errand.count
     for chunk in chunks:
         started = errand.work.clock.monotonic()
         await _ask(errand, chunk)
         if errand.session.throttled:  # half the rate: as long a pause as the answer took
             await errand.work.clock.sleep(errand.work.clock.monotonic() - started)
+        if errand.work.turns.over(errand.work.account, errand.work.clock.monotonic()):
+            raise TurnOver
     return errand.count - before
 
 

@@ -23,6 +23,7 @@ from services.poller.imap.errors import (
     SignInImpossible,
     TlsError,
     TokenRefused,
+    TooManyConnections,
 )
 from services.poller.imap.foresight import Foresight
 from services.poller.imap.model import Credentials, Endpoint, Folder, Limits
@@ -40,8 +41,22 @@ async def connect(work: Work, secret_of: SecretSource, spool: Path | None = None
     """A signed-in session. ``secret_of(force)`` gives the secret and whether it is an access token.
 
     The next host of the profile is tried only after a connection or TLS failure, never after a refused sign-in. A
-    refused token is renewed once. Raises ImapError.
+    refused token is renewed once. It waits for its turn where the server wants that. Raises ImapError.
     """
+    clock, account = work.clock, work.account
+    while True:
+        await work.turns.enter(account, clock.monotonic())
+        try:
+            return await _connected(work, secret_of, spool)
+        except BaseException as error:
+            work.turns.leave(account, clock.monotonic())
+            full = isinstance(error, TooManyConnections)
+            if not (full and work.turns.refused(account, clock.monotonic())):
+                raise
+        await clock.sleep(account.settings.login_min_interval)
+
+
+async def _connected(work: Work, secret_of: SecretSource, spool: Path | None) -> Session:
     work.memory.connection += 1
     await peeking.recall(work)
     session = await _reach(work, spool)
@@ -53,12 +68,15 @@ async def connect(work: Work, secret_of: SecretSource, spool: Path | None = None
         session.close()
         raise
     session.close()
-    return await connect(work, secret_of, spool)
+    return await _connected(work, secret_of, spool)
 
 
 async def leave(work: Work, session: Session) -> None:
     """LOGOUT. A connection that ended with commands unanswered that were sent ahead is the last of this kind."""
-    await session.logout()
+    try:
+        await session.logout()
+    finally:
+        work.turns.leave(work.account, work.clock.monotonic(), served=True)
     if session.overtaken:
         with suppress(Unavailable):  # it would hide why the connection ended
             await _note(work, ONE_BY_ONE)

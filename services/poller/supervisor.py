@@ -6,7 +6,7 @@ import logging
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from services.poller.adapters import PostgresLedger
 from services.poller.lease import leased
 from services.poller.leases import PostgresLeases
 from services.poller.ports import Contents
+from services.poller.turns import Turns
 from services.poller.watching import Watch, watch
 from services.poller.work import Work
 
@@ -45,6 +46,7 @@ class Ports:
     clock: Clock
     spool: Path | None = None
     contents: Contents | None = None
+    turns: Turns = field(default_factory=Turns)
 
 
 async def supervise(ports: Ports, only: frozenset[str] = frozenset()) -> None:
@@ -111,6 +113,7 @@ def _watch(ports: Ports, account: Account, ledger: PostgresLedger) -> Watch:
         chance=random.random,
         ends_at=partial(expires_at, account, ports.accounts),
         contents=ports.contents,
+        turns=ports.turns,
     )
     return Watch(work, partial(sign_in_secret, account, ports.accounts, ports.clock), ports.spool)
 

@@ -121,7 +121,7 @@ async def _stay(watched: Watch, session: Session, records: list[FolderRecord], l
     """Look at INBOX when it says something, and at all folders at least every ``poll_interval``."""
     work, clock, settings = watched.work, watched.work.clock, watched.work.account.settings
     end, listed, polled = clock.monotonic() + life, clock.monotonic(), clock.monotonic()
-    while (began := clock.monotonic()) < end:
+    while (began := clock.monotonic()) < end and not work.turns.over(work.account, began):
         before = work.memory.published
         inbox = [record for record in records if address(record.wire) == INBOX]
         if await _news(watched, session, inbox) and clock.monotonic() - polled < settings.poll_interval:

@@ -19,6 +19,7 @@ from services.poller.imap.errors import ImapError, Refused
 from services.poller.imap.model import FolderStatus
 from services.poller.ports import Contents, LedgerStore
 from services.poller.resuming import Run
+from services.poller.turns import Turns
 
 if TYPE_CHECKING:
     from services.poller.resting import Rest
@@ -130,6 +131,7 @@ class Work:
     progress: Callable[[Progress], None] = silent
     ends_at: Callable[[], datetime | None] = unknown_end
     contents: Contents | None = None
+    turns: Turns = field(default_factory=Turns)
 
     def budget_left(self) -> int | None:
         """Octets left of today's provider budget, None without one. Blocking."""

@@ -36,7 +36,7 @@ LIMIT_WAIT = 60.0
 
 # What providers write (imap.md 1.3-1.10). Searched in lower-case text; the first row that fits counts.
 THROTTLE_TEXTS: tuple[tuple[str, type[Throttled], float], ...] = (
-    (r"too many (simultaneous|concurrent)? ?connections", TooManyConnections, CONNECTIONS_WAIT),
+    (r"too many (open |simultaneous |concurrent )*connections", TooManyConnections, CONNECTIONS_WAIT),
     (r"maximum number of connections", TooManyConnections, CONNECTIONS_WAIT),
     (r"authenticated but not connected", TooManyConnections, NOT_CONNECTED_WAIT),
     (r"(command|bandwidth) (or bandwidth )?limits?\b|bandwidth (quota|limit)", QuotaExceeded, BANDWIDTH_WAIT),

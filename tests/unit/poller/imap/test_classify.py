@@ -52,6 +52,7 @@ def test_other_refusals_are_no_throttling(line):
         ("BYE session expired", ServerBye),
         ("BYE [UNAVAILABLE] later", Temporary),
         ("BYE Too many connections", TooManyConnections),
+        ("BYE too many open connections from your ip or network", TooManyConnections),
     ],
 )
 def test_bye(line, kind):
