@@ -19,7 +19,7 @@ from services.common.events import (
 )
 from services.common.search_text import search_text
 from services.storer.copying import Json, Row
-from services.storer.threads import cut_id
+from services.storer.threads import cut
 
 _NUMBER = re.compile(r"[0-9]{1,10}")
 _VERSION = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})*")
@@ -41,11 +41,11 @@ def email_row(event: EmailParsed) -> Row:
         event.contentsha256,
         _version(email),
         event.size,
-        (cut_id(email.message_id[0]) or None) if email.message_id else None,
+        (cut(email.message_id[0]) or None) if email.message_id else None,
         email.in_reply_to or (),
         email.references or (),
         email.subject,
-        senders[0].email if senders else None,
+        cut(senders[0].email) if senders else None,
         senders[0].name if senders else None,
         tuple(address.email for address in _recipients(email)),
         Json(_addresses(email)),
@@ -58,7 +58,9 @@ def email_row(event: EmailParsed) -> Row:
         Json(email.headers),
         Json(email.body_structure),
         Json(replace(email.mailweir, place=None, derived_text=None)),
-        tuple(dict.fromkeys((*(defect.code for defect in email.mailweir.defects), *_repairs(email, text, html)))),
+        tuple(
+            dict.fromkeys((*(defect.code for defect in email.mailweir.defects), *_repairs(email, senders, text, html)))
+        ),
         _searched(email, senders, text or derived),
     )
 
@@ -104,12 +106,13 @@ def _addresses(email: Email) -> dict[str, object]:
     return lists | {"to": email.to, "cc": email.cc, "bcc": email.bcc}
 
 
-def _repairs(email: Email, *texts: str | None) -> list[str]:
-    """What a row cannot hold as sent: a text column has no NUL, an index no Message-ID of kilobytes."""
+def _repairs(email: Email, senders: Sequence[EmailAddress], *texts: str | None) -> list[str]:
+    """What a row cannot hold as sent: a text column has no NUL, an index no Message-ID or sender of kilobytes."""
     written = (email.subject, *texts, *(part.name for part in email.attachments))
     codes = ["store.nul-removed"] if any(text and "\x00" in text for text in written) else []
-    own = (email.message_id or ("",))[0]
-    return [*codes, "store.message-id-cut"] if cut_id(own) != own else codes
+    own, sender = (email.message_id or ("",))[0], (senders[0].email if senders else "")
+    codes += ["store.message-id-cut"] if cut(own) != own else []
+    return codes + (["store.sender-cut"] if cut(sender) != sender else [])
 
 
 def _instant(text: str | None) -> datetime | None:

@@ -67,6 +67,7 @@ emails = Table(
     Index("emails_by_date", "account_id", text("received_at DESC")),
     Index("emails_by_message_id", "account_id", "message_id"),
     Index("emails_by_thread", "thread_id"),
+    Index("emails_by_sender", "from_email"),
     Index("emails_by_received", text("received_at DESC NULLS LAST")),
 )
 

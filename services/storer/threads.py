@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from services.common.events import EmailParsed
 
-ID_OCTETS = 1_000  # B-tree entries are limited to 2,704 octets; a longer Message-ID is noise
+INDEXED_OCTETS = 1_000  # B-tree entries are limited to 2,704 octets; a longer Message-ID or address is noise
 Ref = tuple[str, str]
 T = TypeVar("T")
 
@@ -26,16 +26,16 @@ class Threads:
     fresh: tuple[Ref, ...]
 
 
-def cut_id(message_id: str) -> str:
-    """A Message-ID as it is stored and indexed."""
-    return message_id.encode(errors="ignore")[:ID_OCTETS].decode(errors="ignore").replace("\x00", "")
+def cut(text: str) -> str:
+    """A Message-ID or an address as it is stored and indexed."""
+    return text.encode(errors="ignore")[:INDEXED_OCTETS].decode(errors="ignore").replace("\x00", "")
 
 
 def refs(event: EmailParsed) -> list[Ref]:
     """Own id, root and parent: enough to join a thread, and bounded whatever a sender puts into References."""
     email = event.email
     own, replied, references = email.message_id or (), email.in_reply_to or (), email.references or ()
-    named = dict.fromkeys(cut_id(each) for each in (*own[:1], *references[:1], *references[-1:], *replied[:1]))
+    named = dict.fromkeys(cut(each) for each in (*own[:1], *references[:1], *references[-1:], *replied[:1]))
     return [(event.place.account, each) for each in named if each]
 
 

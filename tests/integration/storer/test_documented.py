@@ -12,7 +12,7 @@ from sqlalchemy import Engine, inspect, text
 from sqlalchemy.exc import ProgrammingError
 
 from services.common import topics
-from services.common.email import MailweirFacts
+from services.common.email import EmailAddress, MailweirFacts
 from services.storer import tables
 from tests.fakes.mail_events import message, parsed, with_file
 from tests.integration.storer.conftest import Storer
@@ -37,6 +37,24 @@ async def test_the_role_that_is_made_may_run_every_other_statement_and_sees_no_s
                 connection.execute(text("SET LOCAL ROLE classifier"))
         with pytest.raises(ProgrammingError, match="permission denied"):
             connection.execute(text("SELECT * FROM account_secrets"))
+
+
+async def test_mail_of_a_sender_is_found_without_a_look_at_all_mail(storer: Storer) -> None:
+    template, _ = await parsed(message().as_bytes())
+    mails = [
+        replace(
+            template,
+            contentsha256=f"{number:064}",
+            email=replace(template.email, from_=(EmailAddress(name=None, email=f"s{number}@x"),)),
+        )
+        for number in range(500)
+    ]
+    await storer.take(topics.MAIL_PARSED, mails)
+    with storer.engine.begin() as connection:
+        connection.execute(text("ANALYZE emails"))
+        (asked,) = (each for each in STATEMENTS if ":sender" in each)
+        plan = "\n".join(connection.execute(text(f"EXPLAIN {asked}"), {"sender": "s7@x"}).scalars())
+    assert "emails_by_sender" in plan
 
 
 def test_each_table_is_named(migrated: Engine) -> None:

@@ -95,6 +95,18 @@ def test_states_and_places_keep_the_order_of_their_events(empty: str) -> None:
     engine.dispose()
 
 
+def test_a_sender_of_any_length_has_room_in_the_index(empty: str) -> None:
+    migrations.upgrade(empty, "0015_orders")
+    engine = engine_for(empty)
+    _put_mail(engine)
+    with engine.begin() as connection:
+        noise = "SELECT string_agg(md5(n::text), '') FROM generate_series(1, 500) AS n"
+        connection.execute(text(f"UPDATE emails SET from_email = ({noise})"))
+    assert migrations.upgrade(empty)
+    assert _value(engine, "SELECT octet_length(from_email) FROM emails") == 250
+    engine.dispose()
+
+
 def test_a_database_of_a_newer_mailweir_is_told_and_left_alone(empty: str) -> None:
     migrations.upgrade(empty)
     engine = engine_for(empty)
@@ -117,13 +129,18 @@ def test_tables_in_code_and_database_agree(migrated: Engine) -> None:
         assert {index.name for index in table.indexes} <= found
 
 
-def _put_old_data(engine: Engine) -> None:
+def _put_mail(engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(text(
             "INSERT INTO emails (account_id, content_sha256, parser_version, size, in_reply_to, reference_ids, "
             "recipients, addresses, has_attachment, preview, headers, structure, facts, defects, search) "
             "VALUES ('work', 'aa', '1.0.0', 1, '{}', '{}', '{}', '{}', true, '', '[]', '{}', :facts, '{}', '')"
         ), {"facts": json.dumps(OLD_FACTS)})  # fmt: skip
+
+
+def _put_old_data(engine: Engine) -> None:
+    _put_mail(engine)
+    with engine.begin() as connection:
         connection.execute(text(
             "INSERT INTO attachments (email_id, part_path, sha256, size, content_type, safe_name) "
             "SELECT id, '2', 'bb', 1, 'text/plain', 'a.txt' FROM emails"

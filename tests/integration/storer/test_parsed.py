@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from services.common import lookup, topics
-from services.common.email import EmailBodyPart, EmailHeader
+from services.common.email import EmailAddress, EmailBodyPart, EmailHeader
 from services.common.events import Event, PlaceRelinked
 from services.common.service import Rejected
 from tests.fakes.mail_events import message, parsed, place, with_file
@@ -77,12 +77,13 @@ async def test_what_a_row_cannot_hold_is_said(storer: Storer) -> None:
     mail, _ = await parsed(message().as_bytes())
     headers = (EmailHeader(name="X", value="a\x00b\\u0000c"),)
     odd = replace(mail.email, subject="a\x00b", headers=headers, message_id=("合" * 3000,))
+    odd = replace(odd, from_=(EmailAddress(name=None, email="é" * 9_000 + "@x"),))
     assert await storer.take(topics.MAIL_PARSED, [replace(mail, email=odd)]) == []
-    ((subject, stored, defects, octets),) = storer.rows(
-        "SELECT subject, headers->0->>'value', defects, octet_length(message_id) FROM emails"
+    ((subject, stored, defects, *octets),) = storer.rows(
+        "SELECT subject, headers->0->>'value', defects, octet_length(message_id), octet_length(from_email) FROM emails"
     )
-    assert (subject, stored, octets) == ("ab", "ab\\u0000c", 999)
-    assert {"store.nul-removed", "store.message-id-cut"} <= set(defects)
+    assert (subject, stored, octets) == ("ab", "ab\\u0000c", [999, 1_000])
+    assert {"store.nul-removed", "store.message-id-cut", "store.sender-cut"} <= set(defects)
 
 
 async def test_places_that_are_one_without_their_nul_do_not_end_the_service(storer: Storer) -> None:

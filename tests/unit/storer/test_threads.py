@@ -6,7 +6,7 @@ from itertools import count, permutations
 from msgspec.structs import replace
 
 from services.common.events import EmailParsed
-from services.storer.threads import Ref, cut_id, join, parts, refs
+from services.storer.threads import Ref, cut, join, parts, refs
 from tests.fakes.mail_events import message, parsed
 
 
@@ -46,9 +46,9 @@ def test_any_order_in_one_batch_gives_one_thread() -> None:
 
 
 def test_an_id_is_cut_at_a_whole_character() -> None:
-    assert len(cut_id("合" * 3000).encode()) == 999
-    assert cut_id("a@b") == "a@b"
-    assert cut_id("a\ud800@b") == "a@b"
+    assert len(cut("合" * 3000).encode()) == 999
+    assert cut("a@b") == "a@b"
+    assert cut("a\ud800@b") == "a@b"
 
 
 async def replying(answers: dict[str, str]) -> list[EmailParsed]:
@@ -68,10 +68,10 @@ async def replying(answers: dict[str, str]) -> list[EmailParsed]:
 
 async def test_no_two_parts_share_an_id() -> None:
     events = await replying({f"m{number}": f"m{number - number % 4}" for number in range(200)} | {"": ""})
-    cut = parts(events, 50)
-    assert [len(part) for part in cut] == [52, 52, 52, 45]
-    assert sorted(event.contentsha256 for part in cut for event in part) == sorted(e.contentsha256 for e in events)
-    named = [{ref for event in part for ref in refs(event)} for part in cut]
+    made = parts(events, 50)
+    assert [len(part) for part in made] == [52, 52, 52, 45]
+    assert sorted(event.contentsha256 for part in made for event in part) == sorted(e.contentsha256 for e in events)
+    named = [{ref for event in part for ref in refs(event)} for part in made]
     assert sum(map(len, named)) == len(set.union(*named)) == 200
 
 
