@@ -29,7 +29,7 @@ def folders(name: str, *, as_json: bool) -> None:
     else:
         for row in rows:
             mark = "✓" if row["chosen"] else "·" if row["selectable"] else " "
-            click.echo(f"{mark} {plain.line(row['folder'])}{'  ' + row['special_use'] if row['special_use'] else ''}")
+            click.echo(f"{mark} {plain.named(row['folder'])}{'  ' + row['special_use'] if row['special_use'] else ''}")
     _complain(account, found)
 
 

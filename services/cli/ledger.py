@@ -23,5 +23,5 @@ def ledger(name: str | None, *, as_json: bool) -> None:
             if as_json or not is_terminal(sys.stdout):
                 click.echo(plain.json(line))
             else:
-                where = f"{line.account} {plain.line(line.folder)} {line.uidvalidity}/{line.uid}"
+                where = f"{line.account} {plain.named(line.folder)} {line.uidvalidity}/{line.uid}"
                 click.echo(f"{where}  {line.state}  {plain.line(line.reason or line.contentsha256)}")

@@ -46,7 +46,7 @@ def _show(context: "Context", row: Any, *, only_text: bool) -> None:
 
 def _head(context: "Context", row: Any) -> list[str]:
     from services.common import lookup
-    from services.front.plain import line
+    from services.front.plain import line, named
 
     sender = f"{row.from_name} <{row.from_email}>" if row.from_name else row.from_email
     lines = [
@@ -58,11 +58,11 @@ def _head(context: "Context", row: Any) -> list[str]:
     for place in lookup.places_of(context.engine, row.account, row.content_sha256):
         gone = "" if place.visible else " (no longer on the server)"
         flags = " ".join(place.flags)
-        lines.append(f"Place:     {place.account_id} / {line(place.folder)} / UID {place.uid} {line(flags)}{gone}")
+        lines.append(f"Place:     {place.account_id} / {named(place.folder)} / UID {place.uid} {line(flags)}{gone}")
     for file in lookup.files(context.engine, row.id):
-        where = line(file.key) or "not in the object store yet"
+        where = named(file.key) or "not in the object store yet"
         lines.append(
-            f"File:      {line(file.name or file.safe_name)}, {line(file.content_type)}, {file.size} octets: {where}"
+            f"File:      {named(file.name or file.safe_name)}, {line(file.content_type)}, {file.size} octets: {where}"
         )
     if row.defects:
         lines.append(f"Defects:   {line(', '.join(row.defects))}")

@@ -43,7 +43,7 @@ def _show(found: "list[AccountStatus]") -> None:
     from rich.console import Console
 
     from services.cli.language import language
-    from services.front.plain import line
+    from services.front.plain import line, named
     from services.front.retold import said, told
 
     console, lang = Console(), language()
@@ -61,7 +61,7 @@ def _show(found: "list[AccountStatus]") -> None:
         for folder in account.folders:
             if folder.last_error:
                 console.print(
-                    f"  {line(folder.folder)}: {said(line(folder.last_error), lang)}", markup=False, highlight=False
+                    f"  {named(folder.folder)}: {said(line(folder.last_error), lang)}", markup=False, highlight=False
                 )
 
 
@@ -78,14 +78,14 @@ def show_folders(console: "Console", folders: "tuple[FolderStatus, ...]") -> Non
     from rich.padding import Padding
     from rich.text import Text
 
-    from services.front.plain import line
+    from services.front.plain import named
 
     if console.width >= TABLE_WIDTH:
         console.print(table(folders))
         return
     for folder in folders:
         numbers = ", ".join(f"{name} {getattr(folder, name)}" for name in NUMBERS)
-        console.print(Padding(Text(line(folder.folder)), (0, 0, 0, 2), expand=False))
+        console.print(Padding(Text(named(folder.folder)), (0, 0, 0, 2), expand=False))
         console.print(Padding(Text(numbers), (0, 0, 0, 4), expand=False))
 
 
@@ -94,13 +94,13 @@ def table(folders: "tuple[FolderStatus, ...]") -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    from services.front.plain import line
+    from services.front.plain import named
 
     shown = Table("folder")
     for name in NUMBERS:
         shown.add_column(name, justify="right", no_wrap=True)
     for folder in folders:
-        shown.add_row(Text(line(folder.folder)), *(str(getattr(folder, name)) for name in NUMBERS))
+        shown.add_row(Text(named(folder.folder)), *(str(getattr(folder, name)) for name in NUMBERS))
     shown.add_section()
     shown.add_row("all", *(str(sum(getattr(folder, name) for folder in folders)) for name in NUMBERS))
     return shown

@@ -7,6 +7,7 @@ import msgspec
 
 _UNESCAPED = re.compile(r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_BREAK = re.compile(r"[\t\n\u2028\u2029]")
 
 
 def plain(text: str | None) -> str:
@@ -17,6 +18,11 @@ def plain(text: str | None) -> str:
 def line(text: str | None) -> str:
     """The same on one line."""
     return " ".join(plain(text).split())
+
+
+def named(text: str | None) -> str:
+    """A name on one line with its spaces as they are, so that it can be given to a command again."""
+    return _BREAK.sub("�", plain(text))
 
 
 def json(value: object, enc_hook: Callable[[object], object] | None = None) -> bytes:

@@ -100,6 +100,15 @@ async def test_a_hash_is_found_in_every_account_and_a_number_before_it(stored: H
     assert "by number" in stored.run("show", "123456").stdout
 
 
+@pytest.mark.parametrize("name", ["合同　2026.pdf", "a  b   c.pdf", "a\u00a0b.pdf", "\u202egpj\x1b[2J.pdf"])
+async def test_a_key_that_is_shown_leads_to_its_object(home: Home, name: str) -> None:
+    """With the spaces that the name has: whoever copies it finds the file."""
+    await home.take(with_file(message("Files"), b"%PDF-1", name).as_bytes())
+    shown = home.run("show", home.value("SELECT content_sha256 FROM emails")).stdout
+    key = next(line for line in shown.splitlines() if line.startswith("File:")).partition(" octets: ")[2]
+    assert home.context.store.read(key) == b"%PDF-1"
+
+
 async def test_files_are_shown_in_the_order_of_the_message(home: Home) -> None:
     names = [f"{letter}.pdf" for letter in "qwertyuiopasdf"]
     made = message("many files", Message_ID="<many@x>")

@@ -23,5 +23,15 @@ def test_a_line_holds_none_of_them(text: str) -> None:
     assert not set(RISKY) & set(plain.line(text))
 
 
+@pytest.mark.parametrize("text", [f"a{mark}b" for mark in (*RISKY, "\t", "\n", "\u2029")])
+def test_nor_does_a_name(text: str) -> None:
+    assert plain.named(text) == "a�b"
+
+
+@pytest.mark.parametrize("text", ["a  b", " a ", "合同　2026", "a\u00a0b", "\u2003"])
+def test_a_name_keeps_its_spaces(text: str) -> None:
+    assert plain.named(text) == text
+
+
 def test_what_is_read_as_it_is_stays() -> None:
     assert plain.json({"主题": 'a "quoted" \\ é'}) == '{"主题":"a \\"quoted\\" \\\\ é"}'.encode()
