@@ -22,7 +22,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         with _told(path, path), path.open("wb") as stream:
             yield stream
         return
-    target = path.resolve()  # of a link, what it leads to
+    target = Path(os.path.realpath(path))  # of a link, what it leads to; of one to itself, the link
     part = target.with_name(f"{target.name}.part")
     with _told(path, part), _own(path, part) as stream:
         try:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from services.cli.whole_files import whole_file
 from services.common.errors import Incomplete
 from tests.fakes.mail_events import message
 from tests.integration.look.conftest import MAIL, Home
@@ -110,6 +111,14 @@ def test_what_only_the_owner_may_read_nobody_else_may_read_meanwhile(tmp_path: P
     target.chmod(0o600)
     with writing(target):
         assert (tmp_path / "all.mbox.part").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_link_that_leads_to_itself_is_no_traceback(tmp_path: Path) -> None:
+    link = tmp_path / "all.mbox"
+    link.symlink_to(link)
+    with whole_file(link) as file:
+        file.write(KEPT)
+    assert link.read_bytes() == KEPT
 
 
 def test_an_export_goes_into_a_pipe(stored: Home, tmp_path: Path) -> None:
