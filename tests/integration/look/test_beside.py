@@ -8,9 +8,11 @@ import signal
 import tracemalloc
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from services.cli import repairing, under_way
 from services.common.stores.folder import FolderStore
@@ -131,14 +133,33 @@ async def test_two_repairs_at_once_mend_as_one(stored: Home) -> None:
     assert stored.run("repair", "--check", "--verify").exit_code == 0
 
 
+WAITS = """CREATE FUNCTION waits() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+IF EXISTS (SELECT FROM emails) THEN PERFORM pg_advisory_xact_lock(7); END IF; RETURN NULL; END $$;
+CREATE TRIGGER waits BEFORE INSERT ON emails EXECUTE FUNCTION waits()"""
+
+
+@contextmanager
+def held_behind_the_first_rows(home: Home) -> Iterator[None]:
+    """Who stores mail while there is some waits until the block has ended."""
+    home.change(WAITS)
+    with home.context.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as holding:
+        holding.execute(text("SELECT pg_advisory_lock(7)"))
+        try:
+            yield
+        finally:
+            holding.execute(text("SELECT pg_advisory_unlock(7)"))
+
+
 async def test_a_repair_that_is_interrupted_is_finished_by_the_next(home: Home) -> None:
     await home.take(*(message(f"number {number}", Message_ID=f"<{number}@x>").as_bytes() for number in range(800)))
     before = [home.value(query) for query in (ROWS, PLACES, FILES)]
     home.change(f"TRUNCATE {', '.join(TABLES)} CASCADE")
-    with home.started("repair", "--offline") as process:
+    with held_behind_the_first_rows(home):
+        process = home.started("repair", "--offline")
         polling.until(lambda: home.value("SELECT count(*) FROM emails") > 0, 60, lambda: "no row came back")
         process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 1
+    assert process.wait(60) == 1
+    home.change("DROP FUNCTION waits CASCADE")
     assert 0 < home.value("SELECT count(*) FROM emails") < 800
     assert home.run("repair", "--offline").exit_code == 0
     assert [home.value(query) for query in (ROWS, PLACES, FILES)] == before
