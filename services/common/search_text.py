@@ -1,7 +1,7 @@
 """Text as it is searched: the same words on both sides, whatever the database's locale. Pure.
 
-Words are folded (NFKC, then case), split at everything that is no letter or digit, and runs of CJK characters become
-bigrams, so that Chinese mail is found without a database extension.
+Words are folded (NFKC, then case), split at everything that is no letter or digit, and runs of a script that has no
+spaces between words become bigrams, so that Chinese mail is found without a database extension.
 """
 
 import re
@@ -11,16 +11,23 @@ from services.common.normal_form import normal
 
 TEXT_KEPT = 60_000  # characters of a message's text
 _KEPT = 80_000  # of all; the words of a tsvector take 1 MB at most, and a character becomes 12 octets of them at most
-_CJK = (
+_UNSPACED = (
     "\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3031-\u3035\u3038-\u303b\u3041-\u318f\u31a0-\u31bf"
     "\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
     "\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7fb"  # Hangul letters that are no syllable: ㅋㅋ, ㅠㅠ
     "\ue000-\uf8ff"  # of a font: bullets of Word, names that no other code had
     "\U00020000-\U0003ffff"
     "\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff"  # emoji stand without spaces, too
+    "\u0e01-\u0e3a\u0e40-\u0e4e\u0e80-\u0ecf\u0edc-\u0edf"  # Thai and Lao without their digits
+    "\u1000-\u103f\u1050-\u109f\uaa60-\uaa7f\u1780-\u17d3\u17dc\u17dd"  # Burmese and Khmer
 )
-_RUN = re.compile(f"[{_CJK}]+")
-_GRAM = re.compile(f"(?=([{_CJK}]{{1,2}}))")  # of each character: with the next one, or alone as the last of its run
+_RUN = re.compile(f"[{_UNSPACED}]+")
+_GRAM = re.compile(
+    f"(?=([{_UNSPACED}]{{1,2}}))"
+)  # of each character: with the next one, or alone as the last of its run
+_BREAK = re.compile(
+    f"\u200b(?<=[{_UNSPACED}]\u200b)(?=[{_UNSPACED}])"
+)  # where a line may end: some write it, some do not
 _LONGEST = 200  # longer ones are encoded data
 _MOST = 500  # terms of a query; Postgres takes some ten thousand
 # What NFKC leaves of signs beyond ASCII: general, Armenian, Hebrew, Arabic, of India, Thai, Tibetan, Burma, Georgia,
@@ -41,7 +48,7 @@ _OCTETS = _ASCII + bytes(range(128, 256))  # of UTF-8: what is not ASCII stays
 
 
 def search_text(*texts: str | None, body: str | None = None) -> str:
-    """The different words of the texts, as Postgres reads a tsvector; a CJK run gives its bigrams and last character.
+    """The different words of the texts, as Postgres reads a tsvector; such a run gives its bigrams and last character.
 
     However long the others are, the first ``TEXT_KEPT`` characters of ``body`` are among them.
 
@@ -73,7 +80,7 @@ def query_of(words: str) -> str:
 def _folded(text: str) -> str:
     if not text.isascii():
         apart = _ALONE.sub("\u034f\\g<0>", text)
-        text = _BETWEEN.sub(" ", _UNSEEN.sub("", normal("NFKC", apart).casefold()))
+        text = _BETWEEN.sub(" ", _BREAK.sub("", _UNSEEN.sub("", normal("NFKC", apart).casefold())))
     return text.encode(errors="replace").translate(_OCTETS).decode()
 
 

@@ -60,6 +60,16 @@ from services.common.search_text import query_of, search_text
         ("฿500", "500", True),
         ("צה״ל", 'צה"ל', True),
         ("བཀྲ་ཤིས", "ཤིས", True),
+        ("ขอบคุณครับสวัสดีค่ะ", "สวัสดี", True),
+        ("ขอบคุณครับสวัสดีค่ะ", "ปีใหม่", False),
+        ("ดื่มน้ำเปล่า", "น้ำ", True),
+        ("ปีพ.ศ.๒๕๖๙นี้", "๒๕๖๙", True),
+        ("ไทย" * 100 + "ใบแจ้งหนี้", "แจ้งหนี้", True),
+        ("ຂໍຂອບໃຈຫຼາຍໆ", "ຂອບໃຈ", True),
+        ("សូមអរគុណច្រើន", "អរគុណ", True),
+        ("សូម\u200bអរគុណ", "សូមអរគុណ", True),
+        ("ကျေးဇူးတင်ပါတယ်", "တင်", True),
+        ("sale\u200bnow", "now", True),
     ],
 )
 def test_words_match_on_both_sides(text: str, query: str, found: bool) -> None:
