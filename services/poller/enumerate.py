@@ -16,13 +16,15 @@ WITH_SIZES = (*ITEMS, "RFC822.SIZE")
 MOST_SIZES = 1000  # a server takes its time to work them out
 MOST_REFUSALS = 64
 MOST_HOLES = 200
+LAGS = "X-GM-EXT-1"  # Gmail counts what is changed on the web at once and shows it later
 
 
 class Listed(Struct, frozen=True):
     """What the server lists. ``complete``: as many UIDs as it says exist, or more.
 
     ``flagged``: UIDs whose flags were told. ``whole``: every UID was asked for, nothing was concluded from counters.
-    ``sizes``: octets by UID, as far as they were told along with the rest.
+    ``sizes``: octets by UID, as far as they were told along with the rest. ``behind``: a change is counted that was
+    not shown.
     """
 
     uids: UidSet
@@ -31,6 +33,7 @@ class Listed(Struct, frozen=True):
     flagged: UidSet
     whole: bool = True
     sizes: dict[int, int] = {}
+    behind: bool = False
 
 
 class Done(Struct, frozen=True):
@@ -182,13 +185,16 @@ async def enumerate_changes(session: Session, opened: Opened, visible: UidSet, d
     if opened.uidnext > done.uidnext:
         await _ask_for_new(session, found, UidSet.range(done.uidnext, MAX_UID), opened.uidnext - done.uidnext)
     new = found.uids
-    changed, gone = await _changed(session, visible, done.since_modseq(opened), found.flags)
+    since = done.since_modseq(opened)
+    changed, gone, highest = await _changed(session, visible, since, found.flags)
     uids = (visible | new) - gone
     sure = session.tells_vanished or done.modseq is None or len(new) >= opened.uidnext - done.uidnext
     if len(uids) != opened.exists or changed - visible - new or not sure:
         return None
     flagged = (new | changed) & uids
-    return Listed(uids, found.flags.sets(), complete=True, flagged=flagged, whole=False, sizes=found.sizes)
+    behind = since is not None and session.has(LAGS) and highest < (opened.highestmodseq or 0)
+    flags = found.flags.sets()
+    return Listed(uids, flags, complete=True, flagged=flagged, whole=False, sizes=found.sizes, behind=behind)
 
 
 async def _ask_for_new(session: Session, found: Collected, new: UidSet, most: int) -> None:
@@ -200,17 +206,22 @@ async def _ask_for_new(session: Session, found: Collected, new: UidSet, most: in
     session.tells_sizes = session.tells_sizes and not (with_sizes and listed)
 
 
-async def _changed(session: Session, visible: UidSet, modseq: int | None, flags: Flags) -> tuple[UidSet, UidSet]:
-    """UIDs that changed, unknown ones too, and those that vanished; flags of visible ones are added to ``flags``."""
+async def _changed(session: Session, visible: UidSet, modseq: int | None, flags: Flags) -> tuple[UidSet, UidSet, int]:
+    """UIDs that changed, unknown ones too, those that vanished, and the highest MODSEQ, which is ``modseq`` or above.
+
+    Flags of visible ones are added to ``flags``.
+    """
     if modseq is None or not visible:
-        return EMPTY, EMPTY
+        return EMPTY, EMPTY, 0
     uids: list[int] = []
+    highest = modseq
     try:
         async for listing in session.fetch_changed(EVERYTHING, modseq, vanished=True):
+            highest = max(highest, listing.modseq or 0)
             if listing.flags is not None or listing.uid not in visible:
                 uids.append(listing.uid)
             if listing.flags is not None and listing.uid in visible:
                 flags.replace(listing.uid, listing.flags, listing.labels)
     except (CommandRejected, Refused):
-        return EMPTY, visible
-    return UidSet.of(uids), session.vanished & visible
+        return EMPTY, visible, highest
+    return UidSet.of(uids), session.vanished & visible, highest

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from services.common.errors import Unavailable
 from services.common.events import SyncReported
 from services.poller import resting
-from services.poller.domain.counters import Counters, believable
+from services.poller.domain.counters import FLAGS_EVERY, Counters, believable
 from services.poller.domain.state import FolderRecord, Ledger, Outcome
 from services.poller.domain.uidset import UidSet
 from services.poller.enumerate import MOST_SIZES, first_items
@@ -87,20 +87,32 @@ async def _work_through(
 ) -> Outcome:
     """Read the open folder until nothing more comes; then keep its counters, as far as all was explained."""
     try:
-        ledger, error, whole = await rounds_of(work, session, record, ledger, opened, thorough=thorough)
+        seen = await rounds_of(work, session, record, ledger, opened, thorough=thorough)
     except ImapError as failure:
         await _failed(work, record, failure)
         raise
     fresh = await asyncio.to_thread(_latest, work, record)
     now = work.clock.now()
     mailboxid = opened.mailboxid or fresh.mailboxid
-    done = replace(fresh, last_error=error, server_count=opened.exists, mailboxid=mailboxid)
-    if whole:
+    done = replace(fresh, last_error=seen.error, server_count=opened.exists, mailboxid=mailboxid)
+    if seen.whole:
         done = replace(done, full_pass_at=now)
-    if error is None:
-        done = replace(done, uidnext_done=uidnext_to_keep(record, opened), modseq_done=opened.highestmodseq)
-    done = await report_move(work, done, len(ledger.published))
-    return await _report(work, session, done, ledger)
+    if seen.error is None:
+        modseq = _modseq_to_keep(work, record, opened, behind=seen.behind)
+        done = replace(done, uidnext_done=uidnext_to_keep(record, opened), modseq_done=modseq)
+    done = await report_move(work, done, len(seen.ledger.published))
+    return await _report(work, session, done, seen.ledger)
+
+
+def _modseq_to_keep(work: Work, record: FolderRecord, opened: Opened, *, behind: bool) -> int | None:
+    """HIGHESTMODSEQ as it is told; for a quarter of an hour the old one, where it counts what is not shown yet."""
+    told, now = opened.highestmodseq, work.clock.monotonic()
+    if not behind or told is None:
+        return told
+    before, since = work.memory.behind.get(record.id, (None, now))
+    since = since if before == told else now
+    work.memory.behind[record.id] = (told, since)
+    return record.modseq_done if now - since < FLAGS_EVERY else told
 
 
 async def _open(work: Work, session: Session, record: FolderRecord, status: FolderStatus | None) -> Opened:
@@ -140,7 +152,8 @@ async def _by_status(
         return None
     ledger = await ledger_of(work, record)
     waiting = await quarantined(work, record)
-    return None if ledger.invisible or ledger.missing(waiting) else _unchanged(work, record, ledger, waiting)
+    settled = not ledger.invisible and not ledger.missing(waiting) and _tallies(ledger, seen)
+    return _unchanged(work, record, ledger, waiting) if settled else None
 
 
 def _nothing_new(
@@ -149,7 +162,12 @@ def _nothing_new(
     """The quick exit: all counters stand still, nothing is missing, and the last full look is recent (RFC 7162)."""
     seen = Counters(opened.uidnext, None if opened.nomodseq else opened.highestmodseq, opened.exists)
     still = believable(record, seen, work.clock.now(), work.account.settings.full_pass_interval, thorough=thorough)
-    return still and not ledger.invisible and not ledger.missing(barred)
+    return still and not ledger.invisible and not ledger.missing(barred) and _tallies(ledger, seen)
+
+
+def _tallies(ledger: Ledger, seen: Counters) -> bool:
+    """Whether as many are known as the server counts: fewer, where rows of the ledger were lost."""
+    return seen.messages is None or len(ledger.listed - ledger.vanished) >= seen.messages
 
 
 async def _failed(work: Work, record: FolderRecord, failure: ImapError) -> None:

@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 from functools import partial
 
+from msgspec import Struct
+
 from services.poller import bodies, handlers, peeking
 from services.poller.checkpoint import Checkpoint
 from services.poller.comparing import compare
@@ -26,6 +28,18 @@ MAX_ROUNDS = 3
 MOST_ROUNDS = 30
 
 
+class Seen(Struct, frozen=True):
+    """What the rounds of a pass led to: the UID sets, and the text of what stayed unexplained, if anything did.
+
+    ``whole``: every UID was asked for. ``behind``: the server counts a change that it did not show yet.
+    """
+
+    ledger: Ledger
+    error: str | None
+    whole: bool
+    behind: bool
+
+
 async def ledger_of(work: Work, record: FolderRecord) -> Ledger:
     """The UID sets as they are stored now."""
     return await asyncio.to_thread(work.ledger.ledger, record.id, record.epoch, record.uidvalidity or 0)
@@ -40,15 +54,13 @@ async def quarantined(work: Work, record: FolderRecord) -> UidSet:
 
 async def rounds_of(
     work: Work, session: Session, record: FolderRecord, ledger: Ledger, opened: Opened, *, thorough: bool
-) -> tuple[Ledger, str | None, bool]:
-    """Enumerate and fetch until nothing more comes.
-
-    The UID sets then, the text of what stayed unexplained, if anything did, and whether every UID was asked for.
-    """
+) -> Seen:
+    """Enumerate and fetch until nothing more comes."""
     error: str | None = None
     exists, whole = opened.exists, False
     look = work.memory.run.recall(record.key, opened)
     listed = look.listed if look else await _changes(work, session, record, ledger, opened, thorough=thorough)
+    behind = listed is not None and listed.behind
     rounds = idle = 0
     while idle < MAX_ROUNDS and rounds < MOST_ROUNDS:
         if listed is None:
@@ -73,7 +85,7 @@ async def rounds_of(
         if not grown and not events.expunged and not fetched and not left:
             break
         listed = None
-    return ledger, error, whole
+    return Seen(ledger, error, whole, behind)
 
 
 async def _news(session: Session) -> Events:

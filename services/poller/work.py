@@ -64,6 +64,7 @@ class Memory:
     ``looks``: when folders were found unchanged, by id, to be noted together.
     ``rests``: folders of which no message comes. ``probed``: messages whose size was doubted and looked at.
     ``unlisted``: what was wrong with the folder list. ``avoids_plain``: AUTHENTICATE PLAIN ended the last connection.
+    ``behind``: the HIGHESTMODSEQ of a folder, by id, that counts what is not shown, and since when (monotonic).
     ``published`` counts messages and ``steps`` what was found out since, to tell progress from running in circles.
     """
 
@@ -79,6 +80,7 @@ class Memory:
     verified: dict[str, float] = field(default_factory=dict)
     statuses: dict[str, FolderStatus] = field(default_factory=dict)
     looks: dict[str, datetime] = field(default_factory=dict)
+    behind: dict[str, tuple[int, float]] = field(default_factory=dict)
     alert: str = ""
     habits: dict[str, datetime] = field(default_factory=dict)
     marked: int = 0

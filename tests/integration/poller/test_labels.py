@@ -105,3 +105,25 @@ def labels_of(p: Play, folder: str) -> dict[int, tuple[str, ...] | None]:
 def uids(text: str) -> list[int]:
     spans = [(int(low), int(high or low)) for low, _, high in (part.partition(":") for part in text.split(","))]
     return [uid for low, high in spans for uid in range(low, high + 1)]
+
+
+async def test_a_change_that_is_counted_before_it_is_shown_is_told_when_it_is_shown(play):
+    script = labelled()
+    box = inbox(script)
+    async with play(script) as p:
+        await p.sync()
+        told = len(p.recorder.of(FlagsChanged))
+        box.highestmodseq = 50
+        for _ in range(2):
+            assert (await p.sync()).exit_code == 0
+            assert len(p.recorder.of(FlagsChanged)) == told
+        box.messages[0].labels, box.messages[0].modseq = ("\\Inbox", "工作"), 50
+        assert (await p.sync()).exit_code == 0
+        assert labels_of(p, "INBOX")[102] == ("\\Inbox", "工作")
+        asked = changes_asked(p)
+        assert (await p.sync()).exit_code == 0
+        assert changes_asked(p) == asked
+
+
+def changes_asked(p: Play) -> int:
+    return sum("CHANGEDSINCE" in line for line in p.server.commands("UID FETCH"))
