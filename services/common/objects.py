@@ -117,6 +117,13 @@ def key_of(uri: str) -> str:
     return key
 
 
+def plain(key: str) -> str:
+    """The key. Raises ``ValueError`` for one that no store takes: a store would leave its folder, or wait for ever."""
+    if not is_plain(key):
+        raise ValueError("an object key must be made of plain path segments")
+    return key
+
+
 def is_plain(key: str) -> bool:
     """Whether a key is one for every store: segments that are no way out, without NUL, as long as stores take."""
     octets = len(key.encode())

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from services.common.durable import sync_folder
 from services.common.errors import Unavailable
-from services.common.objects import NewObject, ObjectInfo, is_plain
+from services.common.objects import NewObject, ObjectInfo, is_plain, plain
 from services.common.own_folder import OwnFolder, remove_abandoned
 from services.common.stores.attribute import describe, description_of
 from services.common.stores.group_sync import GroupSync
@@ -181,9 +181,7 @@ class FolderStore:
 
     def _name_of(self, key: str) -> str:
         """Where a key lies; a key that would leave the folder is a bug of the caller."""
-        if not is_plain(key):
-            raise ValueError("an object key must be made of plain path segments")
-        return f"{self._top}/{key}"
+        return f"{self._top}/{plain(key)}"
 
     def _prune(self, folder: Path) -> None:
         while folder != self._root and folder.is_dir() and not any(folder.iterdir()):

@@ -15,7 +15,7 @@ from minio import Minio
 from minio.error import S3Error
 
 from services.common.errors import Unavailable
-from services.common.objects import NewObject, ObjectInfo
+from services.common.objects import NewObject, ObjectInfo, plain
 from services.common.stores import s3_erasing
 from services.common.stores.s3_refusals import ADVICE, REFUSED, world
 from services.common.stores.snowball import AUTO_EXTRACT, packed
@@ -83,11 +83,13 @@ class S3Store:
         """Write one object in one request."""
         with world():
             data, size = BytesIO(new.data), len(new.data)
-            self._client.put_object(self.bucket, new.key, data, size, _type(new.content_type), _headers(new.metadata))
+            self._client.put_object(
+                self.bucket, plain(new.key), data, size, _type(new.content_type), _headers(new.metadata)
+            )
 
     def put_many(self, news: list[NewObject]) -> None:
         """Write objects, where the store can in few requests, else from several threads; all are durable on return."""
-        small = [new for new in news if len(new.data) <= _SMALL]
+        small = [new for new in news if len(new.data) <= _SMALL and plain(new.key)]
         groups = list(_groups(small)) if len(small) > 1 and self._takes_groups() else []
         grouped = {new.key for group in groups for new in group}
         alone = [new for new in news if new.key not in grouped]
@@ -125,10 +127,10 @@ class S3Store:
     def put_file(self, key: str, source: BinaryIO, size: int, content_type: str, metadata: Mapping[str, str]) -> None:
         """Write one object from a real file in parts; a failed multipart upload is aborted by the client."""
         with self._files_at_once, world():
-            headers = _headers(metadata)
+            kind, headers = _type(content_type), _headers(metadata)
             self._client.put_object(
-                self.bucket, key, source, size, _type(content_type), headers, part_size=_PART, num_parallel_uploads=1
-            )  # fmt: skip
+                self.bucket, plain(key), source, size, kind, headers, part_size=_PART, num_parallel_uploads=1
+            )
 
     def read(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
         """Bytes of an object or a range of it. Raises ``KeyError`` when there is none."""
@@ -136,7 +138,7 @@ class S3Store:
             return b""
         with world(key):
             try:
-                response = self._client.get_object(self.bucket, key, offset=offset, length=length or 0)
+                response = self._client.get_object(self.bucket, plain(key), offset=offset, length=length or 0)
             except S3Error as error:
                 if error.code == _BEHIND_THE_END:
                     return b""
@@ -152,7 +154,7 @@ class S3Store:
         """What is stored under the key, or None."""
         try:
             with world(key):
-                found = self._client.stat_object(self.bucket, key)
+                found = self._client.stat_object(self.bucket, plain(key))
         except KeyError:
             return None
         sent = {name.lower(): text for name, text in (found.metadata or {}).items()}
