@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from aiokafka.consumer import fetcher
+from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords, _MemoryRecordsPy
+
+from services.common.runtime.damaged import damaged
 
 
 class _Kept(MemoryRecords):  # type: ignore[misc]
@@ -26,7 +29,15 @@ class _AnyNames(fetcher.PartitionRecords):  # type: ignore[misc]
     _records: Any
 
     def _unpack_records(self) -> Iterator[Any]:
-        fetched = self._records
+        """Raise Damaged for records that are, when those before them were given: else they would be asked for again."""
+        fetched, first = self._records, self.next_fetch_offset
+        try:
+            yield from self._with_any_names(fetched)
+        except CorruptRecordException as error:
+            if self.next_fetch_offset == first:
+                raise damaged(self._tp, fetched.octets) from error
+
+    def _with_any_names(self, fetched: Any) -> Iterator[Any]:
         try:
             yield from super()._unpack_records()
         except UnicodeDecodeError:

@@ -22,7 +22,7 @@ from services.common import metrics
 from services.common.collector import settle
 from services.common.contract import Record
 from services.common.dead_letters import DeadLetterCounter
-from services.common.errors import Unavailable
+from services.common.errors import MailweirError, Unavailable
 from services.common.health import Health
 from services.common.runtime.batches import Work, process
 from services.common.runtime.gate import Gate
@@ -47,6 +47,7 @@ async def run(service: Service, settings: KafkaSettings, *, health: Health, stop
         DeadLetterLimit: too many records could not be used.
         Stalled: records wait and nothing moves.
         TopicLost: a topic was deleted or made anew.
+        Damaged: a disk of the brokers has damaged records.
         Exception: an error of an adapter or of Kafka that nobody can handle. The process must exit with a failure.
 
     """
@@ -272,5 +273,7 @@ async def _nothing_can_be_done(app: Any) -> None:
     while True:
         app.consumer.same.check()
         if app.crashed or app.should_stop:
+            if isinstance(app.crash_reason, MailweirError):
+                raise app.crash_reason
             raise RuntimeError(f"Faust stopped by itself: {type(app.crash_reason).__name__}")
         await asyncio.sleep(_LOOK)

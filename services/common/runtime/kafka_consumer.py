@@ -18,6 +18,7 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, T
 from faust.types import TP, AppT, ConsumerMessage, Message
 
 from services.common.runtime.assembling import Assembler, Records
+from services.common.runtime.damaged import Damaged
 from services.common.runtime.fetched import Fetched, Removed
 from services.common.runtime.header_names import read_any_names
 from services.common.runtime.offsets import CommitPosition
@@ -166,6 +167,18 @@ class OrderedConsumer(Consumer):
         except (asyncio.CancelledError, ConsumerStoppedError):
             if not self.app.should_stop:
                 raise
+        except Damaged:
+            await self._finish()
+            raise
+
+    async def _finish(self) -> None:
+        """Hand over what was read and commit it: who removes damaged records removes all that is before them, too."""
+        while any(each.position != each.expected for each in self._positions.values()) and not self.should_stop:
+            for topic, records in self._assembler.take(time.monotonic()):
+                await self._hand_over(topic, records)
+            self._room.clear()
+            await self.wait_first(self._room.wait(), timeout=self._assembler.rest(time.monotonic()))
+        await self.commit_and_end_transactions()
 
     async def _read(self) -> None:
         """Read once; what was read while partitions moved is read again from what is committed."""
