@@ -5,6 +5,7 @@ import asyncio
 from msgspec.structs import replace
 
 from services.common.events import UidValidityChanged
+from services.poller.domain.samples import by_header
 from services.poller.domain.state import FolderRecord
 from services.poller.domain.uidset import UidSet
 from services.poller.domain.validity import Verdict, judge
@@ -90,7 +91,7 @@ async def verify(work: Work, session: Session, record: FolderRecord) -> FolderRe
     if now - verified.get(record.id, float("-inf")) < work.account.settings.full_pass_interval:
         return record
     verified[record.id] = now
-    return await succeed(work, record) if await recognise(session, record.samples) is False else record
+    return await succeed(work, record) if await recognise(session, by_header(record.samples)) is False else record
 
 
 async def succeed(work: Work, record: FolderRecord) -> FolderRecord:

@@ -29,13 +29,14 @@ _ID = re.compile(rb"^message-id:\s*<([^<>\s\0]+)>", re.IGNORECASE | re.MULTILINE
 
 
 class Link(Struct, frozen=True):
-    """A UID of the new epoch and the content that it has."""
+    """A UID and the content that it has. ``mark``: what is remembered of it (see ``samples``)."""
 
     uid: int
     sha256: str
     size: int
     internaldate: datetime | None
     flags: tuple[str, ...]
+    mark: str
 
 
 async def relink(work: Work, session: Session, record: FolderRecord, wanted: UidSet, checkpoint: Checkpoint) -> UidSet:
@@ -58,7 +59,7 @@ async def publish(work: Work, record: FolderRecord, links: Sequence[Link], check
     for start in range(0, len(links), CHUNK):
         part = links[start : start + CHUNK]
         await work.say(*[_event(record, link) for link in part])
-        await checkpoint.add({link.uid: link.sha256 for link in part}, 0)
+        await checkpoint.add({link.uid: link.mark for link in part}, 0)
     work.memory.published += len(links)
 
 
@@ -81,7 +82,7 @@ def _link(message_id: str, header: Header, known: Mapping[tuple[str, datetime, i
     if moment is None or listing.size is None:
         return None
     sha256 = known.get((message_id, moment, listing.size))
-    return None if sha256 is None else Link(listing.uid, sha256, listing.size, moment, listing.flags or ())
+    return None if sha256 is None else Link(listing.uid, sha256, listing.size, moment, listing.flags or (), sha256)
 
 
 async def _hold(work: Work, session: Session, links: list[Link]) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import takewhile
 from operator import eq
 
+from services.poller.domain.samples import by_header
 from services.poller.domain.state import FolderRecord
 from services.poller.imap.errors import CommandRejected, ImapError, Refused
 from services.poller.imap.model import Folder, Opened
@@ -61,7 +62,8 @@ async def _is_same(session: Session, opened: Opened, candidate: FolderRecord) ->
 
     A MAILBOXID is believed unless the mail differs: some servers give one to several folders.
     """
+    known = by_header(candidate.samples)
     if opened.mailboxid and candidate.mailboxid:
         renumbered = opened.uidvalidity != candidate.uidvalidity
-        return renumbered or await recognise(session, candidate.samples) is not False
-    return await recognise(session, candidate.samples) is True
+        return renumbered or await recognise(session, known) is not False
+    return await recognise(session, known) is True

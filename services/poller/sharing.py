@@ -35,7 +35,8 @@ async def share(work: Work, session: Session, record: FolderRecord, wanted: UidS
 def _links(work: Work, header: Header) -> list[Link]:
     listing = header.listing
     mark, size = work.memory.contents.get(listing.content_id or "", ("", -1))
-    agrees = listing.size == size and ("." not in mark or same_header(mark, header.header))  # a large one has no header
+    agrees = listing.size == size and ("." not in mark or same_header(mark, header.header))  # one may have no header
     if listing.flags is None or not agrees:
         return []
-    return [Link(listing.uid, content_hash(mark), size, parse_internaldate(listing.internaldate), listing.flags)]
+    moment = parse_internaldate(listing.internaldate)
+    return [Link(listing.uid, content_hash(mark), size, moment, listing.flags, mark)]

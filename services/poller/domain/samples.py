@@ -13,6 +13,16 @@ def mark(raw: bytes, sha256: str) -> str:
     return f"{sha256}.{header_hash(raw)}"
 
 
+def mark_by_head(head: bytes, sha256: str) -> str:
+    """As ``mark``, by the beginning of a message; the SHA-256 alone where the header goes on behind it."""
+    return mark(head, sha256) if _EMPTY_LINE.search(head.lstrip(b"\r\n")) else sha256
+
+
+def by_header(known: Mapping[str, str]) -> Mapping[str, str]:
+    """Those that a header is enough to tell, so that no message is fetched for it; all where there is none."""
+    return {uid: text for uid, text in known.items() if "." in text} or known
+
+
 def header_hash(raw: bytes) -> str:
     """Hash of the header block, line ends aside: the same for the whole message and for its header alone."""
     raw = raw.lstrip(b"\r\n")

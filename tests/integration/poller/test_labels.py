@@ -3,7 +3,7 @@
 import pytest
 
 from services.common.events import FlagsChanged, MessageFetched
-from tests.fakes.imap_model import Mailbox, Message, Script, on, sample, says
+from tests.fakes.imap_model import Mailbox, Message, Script, messages, on, sample, says
 from tests.integration.poller.conftest import Play, inbox
 
 GMAIL = ("IMAP4rev1", "CONDSTORE", "SPECIAL-USE", "LIST-EXTENDED", "X-GM-EXT-1")
@@ -62,6 +62,18 @@ async def test_labels_are_told_at_first_and_when_they_change(play):
         assert (await p.sync()).exit_code == 0
         rest = dict.fromkeys((106, 108, 110), ("\\Inbox",))
         assert labels_of(p, "INBOX") == {102: ("\\Inbox", "工作"), 104: (), **rest}
+
+
+async def test_no_message_is_fetched_again_to_tell_its_folder(play):
+    """Neither a large one nor one under a second label: their headers tell."""
+    labelled = [Message(n, sample(n), gm_msgid=n) for n in range(1, 4)]
+    boxes = {b"INBOX": Mailbox([*labelled, *messages(2, first=4, size=1_000_000)]), b"Work": Mailbox(labelled)}
+    async with play(Script(boxes, capabilities=("IMAP4rev1", "X-GM-EXT-1"))) as p:
+        assert (await p.sync()).exit_code == 0
+        fetched = len(p.server.commands("UID FETCH"))
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+        assert not [line for line in p.server.commands("UID FETCH")[fetched:] if "BODY.PEEK[]" in line]
 
 
 async def test_ids_that_are_refused_cost_a_second_download_only(play):

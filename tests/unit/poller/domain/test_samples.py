@@ -3,7 +3,17 @@ import hashlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.poller.domain.samples import LOWEST, NEWEST, keep, mark, outermost, same_content, same_header
+from services.poller.domain.samples import (
+    LOWEST,
+    NEWEST,
+    by_header,
+    keep,
+    mark,
+    mark_by_head,
+    outermost,
+    same_content,
+    same_header,
+)
 
 RAW = b"Subject: a\r\nFrom: b@example.org\r\n\r\nbody\r\n"
 
@@ -15,6 +25,16 @@ def test_a_message_is_known_by_its_header_and_by_its_bytes():
     assert not same_header(known, b"Subject: b\r\nFrom: b@example.org\r\n\r\n")
     assert same_content(known, hashlib.sha256(RAW).hexdigest())
     assert not same_content(known, hashlib.sha256(b"").hexdigest())
+
+
+def test_the_beginning_of_a_message_is_enough_while_its_header_ends_in_it():
+    assert mark_by_head(RAW[:40], "ab") == mark(RAW, "ab")
+    assert mark_by_head(RAW[:20], "ab") == "ab"
+
+
+def test_samples_without_a_header_count_where_there_are_no_others():
+    assert by_header({"1": "ab", "2": "cd.ef"}) == {"2": "cd.ef"}
+    assert by_header({"1": "ab"}) == {"1": "ab"}
 
 
 @given(st.binary(max_size=300))
