@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, TextClause, text
 
 from services.common import topics
 from services.common.contract import Record, decode
-from services.common.database import transaction
+from services.common.database import fault_named, transaction
 from services.common.dead_letters import CUT, replayed
 from services.common.errors import ConfigurationError, ContractViolated, MailweirError
 from services.common.events import Event
@@ -121,16 +121,16 @@ async def _replay(context: "Context", connection: Connection, send: "Send", numb
     if row.error == CUT:
         raise ConfigurationError(f"dead letter {number} holds only the beginning of its record; it can be dropped")
     with alone(connection, number) as mine:
-        at = mine and _changed(context.engine, _TAKE, {"id": number, "states": list(states)})
+        at = mine and _changed(connection, _TAKE, {"id": number, "states": list(states)})
         if not at:
             return False
         await send(replayed(record_of(row), row.service))
-        _changed(context.engine, _SENT, {"id": number, "at": at})
+        _changed(connection, _SENT, {"id": number, "at": at})
     return True
 
 
-def _changed(engine: Engine, statement: TextClause, values: dict[str, Any]) -> Any:
-    with transaction(engine) as connection:
+def _changed(connection: Connection, statement: TextClause, values: dict[str, Any]) -> Any:
+    with fault_named():
         return connection.execute(statement, values).scalar()
 
 
