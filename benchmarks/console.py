@@ -16,7 +16,7 @@ import httpx
 from sqlalchemy import Engine
 
 from infra import assets
-from services.console import users
+from services.console import ownership, users
 from tests.databases import connected, running
 from tests.integration.console.cast import Cast, cast
 from tests.integration.console.seeds import seed
@@ -42,7 +42,7 @@ def _fill(engine: Engine) -> None:
     seed(engine, slugs, folders=FOLDERS, mail=MAIL)
     owner = users.get(engine, "owner")
     for slug in slugs:
-        users.own(engine, owner, slug)
+        ownership.own(engine, owner, slug)
 
 
 def _timed(people: Cast, path: str) -> dict[str, float]:

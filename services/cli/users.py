@@ -69,11 +69,12 @@ def password(name: str, secret_file: str | None, dash: str | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="A list of objects, for programs.")
 def list_users(as_json: bool) -> None:
     """List all users with their accounts."""
+    from services.console import ownership
     from services.console import users as kept
     from services.front import plain
 
     with opened() as engine:
-        found = [(user, kept.visible(engine, user)) for user in kept.everyone(engine)]
+        found = [(user, ownership.visible(engine, user)) for user in kept.everyone(engine)]
     if as_json:
         click.echo(plain.indented([_row(user, accounts) for user, accounts in found]))
         return
@@ -131,11 +132,12 @@ def token(name: str) -> None:
 def _share(name: str, accounts: tuple[str, ...], *, granted: bool) -> None:
     from services.common.accounts import open_accounts
     from services.common.settings import load
+    from services.console import ownership
     from services.console import users as kept
 
     with opened() as engine:
         user, store = kept.get(engine, name), open_accounts(engine, load().home_path)
         slugs = [store.get(account).slug for account in accounts]
         for slug in slugs:
-            (kept.own if granted else kept.disown)(engine, user, slug)
+            (ownership.own if granted else ownership.disown)(engine, user, slug)
     click.echo(f"user {user.name} {'has' if granted else 'no longer has'} {', '.join(slugs)}")

@@ -1,6 +1,6 @@
-"""Local users of the console: names, argon2id hashes, roles, and which accounts are theirs. All calls block."""
+"""Local users of the console: names, argon2id hashes, roles, and the sign-in by password. All calls block."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -9,28 +9,20 @@ from typing import Any, Literal
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
-from sqlalchemy import Engine, delete, func, literal, or_, select, text, update
+from sqlalchemy import Engine, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from services.common import normal_form
-from services.common.accounts_tables import accounts
 from services.common.database import transaction
 from services.common.errors import ConfigurationError, MailweirError
 from services.common.secret import Secret
-from services.console.tables import account_owners, sessions, signin_failures, users
+from services.console.tables import sessions, signin_failures, users
 
 Role = Literal["admin", "user"]
 LEAST_LENGTH = 10
 _WINDOW = timedelta(minutes=15)
 _CHECKING = BoundedSemaphore(2)
 _PER_PAIR, _PER_NAME, _PER_ADDRESS = 5, 50, 50
-
-
-_LEFT_BY_ANOTHER = text("""
-SELECT (EXISTS (SELECT FROM folders WHERE account = :slug) OR EXISTS (SELECT FROM emails WHERE account_id = :slug))
-AND (SELECT detail FROM audit_log WHERE account_id = :slug AND service = 'console'
-     AND action IN ('console-add', 'console-remove') ORDER BY at DESC LIMIT 1) IS DISTINCT FROM :removed
-""")
 
 
 class TooManyAttempts(MailweirError):
@@ -126,58 +118,6 @@ def _verified(engine: Engine, name: str, password: Secret, address: str, now: da
         return of_row(row)
     _note_failure(engine, name, address, now)
     return None
-
-
-def own(engine: Engine, user: User, slug: str) -> None:
-    """Make an account this user's."""
-    with transaction(engine) as connection:
-        connection.execute(insert(account_owners).values(user_id=user.id, account=slug).on_conflict_do_nothing())
-
-
-def disown(engine: Engine, user: User, slug: str) -> None:
-    """Take an account from this user."""
-    mine = (account_owners.c.user_id == user.id) & (account_owners.c.account == slug)
-    with transaction(engine) as connection:
-        connection.execute(delete(account_owners).where(mine))
-
-
-def own_exactly(engine: Engine, user: User, slugs: Sequence[str]) -> None:
-    """Make these accounts this user's and no others; a name without an account counts for nothing."""
-    wanted = select(literal(user.id), accounts.c.slug).where(accounts.c.slug.in_(slugs))
-    with transaction(engine) as connection:
-        connection.execute(delete(account_owners).where(account_owners.c.user_id == user.id))
-        connection.execute(insert(account_owners).from_select(["user_id", "account"], wanted))
-
-
-def may_see(engine: Engine, user: User, slug: str) -> bool:
-    """Whether an account exists and is this user's; an admin sees all."""
-    return slug in visible(engine, user)
-
-
-def is_anothers(engine: Engine, user: User, slug: str) -> bool:
-    """Whether an account of this name left mail behind that this user did not see: not the one who removed it last."""
-    values = {"slug": slug, "removed": f"by {user.name}: removed"}
-    with transaction(engine) as connection:
-        return bool(connection.execute(_LEFT_BY_ANOTHER, values).scalar())
-
-
-def visible(engine: Engine, user: User) -> Sequence[str]:
-    """Slugs of the accounts that a user sees, by name."""
-    query = select(accounts.c.slug).order_by(accounts.c.slug)
-    if not user.is_admin:
-        query = query.join(account_owners, account_owners.c.account == accounts.c.slug)
-        query = query.where(account_owners.c.user_id == user.id)
-    with transaction(engine) as connection:
-        return connection.execute(query).scalars().all()
-
-
-def owned(engine: Engine) -> Mapping[int, Sequence[str]]:
-    """The slugs that were given to each user, by name."""
-    found: dict[int, list[str]] = {}
-    with transaction(engine) as connection:
-        for row in connection.execute(select(account_owners).order_by(account_owners.c.account)):
-            found.setdefault(row.user_id, []).append(row.account)
-    return found
 
 
 def _unknown(name: str) -> ConfigurationError:

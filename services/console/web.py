@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from services.common.account_fields import SLUG, Account
-from services.console import erasing, sent, sessions, users
+from services.console import erasing, ownership, sent, sessions
 from services.console.adapters import Ports
 from services.console.navigation import navigation
 from services.console.sessions import Session
@@ -116,7 +116,7 @@ def own_account(name: str, request: Request, user: Annotated[User, Depends(curre
     """The account of the path, when this user may see it. Raises NotYours; for a change BeingErased."""
     ports = ports_of(request)
     found = ports.accounts.find(name) if re.fullmatch(SLUG, name) else None
-    if found is None or found.slug != name or not users.may_see(ports.engine, user, name):
+    if found is None or found.slug != name or not ownership.may_see(ports.engine, user, name):
         raise NotYours
     if request.method not in _SAFE and erasing.erasure_of(ports.engine, name):
         raise BeingErased

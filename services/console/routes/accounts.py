@@ -16,7 +16,7 @@ from services.common.errors import ConfigurationError
 from services.common.guard import Forbidden, TooManyTests, is_exempt
 from services.common.secret import Secret
 from services.console import account_pages as pages
-from services.console import erasing, forms, handlers, testing, users
+from services.console import erasing, forms, handlers, ownership, testing
 from services.console.adapters import Ports
 from services.console.forms import Form, Invalid
 from services.console.memory import mailbox_of
@@ -50,7 +50,7 @@ Done = Annotated[str, AfterValidator(lambda told: told if told in _DONE else "")
 @router.get("")
 def listed(request: Request, ports: Asking, user: CurrentUser, done: Done = "") -> Response:
     """The user's accounts."""
-    mine = set(users.visible(ports.engine, user))
+    mine = set(ownership.visible(ports.engine, user))
     found = [account for account in ports.accounts.list() if account.slug in mine]
     left = erasing.waiting(ports.engine)
     return page(request, "accounts.html", accounts=found, erasing=left, done=done)
@@ -228,7 +228,7 @@ async def _checked(ports: Ports, form: Form, before: Account | None) -> Account:
 
 
 def _added(ports: Ports, user: User, account: Account, secret: Secret | None) -> None:
-    if not user.is_admin and users.is_anothers(ports.engine, user, account.slug):
+    if not user.is_admin and ownership.is_anothers(ports.engine, user, account.slug):
         raise Invalid({"name": "left"})
     try:
         ports.accounts.add(account, *([("password", secret)] if secret else []))
@@ -237,7 +237,7 @@ def _added(ports: Ports, user: User, account: Account, secret: Secret | None) ->
             raise
         raise Invalid({"name": "taken"}) from error
     ports.memory.listings.pop(mailbox_of(account), None)
-    users.own(ports.engine, user, account.slug)
+    ownership.own(ports.engine, user, account.slug)
     ports.audit(user, "console-add", account.slug, detail=account.host)
 
 

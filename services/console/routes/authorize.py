@@ -13,7 +13,7 @@ from services.common.errors import ConfigurationError
 from services.common.oauth.answers import client_of
 from services.common.oauth.flow import AuthorizationFailed, Pending, code_of, exchange, keep, start
 from services.common.oauth.http import Unreachable
-from services.console import users
+from services.console import ownership
 from services.console.adapters import Ports
 from services.console.sessions import Session
 from services.console.texts import lookup
@@ -74,7 +74,7 @@ async def _granted(ports: Ports, session: Session, found: Mapping[str, str]) -> 
 def _account(ports: Ports, session: Session, pending: Pending) -> Account:
     store: AccountStore = ports.accounts
     found = store.get(pending.account)
-    if not users.may_see(ports.engine, session.user, found.slug):
+    if not ownership.may_see(ports.engine, session.user, found.slug):
         raise AuthorizationFailed("the account is somebody else's")
     return found
 

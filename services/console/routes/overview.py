@@ -10,7 +10,7 @@ from fastapi.responses import Response
 
 from services.common import completeness
 from services.common.completeness import FolderStatus
-from services.console import figures, forms, users, watching
+from services.console import figures, forms, ownership, watching
 from services.console.texts import Language, Lookup, lookup
 from services.console.watching import AccountLine
 from services.console.web import Asking, CurrentUser, OwnAccount, language_of, page
@@ -54,7 +54,7 @@ def advice(account: AccountLine, language: Language) -> str:
 @router.get("/")
 def overview(request: Request, ports: Asking, user: CurrentUser, number: PageNumber = 1) -> Response:
     """Accounts of the user with what was listed, stored, and what is missing."""
-    mine = users.visible(ports.engine, user)
+    mine = ownership.visible(ports.engine, user)
     now = ports.clock.now()
     place = _place(number, len(mine), _PER_PAGE)
     slugs = mine[(place - 1) * _PER_PAGE : place * _PER_PAGE]

@@ -7,7 +7,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from services.common.errors import ConfigurationError
 from services.common.secret import Secret
-from services.console import users
+from services.console import ownership, users
 from services.console.adapters import Ports
 from services.console.sent import Slugs
 from services.console.texts import lookup
@@ -46,7 +46,7 @@ def add(
 def choice(request: Request, ports: Asking, user: Admin, number: int) -> Response:
     """All accounts with a box each, for one user."""
     found = _known(ports, number)
-    own = frozenset(users.owned(ports.engine).get(found.id, ()))
+    own = frozenset(ownership.owned(ports.engine).get(found.id, ()))
     slugs = [account.slug for account in ports.accounts.list()]
     return page(request, "user_accounts.html", each=found, own=own, accounts=slugs)
 
@@ -55,7 +55,7 @@ def choice(request: Request, ports: Asking, user: Admin, number: int) -> Respons
 def share(ports: Asking, user: Admin, number: int, slugs: Slugs) -> Response:
     """Give a user exactly the accounts that are ticked."""
     found = _known(ports, number)
-    users.own_exactly(ports.engine, found, slugs)
+    ownership.own_exactly(ports.engine, found, slugs)
     ports.audit(user, "console-user-accounts", detail=found.name)
     return RedirectResponse("/users", 303)
 
@@ -79,6 +79,6 @@ def _known(ports: Ports, number: int) -> User:
 
 
 def _page(request: Request, ports: Ports, status: int = 200, message: str = "", name: str = "") -> Response:
-    owned = users.owned(ports.engine)
+    owned = ownership.owned(ports.engine)
     rows = [(each, owned.get(each.id, ())) for each in users.everyone(ports.engine)]
     return page(request, "users.html", status, rows=rows, most=_NAMED, message=message, name=name)

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from services.common.settings import load
-from services.console import figures, users, watching
+from services.console import figures, ownership, watching
 from services.console.adapters import Ports
 from services.console.routes.overview import PageNumber, shown
 from services.console.users import User
@@ -46,7 +46,7 @@ def arrivals(
 ) -> Response:
     """Mail per day, for one account or all."""
     now = ports.clock.now()
-    mine = users.visible(ports.engine, user)
+    mine = ownership.visible(ports.engine, user)
     until = now.astimezone(UTC).date()
     span = figures.days(until - timedelta(days=days - 1), until)
     since, before = (datetime.combine(day, time.min, UTC) for day in (span[0], until + timedelta(days=1)))
@@ -60,7 +60,7 @@ def quarantine(
     request: Request, ports: Asking, user: CurrentUser, account: Name = "", number: PageNumber = 1
 ) -> Response:
     """Messages that could not be retrieved so far, each with its reason and next try."""
-    mine = users.visible(ports.engine, user)
+    mine = ownership.visible(ports.engine, user)
     entries = watching.quarantined(ports.engine, chosen(mine, account), _window(number))
     return _list(request, ports, "quarantine.html", entries, number, accounts=mine, account=account)
 
@@ -68,7 +68,7 @@ def quarantine(
 @router.post("/quarantine/retry")
 def retry(request: Request, ports: Asking, user: CurrentUser, folder_id: Key, epoch: Whole, uid: Whole) -> Response:
     """Let the poller try a message again within seconds."""
-    mine = users.visible(ports.engine, user)
+    mine = ownership.visible(ports.engine, user)
     entry: dict[str, str | int] = {"folder_id": folder_id, "epoch": epoch, "uid": uid}
     slug = watching.retry(ports.engine, mine, entry, ports.clock.now())
     if slug is None:
@@ -83,7 +83,7 @@ def dead_letters(
     request: Request, ports: Asking, user: CurrentUser, number: PageNumber = 1, settled: bool = False
 ) -> Response:
     """Records that a service could not use; an administrator also sees those that belong to no account."""
-    mine = users.visible(ports.engine, user)
+    mine = ownership.visible(ports.engine, user)
     entries = watching.letters(ports.engine, mine, _window(number), every=user.is_admin, settled=settled)
     return _list(request, ports, "dead_letters.html", entries, number, settled=settled, letter=None)
 
@@ -120,7 +120,7 @@ def audit(
     request: Request, ports: Asking, user: CurrentUser, account: Name = "", action: Name = "", number: PageNumber = 1
 ) -> Response:
     """Who did what, latest first."""
-    mine = users.visible(ports.engine, user)
+    mine = ownership.visible(ports.engine, user)
     filters = {"account": account or None, "action": action or None}
     entries = watching.audit(ports.engine, mine, _window(number), every=user.is_admin, **filters)
     return _list(request, ports, "audit.html", entries, number, accounts=mine, account=account, action=action)
@@ -138,7 +138,7 @@ def chosen(mine: Sequence[str], account: str) -> Sequence[str]:
 def _letter(ports: Ports, user: User, number: int) -> Letter:
     if not 0 <= number < 2**63:
         raise NotYours
-    mine = users.visible(ports.engine, user)
+    mine = ownership.visible(ports.engine, user)
     found = watching.letters(ports.engine, mine, Window(), every=user.is_admin, settled=True, number=number)
     if not found:
         raise NotYours

@@ -20,7 +20,7 @@ from services.common.clock import SystemClock
 from services.common.guard import TestBudget
 from services.common.secret import Secret
 from services.common.stores.folder import FolderStore
-from services.console import sessions, users
+from services.console import ownership, sessions, users
 from services.console.adapters import Ports
 from services.console.app import create
 from services.console.serving import serve
@@ -50,7 +50,7 @@ def cast(engine: Engine, home: Path, settings: ConsoleSettings | None = None) ->
     ports = console_ports(engine, home)
     people = {name: users.add(engine, name, Secret(PASSWORD), role) for name, role in _ROLES}
     ports.accounts.add(Account(slug=OWNED, host="imap.example.org", user="reader@example.org"))
-    users.own(engine, people["owner"], OWNED)
+    ownership.own(engine, people["owner"], OWNED)
     with serving(ports, settings or ConsoleSettings(port=0)) as address:
         browsers = {name: browser(address, name) for name, _ in _ROLES}
         nobody = httpx.Client(base_url=address, headers=HTML, timeout=PATIENCE)

@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from services.common.guard import parse_allowed
 from services.common.secret import Secret
-from services.console import users
+from services.console import ownership, users
 from services.front.account_input import Typed, changed_account
 from services.storer.erase import erase_account
 from tests.integration.console.cast import OWNED, PASSWORD, Cast
@@ -51,7 +51,7 @@ def test_a_new_account_is_the_users_own_and_asks_for_its_folders_next(people: Ca
     assert answer.headers["location"] == "/accounts/me-mail.example.org/folders?done=added"
     owner = users.find(people.ports.engine, "owner")
     assert owner is not None
-    assert users.visible(people.ports.engine, owner) == ["me-mail.example.org", OWNED]
+    assert ownership.visible(people.ports.engine, owner) == ["me-mail.example.org", OWNED]
     assert people.ports.accounts.get_secret("me-mail.example.org") == Secret(CANARY)
     assert "me-mail.example.org" in people.owner.get("/accounts").text
     assert "me-mail.example.org" not in people.other.get("/accounts").text

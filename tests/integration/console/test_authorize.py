@@ -9,7 +9,7 @@ import pytest
 from services.common.account_fields import Account
 from services.common.account_settings import parse_pairs, settings_of
 from services.common.secret import Secret
-from services.console import users
+from services.console import ownership, users
 from tests.fakes.token_endpoint import TokenEndpoint, running, tokens
 from tests.integration.console.cast import Cast
 
@@ -27,7 +27,7 @@ def account(people: Cast, name: str, endpoint: TokenEndpoint) -> str:
     people.ports.accounts.add(made)
     owner = users.find(people.ports.engine, "owner")
     assert owner is not None
-    users.own(people.ports.engine, owner, name)
+    ownership.own(people.ports.engine, owner, name)
     return name
 
 

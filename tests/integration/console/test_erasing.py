@@ -15,7 +15,7 @@ from services.common.errors import ConfigurationError
 from services.common.objects import NewObject
 from services.common.settings import Settings
 from services.common.stores.choice import open_store
-from services.console import erasing, users
+from services.console import erasing, ownership, users
 from services.console.app import ports_on
 from services.console.settings import ConsoleSettings
 from services.front import erasing as front
@@ -40,7 +40,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def mailbox(people: Cast, database: Engine) -> Iterator[None]:
     """An account of the owner with mail."""
     people.ports.accounts.add(Account(slug=NAME, host="imap.example.org", user="old@example.org"))
-    users.own(database, users.get(database, "owner"), NAME)
+    ownership.own(database, users.get(database, "owner"), NAME)
     seed(database, [NAME], folders=1, mail=3)
     yield
     PostgresLeases(database).release(NAME, ELSEWHERE)

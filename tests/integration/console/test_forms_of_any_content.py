@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from services.common import guard
 from services.common.account_fields import Account
-from services.console import users
+from services.console import ownership, users
 from services.console.settings_form import SHOWN
 from tests.integration.console.cast import OWNED, PASSWORD, Cast, seated
 from tests.integration.console.test_routes import ROUTES
@@ -73,7 +73,7 @@ def restored(people: Cast, engine: Engine) -> None:
     people.ports.budget.started.clear()
     if people.ports.accounts.find(OWNED) is None:
         people.ports.accounts.add(Account(slug=OWNED, host="imap.example.org", user="reader@example.org"))
-    users.own(engine, users.get(engine, "owner"), OWNED)
+    ownership.own(engine, users.get(engine, "owner"), OWNED)
 
 
 @pytest.mark.parametrize("path", FORMS)

@@ -14,7 +14,7 @@ from services.common import guard
 from services.common.account_fields import Account
 from services.common.guard import parse_allowed
 from services.common.secret import Secret
-from services.console import testing, users
+from services.console import ownership, testing, users
 from services.poller.imap import tls
 from tests.fakes.imap_model import PASSWORD, Mailbox, Script, folder, messages, on, says
 from tests.fakes.imap_server import serve
@@ -69,7 +69,7 @@ async def test_names_and_greetings_of_a_server_are_text(
         people.ports.accounts.add(account, ("password", Secret(PASSWORD)))
         owner = users.find(people.ports.engine, "owner")
         assert owner is not None
-        users.own(people.ports.engine, owner, "evil")
+        ownership.own(people.ports.engine, owner, "evil")
         form = {"account": "evil", "user": USER, "host": "localhost", "port": str(server.port)}
         tested = await asyncio.to_thread(people.owner.post, "/api/imap/test", data=form)
         assert 'data-result="ok"' in tested.text

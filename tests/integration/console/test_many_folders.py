@@ -8,7 +8,7 @@ from sqlalchemy import Engine, text
 
 from services.common.account_fields import Account
 from services.common.database import transaction
-from services.console import users
+from services.console import ownership, users
 from services.console.memory import mailbox_of
 from services.poller.imap.model import Folder
 from tests.integration.console.cast import OWNED, Cast
@@ -48,14 +48,14 @@ def test_thousands_of_accounts_are_given_to_a_user(people: Cast) -> None:
     for headers in ({}, {"x-csrf-token": ""}):
         sent = people.admin.post(f"/users/{other.id}/accounts", data={"csrf": csrf, "account": slugs}, headers=headers)
         assert sent.status_code == 303
-        assert users.visible(people.ports.engine, other) == slugs
+        assert ownership.visible(people.ports.engine, other) == slugs
     with transaction(people.ports.engine) as connection:
         connection.execute(text("DELETE FROM accounts WHERE slug = ANY(:slugs)"), {"slugs": slugs})
 
 
 def test_figures_of_many_folders_come_in_pages_with_what_is_wrong_first(people: Cast, database: Engine) -> None:
     people.ports.accounts.add(Account(slug="wide", host="imap.example.org", user="wide@example.org"))
-    users.own(database, users.get(database, "owner"), "wide")
+    ownership.own(database, users.get(database, "owner"), "wide")
     seed(database, ["wide"], folders=450, mail=1)
     with transaction(database) as connection:
         whole = "UPDATE folder_ledger SET listed = '{[1,2)}', published = '{[1,2)}' WHERE folder_id LIKE 'wide/%'"

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine
 
 from services.common.account_fields import Account
-from services.console import users
+from services.console import ownership, users
 from services.console.memory import mailbox_of
 from services.poller.imap.model import Folder
 from services.storer.erase import erase_account
@@ -77,7 +77,7 @@ def test_folders_that_a_server_listed_belong_to_that_mailbox(people: Cast) -> No
     assert PRIVATE not in people.other.get("/accounts/old/folders").text
     people.ports.memory.listings[mailbox_of(before)] = [Folder(PRIVATE.encode(), PRIVATE)]
     assert PRIVATE in people.other.get("/accounts/old/folders").text
-    users.own(people.ports.engine, users.get(people.ports.engine, "owner"), "old")
+    ownership.own(people.ports.engine, users.get(people.ports.engine, "owner"), "old")
     moved = FORM | {"user": "you@mail.example.org", "account": "old"}
     assert people.owner.post("/accounts/old/edit", data=moved).status_code == 303
     assert PRIVATE not in people.owner.get("/accounts/old/folders").text

@@ -10,7 +10,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from services.common.account_fields import Account
-from services.console import handlers, users
+from services.console import handlers, ownership, users
 from services.console.app import create
 from services.console.settings import ConsoleSettings
 from tests.integration.console.cast import HTML, OWNED, PASSWORD, PATIENCE, Cast, csrf_in, seated
@@ -122,7 +122,7 @@ def owner(people: Cast) -> Iterator[httpx.Client]:
     """The owner, just signed in, with the account in place whatever a route before did to it."""
     if people.ports.accounts.find(OWNED) is None:
         people.ports.accounts.add(Account(slug=OWNED, host="imap.example.org", user="reader@example.org"))
-        users.own(people.ports.engine, users.get(people.ports.engine, "owner"), OWNED)
+        ownership.own(people.ports.engine, users.get(people.ports.engine, "owner"), OWNED)
     with seated(people, "owner") as client:
         yield client
 

@@ -18,7 +18,7 @@ from services.common.accounts import AccountStore
 from services.common.clock import SystemClock
 from services.common.errors import ConfigurationError
 from services.common.secret import Secret
-from services.console import users
+from services.console import ownership, users
 from tests.integration.console.cast import OWNED, PASSWORD, Cast, seated
 from tests.integration.console.seeds import seed
 
@@ -89,11 +89,11 @@ def test_an_account_is_seen_from_its_grant_to_its_end(run: Run, database: Engine
     store = AccountStore(database, lambda may_create: master_key.load(tmp_path, {}, may_create=may_create))
     store.add(Account(slug="shared", host="imap.example.org", user="gil@example.org"))
     gil = users.add(database, "gil", Secret(PASSWORD))
-    assert not users.may_see(database, gil, "shared")
+    assert not ownership.may_see(database, gil, "shared")
     assert run("grant", "gil", "shared").exit_code == 0
-    assert users.may_see(database, gil, "shared")
+    assert ownership.may_see(database, gil, "shared")
     assert run("revoke", "gil", "shared").exit_code == 0
-    assert not users.may_see(database, gil, "shared")
+    assert not ownership.may_see(database, gil, "shared")
     assert isinstance(run("grant", "gil", "no-such").exception, ConfigurationError)
 
 
@@ -134,7 +134,7 @@ def test_an_administrator_adds_gives_and_removes(people: Cast) -> None:
     kim = users.get(engine, "kim")
     assert not kim.is_admin
     assert people.admin.post(f"/users/{kim.id}/accounts", data={"account": [OWNED, "no-such"]}).status_code == 303
-    assert users.visible(engine, kim) == [OWNED]
+    assert ownership.visible(engine, kim) == [OWNED]
     boxes = people.admin.get(f"/users/{kim.id}/accounts").text
     assert re.findall(r'value="([^"]+)" checked', boxes) == [OWNED]
     assert people.admin.post(f"/users/{kim.id}/remove").status_code == 303
@@ -146,7 +146,7 @@ def test_the_list_of_users_stays_short_with_many_accounts(people: Cast) -> None:
     slugs = [f"many-{number:03d}" for number in range(60)]
     seed(engine, slugs, folders=0, mail=0)
     lou = users.add(engine, "lou", Secret(PASSWORD))
-    users.own_exactly(engine, lou, slugs[:7])
+    ownership.own_exactly(engine, lou, slugs[:7])
     listed = people.admin.get("/users").text
     assert "many-000, many-001, many-002, many-003, many-004 and 2 more" in listed
     assert listed.count("many-") == 5
