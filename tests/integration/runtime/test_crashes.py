@@ -85,6 +85,6 @@ async def test_the_watchdog_ends_a_worker_that_stalls(lab: Lab) -> None:
     assert await lab.ended(worker) == 1
     assert "Stalled" in lab.logs()
     lab.release("hang")
-    worker = lab.worker(stall_timeout=10)
+    worker = lab.worker()
     await lab.complete(ALL)
     await lab.stopped(worker)

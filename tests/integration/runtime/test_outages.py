@@ -30,12 +30,12 @@ async def test_a_dependency_that_is_down_turns_health_red_and_loses_nothing(lab:
     await lab.stopped(worker)
 
 
-async def two_workers(lab: Lab) -> "tuple[subprocess.Popen[bytes], subprocess.Popen[bytes]]":
+async def two_workers(lab: Lab, **settings: float) -> "tuple[subprocess.Popen[bytes], subprocess.Popen[bytes]]":
     """Two that share the work, so slowly until then that the first cannot be through before the second begins."""
     lab.switch("slow", "1")
-    first = lab.worker()
+    first = lab.worker(**settings)
     await lab.until("the first works", lambda: lab.seen_by(first) > 0)
-    second = lab.worker()
+    second = lab.worker(**settings)
     await lab.until("the second works", lambda: lab.seen_by(second) > 0)
     lab.switch("slow", "0.1")
     return first, second

@@ -6,15 +6,14 @@ import signal
 import subprocess
 
 from tests.integration.runtime.lab import Lab
+from tests.integration.runtime.test_outages import two_workers
 
 COUNT, CHUNK = 1000, 40
 
 
 async def test_a_worker_that_stands_still_loses_its_partitions_and_nothing_else(lab: Lab) -> None:
     await lab.publish(range(1, COUNT + 1))
-    lab.switch("slow", "0.2")
-    paused, other = lab.worker(session_timeout=6), lab.worker(session_timeout=6)
-    await lab.until("both work", lambda: lab.seen_by(paused) > 0 and lab.seen_by(other) > 0)
+    paused, other = await two_workers(lab, session_timeout=6)
     send(paused, signal.SIGSTOP)
     try:
         lab.release("slow")
