@@ -68,7 +68,7 @@ def at(hours: float) -> dict[str, str]:
 
 
 def answers() -> list[tuple[Reply, int, str, str]]:
-    """Made when the test runs: their dates are an hour off then, not when the suite began."""
+    """Made when one of them is given: their dates are an hour off then, however long the others took."""
     return [
         (error("slow_down", status=429, headers={"Retry-After": "100"}), 3, "throttled", "next try in 100 s"),
         (error("temporarily_unavailable", status=503), 3, "temporary", "503"),
@@ -87,7 +87,8 @@ def test_every_answer_of_the_endpoint_has_its_exit_code(
     with running(error("invalid_grant")) as endpoint:
         oauth = ["--auth", "xoauth2", "--set", f"oauth_token_url={endpoint.url}", "--set", "oauth_client_id=c"]
         add(run, server, tmp_path, "r0", *oauth)
-        for reply, code, state, told in answers():
+        for number in range(len(answers())):
+            reply, code, state, told = answers()[number]
             endpoint.replies[:] = [reply]
             store.put_secret("work", "refresh_token", Secret("r0"))
             done = run("check", "work", "--json", "--lang", "en")
