@@ -38,12 +38,17 @@ _BEHIND_THE_END = "InvalidRange"
 
 
 def connect(endpoint: str, access_key: str, secret_key: str) -> Minio:
-    """A client with its own pool: connections for every thread, 10 s to answer, three tries on 5xx."""
+    """A client with its own pool: connections for every thread, 30 s to answer, three more tries within seconds.
+
+    Longer a service waits where its health tells of it: MinIO asks for a minute each time when it is busy or starts.
+    """
     address = urlparse(endpoint)
     pool = urllib3.PoolManager(
         maxsize=_PUTS_AT_ONCE + 4,
         timeout=urllib3.Timeout(connect=5, read=30),
-        retries=urllib3.Retry(total=3, backoff_factor=0.2, status_forcelist=[500, 502, 503, 504]),
+        retries=urllib3.Retry(
+            total=3, backoff_factor=0.2, status_forcelist=[429, 500, 502, 503, 504], respect_retry_after_header=False
+        ),
     )
     return Minio(address.netloc, access_key, secret_key, secure=address.scheme == "https", http_client=pool)
 
