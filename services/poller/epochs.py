@@ -85,13 +85,20 @@ def uidnext_to_keep(record: FolderRecord, opened: Opened) -> int | None:
 async def verify(work: Work, session: Session, record: FolderRecord) -> FolderRecord:
     """Compare a few known UIDs: some servers give used UIDs to other mail without a sign.
 
-    At first, once in ``full_pass_interval``, and when the folder was absent.
+    At first, once in ``full_pass_interval``, and when the folder was absent. The record may know them better then.
     """
     verified, now = work.memory.verified, work.clock.monotonic()
     if now - verified.get(record.id, float("-inf")) < work.account.settings.full_pass_interval:
         return record
     verified[record.id] = now
-    return await succeed(work, record) if await recognise(session, by_header(record.samples)) is False else record
+    learned: dict[str, str] = {}
+    if await recognise(session, by_header(record.samples), learned) is False:
+        return await succeed(work, record)
+    if not learned:
+        return record
+    better = replace(record, samples=record.samples | learned)
+    await asyncio.to_thread(work.ledger.save_folder, better)
+    return better
 
 
 async def succeed(work: Work, record: FolderRecord) -> FolderRecord:

@@ -73,13 +73,13 @@ async def run(work: Work, session: Session, record: FolderRecord, *, thorough: b
     if quiet and outcome is not None:
         return outcome
     verified = await verify(work, session, record)
-    if quiet and verified is record:
-        if not thorough and record.last_error is None:
-            return _unchanged(work, record, ledger, barred)
-        return await _report(work, session, replace(record, last_error=None), ledger)
-    if verified is not record:
-        record, ledger = verified, Ledger(uidvalidity=verified.uidvalidity or 0)
-    return await _work_through(work, session, record, ledger, opened, thorough=thorough)
+    if verified.id != record.id:
+        quiet, ledger = False, Ledger(uidvalidity=verified.uidvalidity or 0)
+    if not quiet:
+        return await _work_through(work, session, verified, ledger, opened, thorough=thorough)
+    if not thorough and verified.last_error is None:
+        return _unchanged(work, verified, ledger, barred)
+    return await _report(work, session, replace(verified, last_error=None), ledger)
 
 
 async def _work_through(

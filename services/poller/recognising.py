@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
 
-from services.poller.domain.samples import same_content, same_header
+from services.poller.domain.samples import content_hash, mark, same_content, same_header
 from services.poller.domain.state import FolderRecord
 from services.poller.domain.uidset import UidSet
 from services.poller.imap.errors import CommandRejected, Refused
@@ -27,18 +27,19 @@ async def marks(work: Work, record: FolderRecord, uids: UidSet) -> dict[str, str
     return known
 
 
-async def recognise(session: Session, samples: Mapping[str, str]) -> bool | None:
+async def recognise(session: Session, samples: Mapping[str, str], learned: dict[str, str] | None = None) -> bool | None:
     """As ``compare``; None, too, when the server refuses to show the mail."""
     with suppress(Refused, CommandRejected):
-        return await compare(session, samples)
+        return await compare(session, samples, learned)
     return None
 
 
-async def compare(session: Session, samples: Mapping[str, str]) -> bool | None:
+async def compare(session: Session, samples: Mapping[str, str], learned: dict[str, str] | None = None) -> bool | None:
     """Whether known UIDs still have the known content; None when none of them is there.
 
     Headers first, in one command; one that differs is doubted until the whole message differs, too, and where headers
-    are refused whole messages tell. Raises Refused, also for messages that do not come, and CommandRejected.
+    are refused whole messages tell. ``learned`` takes marks with the headers that the server shows of messages which
+    only their bodies told. Raises Refused, also for messages that do not come, and CommandRejected.
     """
     if not samples:
         return None
@@ -46,24 +47,27 @@ async def compare(session: Session, samples: Mapping[str, str]) -> bool | None:
     try:
         headers = [header async for header in session.fetch_headers(UidSet.of(known), bare=True)]
     except (Refused, CommandRejected):
-        return await _same_bodies(session, {uid: known[uid] for uid in sorted(known)[-MOST_BODIES:]})
-    differing = [each.listing.uid for each in headers if not same_header(known[each.listing.uid], each.header)]
+        return _all(await _same_bodies(session, {uid: known[uid] for uid in sorted(known)[-MOST_BODIES:]}))
+    shown = {each.listing.uid: each.header for each in headers}
+    differing = [uid for uid, header in shown.items() if not same_header(known[uid], header)]
     if not differing:
         return True if headers else None
     same = await _same_bodies(session, {uid: known[uid] for uid in sorted(differing)[-2 * MOST_BODIES :]})
-    if same is None and len(differing) == len(headers):
+    if not same and len(differing) == len(shown):
         raise Refused("the server shows headers of known mail and does not send it", usable=True)
-    return same is not False
+    if learned is not None:
+        learned |= {str(uid): mark(shown[uid], content_hash(known[uid])) for uid in same if same[uid]}
+    return _all(same) is not False
 
 
-async def _same_bodies(session: Session, known: Mapping[int, str]) -> bool | None:
-    """None when no body came. One that is empty says nothing: a server in trouble may send that (RFC 2180)."""
-    same: bool | None = None
-    async for fetched in session.fetch_bodies(UidSet.of(known)):
-        if not fetched.body:
-            continue
-        same = same is not False and same_content(known[fetched.uid], content_of(fetched))
-    return same
+def _all(same: Mapping[int, bool]) -> bool | None:
+    return all(same.values()) if same else None
+
+
+async def _same_bodies(session: Session, known: Mapping[int, str]) -> dict[int, bool]:
+    """By UID, of those that came. One that is empty says nothing: a server in trouble may send that (RFC 2180)."""
+    bodies = session.fetch_bodies(UidSet.of(known))
+    return {each.uid: same_content(known[each.uid], content_of(each)) async for each in bodies if each.body}
 
 
 def content_of(fetched: Fetched) -> str:

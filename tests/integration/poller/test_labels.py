@@ -1,9 +1,11 @@
 """Scenario 17: labels as folders. A message is fetched once, has all its places, and its labels are followed."""
 
+import re
+
 import pytest
 
 from services.common.events import FlagsChanged, MessageFetched
-from tests.fakes.imap_model import Mailbox, Message, Script, messages, on, sample, says
+from tests.fakes.imap_model import Mailbox, Message, Script, changes, messages, on, sample, says
 from tests.integration.poller.conftest import Play, inbox
 
 GMAIL = ("IMAP4rev1", "CONDSTORE", "SPECIAL-USE", "LIST-EXTENDED", "X-GM-EXT-1")
@@ -74,6 +76,25 @@ async def test_no_message_is_fetched_again_to_tell_its_folder(play):
         assert (await p.sync()).exit_code == 0
         assert p.complete()
         assert not [line for line in p.server.commands("UID FETCH")[fetched:] if "BODY.PEEK[]" in line]
+
+
+def shows_more(chunk: bytes) -> bytes:
+    """A header with a field more than the message has."""
+    added = b"X-Seen-By: gate\r\n"
+    return re.sub(
+        rb"(BODY\[HEADER\] )\{(\d+)\}\r\n", lambda m: b"%s{%d}\r\n%s" % (m[1], int(m[2]) + len(added), added), chunk
+    )
+
+
+async def test_headers_that_are_shown_otherwise_are_learned(play):
+    async with play(Script({b"INBOX": Mailbox(messages(9))}, hooks=[on("UID FETCH", changes(shows_more))])) as p:
+        asked = []
+        for _ in range(5):
+            before = len(p.server.commands("UID FETCH"))
+            assert (await p.sync()).exit_code == 0
+            assert p.complete()
+            asked.append(sum("BODY.PEEK[]" in line for line in p.server.commands("UID FETCH")[before:]))
+        assert asked[3:] == [0, 0]
 
 
 async def test_ids_that_are_refused_cost_a_second_download_only(play):
