@@ -7,7 +7,7 @@ from socket import socket
 
 from services.common.collector import settle
 from services.common.contract import Record
-from services.common.errors import Unavailable
+from services.common.errors import ContractViolated, Unavailable
 from services.common.service import Publisher
 from services.common.settings import FromEnvironment, Settings, check
 from services.front.context import Context
@@ -69,7 +69,8 @@ async def republishing() -> AsyncIterator[Send]:
 
     One that its topic takes only without the mark of a replay goes without.
 
-    Raises ``Unavailable`` when Kafka does not answer, at the start or to a record.
+    Raises ``Unavailable`` when Kafka does not answer, at the start or to a record, and ``ContractViolated`` for one
+    that its topic does not take.
     """
     from aiokafka import AIOKafkaProducer
     from aiokafka.errors import MessageSizeTooLargeError
@@ -107,9 +108,13 @@ async def republishing() -> AsyncIterator[Send]:
 
 @contextmanager
 def _kafka() -> Iterator[None]:
-    from aiokafka.errors import KafkaError
+    from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
     try:
         yield
+    except MessageSizeTooLargeError as error:
+        raise ContractViolated(
+            "record.too-large", "its topic takes no record of this size; it can be dropped"
+        ) from error
     except (KafkaError, OSError) as error:
         raise Unavailable(f"Kafka does not take the record ({type(error).__name__}); try again") from error

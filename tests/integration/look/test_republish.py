@@ -1,5 +1,6 @@
 """Dead letters' records go back to their topics as they were: real Kafka."""
 
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -11,6 +12,7 @@ from infra.local import cluster
 from services.common.contract import Record
 from services.common.dead_letters import dead_letter, replayed
 from services.common.errors import Unavailable
+from services.common.runtime.producer import MAX_RECORD
 from services.common.topics_admin import create
 from services.front.embedded import publisher
 from services.front.publishing import republishing
@@ -76,6 +78,19 @@ async def test_one_producer_writes_all_letters(
     expected = [replayed(record, "parser") for record in RECORDS]
     assert await written(components.kafka, "all.mail.fetched", 3) == expected
     assert home.value("SELECT string_agg(state, ' ') FROM dead_letters") == "replayed replayed replayed"
+
+
+async def test_a_letter_that_its_topic_does_not_take_keeps_no_other_from_a_replay(
+    home: Home, components: cluster.Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The largest record of a client that does not compress is larger than its topic takes when we do."""
+    monkeypatch.setenv("MAILWEIR_KAFKA_TOPIC_PREFIX", "large.")
+    await create(components.kafka)
+    await publisher(home.context).publish([replace(LETTERS[0], value=os.urandom(MAX_RECORD), offset=0), *LETTERS[1:]])
+    home.environment["MAILWEIR_KAFKA"] = components.kafka
+    done = home.run("dlq", "replay", "--all")
+    assert (done.exit_code, done.stderr.count("its topic takes no record of this size; it can be dropped")) == (3, 1)
+    assert home.value("SELECT string_agg(state, ' ' ORDER BY id) FROM dead_letters") == "open replayed replayed"
 
 
 async def test_letters_stay_open_while_kafka_does_not_answer(home: Home) -> None:
