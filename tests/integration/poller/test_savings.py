@@ -78,6 +78,34 @@ async def test_a_list_that_tells_old_counters_keeps_no_mail_waiting(play, watchi
         assert p.complete()
 
 
+@pytest.mark.parametrize("watching", [True, False])
+@pytest.mark.parametrize("capabilities", [RICH, ("IMAP4rev1",)])
+@pytest.mark.parametrize("lost", ["DELETE FROM folder_ledger", "UPDATE folder_ledger SET listed = '{[1,3)}'"])
+async def test_a_folder_whose_ledger_was_lost_is_listed_again(play, lost, capabilities, watching):
+    boxes = {b"INBOX": Mailbox(messages(3)), b"Work": Mailbox(messages(3), uidvalidity=5)}
+    async with play(Script(boxes, capabilities=capabilities), poll_interval=0.2, list_interval=0.1) as p:
+        await p.sync()
+        if watching:
+            async with watched(p):
+                await until(lambda: len(p.server.commands("LOGIN")) > 1, 30)
+                assert listed(p, lost) < 6
+                await until(lambda: listed(p) == 6, 30)
+        else:
+            assert listed(p, lost) < 6
+            assert (await p.sync()).exit_code == 0
+            assert listed(p) == 6
+
+
+def listed(p, change: str = "") -> int:
+    """How many messages the ledger lists, after a change to the rows of the account."""
+    ours = "WHERE folder_id IN (SELECT id FROM folders WHERE account = :account)"
+    with p.engine.begin() as connection:
+        if change:
+            connection.execute(text(f"{change} {ours}"), {"account": p.slug})
+        counted = text(f"SELECT coalesce(sum(multirange_count(listed)), 0) FROM folder_ledger {ours}")
+        return int(connection.execute(counted, {"account": p.slug}).scalar_one())
+
+
 def known(p) -> int:
     """Messages the ledger calls published, which it learns after the publisher has them."""
     return sum(folder.published for folder in p.status())
