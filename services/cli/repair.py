@@ -13,7 +13,7 @@ from services.cli import offered
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from services.cli.repairing import Damage
+    from services.cli.damage import Damage
     from services.common.events import MessageFetched
     from services.front.context import Context
 
@@ -96,6 +96,8 @@ def _tell(damage: "Damage", late: str, *, as_json: bool) -> None:
         + (f"; {damage.damaged} of these are there, but damaged" if damage.damaged else "")
         + (f"; {damage.unfiled} of these were gone before, or are still on their way" if damage.unfiled else "")
     )
+    if damage.untold:
+        click.echo(f"{damage.untold} folders whose last report is lost; the next look at them reports again")
     if damage.refused:
         click.echo(f"{damage.refused} messages in dead letters, as their raw messages were gone when they were read")
     if damage.lost:
@@ -167,6 +169,7 @@ def _offline(bench: "Connection") -> int:
 
 
 def _fetch(context: "Context", bench: "Connection", name: str | None, damage: "Damage", late: str) -> int:
+    from services.cli import untold
     from services.cli.repairing import unpublish_pending
     from services.cli.sync import worst
     from services.cli.sync_run import run_once
@@ -176,6 +179,7 @@ def _fetch(context: "Context", bench: "Connection", name: str | None, damage: "D
         click.echo(f"nothing is fetched again while the services are behind: {late}", err=True)
         return 3
     unpublish_pending(bench, name, on_the_way=not context.embedded)
+    untold.ask(context, bench, name)
     active = [account.slug for account in context.accounts.list() if account.state == "active"]
     code = 3 if damage.lost or _resting(bench, active) else 0
     if not context.embedded:

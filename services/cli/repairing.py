@@ -8,11 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from msgspec import Struct, json
+from msgspec import json
 from msgspec.structs import replace
 from sqlalchemy import Connection, Engine, text
 
-from services.cli import came_back, listing, lost_claims
+from services.cli import came_back, listing, lost_claims, untold
+from services.cli.damage import Damage
 from services.cli.progress import bar
 from services.common import accounts_tables as _accounts
 from services.common.database import fault_named, transaction
@@ -125,32 +126,6 @@ _UNPUBLISH = text(
 )
 
 
-class Damage(Struct, frozen=True, kw_only=True):
-    """How much does not fit together. ``unstored``: raw messages whose rows are missing or incomplete.
-
-    ``raw_gone`` and ``files_gone``: objects that rows name and the store does not have, or has with other bytes: of
-    these there are ``damaged``, and ``unfiled`` raw messages that no row of objects names: forgotten by an earlier
-    repair, or still on their way. ``lost``: raw messages gone that the server no longer has. ``refused``: messages that
-    became dead letters as their raw message was gone. ``wanted``: messages to be sent again, for all that can be made
-    from them. ``erased``: names of accounts that were erased and have mail again, which a repair does not touch.
-    """
-
-    unstored: int
-    raw_gone: int
-    files_gone: int
-    damaged: int
-    unfiled: int
-    lost: int
-    refused: int
-    wanted: int
-    erased: tuple[str, ...]
-
-    @property
-    def any(self) -> bool:
-        """Whether there is anything to mend."""
-        return bool(self.unstored or self.raw_gone or self.files_gone or self.refused)
-
-
 @contextmanager
 def bench(engine: Engine) -> Iterator[Connection]:
     """A connection of its own with the tables of a repair, which go away with it.
@@ -188,8 +163,12 @@ def compare(bench: Connection, store: ObjectStore, account: str | None, *, verif
     bench.execute(text(_NEVER_FILED), values)
     bench.execute(text("ANALYZE gone"))
     bench.execute(text(_WANTED), values)
-    erased, refused = came_back.erased(bench, account), lost_claims.find(bench, account)
-    return Damage(erased=erased, refused=refused, **bench.execute(_COUNTS).one()._mapping)
+    erased, refused, silent = (
+        came_back.erased(bench, account),
+        lost_claims.find(bench, account),
+        untold.count(bench, account),
+    )
+    return Damage(erased=erased, refused=refused, untold=silent, **bench.execute(_COUNTS).one()._mapping)
 
 
 def look_again(bench: Connection, store: ObjectStore, account: str | None, damage: Damage) -> Damage:
@@ -198,7 +177,7 @@ def look_again(bench: Connection, store: ObjectStore, account: str | None, damag
     bench.execute(_FILED_SINCE)
     bench.execute(text("TRUNCATE wanted"))
     bench.execute(text(_WANTED), {"account": account})
-    return replace(damage, **bench.execute(_COUNTS).one()._mapping)
+    return replace(damage, untold=untold.count(bench, account), **bench.execute(_COUNTS).one()._mapping)
 
 
 def _look_again(bench: Connection, store: ObjectStore) -> None:

@@ -102,6 +102,28 @@ def fetched(world: World) -> int:
     return int(octets)
 
 
+def test_lost_reports_of_folders_and_accounts_come_back_by_a_repair(world: World) -> None:
+    said = "SELECT folder, listed, published, state FROM email_sync_status"
+    known = rows(world, f"{said} ORDER BY folder"), rows(world, "SELECT account_id, state, signin FROM account_status")
+    assert all(known)
+    for table in ("email_sync_status", "account_status"):
+        assert rows(world, f"DELETE FROM {table} RETURNING 1")
+    checked = world.mailweir("repair", "--check")
+    assert (checked.returncode, f"{len(known[0])} folders whose last report is lost" in checked.stdout) == (3, True)
+    assert world.mailweir("repair").returncode == 0
+    assert rows(world, f"{said} ORDER BY folder") == known[0]
+    assert rows(world, "SELECT account_id, state, signin FROM account_status") == known[1]
+    assert world.mailweir("repair", "--check").returncode == 0
+
+
+def rows(world: World, query: str) -> list[tuple[object, ...]]:
+    engine = engine_for(embedded_postgres.ensure(world.mailweir.home))
+    with engine.begin() as connection:
+        found = [tuple(row) for row in connection.execute(text(query))]
+    engine.dispose()
+    return found
+
+
 def test_a_large_message_rests_in_the_folder_that_is_named(world: World, tmp_path: Path) -> None:
     folder = tmp_path / "spool"
     elsewhere = Mailweir(world.mailweir.home, (("MAILWEIR_POLLER_SPOOL", str(folder)),))

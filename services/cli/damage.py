@@ -1,0 +1,31 @@
+"""What a repair found."""
+
+from msgspec import Struct
+
+
+class Damage(Struct, frozen=True, kw_only=True):
+    """How much does not fit together. ``unstored``: raw messages whose rows are missing or incomplete.
+
+    ``raw_gone`` and ``files_gone``: objects that rows name and the store does not have, or has with other bytes: of
+    these there are ``damaged``, and ``unfiled`` raw messages that no row of objects names: forgotten by an earlier
+    repair, or still on their way. ``lost``: raw messages gone that the server no longer has. ``refused``: messages that
+    became dead letters as their raw message was gone. ``wanted``: messages to be sent again, for all that can be made
+    from them. ``erased``: names of accounts that were erased and have mail again, which a repair does not touch.
+    ``untold``: folders whose last report is lost.
+    """
+
+    unstored: int
+    raw_gone: int
+    files_gone: int
+    damaged: int
+    unfiled: int
+    lost: int
+    refused: int
+    wanted: int
+    erased: tuple[str, ...]
+    untold: int
+
+    @property
+    def any(self) -> bool:
+        """Whether there is anything to mend."""
+        return bool(self.unstored or self.raw_gone or self.files_gone or self.refused or self.untold)
