@@ -28,6 +28,8 @@ _GRAM = re.compile(
 _BREAK = re.compile(
     f"\u200b(?<=[{_UNSPACED}]\u200b)(?=[{_UNSPACED}])"
 )  # where a line may end: some write it, some do not
+# Lines are wrapped inside of such words, too. The line feed stands first, as it is quick to find.
+_WRAPPED = re.compile(f"\n(?<=([{_UNSPACED}])\n)([{_UNSPACED}])")
 _LONGEST = 200  # longer ones are encoded data
 _MOST = 500  # terms of a query; Postgres takes some ten thousand
 # What NFKC leaves of signs beyond ASCII: general, Armenian, Hebrew, Arabic, of India, Thai, Tibetan, Burma, Georgia,
@@ -57,7 +59,8 @@ def search_text(*texts: str | None, body: str | None = None) -> str:
     """
     kept = (body or "")[:TEXT_KEPT]
     others = " ".join(text for text in texts if text)[: _KEPT - len(kept)]
-    octets = f"{others} {kept}".encode(errors="replace")
+    wrapped = " ".join([end + start for end, start in _WRAPPED.findall(kept)])
+    octets = f"{others} {kept} {wrapped}".encode(errors="replace")
     words = set(octets.translate(_OCTETS).split())
     ascii_words = [word for word in filter(bytes.isascii, words) if len(word) < _LONGEST]
     folded = _folded(b" ".join(words.difference(ascii_words)).decode())

@@ -123,10 +123,17 @@ async def test_enormous_texts_are_stored_and_searchable_from_their_start(storer:
 async def test_the_most_octets_of_words_that_characters_can_become_are_taken(storer: Storer) -> None:
     rare = "".join(chr(0x20000 + number * 7919 % 40_000) for number in range(80_000))
     notes = " ".join("".join(chr(0x1D15F + int(digit) % 6) for digit in f"{number:066}") for number in range(1_200))
-    for uid, wide in enumerate((rare, notes), 1):
+    lines = ("\n".join(rare[start : start + width] for start in range(0, 80_000, width)) for width in (1, 2, 5))
+    for uid, wide in enumerate((rare, notes, *lines), 1):
         mail, _ = await parsed(message("wide", wide).as_bytes(), uid)
         sent = replace(mail, email=replace(mail.email, subject=wide[::-1]))
         assert await storer.take(topics.MAIL_PARSED, [sent]) == []
+
+
+async def test_a_word_in_which_a_line_of_the_text_was_wrapped_is_found(storer: Storer) -> None:
+    mail, _ = await parsed(message("お知らせ", "来週の会議の議\n事録をお送りします。").as_bytes())
+    await storer.take(topics.MAIL_PARSED, [mail])
+    assert len(lookup.search(storer.engine, lookup.Choice(words="議事録"))) == 1
 
 
 async def test_the_text_of_a_message_to_thousands_is_found(storer: Storer) -> None:

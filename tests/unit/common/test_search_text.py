@@ -70,10 +70,14 @@ from services.common.search_text import query_of, search_text
         ("សូម\u200bអរគុណ", "សូមអរគុណ", True),
         ("ကျေးဇူးတင်ပါတယ်", "တင်", True),
         ("sale\u200bnow", "now", True),
+        ("納期の延\n期について", "延期", True),
+        ("三行目の請\n求\n書です", "請求書", True),
+        ("合\n\n同", "合同", False),
+        ("in\nvoice", "invoice", False),
     ],
 )
 def test_words_match_on_both_sides(text: str, query: str, found: bool) -> None:
-    words = search_text(text).split()
+    words = search_text(body=text).split()
     terms = re.findall("'([^']*)':", query_of(query))
     assert terms
     assert all(any(word.startswith(term) for word in words) for term in terms) is found
