@@ -10,6 +10,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
+    InvalidTimestampError,
     KafkaConnectionError,
     KafkaError,
     KafkaTimeoutError,
@@ -208,6 +209,8 @@ def translated(error: BaseException) -> BaseException:
     """A failure in our terms; what is neither transient nor ours stays as it is and ends the process."""
     if isinstance(error, MessageSizeTooLargeError):
         return ContractViolated("record.too-large", "an event does not fit a Kafka record")
+    if isinstance(error, InvalidTimestampError):
+        return Unavailable("Kafka refuses the time of this machine: its clock and the brokers' differ; set both right")
     if isinstance(error, _TRANSIENT) or (isinstance(error, KafkaError) and getattr(error, "retriable", False)):
         name = type(error).__name__
         return Unavailable(f"Kafka did not confirm ({name}): are the brokers up and the topics created?")

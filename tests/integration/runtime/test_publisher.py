@@ -1,8 +1,11 @@
 """The publisher of the poller on a real broker: confirmed means there, an outage means Unavailable and then goes on."""
 
 import asyncio
+from functools import partial
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from infra.local.cluster import Cluster
 from services.common.errors import ContractViolated, Unavailable
@@ -45,6 +48,39 @@ async def test_an_outage_is_unavailable_and_the_same_publisher_goes_on_after_it(
         }
     finally:
         await publisher.stop()
+
+
+async def test_clocks_that_differ_are_told_and_waited_for(lab: Lab) -> None:
+    """By default brokers refuse what is an hour ahead of them; here what is a millisecond behind."""
+    publisher = KafkaPublisher(lab.settings, "poller")
+    try:
+        await publisher.publish([fetched(1)])
+        await set_limit(lab, "1")
+        await lab.until("they are told", partial(refused, publisher, "its clock and the brokers' differ"))
+        await set_limit(lab, "3600000")
+        await again(publisher, 3)
+    finally:
+        await publisher.stop()
+
+
+async def refused(publisher: KafkaPublisher, why: str) -> bool:
+    try:
+        await publisher.publish([fetched(2)])
+    except Unavailable as failure:
+        return why in str(failure)
+    return False
+
+
+async def set_limit(lab: Lab, milliseconds: str) -> None:
+    """How old records of the topic may be; back when the broker does it."""
+    resource = ConfigResource(ConfigResourceType.TOPIC, lab.prefix + READ.name)
+    resource.configs = {"message.timestamp.before.max.ms": milliseconds}
+    admin = AIOKafkaAdminClient(bootstrap_servers=lab.bootstrap)
+    await admin.start()
+    try:
+        await admin.alter_configs([resource])
+    finally:
+        await admin.close()
 
 
 async def again(publisher: KafkaPublisher, uid: int, within: float = 120) -> None:
