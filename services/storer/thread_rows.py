@@ -20,9 +20,11 @@ _MERGE_REFS = """UPDATE thread_refs SET thread_id = kept FROM unnest(%s::bigint[
 WHERE thread_id = lost"""
 # A row of emails that moves is written anew in every index, its words, too: some at a time, as a statement may take a
 # minute.
-_MERGE_MAILS = """UPDATE emails SET thread_id = kept FROM unnest(%s::bigint[], %s::bigint[]) AS merged (lost, kept)
-WHERE thread_id = lost AND id = ANY (ARRAY(SELECT id FROM emails WHERE thread_id = ANY(%s::bigint[]) LIMIT %s))"""
-_AT_ONCE = 1_000
+_MERGE_MAILS = """WITH moved AS MATERIALIZED (
+    SELECT e.id, kept FROM unnest(%s::bigint[], %s::bigint[]) AS merged (lost, kept)
+    JOIN emails e ON e.thread_id = lost LIMIT %s
+) UPDATE emails e SET thread_id = kept FROM moved WHERE e.id = moved.id"""
+_AT_ONCE = 200
 
 
 def assign(cursor: Any, events: Sequence[EmailParsed]) -> list[int | None]:
@@ -70,6 +72,6 @@ def _merge(cursor: Any, merged: Mapping[int, int]) -> None:
     cursor.execute(_MERGE_REFS, (lost, kept))
     while cursor.rowcount:
         cursor.execute(_MERGE_REFS, (lost, kept))
-    cursor.execute(_MERGE_MAILS, (lost, kept, lost, _AT_ONCE))
+    cursor.execute(_MERGE_MAILS, (lost, kept, _AT_ONCE))
     while cursor.rowcount:
-        cursor.execute(_MERGE_MAILS, (lost, kept, lost, _AT_ONCE))
+        cursor.execute(_MERGE_MAILS, (lost, kept, _AT_ONCE))
