@@ -57,17 +57,19 @@ def repair(name: str | None, *, check: bool, verify: bool, offline: bool, as_jso
 
 def _restore(context: "Context", *, check: bool) -> None:
     """Make dropped tables anew. With ``check`` only say so, and end: the rest cannot be looked at without them."""
-    from services.cli import repairing  # noqa: F401 (makes the whole schema known)
+    from services.cli.whole_schema import whole_schema
     from services.common import restoring
     from services.storer.tables import DERIVED, REPORTED
 
-    lost = restoring.missing(context.engine)
+    schema = whole_schema()
+    lost = restoring.missing(context.engine, schema)
     if not lost:
         return
     click.echo(f"tables that are gone, or lack columns: {', '.join(lost)}", err=True)
     if check:
         raise SystemExit(3)
-    restoring.restore(context.database_url, (DERIVED if DERIVED & set(lost) else set()) | (REPORTED & set(lost)))
+    derived = (DERIVED if DERIVED & set(lost) else set()) | (REPORTED & set(lost))
+    restoring.restore(context.database_url, schema, derived)
     click.echo("they were made anew; rows of mail come back from the object store")
 
 

@@ -15,26 +15,11 @@ from sqlalchemy import Connection, Engine, text
 from services.cli import came_back, listing, lost_claims, untold
 from services.cli.damage import Damage
 from services.cli.progress import bar
-from services.common import accounts_tables as _accounts
 from services.common.database import fault_named, transaction
 from services.common.events import MailEvent
 from services.common.objects import ObjectStore, has_hash
-from services.console import tables as _console
-from services.poller import tables as _poller
 from services.storer.tables import objects
 
-__all__ = [
-    "Damage",
-    "bench",
-    "compare",
-    "forget",
-    "look_again",
-    "note",
-    "unfetched",
-    "unpublish_pending",
-    "wanted",
-]
-ALL_TABLES = (_accounts, _console, _poller)  # importing them is what makes the whole schema known
 Key = tuple[str, str, str]
 _PAGE = 100  # rows; of as many the store is asked while a transaction is open
 _LOOKS_AT_ONCE = 8

@@ -3,10 +3,10 @@
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, MetaData, text
 
 from services.common import fresh_schema, migrations
-from services.common.database import METADATA, transaction
+from services.common.database import transaction
 from services.common.settled import settled_places
 
 _THERE = text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
@@ -23,16 +23,16 @@ _SEQUENCES = text(
 )
 
 
-def missing(engine: Engine) -> list[str]:
-    """Names of the tables and views that should be there and are not, or lack a column, in order."""
+def missing(engine: Engine, schema: MetaData) -> list[str]:
+    """Names of the tables of ``schema`` and of our views that are not there, or lack a column, in order."""
     with transaction(engine) as connection:
         there = {(row.table_name, row.column_name) for row in connection.execute(_NAMED)}
-    wanted = {(name, column.name) for name, table in METADATA.tables.items() for column in table.columns}
+    wanted = {(name, column.name) for name, table in schema.tables.items() for column in table.columns}
     return sorted({name for name, _ in wanted - there} | (_VIEWS - {name for name, _ in there}))
 
 
-def restore(url: str, derived: Collection[str]) -> None:
-    """Make all of our schema anew, in one transaction, with the rows of all tables but the ``derived`` ones.
+def restore(url: str, schema: MetaData, derived: Collection[str]) -> None:
+    """Make all of our ``schema`` anew, in one transaction, with the rows of all tables but the ``derived`` ones.
 
     Derived tables follow from the object store; half of them would not fit the other half, so they start empty. In the
     others a column that somebody dropped has its default. Tables of other programs in the same schema stay. What hangs
@@ -49,15 +49,15 @@ def restore(url: str, derived: Collection[str]) -> None:
         connection: Connection = config.attributes["connection"]
         fresh_schema.begin(connection)
         command.upgrade(config, migrations.HEAD)
-        _copy(connection, {*derived, settled_places.name})
+        _copy(connection, schema, {*derived, settled_places.name})
         fresh_schema.take_over(connection)
 
     migrations.run(url, anew)
 
 
-def _copy(connection: Connection, derived: Collection[str]) -> None:
+def _copy(connection: Connection, schema: MetaData, derived: Collection[str]) -> None:
     there = _tables(connection)
-    for table in METADATA.sorted_tables:
+    for table in schema.sorted_tables:
         if table.name in there and table.name not in derived:
             columns = connection.execute(_COLUMNS, {"table": table.name}).scalar()
             # Names come from the catalogue, quoted by the server; some migrations put first rows into their tables.

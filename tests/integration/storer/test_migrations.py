@@ -2,15 +2,17 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, inspect, text
 
+from services.cli.whole_schema import whole_schema
 from services.common import migrations
-from services.common.database import METADATA, engine_for
+from services.common.database import engine_for
 from services.common.errors import ConfigurationError
-from services.poller import tables as _poller
 from services.storer import tables
 
 REVISIONS = (
@@ -119,14 +121,19 @@ def test_a_database_of_a_newer_mailweir_is_told_and_left_alone(empty: str) -> No
 
 
 def test_tables_in_code_and_database_agree(migrated: Engine) -> None:
-    assert _poller.folders.name == "folders"
     inspector = inspect(migrated)
-    for table in METADATA.sorted_tables:
+    for table in whole_schema().sorted_tables:
         columns = {column["name"]: column["nullable"] for column in inspector.get_columns(table.name)}
         assert columns == {column.name: bool(column.nullable) for column in table.columns}, table.name
     for table in tables.OWNED:
         found = {index["name"] for index in inspector.get_indexes(table.name)}
         assert {index.name for index in table.indexes} <= found
+
+
+def test_a_repair_knows_every_table(migrated: Engine) -> None:
+    said = "from services.cli.whole_schema import whole_schema; print(*whole_schema().tables)"
+    known = subprocess.run([sys.executable, "-c", said], capture_output=True, check=True, text=True).stdout.split()
+    assert {*known, "alembic_version"} == set(inspect(migrated).get_table_names())
 
 
 def _put_mail(engine: Engine) -> None:

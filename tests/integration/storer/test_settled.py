@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import Engine, text
 
+from services.cli.whole_schema import whole_schema
 from services.common import restoring, topics
 from services.common.completeness import folders_of
 from services.common.database import engine_for
@@ -166,7 +167,7 @@ async def test_an_erased_account_leaves_no_set(storer: Storer, tmp_path: Path) -
 async def test_tables_that_are_made_anew_settle_nothing(storer: Storer, url: str) -> None:
     await three(storer)
     do(storer, "DROP TABLE unsettled")
-    restoring.restore(url, ())
+    restoring.restore(url, whole_schema(), ())
     assert storer.rows("SELECT * FROM settled_places") == []
     assert stored(storer) == 3
 
