@@ -81,12 +81,12 @@ class FolderStore:
                         return b""
                     file.seek(offset)
                     return file.read() if length is None else file.read(length)
-            except FileNotFoundError:
+            except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 raise KeyError(key) from None
 
     def stat(self, key: str) -> ObjectInfo | None:
         """Size and metadata of an object, or None."""
-        with suppress(FileNotFoundError, NotADirectoryError):
+        with _world(), suppress(FileNotFoundError, NotADirectoryError):
             found = os.stat(self._name_of(key))
             return ObjectInfo(key, found.st_size, *description_of(self._path(key))) if S_ISREG(found.st_mode) else None
         return None

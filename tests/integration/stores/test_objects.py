@@ -53,9 +53,10 @@ def test_ranges_and_absence(store: ObjectStore) -> None:
     assert store.read("work/x", 3, 0) == b""
     for offset in (256, 10_000, 2**62):
         assert store.read("work/x", offset, 5) == b""
-    assert store.stat("work/none") is None
-    with pytest.raises(KeyError):
-        store.read("work/none")
+    for absent in ("work/none", "work/x/y", "work", "none/x"):
+        assert store.stat(absent) is None
+        with pytest.raises(KeyError):
+            store.read(absent)
 
 
 @pytest.mark.parametrize("size", [0, 1, (4 << 20) - 1, 4 << 20, (4 << 20) + 1, 9 << 20])

@@ -1,6 +1,7 @@
 """The folder of objects when the disk does not take a file."""
 
 import os
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
@@ -66,7 +67,14 @@ def test_a_folder_that_cannot_be_listed_is_not_taken_for_empty(tmp_path: Path) -
     folder.chmod(0)
     try:
         os.seteuid(user or 65_534)  # the rights of a file mean nothing to root
-        for look in (lambda: list(store.keys("")), lambda: list(store.sizes("work/")), lambda: store.erase("work/")):
+        looks: list[Callable[[], object]] = [
+            lambda: list(store.keys("")),
+            lambda: list(store.sizes("work/")),
+            lambda: store.erase("work/"),
+            lambda: store.stat("work/messages/1"),
+            lambda: store.read("work/messages/1"),
+        ]
+        for look in looks:
             with pytest.raises(Unavailable, match="object folder"):
                 look()
     finally:
