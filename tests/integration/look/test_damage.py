@@ -28,7 +28,7 @@ def spooled(home: Home, raw: bytes, uid: int) -> MessageFetched:
     body = Spooled(path, len(raw), hashlib.sha256(raw).hexdigest())
     fetched = Fetched(Listing(uid, internaldate="20-Nov-2026 09:12:04 +0000"), body)
     record = FolderRecord(id="work-Sent", account="work", wire=b"Sent", name="Sent", uidvalidity=7)
-    (event,) = handlers._events(record, [fetched], home.context.store)
+    ((event, _),) = handlers._events(record, [fetched], home.context.store)
     return event
 
 
