@@ -1,5 +1,6 @@
 """A whole Mailweir for a test: real components, the services as processes, mail in a real Dovecot."""
 
+import asyncio
 import hashlib
 import json
 import os
@@ -16,6 +17,8 @@ from urllib.parse import urlsplit
 
 from infra.local import cluster, dovecot
 from infra.local.cluster import Cluster
+from services.common.runtime.catching_up import catch_up
+from services.common.runtime.kafka_settings import KafkaSettings
 from services.common.stores.s3 import S3Store, connect
 from tests import polling
 from tests.e2e.commands import Mailweir
@@ -159,6 +162,11 @@ def add_account(world: World) -> None:
     fast = [word for setting in pace for word in ("--set", setting)]
     done = world.mailweir("accounts", "add", ACCOUNT, *where, "--user", USER, "--secret-file", secret, *fast)
     assert done.returncode == 0, done.stderr
+
+
+def read_so_far(world: World) -> None:
+    """Wait until what is in the topics now has been read, with all that follows; polls bring new audit events."""
+    asyncio.run(catch_up(KafkaSettings(bootstrap=world.components.kafka), 120))
 
 
 def bucket(components: Cluster) -> S3Store:
