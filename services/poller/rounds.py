@@ -73,11 +73,12 @@ async def rounds_of(
         error = None if listed.complete else f"the server lists {len(listed.uids)} of {exists} messages"
         await refuse_other_mail(work, session, record, listed.uids & (ledger.vanished | ledger.invisible))
         compared = await compare(work, session, record, ledger, listed)
-        events = await _fetch(work, session, record, compared, listed)
-        ledger = await ledger_of(work, record)
+        missing = compared.missing(await quarantined(work, record)) & listed.uids
+        events = await _fetch(work, session, record, missing, listed)
+        ledger = await ledger_of(work, record) if missing else compared
         fetched = ledger.published != compared.published
         rounds, idle = rounds + 1, 0 if fetched else idle + 1
-        left = (ledger.missing(await quarantined(work, record)) & listed.uids) - work.memory.suspected(record.key)
+        left = missing and await _left(work, record, ledger) & listed.uids
         grown = events.exists is not None and events.exists != exists
         if not grown and not events.expunged and not events.vanished and not left and listed.complete:
             break
@@ -109,10 +110,13 @@ async def _changes(
     return await enumerate_changes(session, opened, ledger.listed - ledger.vanished, done)
 
 
-async def _fetch(work: Work, session: Session, record: FolderRecord, ledger: Ledger, listed: Listed) -> Events:
+async def _left(work: Work, record: FolderRecord, ledger: Ledger) -> UidSet:
+    """What is still to be asked for in this pass: what failed and is not in quarantine yet is left to the next one."""
+    return ledger.missing(await quarantined(work, record)) - work.memory.suspected(record.key)
+
+
+async def _fetch(work: Work, session: Session, record: FolderRecord, missing: UidSet, listed: Listed) -> Events:
     """Get what is missing, and deliver it; what happened meanwhile."""
-    waiting = await quarantined(work, record)
-    missing = ledger.missing(waiting) & listed.uids
     if not missing:
         return session.take_events()
     checkpoint = Checkpoint(work, record)
