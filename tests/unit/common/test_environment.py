@@ -47,7 +47,7 @@ def test_whatever_the_compose_file_and_the_pages_name_is_known() -> None:
     used = set(re.findall(r"\$\{(MAILWEIR_\w+)", compose))
     given = {name for each in yaml.safe_load(compose)["services"].values() for name in each.get("environment", {})}
     pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
-    told = {name for page in pages for name in re.findall(r"MAILWEIR_[A-Z0-9_]*[A-Z0-9]\b", page.read_text())}
+    told = {name for page in pages for name in re.findall(r"\bMAILWEIR_[A-Z0-9_]*[A-Z0-9]\b", page.read_text())}
     examples_of_slips = {"MAILWEIR_KAFAK", "MAILWEIR_KAFKA_PORT"}
     assert (used | {name for name in given if name.startswith(PREFIX)} | told) - KNOWN == examples_of_slips
     assert used - SETTINGS == COMPOSE_ONLY
