@@ -85,6 +85,7 @@ def _listen(settings: ConsoleSettings) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind(where)
+        listening.listen()  # who is told the address now may connect; the server answers when it has started
     except OSError as error:
         listening.close()
         variable = "HOST" if error.errno == errno.EADDRNOTAVAIL else "PORT"

@@ -1,7 +1,10 @@
 """The wall: headers on every answer, foreign hosts, large bodies, and where the console may listen."""
 
+import asyncio
+import socket
 import time
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -9,6 +12,7 @@ import pytest
 from services.common.errors import Unavailable
 from services.console.app import create
 from services.console.security import CSP, MOST_OCTETS
+from services.console.serving import serve
 from services.console.settings import ConsoleSettings
 from tests.integration.console.cast import PATIENCE, Cast
 
@@ -131,6 +135,19 @@ async def test_a_proxy_that_is_not_named_is_told_once(
     lines = [line for line in caplog.messages if "MAILWEIR_CONSOLE_PROXIES" in line]
     assert len(lines) == told
     assert all(line.startswith(peer) for line in lines)
+
+
+async def test_the_port_is_open_when_the_address_is_told(people: Cast) -> None:
+    stop, failures = asyncio.Event(), list[int]()
+
+    def told(address: str) -> None:
+        with socket.socket() as trying:
+            failures.append(trying.connect_ex(("127.0.0.1", urlsplit(address).port)))
+        stop.set()
+
+    settings = ConsoleSettings(port=0)
+    await serve(create(people.ports, settings), settings, stop, told)
+    assert failures == [0]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
