@@ -31,6 +31,7 @@ COMMANDS = {
     "run": ("services.cli.run", "Run one service in the foreground."),
 }
 COMPLETION = "_MAILWEIR_COMPLETE"  # set by the shell when somebody presses Tab
+ENDS = ("it is tried again", "run this again")  # what a service says of itself, and a command that ends
 TELL_THEMSELVES = ("run",)  # a service logs which variables it ignores
 EPILOG = """Without MAILWEIR_KAFKA everything works embedded, in MAILWEIR_HOME (default ~/.mailweir).
 
@@ -91,7 +92,7 @@ def main() -> None:
     try:
         cli(standalone_mode=True)
     except MailweirError as error:
-        _tell(str(error))
+        _tell(str(error).replace(*ENDS))
         sys.exit(error.exit_code)
     except OSError as error:
         _tell(f"{f'{error.filename}: ' if error.filename else ''}{error.strerror or error}")

@@ -112,12 +112,18 @@ def _named(cause: BaseException | None, error: Exception) -> Exception:
         return Unavailable(f"the disk of Postgres is full (SQLSTATE {state}); make room, it is tried again")
     if state in _CONFLICT:
         return Conflicted(f"Postgres ended the transaction in favour of another (SQLSTATE {state}); it is tried again")
-    if isinstance(cause, psycopg2.OperationalError | psycopg2.InterfaceError) or state.startswith(_LOST):
+    if _lost(cause, state):
         seen = f"SQLSTATE {state}" if state else _unreached(cause)
         return Unavailable(
             f"Postgres does not answer ({seen}); see that it runs and that MAILWEIR_DATABASE_URL is right"
         )
     return error
+
+
+def _lost(cause: BaseException | None, state: str) -> bool:
+    """Whether the server is gone. What it refuses has a SQLSTATE; a bare DatabaseError is libpq's own."""
+    broken = isinstance(cause, psycopg2.OperationalError | psycopg2.InterfaceError)
+    return broken or state.startswith(_LOST) or (not state and type(cause) is psycopg2.DatabaseError)
 
 
 def _set_up_wrong(cause: BaseException | None, state: str) -> MailweirError | None:
