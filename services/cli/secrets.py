@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from services.common.accounts import AccountStore
     from services.common.master_key import MasterKeys
 
+_SAME = (
+    "a new one has to stand first in its file, or variable; a container sees a file that was replaced only when it is"
+    " restarted"
+)
+
 
 @contextmanager
 def _opened() -> "Iterator[tuple[AccountStore, MasterKeys]]":
@@ -52,12 +57,14 @@ def rotate() -> None:
         if keys.path is not None:
             _rotate_file(store, keys.path)
             return
-        count = store.renew_keys()
+        before, count = store.key_ids(), store.renew_keys()
         _noted(store, keys.key_id)
         spare = keys.known_ids - store.key_ids()
     click.echo(f"{count} secrets sealed again under master key {keys.key_id}")
     if spare - {keys.key_id}:
         click.echo(f"no longer used, may be removed: {', '.join(sorted(spare - {keys.key_id}))}")
+    if before == {keys.key_id}:
+        click.echo(f"the master key is the one of before: {_SAME}", err=True)
 
 
 def _rotate_file(store: "AccountStore", path: Path) -> None:
