@@ -1,6 +1,5 @@
 """Fetch the bodies that are missing. A UID that fails costs itself only: it is asked alone, then quarantined."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -8,13 +7,13 @@ from datetime import timedelta
 
 from services.poller import resting
 from services.poller.delivery import Group, Put
-from services.poller.domain.schedule import quarantine_until
-from services.poller.domain.state import FolderRecord, Quarantined
+from services.poller.domain.state import FolderRecord
 from services.poller.domain.uidset import EMPTY, UidSet
 from services.poller.imap.errors import CommandRejected, ImapError, LiteralTooLarge, QuotaExceeded, Refused
 from services.poller.imap.model import Fetched
 from services.poller.imap.session import Session
 from services.poller.imap.spooling import discard
+from services.poller.suspecting import suspect
 from services.poller.turns import TurnOver
 from services.poller.work import Progress, Work
 
@@ -271,24 +270,15 @@ async def _left_out(errand: Errand, part: UidSet) -> list[UidSet]:
         for uid in [] if await _bare(errand, part & listed) else listed:
             await suspect(errand.work, errand.record, uid, "no-answer", LEFT_OUT)
             await _in_vain(errand, LEFT_OUT)
+        await _unseen(errand, part - listed)
         return []
     return [UidSet.of([uid]) for uid in listed]
 
 
-async def suspect(work: Work, record: FolderRecord, uid: int, reason: str, detail: str, *, final: bool = False) -> None:
-    """Count a failure of one UID; after ``quarantine_after`` of them, or at once, it goes into quarantine."""
-    key = (*record.key, uid)
-    failures = work.memory.suspects.get(key, 0) + 1
-    work.memory.suspects[key] = failures
-    if not final and failures < work.account.settings.quarantine_after:
-        return
-    del work.memory.suspects[key]
-    work.memory.steps += 1
-    await asyncio.to_thread(_bar, work, record, uid, reason, detail)
-
-
-def _bar(work: Work, record: FolderRecord, uid: int, reason: str, detail: str) -> None:
-    stays = work.ledger.attempts(record.id, record.epoch, uid) + 1
-    until = quarantine_until(work.clock.now(), stays)
-    entry = Quarantined(uid=uid, reason=reason, detail=detail[:300], attempts=stays, next_try=until)
-    work.ledger.put_quarantine(record.id, record.epoch, entry)
+async def _unseen(errand: Errand, one: UidSet) -> None:
+    """It went away, unless it is asked for again: then the server lists it among others and not alone."""
+    for uid in one:
+        key = (*errand.key, uid)
+        if key in errand.work.memory.unseen:
+            await suspect(errand.work, errand.record, uid, "no-answer", LEFT_OUT)
+        errand.work.memory.unseen.add(key)

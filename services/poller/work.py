@@ -63,6 +63,7 @@ class Memory:
     ``verified``: when (monotonic) known mail of a folder, by id, was last compared.
     ``looks``: when folders were found unchanged, by id, to be noted together.
     ``rests``: folders of which no message comes. ``probed``: messages whose size was doubted and looked at.
+    ``unseen``: messages that were not listed any more when they were asked for alone.
     ``unlisted``: what was wrong with the folder list. ``avoids_plain``: AUTHENTICATE PLAIN ended the last connection.
     ``behind``: the HIGHESTMODSEQ of a folder, by id, that counts what is not shown, and since when (monotonic).
     ``published`` counts messages and ``steps`` what was found out since, to tell progress from running in circles.
@@ -87,6 +88,7 @@ class Memory:
     contents: dict[str, tuple[str, int]] = field(default_factory=dict)
     rests: dict[tuple[str, int], "Rest"] = field(default_factory=dict)
     probed: set[Key] = field(default_factory=set)
+    unseen: set[Key] = field(default_factory=set)
     unlisted: ImapError | None = None
     avoids_plain: bool = False
     audits: int = 0

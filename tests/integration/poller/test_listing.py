@@ -90,3 +90,17 @@ async def test_one_gone_and_one_new_that_only_a_listing_of_all_shows(play):
         assert (await p.sync()).exit_code == 0
         assert ("INBOX", 1_700_000_000, 13) in p.stored
         assert p.report().vanished == 1
+
+
+def without_five_but_in_the_whole(command: Command, reply: Reply) -> None:
+    if not command.text.startswith("1:*"):
+        reply.untagged = [chunk for chunk in reply.untagged if b"UID 5 " not in chunk and b"UID 5)" not in chunk]
+
+
+async def test_one_that_is_listed_among_all_and_never_alone_is_quarantined(play):
+    script = Script({b"INBOX": Mailbox(messages(10))}, hooks=[on("UID FETCH", without_five_but_in_the_whole)])
+    async with play(script) as p:
+        for _ in range(2):
+            assert (await p.sync()).exit_code == 3
+            assert p.quarantined() == {5: "no-answer"}
+            assert (len(p.stored), p.report().missing) == (9, 0)
