@@ -31,7 +31,6 @@ COMMANDS = {
     "run": ("services.cli.run", "Run one service in the foreground."),
 }
 COMPLETION = "_MAILWEIR_COMPLETE"  # set by the shell when somebody presses Tab
-ENDS = ("it is tried again", "run this again")  # what a service says of itself, and a command that ends
 TELL_THEMSELVES = ("run",)  # a service logs which variables it ignores
 EPILOG = """Without MAILWEIR_KAFKA everything works embedded, in MAILWEIR_HOME (default ~/.mailweir).
 
@@ -81,6 +80,7 @@ def main() -> None:
 
     A path that cannot be used is the caller's to change (2); of other failures of the system nothing is known (1).
     """
+    from services.cli.terminal import ended
     from services.common.collector import settle
     from services.common.errors import MailweirError
 
@@ -92,7 +92,7 @@ def main() -> None:
     try:
         cli(standalone_mode=True)
     except MailweirError as error:
-        _tell(str(error).replace(*ENDS))
+        _tell(ended(str(error)))
         sys.exit(error.exit_code)
     except OSError as error:
         _tell(f"{f'{error.filename}: ' if error.filename else ''}{error.strerror or error}")

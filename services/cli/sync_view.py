@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import click
 
 from services.cli.language import language
+from services.cli.terminal import ended
 from services.front import plain
 from services.front.retold import told
 from services.poller.account import Result
@@ -26,14 +27,14 @@ def as_dict(result: Result) -> dict[str, object]:
         | {"quarantined": each.quarantined, "missing": each.missing}
         for each in result.outcomes
     ]
-    told = {"account": result.account, "exit_code": result.exit_code, "failure": result.failure}
+    told = {"account": result.account, "exit_code": result.exit_code, "failure": ended(result.failure)}
     return told | {"advice": result.advice, "folders": folders, "unread": result.unread}
 
 
 def _tell(result: Result) -> None:
     if result.outcomes or not result.failure:
         click.echo(_summary(result))
-    for text in told(result.failure, result.advice, result.account, language()):
+    for text in told(ended(result.failure), result.advice, result.account, language()):
         click.echo(f"{result.account}: {text}", err=True)
 
 

@@ -1,4 +1,4 @@
-"""Whether somebody sits there. A stream is None where whoever started the command closed it."""
+"""Whether somebody sits there, and what they are told. A stream is None where whoever started the command closed it."""
 
 import sys
 from typing import BinaryIO, TextIO
@@ -25,3 +25,8 @@ def _octets(stream: TextIO | None, name: str) -> BinaryIO:
     if stream is None:
         raise ConfigurationError(f"{name} is closed; give a file, or start the command with it open")
     return stream.buffer
+
+
+def ended(failure: str) -> str:
+    """What a command says at its end of a failure after which a service tries again."""
+    return failure.replace("it is tried again", "run this again")
