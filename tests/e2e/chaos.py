@@ -3,14 +3,17 @@
     python -m tests.e2e.chaos [--messages N] [--seconds S] [FAULT...]
 
 A fault is ``stop-``, ``kill-`` or ``pause-`` (SIGSTOP: it hangs, with its connections) with the name of a component,
-``services`` (30 random SIGKILLs), ``together`` (Kafka is away while Postgres is killed twice), or ``disk-`` with minio
-or postgres (it runs on a disk that gets full; needs root). Each runs in the middle of N messages of its own, and all
+``services`` (30 random SIGKILLs), ``together`` (Kafka is away while Postgres is killed twice), ``pairs`` (a component
+is killed together with a service), ``readonly`` (Postgres takes no changes, as a standby), ``stutter`` (MinIO hangs
+every other second), ``asleep`` (the poller hangs until another has its lease), or ``disk-`` with minio or postgres (it
+runs on a disk that gets full; needs root). Each runs in the middle of N messages of its own, and all
 the while the figures of each folder have to add up.
 """
 
 import argparse
 import hashlib
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -23,12 +26,13 @@ from itertools import islice
 from pathlib import Path
 from threading import Event
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from benchmarks.mail import messages
 from services.common.completeness import FolderStatus, folders_of, statuses
 from services.common.database import engine_for
 from services.common.errors import Unavailable
+from services.poller import lease
 from tests.e2e.test_stack import complete, logs, places, query
 from tests.e2e.world import ACCOUNT, SERVICES, World, bucket, seen_messages, stack, until
 
@@ -38,11 +42,18 @@ FAULTS = (
     *(f"{how}-{name}" for how in ("stop", "kill", "pause") for name in COMPONENTS),
     "services",
     "together",
+    "pairs",
+    "readonly",
+    "stutter",
+    "asleep",
     *(f"disk-{name}" for name in DISKS_MB),
 )
 KILLS = 30
 RECOVERY = 300.0  # seconds in which everything must be complete after the last fault
-_TOLD = {"minio": ("attachments", "full"), "postgres": ("storer", "waiting for a dependency")}  # by whom, and what
+_TOLD = {  # by whom, and what
+    "minio": ("attachments", "full"),
+    "postgres": ("storer", "waiting for a dependency"),
+}
 
 
 def stop_component(world: World, name: str, seconds: float) -> None:
@@ -85,6 +96,45 @@ def fail_together(world: World, seconds: float) -> None:
     world.components.start("kafka")
     time.sleep(seconds / 3)
     world.components.start("postgres")
+
+
+def kill_pairs(world: World, seconds: float) -> None:
+    """Each component goes down at once with a service, which comes back first."""
+    for name, service in zip(COMPONENTS, ("storer", "attachments", "poller"), strict=True):
+        tend(world)
+        world.components.kill(name)
+        world.kill(service)
+        world.start(service)
+        time.sleep(seconds / len(COMPONENTS))
+        world.components.start(name)
+
+
+def refuse_changes(world: World, seconds: float) -> None:
+    """Postgres reads only for a while, in the sessions that are open, too."""
+    engine = engine_for(world.components.database_url, pool_size=1)
+    for value in ("on", "off"):
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("SET default_transaction_read_only = off"))
+            connection.execute(text(f"ALTER SYSTEM SET default_transaction_read_only = {value}"))
+            connection.execute(text("SELECT pg_reload_conf()"))
+        time.sleep(seconds if value == "on" else 0)
+    engine.dispose()
+
+
+def stutter(world: World, name: str, seconds: float) -> None:
+    """The component hangs for a second, works for a second, and so on."""
+    for _ in range(int(seconds)):
+        pause_component(world, name, 1)
+        time.sleep(1)
+
+
+def sleep_poller(world: World, seconds: float) -> None:
+    """The poller stands still until another one has taken its lease, and goes on beside it."""
+    world.processes["asleep"] = asleep = world.processes.pop("poller")
+    asleep.send_signal(signal.SIGSTOP)
+    world.start("poller")
+    time.sleep(lease.SECONDS + seconds)
+    asleep.send_signal(signal.SIGCONT)
 
 
 def fill_disk(world: World, name: str, seconds: float) -> None:
@@ -162,6 +212,10 @@ def run(fault: str, world: World, news: list[bytes], seconds: float) -> float:
         "pause": lambda: pause_component(world, name, seconds),
         "services": lambda: kill_services(world, KILLS, chance),
         "together": lambda: fail_together(world, seconds),
+        "pairs": lambda: kill_pairs(world, seconds),
+        "readonly": lambda: refuse_changes(world, seconds),
+        "stutter": lambda: stutter(world, "minio", seconds),
+        "asleep": lambda: sleep_poller(world, seconds),
         "disk": lambda: fill_disk(world, name, seconds),
     }
     with adding_up(world):
