@@ -197,7 +197,7 @@ async def note_looks(work: Work) -> None:
 async def _report(work: Work, session: Session, record: FolderRecord, ledger: Ledger) -> Outcome:
     """Save the record and say the numbers of the ledger."""
     entries = await asyncio.to_thread(work.ledger.quarantine, record.id, record.epoch)
-    barred = UidSet.of(entries) - ledger.published
+    barred = UidSet.of(entries) - ledger.published - ledger.vanished
     now = work.clock.now()
     record = replace(record, pass_at=now, sequence=work.next_sequence(record.sequence))
     await asyncio.to_thread(work.ledger.save_folder, record)
@@ -220,5 +220,5 @@ async def _report(work: Work, session: Session, record: FolderRecord, ledger: Le
 
 
 def _outcome(record: FolderRecord, ledger: Ledger, barred: UidSet) -> Outcome:
-    missing = len(ledger.missing(barred))
-    return Outcome(record, len(ledger.listed), len(ledger.published), len(barred), missing)
+    missing, still = len(ledger.missing(barred)), len(barred - ledger.published - ledger.vanished)
+    return Outcome(record, len(ledger.listed), len(ledger.published), still, missing)

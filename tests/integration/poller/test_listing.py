@@ -104,3 +104,7 @@ async def test_one_that_is_listed_among_all_and_never_alone_is_quarantined(play)
             assert (await p.sync()).exit_code == 3
             assert p.quarantined() == {5: "no-answer"}
             assert (len(p.stored), p.report().missing) == (9, 0)
+        inbox(script).expunge(5)
+        for _ in range(2):
+            assert (await p.sync()).exit_code == 0
+            assert (p.report().quarantined, p.report().vanished) == (0, 1)
