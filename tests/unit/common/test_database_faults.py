@@ -16,7 +16,7 @@ from services.common.errors import Unavailable
     ],
 )
 def test_an_error_that_no_server_sent_is_a_lost_connection(error: psycopg2.Error) -> None:
-    """The first is seen when Postgres ends for a full disk in the midst of a COPY."""
+    """The first has neither SQLSTATE nor a kind; one such was seen once, on a full disk."""
     with pytest.raises(Unavailable, match="the connection was lost"), fault_named():
         raise error
 
