@@ -42,8 +42,9 @@ class Room:
             if self.most is not None and len(self.inside) >= self.most:
                 return
             del self.waiting[slug]
-            self.inside[slug] = now
-            turn.set_result(None)
+            if not turn.cancelled():
+                self.inside[slug] = now
+                turn.set_result(None)
 
 
 @dataclass(slots=True)

@@ -57,6 +57,17 @@ async def test_who_was_refused_waits_until_another_leaves_in_order():
     await again
 
 
+async def test_who_gave_up_in_the_moment_of_its_turn_is_passed_over():
+    turns = Turns()
+    await only_one(turns)
+    tasks = await queued(turns, B, C)
+    tasks[0].cancel()
+    turns.leave(A, 0.0)
+    await queued(turns)
+    assert (tasks[0].cancelled(), tasks[1].done()) == (True, True)
+    assert tasks[1].exception() is None
+
+
 async def test_a_turn_lasts_from_one_poll_to_the_next_and_only_while_somebody_waits():
     turns = Turns()
     await only_one(turns)
