@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from services.cli import offered
+from services.cli.options import account_argument
 
 if TYPE_CHECKING:
     from services.common.accounts import Account, AccountStore
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("name", shell_complete=offered.accounts)
+@account_argument
 @click.option("--json", "as_json", is_flag=True, help="A list of objects, for programs.")
 def folders(name: str, *, as_json: bool) -> None:
     """Show the folders of the server, and which are chosen. Nothing is changed there."""

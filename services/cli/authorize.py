@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from services.cli import offered
+from services.cli.options import account_argument
 
 if TYPE_CHECKING:
     from services.common.accounts import Account
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("name", shell_complete=offered.accounts)
+@account_argument
 @click.option("--device", is_flag=True, help="Device code: grant access on another device, where there is no browser.")
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
 @click.option(

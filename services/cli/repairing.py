@@ -148,12 +148,12 @@ def compare(bench: Connection, store: ObjectStore, account: str | None, *, verif
     bench.execute(text(_NEVER_FILED), values)
     bench.execute(text("ANALYZE gone"))
     bench.execute(text(_WANTED), values)
-    erased, refused, silent = (
-        came_back.erased(bench, account),
-        lost_claims.find(bench, account),
-        untold.count(bench, account),
+    return Damage(
+        erased=came_back.erased(bench, account),
+        refused=lost_claims.find(bench, account),
+        untold=untold.count(bench, account),
+        **bench.execute(_COUNTS).one()._mapping,
     )
-    return Damage(erased=erased, refused=refused, untold=silent, **bench.execute(_COUNTS).one()._mapping)
 
 
 def look_again(bench: Connection, store: ObjectStore, account: str | None, damage: Damage) -> Damage:

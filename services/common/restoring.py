@@ -11,7 +11,7 @@ from services.common.settled import settled_places
 
 _THERE = text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
 _NAMED = text("SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'")
-_VIEWS = frozenset({"completeness", "incomplete_emails", "held_places", "barred_places"})
+VIEWS = frozenset({"completeness", "incomplete_emails", "held_places", "barred_places"})
 _COLUMNS = text(
     "SELECT string_agg(quote_ident(column_name), ', ') FROM information_schema.columns "
     "WHERE table_schema = 'public' AND table_name = :table AND is_generated = 'NEVER'"
@@ -28,7 +28,7 @@ def missing(engine: Engine, schema: MetaData) -> list[str]:
     with transaction(engine) as connection:
         there = {(row.table_name, row.column_name) for row in connection.execute(_NAMED)}
     wanted = {(name, column.name) for name, table in schema.tables.items() for column in table.columns}
-    return sorted({name for name, _ in wanted - there} | (_VIEWS - {name for name, _ in there}))
+    return sorted({name for name, _ in wanted - there} | (VIEWS - {name for name, _ in there}))
 
 
 def restore(url: str, schema: MetaData, derived: Collection[str]) -> None:

@@ -22,12 +22,10 @@ _UNSPACED = (
     "\u1000-\u103f\u1050-\u109f\uaa60-\uaa7f\u1780-\u17d3\u17dc\u17dd"  # Burmese and Khmer
 )
 _RUN = re.compile(f"[{_UNSPACED}]+")
-_GRAM = re.compile(
-    f"(?=([{_UNSPACED}]{{1,2}}))"
-)  # of each character: with the next one, or alone as the last of its run
-_BREAK = re.compile(
-    f"\u200b(?<=[{_UNSPACED}]\u200b)(?=[{_UNSPACED}])"
-)  # where a line may end: some write it, some do not
+# Of each character: with the next one, or alone as the last of its run.
+_GRAM = re.compile(f"(?=([{_UNSPACED}]{{1,2}}))")
+# Where a line may end: some write it, some do not.
+_BREAK = re.compile(f"\u200b(?<=[{_UNSPACED}]\u200b)(?=[{_UNSPACED}])")
 # Lines are wrapped inside of such words, too. The line feed stands first, as it is quick to find.
 _WRAPPED = re.compile(f"\n(?<=([{_UNSPACED}])\n)([{_UNSPACED}])")
 _LONGEST = 200  # longer ones are encoded data

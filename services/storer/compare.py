@@ -10,7 +10,7 @@ from services.common.database import transaction
 from services.common.events import EmailParsed
 from services.storer.copying import Json, json_of
 from services.storer.merging import EMAIL_NAMES
-from services.storer.rows import attachment_rows, email_row, version
+from services.storer.rows import attachment_rows, email_row, numbers, version
 
 _PASSED_OVER = {"account_id", "content_sha256", "thread_id", "received_at"}
 _FIELDS = tuple(name for name in EMAIL_NAMES if name not in _PASSED_OVER)
@@ -44,7 +44,7 @@ def compared(engine: Engine, event: EmailParsed) -> Compared:
         if row is None:
             return Compared([Difference("emails", None, "a row")], replaced=True)
         files = [list(each) for each in connection.execute(_FILES, {"id": row.id})]
-    older = _numbers(row.parser_version) < version(event.email)
+    older = numbers(row.parser_version) < version(event.email)
     return Compared([*_of_row(row, event), *_of_files(files, event)], replaced=older)
 
 
@@ -60,10 +60,6 @@ def _of_files(files: Sequence[Any], event: EmailParsed) -> Iterator[Difference]:
     stored, new = sorted(files), sorted(_plain(each[2:]) for each in attachment_rows(event))
     if stored != new:
         yield Difference("attachments", stored, new)
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(map(int, text.split(".")))
 
 
 def _plain(value: Any) -> Any:

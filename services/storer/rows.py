@@ -75,7 +75,12 @@ def _version(email: Email) -> str:
 
 def version(email: Email) -> tuple[int, ...]:
     """The parser's version as it is compared. Raises ``ValueError`` for what cannot be."""
-    return tuple(map(int, _version(email).split(".")))
+    return numbers(_version(email))
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """A version that is stored, as it is compared."""
+    return tuple(map(int, version.split(".")))
 
 
 def _searched(email: Email, senders: Sequence[EmailAddress], text: str | None) -> str:

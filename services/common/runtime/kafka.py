@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import faust
@@ -57,28 +58,26 @@ async def run(service: Service, settings: KafkaSettings, *, health: Health, stop
     publisher = KafkaPublisher(settings, service.name)
     try:
         health.red("kafka", "Kafka has not answered yet")
-        if await is_there("kafka", probe.lag, settings, health, stop):
-            await _tell_beginning(group, probe)
+        if await is_there("kafka", partial(_look, group, probe), settings, health, stop):
             await _consume(Runtime(service, settings, health, publisher), probe, stop)
     finally:
         await probe.close()
         await publisher.stop()
 
 
-async def _tell_beginning(group: str, probe: LagProbe) -> None:
-    """Say when brokers know of no commit and there is something to read: new here, or forgotten."""
-    with suppress(Unavailable):
-        lag = await probe.lag()
-        waiting = sum(lag.ends.values()) - sum(lag.committed.values())
-        if waiting and not lag.known:
-            log.warning(
-                "Kafka keeps no offsets of group %s, so %d records are read from the start of their topics: right when "
-                "it is new; else they were deleted, or forgotten (offsets.retention.minutes), and `mailweir repair "
-                "--check` tells whether mail that was erased has come back",
-                group,
-                waiting,
-                extra={"count": waiting},
-            )
+async def _look(group: str, probe: LagProbe) -> None:
+    """Raise Unavailable; say when brokers know of no commit and there is something to read: new here, or forgotten."""
+    lag = await probe.lag()
+    waiting = sum(lag.ends.values()) - sum(lag.committed.values())
+    if waiting and not lag.known:
+        log.warning(
+            "Kafka keeps no offsets of group %s, so %d records are read from the start of their topics: right when "
+            "it is new; else they were deleted, or forgotten (offsets.retention.minutes), and `mailweir repair "
+            "--check` tells whether mail that was erased has come back",
+            group,
+            waiting,
+            extra={"count": waiting},
+        )
 
 
 class Runtime:

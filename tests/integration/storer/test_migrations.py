@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine, inspect, text
 
 from services.cli.whole_schema import whole_schema
-from services.common import migrations
+from services.common import migrations, restoring
 from services.common.database import engine_for
 from services.common.errors import ConfigurationError
 from services.storer import tables
@@ -134,6 +134,10 @@ def test_a_repair_knows_every_table(migrated: Engine) -> None:
     said = "from services.cli.whole_schema import whole_schema; print(*whole_schema().tables)"
     known = subprocess.run([sys.executable, "-c", said], capture_output=True, check=True, text=True).stdout.split()
     assert {*known, "alembic_version"} == set(inspect(migrated).get_table_names())
+
+
+def test_a_repair_knows_every_view(migrated: Engine) -> None:
+    assert set(inspect(migrated).get_view_names()) == restoring.VIEWS
 
 
 def _put_mail(engine: Engine) -> None:
