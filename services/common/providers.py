@@ -1,4 +1,4 @@
-"""Provider profiles: what is known of mail providers, as data in ``services/poller/providers/*.toml``.
+"""Provider profiles: what is known of mail providers, as data in ``profiles/*.toml`` beside this module.
 
 A profile is found from a mail address (its domain, or a parent of it where the profile says ``*.domain``) or from a
 host name. Unknown ones get the ``generic`` profile. Times are seconds, sizes octets; texts exist in ``en`` and ``zh``.
@@ -106,7 +106,7 @@ def profile(provider: str) -> Profile:
 @cache
 def profiles() -> dict[str, Profile]:
     """All profiles by id. Raises msgspec.ValidationError for a malformed file, which a test prevents."""
-    folder = files("services").joinpath("poller", "providers")
+    folder = files("services").joinpath("common", "profiles")
     texts = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".toml"))
     loaded = [parse_profile(folder.joinpath(name).read_text(encoding="utf-8")) for name in texts]
     return {item.id: item for item in loaded}
