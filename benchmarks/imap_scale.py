@@ -35,7 +35,7 @@ from services.poller.adapters import PostgresLedger
 from services.poller.domain.state import FolderRecord, Ledger
 from services.poller.domain.uidset import UidSet
 from services.poller.folders import INBOX, folder_id
-from services.poller.leases import PostgresLeases
+from services.poller.lease_rows import PostgresLeases
 from services.poller.supervisor import Ports, supervising
 from services.poller.work import Work
 from tests.databases import connected, running

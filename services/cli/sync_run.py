@@ -21,7 +21,7 @@ from services.front.context import Context
 from services.poller.account import Result, sync_once, within
 from services.poller.adapters import PostgresContents, PostgresLedger
 from services.poller.lease import leased
-from services.poller.leases import PostgresLeases
+from services.poller.lease_rows import PostgresLeases
 from services.poller.settings import PollerSettings
 from services.poller.turns import Turns
 from services.poller.work import Progress, Work

@@ -29,7 +29,7 @@ from services.poller.imap.model import Folder
 from services.poller.imap.names import address
 from services.poller.imap.session import Session
 from services.poller.lease import leased
-from services.poller.leases import PostgresLeases
+from services.poller.lease_rows import PostgresLeases
 from services.poller.work import Work
 from services.storer import app as storer
 from services.storer.adapters import PostgresWriter

@@ -14,7 +14,7 @@ from services.common.settings import read
 from services.front.resending import not_resent
 from services.poller.imap.spooling import remove_left
 from services.poller.lease import ERASING, SECONDS, kept, owner, take
-from services.poller.leases import PostgresLeases, forget
+from services.poller.lease_rows import PostgresLeases, forget
 from services.poller.settings import PollerSettings
 from services.storer.erase import Stores as Mail
 from services.storer.erase import erase_account

@@ -21,7 +21,7 @@ from services.common.runtime.producer import KafkaPublisher
 from services.common.settings import Database, Settings, read
 from services.common.stores.choice import open_store
 from services.poller.adapters import PostgresContents, PostgresLedger
-from services.poller.leases import PostgresLeases
+from services.poller.lease_rows import PostgresLeases
 from services.poller.settings import PollerSettings
 from services.poller.supervisor import Ports, supervising
 from services.poller.told import Told

@@ -19,7 +19,7 @@ from services.common.objects import ObjectStore
 from services.common.service import Publisher
 from services.poller.adapters import PostgresLedger
 from services.poller.lease import leased
-from services.poller.leases import PostgresLeases
+from services.poller.lease_rows import PostgresLeases
 from services.poller.ports import Contents
 from services.poller.turns import Turns
 from services.poller.watching import Watch, watch

@@ -20,7 +20,7 @@ from services.console.app import ports_on
 from services.console.settings import ConsoleSettings
 from services.front import erasing as front
 from services.poller.lease import owner
-from services.poller.leases import PostgresLeases
+from services.poller.lease_rows import PostgresLeases
 from tests.integration.console.cast import Cast
 from tests.integration.console.seeds import seed
 from tests.polling import until

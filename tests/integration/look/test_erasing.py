@@ -18,7 +18,7 @@ from services.front.erasing import InUse
 from services.front.resending import resending
 from services.poller import lease
 from services.poller.adapters import LeaseLost
-from services.poller.leases import PostgresLeases
+from services.poller.lease_rows import PostgresLeases
 from tests.integration.look.conftest import MAIL, Home
 from tests.polling import until
 
