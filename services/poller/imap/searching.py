@@ -2,23 +2,20 @@
 
 from services.poller.domain.uidset import UidSet
 from services.poller.imap.classify import refusal
-from services.poller.imap.encode import number
 from services.poller.imap.folders import run
 from services.poller.imap.merging import items_of
 from services.poller.imap.protocol import Connection
 from services.poller.imap.responses import nz_number
 
 
-async def search_all(connection: Connection, low: int, high: int | None) -> UidSet:
-    """UIDs of UID SEARCH UID low:high; numbers that are no UIDs are left out. Raises Refused, CommandRejected."""
-    span = number(low) + b":" + (b"*" if high is None else number(high))
-    frames, _ = await run(connection, "UID SEARCH", [b"UID", span], frozenset({b"SEARCH"}))
+async def search_all(connection: Connection) -> UidSet:
+    """UIDs of UID SEARCH UID 1:*; numbers that are no UIDs are left out. Raises Refused, CommandRejected."""
+    frames, _ = await run(connection, "UID SEARCH", [b"UID", b"1:*"], frozenset({b"SEARCH"}))
     found: list[int] = []
     for frame in frames:
         line = frame[0]
         assert isinstance(line, bytes)
-        texts = line.decode("latin-1").split()[2:]
-        found += [uid for uid in map(nz_number, texts) if uid is not None and low <= uid <= (high or uid)]
+        found += [uid for uid in map(nz_number, line.decode("latin-1").split()[2:]) if uid is not None]
     return UidSet.of(found)
 
 

@@ -22,7 +22,7 @@ from services.poller.imap.errors import (
 )
 from services.poller.imap.foresight import condstore_of, list_ahead, open_ahead
 from services.poller.imap.idling import idle
-from services.poller.imap.link import Link
+from services.poller.imap.lifecycle import Lifecycle
 from services.poller.imap.model import (
     Events,
     Fetched,
@@ -34,8 +34,8 @@ from services.poller.imap.model import (
 )
 
 
-class Session(Link):
-    """A connection whose folders and messages are read."""
+class Session(Lifecycle):
+    """A connection whose folders and messages are read; ``Lifecycle`` opens it, signs in and leaves."""
 
     _opened: Opened | None = None
     tells_sizes = True  # False once RFC822.SIZE was refused: it is not asked for again on this connection
@@ -159,9 +159,9 @@ class Session(Link):
         """Bytes [offset, offset + length) of a message; shorter at its end; None when nothing or NIL was said."""
         return await fetching.piece(self._connection, uid, offset, length)
 
-    async def search_all(self, low: int = 1, high: int | None = None) -> UidSet:
-        """UID SEARCH UID low:high (None: ``*``). Some servers lie or refuse: prefer ``fetch_listing``."""
-        return await searching.search_all(self._connection, low, high)
+    async def search_all(self) -> UidSet:
+        """UID SEARCH UID 1:*. Some servers lie or refuse: prefer ``fetch_listing``."""
+        return await searching.search_all(self._connection)
 
     async def highest_uid(self) -> int | None:
         """UID of the last message (UID FETCH *), None when the folder is empty: for servers without UIDNEXT."""

@@ -232,9 +232,8 @@ async def test_search_and_highest(play):
     async with play(script()) as (session, server):
         await session.examine(b"INBOX")
         assert (await session.search_all()).text() == "1:3"
-        assert (await session.search_all(2, 9)).text() == "2:3"
         assert await session.highest_uid() == 3
-        assert server.commands("UID SEARCH") == ["UID SEARCH UID 1:*", "UID SEARCH UID 2:9"]
+        assert server.commands("UID SEARCH") == ["UID SEARCH UID 1:*"]
     async with play(script(number=0)) as (session, _):
         await session.examine(b"INBOX")
         assert await session.highest_uid() is None

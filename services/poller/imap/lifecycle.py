@@ -1,4 +1,4 @@
-"""A verified TLS connection to one server, from the first byte to the sign-in and to the end: see ``session``."""
+"""How a session begins and ends: connection, sign-in, ID, ENABLE, logout. What is read between: ``session``."""
 
 import asyncio
 import contextlib
@@ -18,8 +18,8 @@ from services.poller.imap.signin import sign_in
 _FAREWELL = 2.0
 
 
-class Link:
-    """A connection that is opened, signed in, made known, and left again."""
+class Lifecycle:
+    """The first and the last steps of a ``Session``, which is what callers open."""
 
     def __init__(
         self, connection: Connection, endpoint: Endpoint, facts: Facts, known: frozenset[str] | None = None
@@ -79,7 +79,7 @@ class Link:
         return self._connection.received
 
     async def sign_in(self, credentials: Credentials) -> None:
-        """Sign in with the first fitting mechanism (imap.md 3.1), then ask for capabilities again.
+        """Sign in with the first fitting mechanism, then ask for capabilities again.
 
         Raises CredentialRefused, TokenRefused, AmbiguousRefusal, SignInImpossible, Temporary, Throttled.
         """
