@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 
-from msgspec import Struct
-
 from services.poller.domain.schedule import backoff
+from services.poller.domain.state import Rest
 from services.poller.domain.uidset import UidSet
 from services.poller.imap.errors import Refused
 from services.poller.work import Work
@@ -13,14 +12,6 @@ MOST_IN_VAIN = 20
 SAMPLES = 5
 KNOWN = 2
 LONGEST = 3600.0
-
-
-class Rest(Struct, frozen=True):
-    """How often in a row nothing came, why, and the moment (monotonic, seconds) before which nothing is asked for."""
-
-    times: int
-    reason: str
-    until: float
 
 
 def check(work: Work, key: tuple[str, int]) -> None:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from services.common.accounts import Account
 from services.common.clock import Clock
@@ -13,16 +13,13 @@ from services.common.errors import ContractViolated
 from services.common.events import AccessAudited, Event, UidValidityChanged
 from services.common.objects import ObjectStore
 from services.common.service import Publisher
-from services.poller.domain.state import FolderRecord
+from services.poller.domain.state import FolderRecord, Rest
 from services.poller.domain.uidset import UidSet
 from services.poller.imap.errors import ImapError, Refused
 from services.poller.imap.model import FolderStatus
 from services.poller.ports import Contents, LedgerStore
 from services.poller.resuming import Run
 from services.poller.turns import Turns
-
-if TYPE_CHECKING:
-    from services.poller.resting import Rest
 
 Key = tuple[str, int, int]
 MOST_STEPS = 20
@@ -86,7 +83,7 @@ class Memory:
     habits: dict[str, datetime] = field(default_factory=dict)
     marked: int = 0
     contents: dict[str, tuple[str, int]] = field(default_factory=dict)
-    rests: dict[tuple[str, int], "Rest"] = field(default_factory=dict)
+    rests: dict[tuple[str, int], Rest] = field(default_factory=dict)
     probed: set[Key] = field(default_factory=set)
     unseen: set[Key] = field(default_factory=set)
     unlisted: ImapError | None = None

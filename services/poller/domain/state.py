@@ -1,4 +1,4 @@
-"""What the poller knows of a folder: its record, its ledger, its quarantine. Frozen; changes make new values."""
+"""What the poller knows of a folder: record, ledger, quarantine, rest. Frozen; changes make new values."""
 
 from datetime import datetime
 
@@ -67,6 +67,14 @@ class Outcome(Struct, frozen=True):
     published: int
     quarantined: int
     missing: int
+
+
+class Rest(Struct, frozen=True):
+    """How often in a row nothing came, why, and the moment (monotonic seconds) before which nothing is asked for."""
+
+    times: int
+    reason: str
+    until: float
 
 
 class Quarantined(Struct, frozen=True, kw_only=True):
