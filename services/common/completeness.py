@@ -9,6 +9,7 @@ from msgspec import Struct
 from sqlalchemy import Engine, text
 
 from services.common.database import transaction
+from services.common.place import wire_text
 from services.common.settled import COUNTED, settle
 
 _FOLDERS = text(
@@ -92,11 +93,6 @@ class LedgerLine(Struct, frozen=True, kw_only=True):
     state: str
     contentsha256: str | None = None
     reason: str | None = None
-
-
-def wire_text(wire: bytes) -> str:
-    r"""A raw name as text: non-ASCII octets, control characters and the backslash as ``\xNN``."""
-    return "".join(chr(octet) if 32 <= octet < 127 and octet != 92 else f"\\x{octet:02x}" for octet in wire)
 
 
 def statuses(engine: Engine, accounts: Sequence[tuple[str, str]], only: str | None = None) -> list[AccountStatus]:

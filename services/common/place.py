@@ -20,3 +20,8 @@ class Place(Struct, frozen=True, kw_only=True, order=True):
     def subject(self) -> str:
         """The place as one string, ``account/folderid/uidvalidity/uid``: record key and ``ce_subject``."""
         return f"{self.account}/{self.folderid}/{self.uidvalidity}/{self.uid}"
+
+
+def wire_text(wire: bytes) -> str:
+    r"""The raw name of a folder as text: non-ASCII octets, control characters and the backslash as ``\xNN``."""
+    return "".join(chr(octet) if 32 <= octet < 127 and octet != 92 else f"\\x{octet:02x}" for octet in wire)

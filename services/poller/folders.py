@@ -7,9 +7,9 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from services.common.completeness import wire_text
 from services.common.errors import ConfigurationError
 from services.common.events import Event, FolderCreated, FolderGone, FolderRenamed
+from services.common.place import wire_text
 from services.poller.domain.choose import chosen, unmatched
 from services.poller.domain.state import FolderRecord
 from services.poller.domain.uidset import UidSet

@@ -5,8 +5,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from services.common.completeness import wire_text
 from services.common.events import FlagsChanged, MessagesReturned, MessagesVanished
+from services.common.place import wire_text
 from services.poller.domain.flags import grouped, packed
 from services.poller.domain.state import FlagSets, FolderRecord
 from services.poller.domain.uidset import UidSet
