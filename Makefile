@@ -11,7 +11,7 @@ N := 2
 PARALLEL = -n $(N) --dist loadfile
 CODE := services infra tests benchmarks
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bytecode assets compiled test unit contract integration e2e lint format schemas pins fuzz bench scenarios chaos up down
+.PHONY: help setup demo bytecode assets compiled components test unit contract integration e2e lint format schemas pins fuzz bench scenarios chaos up down
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,7 +82,7 @@ scenarios: $(STAMP)  ## every scripted IMAP server through the real commands (te
 fuzz: $(STAMP) compiled  ## 100,000 damaged messages through the parser (two minutes)
 	$(BIN)/python -m benchmarks.fuzz_parser
 
-bench: components  ## the figures of the design, as ratios taken in one run
+bench: components  ## what is promised of speed and memory, as ratios taken in one run
 	$(BIN)/python -m benchmarks
 
 chaos: components  ## faults on the whole stack: outages, kills, halts, full disks; needs root and 15 minutes

@@ -1,4 +1,4 @@
-"""``make bench``: every benchmark of design section 14, one after the other; each prints ratios of its own run."""
+"""``make bench``: every benchmark with a bar to reach, one after the other; each prints ratios of its own run."""
 
 import subprocess
 import sys

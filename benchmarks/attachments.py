@@ -1,6 +1,6 @@
 """The attachments service against bare minio-py with 16 threads: ``python -m benchmarks.attachments``.
 
-The same kind of objects in the same run: 10 kB messages in batches of 64 into a real MinIO (design section 14: at least
+The same kind of objects in the same run: 10 kB messages in batches of 64 into a real MinIO (promised: at least
 0.9 x bare ``put_object``).
 """
 

@@ -146,7 +146,7 @@ def timed(action: Callable[[], object]) -> tuple[float, float]:
 
 
 WAYS = {"mbsync": mbsync, "embedded": in_one_process, "stack": on_the_stack}
-BARS = {"embedded_to_mbsync": Bar(1.2)}  # design section 14, which also wants the stack in 20 s
+BARS = {"embedded_to_mbsync": Bar(1.2)}  # of the stack 20 s are wanted for 10,000 messages
 
 
 def measured(names: Sequence[str], count: int, rounds: int) -> dict[str, list[float]]:

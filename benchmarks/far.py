@@ -30,7 +30,7 @@ from tests.e2e.world import ACCOUNT, USER, World, embedded
 
 ONE_WAY = 0.02
 CHUNK, IN_FLIGHT = 1 << 16, 64  # 4 MB on the way, as much as Linux lets a receiver's window grow to
-BARS = {"ours_to_mbsync": Bar(0.76)}  # 0.9 s to its 1.18 s, design section 14
+BARS = {"ours_to_mbsync": Bar(0.76)}  # 0.9 s to its 1.18 s
 
 
 @contextmanager

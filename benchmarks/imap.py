@@ -1,6 +1,6 @@
 """IMAP retrieval against imaplib in the same run, and the memory of one big message: ``python -m benchmarks.imap``.
 
-10 kB messages in batches of 100 over TLS (design section 14: at least 0.8 x imaplib's MB/s, our parse of each response
+10 kB messages in batches of 100 over TLS (promised: at least 0.8 x imaplib's MB/s, our parse of each response
 included), then one 60 MB message into a spool file (resident growth below 32 MB). The server is another process that
 sends prepared bytes.
 """

@@ -114,7 +114,7 @@ def memory(megabytes: int) -> dict[str, float]:
 
 
 def goals(result: Result, peaks: Mapping[str, float]) -> dict[str, tuple[float, float]]:
-    """What is promised (design section 14): the value reached and the bar."""
+    """What is promised: the value reached and the bar."""
     mix = {name: found["per_second"] for name, found in result["mix"].items()}
     big = result[_BIG[1] if _BIG[1] in result else _BIG[0]]
     wall = big["find+base64+sha256"]["per_second"]

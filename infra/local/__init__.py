@@ -1,1 +1,1 @@
-"""The real components as local processes, for machines without a container engine (design section 13)."""
+"""The real components as local processes, for machines without a container engine."""

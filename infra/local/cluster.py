@@ -62,7 +62,7 @@ class Cluster:
         return self.programs["dovecot"]
 
     def environment(self) -> dict[str, str]:
-        """The variables of design section 12 for the components that are here, secrets as ``..._FILE``."""
+        """The variables of docs/settings.md for the components that are here, secrets as ``..._FILE``."""
         found = {"MAILWEIR_HOME": str(self.home)}
         if "postgres" in self.programs:
             found["MAILWEIR_DATABASE_URL_FILE"] = str(postgres.url_file(self.programs["postgres"]))

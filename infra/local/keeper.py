@@ -1,6 +1,6 @@
 """``python -m infra.local.keeper HOME``: starts services again that ended by themselves, as an orchestrator does.
 
-Services end on purpose when they cannot go on (design section 6). One that keeps ending is started ever more slowly.
+Services end on purpose when they cannot go on. One that keeps ending is started ever more slowly.
 """
 
 import signal

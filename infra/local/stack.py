@@ -60,7 +60,7 @@ def describe(home: Path, names: Collection[str], ports: cluster.Ports | None = N
 
 
 def environment(home: Path, components: Cluster) -> dict[str, str]:
-    """The variables of design section 12, secrets as ``..._FILE``, with which any program joins the stack."""
+    """The variables of docs/settings.md, secrets as ``..._FILE``, with which any program joins the stack."""
     log = os.environ.get("MAILWEIR_LOG") or "info"
     found = components.environment() | {"MAILWEIR_HOME": str(home), "MAILWEIR_LOG": log}
     return found | {"MAILWEIR_MASTER_KEY_FILE": str(folder_of(home) / master_key.FILE_NAME)}

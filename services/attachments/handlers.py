@@ -1,4 +1,4 @@
-"""One batch of the attachments service: files in, objects in the store (requirement S7). Written once by content."""
+"""One batch of the attachments service: files in, objects in the store. Written once by content."""
 
 import asyncio
 import hashlib

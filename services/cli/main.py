@@ -41,7 +41,7 @@ Tab completion: eval "$(_MAILWEIR_COMPLETE=bash_source mailweir)" (or zsh_source
 
 
 class LazyGroup(click.Group):
-    """A group that imports a sub-command only when it runs, so that ``--help`` is instant (design section 12)."""
+    """A group that imports a sub-command only when it runs, so that ``--help`` is instant."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names in the order of the table above."""

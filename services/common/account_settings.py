@@ -34,7 +34,7 @@ Day = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}\Z", description=
 
 
 class AccountSettings(Struct, frozen=True, kw_only=True):
-    """What the poller may be told per account (design section 12). Each name, unit and default is public."""
+    """What the poller may be told per account (docs/accounts.md). Each name, unit and default is public."""
 
     poll_interval: Longer = 60.0
     idle_refresh: Longer = 540.0

@@ -1,4 +1,4 @@
-"""Tables of accounts and their secrets (design section 9). Revision 0001 of the migrations creates them."""
+"""Tables of accounts and their secrets (docs/database.md). Revision 0001 of the migrations creates them."""
 
 from sqlalchemy import (
     BigInteger,

@@ -1,4 +1,4 @@
-"""What a newer contract may not do to an older one inside a major (design section 5): contracts only grow.
+"""What a newer contract may not do to an older one inside a major: contracts only grow.
 
 A schema grows by properties that are not required, values of an enum and definitions; a register of topics by topics,
 events and room. Words may always change. Every other difference is told, whatever the keyword: old records must stay

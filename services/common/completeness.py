@@ -1,4 +1,4 @@
-"""What the database says about completeness (requirement B1): the view ``completeness``, status and ledger."""
+"""What the database says about completeness: the view ``completeness``, status and ledger."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence

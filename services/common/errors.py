@@ -1,4 +1,4 @@
-"""Failures by whose fault they are (design section 11). The runtimes act on the class, people read the text."""
+"""Failures by whose fault they are (docs/delivery.md). The runtimes act on the class, people read the text."""
 
 
 class MailweirError(Exception):

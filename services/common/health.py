@@ -47,8 +47,8 @@ class Health:
 
     @property
     def reason(self) -> str | None:
-        """Why it is red, every source in a line of its own; None when green."""
-        return "\n".join(self._reasons.values()) or None
+        """Why it is red, each reason in a line of its own, also when several sources give it; None when green."""
+        return "\n".join(dict.fromkeys(self._reasons.values())) or None
 
     def red(self, source: str, reason: str) -> None:
         """``source`` (a topic, a dependency) cannot work; ``reason`` is a text for people."""

@@ -78,7 +78,7 @@ class ObjectStore(Protocol):
 
 
 def message_key(account: str, day: str, sha256: str) -> str:
-    """Key of a raw message (design section 10); ``day`` as ``message_day`` tells it. Raises ContractViolated."""
+    """Key of a raw message (docs/objects.md); ``day`` as ``message_day`` tells it. Raises ContractViolated."""
     return f"{_segment(account)}/messages/{day}/{sha256}.eml"
 
 

@@ -1,4 +1,4 @@
-"""A secret text that does not show itself: its text form is ``***`` (design section 11)."""
+"""A secret text that does not show itself: its text form is ``***`` (docs/secrets.md)."""
 
 import hmac
 from typing import NoReturn

@@ -95,7 +95,7 @@ async def side_by_side(jobs: Iterable[Coroutine[Any, Any, list[Outcome]]]) -> li
 def one_by_one(handle: Callable[[Event], Sequence[Outcome]], batch: Sequence[Event]) -> list[Outcome]:
     """Run a pure function over a batch; an exception rejects that event only, its neighbours go on.
 
-    ``Unavailable`` passes: a dependency that does not answer is nobody's dead letter (design section 11).
+    ``Unavailable`` passes: a dependency that does not answer is nobody's dead letter.
     """
     return [outcome for event in batch for outcome in _guarded(handle, event)]
 

@@ -1,4 +1,4 @@
-"""The environment of every command and service (design section 12), read once at start.
+"""The environment of every command and service (docs/settings.md), read once at start.
 
 Variables have the prefix ``MAILWEIR_``. A secret may also come from a file named by ``<variable>_FILE``.
 """

@@ -1,4 +1,4 @@
-"""One batch of the parser: messages in, parsed mail and attachments out (requirement S5)."""
+"""One batch of the parser: messages in, parsed mail and attachments out."""
 
 import asyncio
 from collections.abc import Callable, Sequence

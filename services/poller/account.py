@@ -51,7 +51,7 @@ HOPELESS = (SignInError, TlsError, ConfigurationError, ConsentNeeded, ClientRefu
 
 
 class Result(Struct, frozen=True):
-    """How the retrieval of one account ended; ``exit_code`` as in design section 12, ``failure`` for people.
+    """How the retrieval of one account ended; ``exit_code`` as in docs/commands.md, ``failure`` for people.
 
     ``unread``: folders that were to be read and could not be; no outcome tells what is in them.
     """

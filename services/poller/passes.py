@@ -1,4 +1,4 @@
-"""One pass over a folder: open, judge, enumerate, compare, fetch, report (knowledge: RFC 4549 section 3).
+"""One pass over a folder: open, judge, enumerate, compare, fetch, report (RFC 4549 section 3).
 
     EXAMINE ── UIDVALIDITY? ──▶ enumerate every UID ──▶ ledger: listed, vanished, returned ──▶ fetch what is missing
         ▲                                                                                            │

@@ -21,7 +21,7 @@ _PREPARING = Lock()  # one thread makes rows while the other waits for the datab
 
 
 class PostgresWriter:
-    """Writes batches; every method is idempotent by the identities of design section 9.
+    """Writes batches; every method is idempotent by the identities that docs/database.md names.
 
     Raises ``Unavailable`` when Postgres does not answer and ``Refused`` when it refuses the data.
     """

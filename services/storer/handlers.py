@@ -1,4 +1,4 @@
-"""One batch of the storer: events in, rows written (requirement S6). Repeats are absorbed by identity."""
+"""One batch of the storer: events in, rows written. Repeats are absorbed by identity."""
 
 from collections.abc import Callable, Sequence
 from functools import partial

@@ -1,4 +1,4 @@
-"""Tables of the storer (design section 9). Revisions 0003 and 0005 of the migrations create them."""
+"""Tables of the storer (docs/database.md). Revisions 0003 and 0005 of the migrations create them."""
 
 from sqlalchemy import (
     BigInteger,

@@ -1,6 +1,6 @@
 """Named servers with what a careful client must end up with: for runs of the commands against the fake server.
 
-``SCENARIOS[name]()`` gives a ``Scenario`` after imap.md section 6; expected places are (wire name, UID). ``plain`` is
+``SCENARIOS[name]()`` gives a ``Scenario``; expected places are (wire name, UID). ``plain`` is
 for the program: ``--script tests.fakes.imap_scenarios:plain``.
 """
 

@@ -1,4 +1,4 @@
-"""More named servers for runs of the commands, after imap.md section 6: what goes wrong with bodies and listings."""
+"""More named servers for runs of the commands: what goes wrong with bodies and listings."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""More named servers for runs of the commands, after imap.md section 6: folders, capabilities, sign-in, later runs."""
+"""More named servers for runs of the commands: folders, capabilities, sign-in, later runs."""
 
 from collections.abc import Callable
 from itertools import count

@@ -1,4 +1,4 @@
-"""Servers that mislead in several ways at once, after imap.md sections 1 and 2: each of them once cost a message."""
+"""Servers that mislead in several ways at once: each of them once cost a message."""
 
 import re
 from collections.abc import Callable

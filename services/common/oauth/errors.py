@@ -1,4 +1,4 @@
-"""Why there is no access token, by whose turn it is (knowledge "is it permanent?")."""
+"""Why there is no access token, by whose turn it is (the table in docs/signin.md)."""
 
 from typing import ClassVar
 

@@ -1,7 +1,7 @@
 """A good access token for an account: renewed early, by one process at a time, durable before it is used.
 
 The order of each renewal: advisory lock, look again, ask, store the new refresh token (the old one is kept until the
-new one worked), then use. Every row of knowledge "is it permanent?" ends as one of the errors below.
+new one worked), then use. Every row of the table in docs/signin.md ends as one of the errors below.
 """
 
 import asyncio

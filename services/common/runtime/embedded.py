@@ -1,7 +1,7 @@
 """The embedded runtime: all subscriptions in one process; to publish is to call the subscribers.
 
 It needs no log of its own: the poller counts a message as published only when ``publish`` returns, so a crash in the
-middle simply repeats it, and every sink absorbs repeats by identity (design section 1).
+middle simply repeats it, and every sink absorbs repeats by identity (ADR 0002).
 """
 
 import asyncio

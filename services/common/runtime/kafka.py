@@ -1,4 +1,4 @@
-"""The Kafka runtime: a service as Faust agents that cannot lose a record (design section 6).
+"""The Kafka runtime: a service as Faust agents that cannot lose a record.
 
 Faust does groups, assignment and life cycle; decoding, acknowledgement, publishing and the commit rule are ours. The
 order is always: decode, handle, publish, await every delivery, acknowledge. docs/delivery.md tells why.

@@ -1,6 +1,6 @@
 """Which offset may be committed: always the lowest delivered one that is not acknowledged (pure).
 
-Faust 0.15.3 commits over a hole of one record (measured; design section 6). This rule cannot: it knows the order in
+Faust 0.15.3 commits over a hole of one record (measured: ADR 0003). This rule cannot: it knows the order in
 which records were delivered, so offsets without a record (retention, compaction, transactions) are no holes to it.
 """
 

@@ -1,4 +1,4 @@
-"""Publishing to Kafka: idempotent, all replicas, every delivery awaited, bounded memory (design section 6, rule 5)."""
+"""Publishing to Kafka: idempotent, all replicas, every delivery awaited, bounded memory."""
 
 import asyncio
 import logging

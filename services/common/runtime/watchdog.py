@@ -1,4 +1,4 @@
-"""Is the group still getting on? Lag without a commit for too long ends the process (design section 6, rule 4).
+"""Is the group still getting on? Lag without a commit for too long ends the process (docs/delivery.md).
 
 Faust only logs when a consumer hangs, so this looks from outside, over connections of its own.
 """

@@ -44,7 +44,7 @@ class FolderRecord(Struct, frozen=True, kw_only=True):
 
 
 class Ledger(Struct, frozen=True, kw_only=True):
-    """The UID sets of one folder and epoch (design section 3). ``invisible``: gone from sight, not yet believed."""
+    """The UID sets of one folder and epoch (docs/sync.md). ``invisible``: gone from sight, not yet believed."""
 
     uidvalidity: int
     listed: UidSet = EMPTY

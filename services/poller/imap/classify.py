@@ -1,4 +1,4 @@
-"""From a refusal to what it means: response code first, text only as a fallback (imap.md 1.11)."""
+"""From a refusal to what it means: response code first (RFC 5530), text only as a fallback."""
 
 import re
 
@@ -34,7 +34,7 @@ CONNECTIONS_WAIT = 600.0
 NOT_CONNECTED_WAIT = 300.0
 LIMIT_WAIT = 60.0
 
-# What providers write (imap.md 1.3-1.10). Searched in lower-case text; the first row that fits counts.
+# What providers write. Searched in lower-case text; the first row that fits counts.
 THROTTLE_TEXTS: tuple[tuple[str, type[Throttled], float], ...] = (
     (r"too many (open |simultaneous |concurrent )*connections", TooManyConnections, CONNECTIONS_WAIT),
     (r"maximum number of connections", TooManyConnections, CONNECTIONS_WAIT),

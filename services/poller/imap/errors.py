@@ -1,6 +1,6 @@
-"""Failures of IMAP by what they mean (knowledge: RFC 5530 section 3, RFC 9051 section 7.1), not by where they happened.
+"""Failures of IMAP by what they mean (RFC 5530 section 3, RFC 9051 section 7.1), not by where they happened.
 
-``state`` is the word of ``mailweir status`` (design section 12); ``code`` the response code without brackets, upper
+``state`` is the word of ``mailweir status`` (docs/commands.md); ``code`` the response code without brackets, upper
 case; ``detail`` the server's text, decoded, stripped of control characters and cut at 300. None carries a secret.
 """
 

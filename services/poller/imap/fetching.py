@@ -1,4 +1,4 @@
-"""UID FETCH, streamed: only PEEK, one command after the other, the reader's pace (imap.md 2.8, 2.10)."""
+"""UID FETCH, streamed: only PEEK, one command after the other, the reader's pace."""
 
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing

@@ -1,4 +1,4 @@
-"""FETCH responses of one command merged by UID (imap.md 2.8): split items, unasked UIDs, second bodies. No I/O."""
+"""FETCH responses of one command merged by UID: split items, unasked UIDs, second bodies. No I/O."""
 
 import re
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Commands out, and the answer of each read: aioimaplib's command handling replaced (design section 7).
+"""Commands out, and the answer of each read: aioimaplib's command handling replaced.
 
 The answer of one command at a time is read; others may have been sent ahead of their turn. Nothing but ``begin``,
 ``send_ahead`` and ``answer`` writes to the socket, and all take encoded arguments only.

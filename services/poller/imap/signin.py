@@ -1,4 +1,4 @@
-"""Sign-in (imap.md 3.1-3.3): one mechanism, its right terminator, capabilities asked again."""
+"""Sign-in: one mechanism, its right terminator, capabilities asked again."""
 
 from services.poller.imap import sasl
 from services.poller.imap.classify import sign_in_refusal

@@ -1,4 +1,4 @@
-"""The wire: aioimaplib's protocol with its framing and failure handling replaced (design section 7).
+"""The wire: aioimaplib's protocol with its framing and failure handling replaced.
 
 Responses wait in a bounded queue; when it is full the server is held back.
 """

@@ -1,4 +1,4 @@
-"""The corpus of our own: every hard case with what must come out, after ``knowledge`` of real mail."""
+"""The corpus of our own: every hard case with what must come out, after what real mail holds."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Completeness by set arithmetic: what the server lists against what the sinks hold (requirement B1)."""
+"""Completeness by set arithmetic: what the server lists against what the sinks hold."""
 
 from alembic import op
 
