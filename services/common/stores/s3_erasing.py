@@ -26,6 +26,8 @@ _VERSIONS_UNKNOWN = (
 )
 _NOT_IN_XML = re.compile("[\x00-\x1f\ufffe\uffff]")  # XML 1.0 section 2.2: a request for many keys cannot name these
 _KEYS = 1_000  # of one request
+_LOCKED = re.compile("WORM|object lock")  # as MinIO and AWS word it: their codes are those of other refusals
+_LOCKED_ADVICE = "the bucket holds them by a retention time or a legal hold (object lock); try again when it has ended"
 
 
 def erase(client: Minio, bucket: str, prefix: str) -> int:
@@ -50,8 +52,9 @@ def remove(client: Minio, bucket: str, versions: Sequence[tuple[str, str | None]
     together = [DeleteObject(*each) for each in versions if each not in alone]
     errors = list(client.remove_objects(bucket, together))
     if errors:
-        code = errors[0].code
-        raise Unavailable(f"{len(errors)} objects could not be removed ({code}): {ADVICE.get(code, 'try again')}")
+        first = errors[0]
+        advice = _LOCKED_ADVICE if _LOCKED.search(first.message or "") else ADVICE.get(first.code, "try again")
+        raise Unavailable(f"{len(errors)} objects could not be removed ({first.code}): {advice}")
 
 
 def _every(client: Minio, bucket: str, prefix: str) -> Iterator[Any]:

@@ -12,6 +12,7 @@ from services.common.errors import Unavailable
 _ABSENT = ("NoSuchKey", "NoSuchObject")
 REFUSED = "AccessDenied"
 _KEYS_ADVICE = "see MAILWEIR_S3_ACCESS_KEY and MAILWEIR_S3_SECRET_KEY; it is tried again"
+_QUOTA_ADVICE = "the quota of the bucket is used up; raise it; it is tried again"
 ADVICE = {
     "SignatureDoesNotMatch": _KEYS_ADVICE,
     "InvalidAccessKeyId": _KEYS_ADVICE,
@@ -20,6 +21,8 @@ ADVICE = {
     "NoSuchBucket": "make it (python -m infra.minio.bucket), or name another by MAILWEIR_S3_BUCKET; it is tried again",
     "RequestTimeTooSkewed": "its clock and that of this machine differ by minutes; set both right; it is tried again",
     "XMinioStorageFull": "its disk is full; make room; it is tried again",
+    "XMinioAdminBucketQuotaExceeded": _QUOTA_ADVICE,
+    "QuotaExceeded": _QUOTA_ADVICE,
 }
 
 

@@ -27,7 +27,10 @@ def taking_one_request(minio: Minio) -> Iterator[None]:
     try:
         with socket.create_connection((host.hostname, host.port)) as slow:
             slow.sendall(f"PUT {url.partition(host.netloc)[2]} HTTP/1.1\r\nHost: {host.netloc}\r\n".encode())
-            slow.sendall(b"Content-Length: 1000\r\n\r\nbeginning")
+            slow.sendall(b"Expect: 100-continue\r\nContent-Length: 1000\r\n\r\n")
+            slow.settimeout(20)
+            assert slow.recv(100).startswith(b"HTTP/1.1 100 ")  # it waits for the content now
+            slow.sendall(b"beginning")
             yield
     finally:
         admin.config_reset("api")

@@ -1,16 +1,20 @@
-"""What is erased leaves no version and no part behind, whatever the keys may ask of the bucket."""
+"""Buckets that keep versions: what is erased leaves none behind, and what is filed again makes none."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from io import BytesIO
 from urllib.parse import urlparse
 
 import pytest
 from minio import MinioAdmin
-from minio.commonconfig import ENABLED
+from minio.commonconfig import ENABLED, GOVERNANCE
 from minio.credentials import StaticProvider
+from minio.objectlockconfig import DAYS, ObjectLockConfig
 from minio.versioningconfig import OFF, SUSPENDED, VersioningConfig
 
 from services.common.errors import ConfigurationError, Unavailable
 from services.common.objects import NewObject
+from services.common.stores import s3
 from services.common.stores.s3 import S3Store, connect
 from tests.integration.stores.conftest import Minio
 
@@ -82,3 +86,59 @@ def test_keys_that_may_not_ask_for_uploads_erase_what_they_may(minio: Minio) -> 
     store, client = restricted(minio, "modest", FEW, OFF), minio.store._client
     client._create_multipart_upload(store.bucket, "work/b", {})
     assert store.erase("work/") == 1
+
+
+def kept(minio: Minio, bucket: str) -> S3Store:
+    """A store as after a start of its process, on a bucket that keeps versions."""
+    store = S3Store(minio.store._client, bucket)
+    if store.ensure_bucket():
+        minio.store._client.set_bucket_versioning(bucket, VersioningConfig(ENABLED))
+    return store
+
+
+def test_a_start_leaves_no_version_of_what_it_only_tried(minio: Minio) -> None:
+    news = [NewObject(f"work/{number}", b"%d" % number, "a/b") for number in range(2)]
+    kept(minio, "tried").put_many(news)
+    assert left(minio, kept(minio, "tried")) == len(news)
+
+
+def test_a_start_leaves_nothing_of_a_group_that_was_not_taken_apart(
+    minio: Minio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3, "AUTO_EXTRACT", {"X-Amz-Meta-Unknown-To-It": "true"})
+    news = [NewObject(f"work/{number}", b"%d" % number, "a/b") for number in range(2)]
+    kept(minio, "tried-whole").put_many(news)
+    assert left(minio, kept(minio, "tried-whole")) == len(news)
+
+
+def test_what_is_filed_again_is_no_version_more(minio: Minio) -> None:
+    """A message that was moved to another folder is filed again, and so is all that a reparse goes through."""
+    large = bytes(range(256)) * (45 << 10)  # three parts
+    news = [NewObject(f"work/{number}", b"%d" % number, "a/b", {"part": "1"}) for number in range(3)]
+    for folder in ("INBOX", "Archive"):
+        store = kept(minio, "again")
+        store.put_many([replace(new, metadata={"folder": folder}) for new in news])
+        store.put(NewObject("work/alone", large, "a/b"))
+        store.put_file("work/file", BytesIO(large), len(large), "a/b", {"folder": folder})
+    assert left(minio, store) == len(news) + 2
+    assert store.read("work/file") == store.read("work/alone") == large
+
+
+def test_what_was_damaged_or_deleted_is_whole_again(minio: Minio) -> None:
+    store, client = kept(minio, "damaged"), minio.store._client
+    news = [NewObject(f"work/{number}", b"whole", "a/b") for number in range(3)]
+    store.put_many(news)
+    client.put_object("damaged", "work/0", BytesIO(b"other"), 5)
+    store.delete(["work/1"])
+    store.put_many(news)
+    store.put_file("work/0", BytesIO(b"whole"), 5, "a/b", {})
+    assert [store.read(new.key) for new in news] == [b"whole"] * 3
+
+
+def test_a_lock_of_the_bucket_is_named_when_it_keeps_what_is_erased(minio: Minio) -> None:
+    minio.store._client.make_bucket("locked", object_lock=True)
+    minio.store._client.set_object_lock_config("locked", ObjectLockConfig(GOVERNANCE, 1, DAYS))
+    store = S3Store(minio.store._client, "locked")
+    store.put_many([NewObject(f"work/{number}", b"%d" % number, "a/b") for number in range(2)])
+    with pytest.raises(Unavailable, match=r"2 objects could not be removed .*\(object lock\); try again when"):
+        store.erase("work/")
