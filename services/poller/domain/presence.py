@@ -32,8 +32,6 @@ def observe(ledger: Ledger, seen: UidSet, now: datetime, confirm_after: float) -
     before = (ledger.listed - ledger.vanished) | seen
     absent = before - seen
     current = replace(ledger, listed=ledger.listed | seen, vanished=ledger.vanished - seen)
-    if not absent:
-        return Observed(_visible(current), returned=returned)
     if _believable(ledger, absent, before, now, confirm_after):
         settled = replace(_visible(current), vanished=current.vanished | absent)
         return Observed(settled, vanished=absent, returned=returned)

@@ -42,6 +42,7 @@ def test_what_is_chosen_is_included_selectable_and_not_excluded() -> None:
     folders = [Named("INBOX"), Named("Spam", "\\Junk"), Named("[Gmail]", selectable=False), Named("Lists/x")]
     assert [folder.name for folder in folders if chosen(folder, (), ("\\Junk",))] == ["INBOX", "Lists/x"]
     assert [folder.name for folder in folders if chosen(folder, ("Lists/*", "[Gmail]"), ())] == ["Lists/x"]
+    assert [folder.name for folder in folders if chosen(folder, ("S?am",), ())] == ["Spam"]
     assert unmatched(("INBOX", "Nothing*", "[Gmail]"), folders) == ["Nothing*", "[Gmail]"]
 
 

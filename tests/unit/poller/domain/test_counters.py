@@ -34,6 +34,13 @@ def test_without_modseq_they_are_believed_for_a_while_only(thorough, minutes, be
     assert believable(record, seen, NOW + timedelta(minutes=minutes), 86400, thorough=thorough) is believed
 
 
+def test_a_server_without_uidnext_and_a_folder_without_a_full_look_are_never_believed():
+    fresh = FolderRecord(id="f", account="a", wire=b"x", name="x", uidnext_done=10, modseq_done=5, server_count=9)
+    assert not believable(fresh, Counters(10, 5, 9), NOW, 86400, thorough=True)
+    mute = FolderRecord(id="f", account="a", wire=b"x", name="x", modseq_done=5, server_count=9, full_pass_at=NOW)
+    assert not believable(mute, Counters(None, 5, 9), NOW, 86400, thorough=True)
+
+
 def test_a_full_look_is_due_in_the_end():
     assert not believable(RECORD, Counters(10, 5, 9), NOW + timedelta(days=2), 86400, thorough=True)
 

@@ -44,7 +44,10 @@ def test_old_changes_are_forgotten() -> None:
     [
         ("21-Sep-2026 11:00:00 +0000", datetime(2026, 9, 21, 11, tzinfo=UTC)),
         (" 1-Jan-2026 00:30:00 +0800", datetime(2025, 12, 31, 16, 30, tzinfo=UTC)),
+        ("21-Sep-2026 11:00:00 -0330", datetime(2026, 9, 21, 14, 30, tzinfo=UTC)),
         ("31-Feb-2026 00:00:00 +0000", None),
+        ("01-Jan-0001 00:00:00 +0100", None),
+        ("01-Jan-2026 00:00:00 +2400", None),
         ("01-Jan-0000 00:00:00 +0000", None),
         ("01-Xyz-2026 00:00:00 +0000", None),
         ("", None),

@@ -13,6 +13,11 @@ NOW = datetime(2026, 11, 20, tzinfo=UTC)
 FULL = Ledger(uidvalidity=1, listed=UidSet.range(1, 1000), published=UidSet.range(1, 1000))
 
 
+def test_missing_is_what_is_listed_and_neither_published_nor_quarantined_nor_vanished() -> None:
+    ledger = Ledger(uidvalidity=1, listed=UidSet.range(1, 9), published=UidSet.of([1, 2]), vanished=UidSet.of([2, 3]))
+    assert ledger.missing(UidSet.of([3, 4])) == UidSet.range(5, 9)
+
+
 def test_a_few_are_vanished_at_once() -> None:
     seen = UidSet.range(1, 990)
     observed = observe(FULL, seen, NOW, 600)
@@ -37,13 +42,34 @@ def test_an_empty_folder_is_doubted_too() -> None:
     one = Ledger(uidvalidity=1, listed=UidSet.of([5]))
     assert observe(one, EMPTY, NOW, 600).vanished == UidSet.of([5])
 
+    few = Ledger(uidvalidity=1, listed=UidSet.of([5, 6]))
+    assert observe(few, EMPTY, NOW, 600).hidden == UidSet.of([5, 6])
+
+
+def test_many_are_more_than_fifty_and_more_than_a_fifth() -> None:
+    assert len(observe(FULL, UidSet.range(1, 800), NOW, 600).vanished) == 200
+    assert len(observe(FULL, UidSet.range(1, 799), NOW, 600).hidden) == 201
+    hundred = Ledger(uidvalidity=1, listed=UidSet.range(1, 100))
+    assert len(observe(hundred, UidSet.range(1, 50), NOW, 600).vanished) == 50
+    assert len(observe(hundred, UidSet.range(1, 49), NOW, 600).hidden) == 51
+
+
+def test_new_mail_counts_as_there_when_the_share_is_taken() -> None:
+    seen = UidSet.range(52, 100) | UidSet.range(101, 400)
+    hundred = Ledger(uidvalidity=1, listed=UidSet.range(1, 100))
+    assert len(observe(hundred, seen, NOW, 600).vanished) == 51
+
 
 def test_what_comes_back_has_returned() -> None:
     gone = observe(FULL, UidSet.range(1, 990), NOW, 600).ledger
     back = observe(gone, UidSet.range(1, 1000), NOW, 600)
     assert back.returned == UidSet.range(991, 1000)
     assert (back.ledger.vanished, back.vanished) == (EMPTY, EMPTY)
+    others = observe(gone, UidSet.range(11, 1000), NOW, 600)
+    assert (others.returned, others.vanished) == (UidSet.range(991, 1000), UidSet.range(1, 10))
     hidden = observe(FULL, EMPTY, NOW, 600).ledger
+    some = observe(hidden, UidSet.range(1, 10), NOW, 600)
+    assert (some.returned, some.hidden) == (UidSet.range(1, 10), EMPTY)
     assert observe(hidden, UidSet.range(1, 1000), NOW, 600).ledger == FULL
 
 

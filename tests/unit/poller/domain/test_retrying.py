@@ -13,8 +13,16 @@ def test_counters_do_not_mix():
     assert 2.5 <= after.wait <= 5.0
 
 
+@pytest.mark.parametrize("kind", ["network", "busy", "quota"])
+def test_each_failure_in_a_row_waits_longer(kind):
+    first = decide(Failures(), kind, PACE, 0.0, 0.0)
+    second = decide(first.failures, kind, PACE, 0.0, 0.0)
+    assert (first.wait, second.wait, decide(second.failures, kind, PACE, 0.0, 0.0).wait) == (2.5, 5.0, 10.0)
+
+
 def test_server_that_asks_for_a_pause_gets_it():
     assert decide(Failures(), "busy", PACE, 200.0, 0.0).wait == 200.0
+    assert decide(Failures(busy=3), "busy", PACE, 200.0, 0.0).wait == 200.0
 
 
 def test_quota_doubles_up_to_a_day():
@@ -27,13 +35,14 @@ def test_quota_doubles_up_to_a_day():
     ("kind", "waits"), [("credential", [900.0, 3600.0, None]), ("ambiguous", [300.0, 900.0, None])]
 )
 def test_refused_secret_is_tried_a_few_times_far_apart(kind, waits):
-    failures, seen = Failures(), []
+    failures, seen, asked = Failures(), [], []
     for _ in range(3):
         decision = decide(failures, kind, PACE, 0.0, 0.5)
         failures = decision.failures
         seen.append(decision.wait)
+        asked.append(decision.attention)
     assert seen == waits
-    assert decision.attention
+    assert asked == [kind == "credential", kind == "credential", True]
 
 
 def test_what_a_person_must_mend_is_looked_at_hourly():

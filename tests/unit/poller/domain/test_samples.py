@@ -32,6 +32,10 @@ def test_the_beginning_of_a_message_is_enough_while_its_header_ends_in_it():
     assert mark_by_head(RAW[:20], "ab") == "ab"
 
 
+def test_what_is_stored_stays_readable():
+    assert mark(RAW, "ab") == "ab.915479f2819287a0"
+
+
 def test_samples_without_a_header_count_where_there_are_no_others():
     assert by_header({"1": "ab", "2": "cd.ef"}) == {"2": "cd.ef"}
     assert by_header({"1": "ab"}) == {"1": "ab"}
@@ -47,6 +51,10 @@ def test_the_lowest_and_the_newest_are_kept(known, new):
     kept = {int(uid) for uid in keep({str(uid): "x" for uid in known}, dict.fromkeys(new, "y"))}
     everything = sorted(known | new)
     assert kept == set(everything[:LOWEST]) | set(everything[-NEWEST:])
+
+
+def test_few_are_all_outermost_and_once_each():
+    assert outermost([7, 3, 5]) == [3, 5, 7]
 
 
 @given(st.lists(st.sets(st.integers(1, 500)), max_size=8))

@@ -36,13 +36,30 @@ def test_chunks_and_newest(uids: set[int], size: int) -> None:
     parts = list(UidSet.of(uids).chunks(size))
     assert [uid for part in parts for uid in part] == sorted(uids)
     assert all(0 < len(part) <= size for part in parts)
-    assert list(UidSet.of(uids).newest(size)) == sorted(uids)[-size:]
+    assert UidSet.of(uids).newest(size) == UidSet.of(sorted(uids)[-size:])
 
 
 @pytest.mark.parametrize("text", ["0", "1:", "*", "a", "1,,2", "4294967296", "-1", "1.5", " 1", "٣"])
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a UID"):
         UidSet.parse(text)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1,4)", "{[1,4)", "[1,4)}", "empty"])
+def test_only_a_multirange_is_read_as_one(text: str) -> None:
+    with pytest.raises(ValueError, match="not a multirange"):
+        UidSet.from_multirange(text)
+
+
+def test_the_bounds_of_uids_are_uids() -> None:
+    assert set(UidSet.parse("1,4294967295")) == {1, MAX_UID}
+    assert UidSet.from_multirange(UidSet.of([MAX_UID]).multirange()) == UidSet.of([MAX_UID])
+
+
+def test_equal_ends_are_not_enough_to_be_equal() -> None:
+    assert UidSet.parse("1:3") != UidSet.parse("2:3")
+    assert UidSet.parse("1:2") != UidSet.parse("1:3")
+    assert UidSet.parse("1:3") != "1:3"
 
 
 def test_ten_million_uids_are_one_range() -> None:
