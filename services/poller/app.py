@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 async def run(settings: Settings, health: Health, stop: asyncio.Event) -> None:
     """Retrieve for all accounts until ``stop`` is set."""
     own = read(PollerSettings)
-    async with _ports(settings, own) as ports:
+    async with _ports(settings, own, health) as ports:
         await asyncio.to_thread(check, read(Database).database_url.reveal())
         await asyncio.to_thread(ports.accounts.check_start)
         await asyncio.to_thread(_tell_unknown, ports.accounts, own.only)
@@ -50,7 +50,7 @@ def _tell_unknown(accounts: AccountStore, only: frozenset[str]) -> None:
 
 
 @asynccontextmanager
-async def _ports(settings: Settings, own: PollerSettings) -> AsyncIterator[Ports]:
+async def _ports(settings: Settings, own: PollerSettings, health: Health) -> AsyncIterator[Ports]:
     engine = engine_for(read(Database).database_url.reveal(), pool_size=8)
     publisher = KafkaPublisher(read(KafkaSettings), "poller")
     try:
@@ -63,6 +63,7 @@ async def _ports(settings: Settings, own: PollerSettings) -> AsyncIterator[Ports
             clock=SystemClock(),
             spool=own.spool,
             contents=PostgresContents(engine),
+            health=health,
         )
     finally:
         await publisher.stop()

@@ -38,6 +38,7 @@ async def deliver(work: Work, record: FolderRecord, checkpoint: Checkpoint, grou
     work.memory.published += len(events)
     work.memory.share({event.emailid: (_mark(event, spooled), event.size) for event in events if event.emailid})
     work.memory.steps = 0
+    work.notice(None)
 
 
 async def _published(work: Work, record: FolderRecord, events: Sequence[MessageFetched]) -> list[MessageFetched]:

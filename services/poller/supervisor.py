@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from services.common.accounts import Account, AccountStore
 from services.common.clock import Clock
 from services.common.errors import Incomplete, MailweirError, Unavailable
 from services.common.expiry import expires_at
+from services.common.health import Health
 from services.common.oauth.tokens import sign_in_secret
 from services.common.objects import ObjectStore
 from services.common.service import Publisher
@@ -30,6 +31,7 @@ LOOK_EVERY = 1.0
 LEASE_PAUSE = 5.0
 STOP_SECONDS = 4.0
 
+Notice = Callable[[Exception | None], None]
 Running = dict[str, tuple[int, asyncio.Task[None]]]
 """By account: the version that its task was started with, and the task."""
 
@@ -47,6 +49,7 @@ class Ports:
     spool: Path | None = None
     contents: Contents | None = None
     turns: Turns = field(default_factory=Turns)
+    health: Health = field(default_factory=lambda: Health("poller"))
 
 
 async def supervise(ports: Ports, only: frozenset[str] = frozenset()) -> None:
@@ -60,7 +63,9 @@ async def supervise(ports: Ports, only: frozenset[str] = frozenset()) -> None:
                 if marker != seen:
                     await _follow(ports, running, only)
                 seen = marker
+                ports.health.green("accounts")
             except Unavailable as error:
+                ports.health.red("accounts", str(error))
                 log.warning("accounts cannot be read: %s", error)
             await ports.clock.sleep(LOOK_EVERY)
     finally:
@@ -88,22 +93,41 @@ async def _stop(stopping: list[asyncio.Task[None]]) -> None:
 async def _account(ports: Ports, account: Account) -> None:
     """Work on one account while its lease is ours; a bug in it is logged and tried again, the others go on."""
     pause = LEASE_PAUSE
-    while True:
-        try:
-            async with leased(ports.leases, ports.ledger, account.slug, ports.clock) as fenced:
-                await watch(_watch(ports, account, fenced))
-                return
-        except Incomplete as error:
-            log.info("account %s waits: %s", account.slug, error)
-        except MailweirError as error:
-            log.warning("account %s: %s", account.slug, error)
-        except Exception:
-            log.exception("account %s: unexpected failure", account.slug)
-            pause = min(pause * 2, 900.0)
-        await ports.clock.sleep(pause)
+    with _noticing(ports.health, account.slug) as notice:
+        while True:
+            try:
+                async with leased(ports.leases, ports.ledger, account.slug, ports.clock) as fenced:
+                    await watch(_watch(ports, account, fenced, notice))
+                    return
+            except Incomplete as error:
+                log.info("account %s waits: %s", account.slug, error)
+            except MailweirError as error:
+                notice(error)
+                log.warning("account %s: %s", account.slug, error)
+            except Exception:
+                log.exception("account %s: unexpected failure", account.slug)
+                pause = min(pause * 2, 900.0)
+            await ports.clock.sleep(pause)
 
 
-def _watch(ports: Ports, account: Account, ledger: PostgresLedger) -> Watch:
+@contextmanager
+def _noticing(health: Health, slug: str) -> Iterator[Notice]:
+    """Red while a database, store or broker keeps the account waiting; its own server is its own trouble."""
+    source = f"account {slug}"
+
+    def notice(failure: Exception | None) -> None:
+        if isinstance(failure, Unavailable):
+            health.red(source, str(failure))
+        else:
+            health.green(source)
+
+    try:
+        yield notice
+    finally:
+        health.green(source)
+
+
+def _watch(ports: Ports, account: Account, ledger: PostgresLedger, notice: Notice) -> Watch:
     work = Work(
         account=account,
         publisher=ports.publisher,
@@ -114,6 +138,7 @@ def _watch(ports: Ports, account: Account, ledger: PostgresLedger) -> Watch:
         ends_at=partial(expires_at, account, ports.accounts),
         contents=ports.contents,
         turns=ports.turns,
+        notice=notice,
     )
     return Watch(work, partial(sign_in_secret, account, ports.accounts, ports.clock), ports.spool)
 

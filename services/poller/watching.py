@@ -73,6 +73,7 @@ async def watch(watched: Watch) -> None:
             await _connection(watched)
             watched.failures = Failures()
         except FAILURES as error:
+            watched.work.notice(error)
             watched.work.memory.run.ended(error)
             if watched.work.memory.progress > before:
                 watched.failures = Failures()
@@ -242,6 +243,7 @@ async def _tell(watched: Watch, error: MailweirError, decision: Decision) -> Non
 
 async def _well(watched: Watch) -> None:
     """Say once that the account is well again."""
+    watched.work.notice(None)
     alert = watched.work.memory.alert
     state = "attention" if alert else "active"
     if watched.said != state:

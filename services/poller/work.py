@@ -48,6 +48,10 @@ def silent(_progress: Progress) -> None:
     """Nobody watches."""
 
 
+def unnoticed(_failure: Exception | None) -> None:
+    """Nobody asks whether the world answers."""
+
+
 @dataclass(slots=True)
 class Memory:
     """What is remembered in this process only; a restart forgets it and is none the worse.
@@ -120,7 +124,11 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Collaborators of one account's task. ``ends_at`` (blocking) tells when the grant or code ends, if known."""
+    """Collaborators of one account's task.
+
+    ``ends_at`` (blocking) tells when the grant or code ends, if known. ``notice`` gets each failure, and None when
+    mail was delivered or all is done.
+    """
 
     account: Account
     publisher: Publisher
@@ -133,6 +141,7 @@ class Work:
     ends_at: Callable[[], datetime | None] = unknown_end
     contents: Contents | None = None
     turns: Turns = field(default_factory=Turns)
+    notice: Callable[[Exception | None], None] = unnoticed
 
     def budget_left(self) -> int | None:
         """Octets left of today's provider budget, None without one. Blocking."""

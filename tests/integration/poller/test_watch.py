@@ -16,7 +16,7 @@ from services.poller.domain.state import FolderRecord
 from services.poller.lease import leased
 from services.poller.lease_rows import PostgresLeases
 from tests.fakes.imap_model import PASSWORD, Mailbox, Message, Script, adds, closes, messages, on, sample, says
-from tests.integration.poller.conftest import inbox
+from tests.integration.poller.conftest import Recorder, inbox
 from tests.integration.poller.watching import IDLE, watched
 from tests.polling import until_meanwhile as until
 
@@ -80,6 +80,40 @@ async def test_a_refusal_of_every_folder_for_want_of_id_is_told(play):
     async with play(script) as p, watched(p):
         await until(lambda: len(p.recorder.of(AccountReported)) > 0)
         assert p.signin() == "configuration"
+
+
+class Unreached(Recorder):
+    """A publisher behind which Kafka is away while ``down``."""
+
+    down = True
+
+    async def publish(self, events):
+        if self.down:
+            raise Unavailable("Kafka is away")
+        await super().publish(events)
+
+
+async def test_health_is_red_while_mail_cannot_be_passed_on_and_not_for_a_server_that_is_away(play):
+    script = Script({b"INBOX": Mailbox(messages(3))})
+    async with play(script, poll_interval=0.1) as p:
+        p.recorder = Unreached()
+        async with watched(p) as ports:
+            await until(lambda: ports.health.reason == "Kafka is away")
+            p.recorder.down = False
+            await until(lambda: len(p.stored) == 3)
+            await until(lambda: ports.health.state == "green")
+            script.hooks.append(on("NOOP", closes()))
+            await until(lambda: any(event.signin == "network" for event in p.recorder.of(AccountReported)))
+            assert ports.health.state == "green"
+
+
+async def test_health_is_green_when_an_account_that_waits_is_paused(play):
+    async with play(Script({b"INBOX": Mailbox(messages(1))})) as p:
+        p.recorder = Unreached()
+        async with watched(p) as ports:
+            await until(lambda: ports.health.state == "red")
+            await asyncio.to_thread(ports.accounts.set_state, p.slug, "paused")
+            await until(lambda: ports.health.state == "green")
 
 
 async def test_new_folder_is_found(play):

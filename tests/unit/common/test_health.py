@@ -29,7 +29,11 @@ def test_it_is_red_while_any_source_says_why() -> None:
     health.green("kafka")
     health.green("never red")
     assert (health.state, health.reason) == ("red", "the store does not answer")
+    health.red("mail.parsed", "the store does not answer")
+    assert health.reason == "the store does not answer"
     health.green("mail.fetched")
+    assert health.state == "red"
+    health.green("mail.parsed")
     assert health.state == "green"
 
 
