@@ -13,7 +13,7 @@ from services.cli import offered
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from services.cli.damage import Damage
+    from services.cli.mending.damage import Damage
     from services.common.events import MessageFetched
     from services.front.context import Context
 
@@ -35,8 +35,8 @@ def repair(name: str | None, *, check: bool, verify: bool, offline: bool, as_jso
     them with the next look at the server). An object that is gone or cut short is made again from its raw message, or
     fetched again.
     """
-    from services.cli import repairing
     from services.cli.choice import account_of, has_objects
+    from services.cli.mending import workbench
     from services.common.errors import ConfigurationError
     from services.front.context import open_context
 
@@ -45,8 +45,8 @@ def repair(name: str | None, *, check: bool, verify: bool, offline: bool, as_jso
     with open_context() as context:
         _restore(context, check=check)
         name = account_of(context, name, partial(has_objects, context)) if name else None
-        with repairing.bench(context.engine) as bench:
-            damage, late = _arrived(context, bench, name, repairing.compare(bench, context.store, name, verify=verify))
+        with workbench.bench(context.engine) as bench:
+            damage, late = _arrived(context, bench, name, workbench.compare(bench, context.store, name, verify=verify))
             _tell(damage, late, as_json=as_json)
             if check:
                 raise SystemExit(3 if damage.any or damage.erased else 0)
@@ -57,7 +57,7 @@ def repair(name: str | None, *, check: bool, verify: bool, offline: bool, as_jso
 
 def _restore(context: "Context", *, check: bool) -> None:
     """Make dropped tables anew. With ``check`` only say so, and end: the rest cannot be looked at without them."""
-    from services.cli.whole_schema import whole_schema
+    from services.cli.mending.whole_schema import whole_schema
     from services.common import restoring
     from services.storer.tables import DERIVED, REPORTED
 
@@ -75,8 +75,8 @@ def _restore(context: "Context", *, check: bool) -> None:
 
 def _arrived(context: "Context", bench: "Connection", name: str | None, damage: "Damage") -> "tuple[Damage, str]":
     """What is left when what was on its way has arrived; and why some of it may not have."""
-    from services.cli.repairing import look_again
-    from services.cli.under_way import arrived
+    from services.cli.mending.under_way import arrived
+    from services.cli.mending.workbench import look_again
 
     names = [name] if name else [account.slug for account in context.accounts.list()]
     return arrived(context, names, damage, lambda found: look_again(bench, context.store, name, found))
@@ -112,17 +112,17 @@ def _tell(damage: "Damage", late: str, *, as_json: bool) -> None:
 
 def _mend(context: "Context", bench: "Connection", name: str | None, damage: "Damage") -> int:
     """Send what can be sent, and note what it was; the exit code."""
-    from services.cli import known_states, repairing
+    from services.cli.mending import known_states, workbench
+    from services.cli.mending.rebuilding import publish_all
     from services.cli.progress import bar
-    from services.cli.rebuilding import publish_all
 
     if damage.unstored:
         known_states.keep(bench, name)
-    repairing.forget(bench, context.engine, context.store)
+    workbench.forget(bench, context.engine, context.store)
     useless: Counter[str] = Counter()
     with bar("mending", damage.wanted) as advance:
         events = _events(context, bench, useless, advance)
-        published = asyncio.run(publish_all(context, events, partial(repairing.note, bench), name))
+        published = asyncio.run(publish_all(context, events, partial(workbench.note, bench), name))
     click.echo(f"{published} messages sent through parser, attachments and storer again")
     for why, count in useless.items():
         click.echo(f"{count} raw messages {why}", err=True)
@@ -133,7 +133,7 @@ def _events(
     context: "Context", bench: "Connection", useless: Counter[str], advance: Callable[[], None]
 ) -> "Iterator[MessageFetched]":
     """The events of what is wanted; of a message that has none, ``useless`` gets the reason."""
-    from services.cli.repairing import wanted
+    from services.cli.mending.workbench import wanted
 
     for copies in wanted(bench):
         reasons: list[str] = []
@@ -150,7 +150,7 @@ def _events(
 
 def _event(context: "Context", key: str) -> "tuple[MessageFetched | None, str]":
     """The event, or why there is none."""
-    from services.cli.rebuilding import Damaged, from_object
+    from services.cli.mending.rebuilding import Damaged, from_object
 
     try:
         return from_object(context, key), _PLACELESS
@@ -161,8 +161,8 @@ def _event(context: "Context", key: str) -> "tuple[MessageFetched | None, str]":
 
 
 def _offline(bench: "Connection") -> int:
-    from services.cli.lost_claims import settle
-    from services.cli.repairing import unfetched
+    from services.cli.mending.lost_claims import settle
+    from services.cli.mending.workbench import unfetched
 
     gone = unfetched(bench, []) + settle(bench, fetched=False)
     if gone:
@@ -171,8 +171,8 @@ def _offline(bench: "Connection") -> int:
 
 
 def _fetch(context: "Context", bench: "Connection", name: str | None, damage: "Damage", late: str) -> int:
-    from services.cli import untold
-    from services.cli.repairing import unpublish_pending
+    from services.cli.mending import untold
+    from services.cli.mending.workbench import unpublish_pending
     from services.cli.sync import worst
     from services.cli.sync_run import run_once
     from services.cli.sync_view import show
@@ -195,7 +195,7 @@ def _fetch(context: "Context", bench: "Connection", name: str | None, damage: "D
 
 def _resting(bench: "Connection", active: list[str]) -> int:
     """How many raw messages nobody fetches; said."""
-    from services.cli.repairing import unfetched
+    from services.cli.mending.workbench import unfetched
 
     resting = unfetched(bench, active)
     if resting:

@@ -31,7 +31,7 @@ def reparse(*, compare: bool, as_json: bool, **sides: Any) -> None:
     Exit code 3 when raw messages are not in the object store, or cannot be parsed.
     """
     from services.cli.choice import choice_of
-    from services.cli.rebuilding import publish_all
+    from services.cli.mending.rebuilding import publish_all
     from services.common import lookup
     from services.common.errors import ConfigurationError
     from services.front.context import open_context
@@ -56,8 +56,8 @@ def reparse(*, compare: bool, as_json: bool, **sides: Any) -> None:
 
 
 def _events(context: "Context", chosen: list[int], absent: list[int]) -> "Iterator[MessageFetched]":
+    from services.cli.mending.rebuilding import from_row
     from services.cli.progress import bar
-    from services.cli.rebuilding import from_row
     from services.common import lookup
 
     with bar("reading", len(chosen)) as advance:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from services.cli import repairing, under_way
+from services.cli.mending import under_way, workbench
 from services.common.stores.folder import FolderStore
 from services.front.embedded import publisher
 from tests import polling
@@ -109,10 +109,10 @@ async def test_what_is_filed_again_before_it_is_forgotten_keeps_its_row(stored: 
     for path in gone:
         path.unlink()
     before = stored.value("SELECT string_agg(concat(kind, key, size), '|' ORDER BY sha256) FROM objects")
-    with repairing.bench(stored.context.engine) as bench:
-        assert repairing.compare(bench, stored.context.store, None).files_gone == len(gone)
+    with workbench.bench(stored.context.engine) as bench:
+        assert workbench.compare(bench, stored.context.store, None).files_gone == len(gone)
         gone[0].write_bytes(contents[0])
-        repairing.forget(bench, stored.context.engine, stored.context.store)
+        workbench.forget(bench, stored.context.engine, stored.context.store)
     assert stored.value("SELECT count(*) FROM objects WHERE kind = 'attachment'") == len(gone) - 1
     gone[1].write_bytes(contents[1])
     assert stored.run("repair", "--offline").exit_code == 0
@@ -227,10 +227,10 @@ async def test_other_places_of_what_was_sent_are_not_fetched_again(home: Home) -
         "VALUES ('work-INBOX', 1, 1700000000, '{[1,4)}', '{[1,4)}')"
     )
     home.change("DELETE FROM objects")
-    with repairing.bench(home.context.engine) as bench:
-        repairing.compare(bench, home.context.store, "work")
-        repairing.note(bench, [fetched(MAIL[0], 1)])
-        repairing.unpublish_pending(bench, "work", on_the_way=True)
+    with workbench.bench(home.context.engine) as bench:
+        workbench.compare(bench, home.context.store, "work")
+        workbench.note(bench, [fetched(MAIL[0], 1)])
+        workbench.unpublish_pending(bench, "work", on_the_way=True)
     assert home.value("SELECT published::text FROM folder_ledger") == "{[1,3)}"
 
 
@@ -242,10 +242,10 @@ async def test_what_is_published_after_a_repair_looked_is_not_fetched_again(home
         "INSERT INTO folder_ledger (folder_id, epoch, uidvalidity, listed, published) "
         "VALUES ('work-INBOX', 1, 1700000000, '{[1,9)}', '{[1,3)}')"
     )
-    with repairing.bench(home.context.engine) as bench:
-        repairing.compare(bench, home.context.store, "work")
+    with workbench.bench(home.context.engine) as bench:
+        workbench.compare(bench, home.context.store, "work")
         home.change("UPDATE folder_ledger SET published = '{[1,9)}'")
-        repairing.unpublish_pending(bench, "work", on_the_way=True)
+        workbench.unpublish_pending(bench, "work", on_the_way=True)
     assert home.value("SELECT published::text FROM folder_ledger") == "{[3,9)}"
 
 
@@ -270,10 +270,10 @@ def test_memory_does_not_grow_with_the_objects(home: Home) -> None:
             digests = (hashlib.sha256(b"%d" % number).hexdigest() for number in range(50_000))
             return ((f"work/messages/2026/11/22/{digest}.eml", 1_000) for digest in digests)
 
-    with repairing.bench(home.context.engine) as bench:
+    with workbench.bench(home.context.engine) as bench:
         tracemalloc.start()
-        damage = repairing.compare(bench, Full(home.path / "objects"), None)
-        count = sum(len(copies) for copies in repairing.wanted(bench))
+        damage = workbench.compare(bench, Full(home.path / "objects"), None)
+        count = sum(len(copies) for copies in workbench.wanted(bench))
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     assert (damage.unstored, count) == (50_000, 50_000)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from services.cli import rebuilding
+from services.cli.mending import rebuilding
 from services.common.account_fields import Account
 from services.common.errors import ConfigurationError, Incomplete, Unavailable
 from services.common.stores.folder import FolderStore

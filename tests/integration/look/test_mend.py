@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import Engine
 
-from services.cli import repairing
+from services.cli.mending import workbench
 from services.common import lookup
 from services.common.database import engine_for
 from services.common.errors import ConfigurationError
@@ -190,10 +190,10 @@ async def test_what_repair_has_just_sent_is_not_fetched_again(home: Home) -> Non
         "VALUES ('work-INBOX', 1, 1700000000, '{[1,9)}', '{[1,9)}')"
     )
     sent = [fetched(MAIL[0], uid) for uid in (2, 3, 5)] + [fetched(MAIL[0], 6, uidvalidity=1)]
-    with repairing.bench(home.context.engine) as bench:
-        repairing.compare(bench, home.context.store, "work")
-        repairing.note(bench, sent)
-        repairing.unpublish_pending(bench, "work", on_the_way=True)
+    with workbench.bench(home.context.engine) as bench:
+        workbench.compare(bench, home.context.store, "work")
+        workbench.note(bench, sent)
+        workbench.unpublish_pending(bench, "work", on_the_way=True)
     assert home.value("SELECT published::text FROM folder_ledger") == "{[2,4),[5,6)}"
 
 

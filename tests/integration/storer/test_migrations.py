@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, inspect, text
 
-from services.cli.whole_schema import whole_schema
+from services.cli.mending.whole_schema import whole_schema
 from services.common import migrations, restoring
 from services.common.database import engine_for
 from services.common.errors import ConfigurationError
@@ -131,7 +131,7 @@ def test_tables_in_code_and_database_agree(migrated: Engine) -> None:
 
 
 def test_a_repair_knows_every_table(migrated: Engine) -> None:
-    said = "from services.cli.whole_schema import whole_schema; print(*whole_schema().tables)"
+    said = "from services.cli.mending.whole_schema import whole_schema; print(*whole_schema().tables)"
     known = subprocess.run([sys.executable, "-c", said], capture_output=True, check=True, text=True).stdout.split()
     assert {*known, "alembic_version"} == set(inspect(migrated).get_table_names())
 

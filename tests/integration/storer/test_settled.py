@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import Engine, text
 
-from services.cli.whole_schema import whole_schema
+from services.cli.mending.whole_schema import whole_schema
 from services.common import restoring, topics
 from services.common.completeness import folders_of
 from services.common.database import engine_for

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.cli.rebuilding import identity, place_of
+from services.cli.mending.rebuilding import identity, place_of
 
 SHA256 = "0a" * 32
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from services.cli.rebuilding import identity
+from services.cli.mending.rebuilding import identity
 from services.common.database import is_text
 from services.common.objects import ObjectStore, is_plain
 from services.storer.copying import Row, octets_of

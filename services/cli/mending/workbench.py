@@ -12,8 +12,8 @@ from msgspec import json
 from msgspec.structs import replace
 from sqlalchemy import Connection, Engine, text
 
-from services.cli import came_back, listing, lost_claims, untold
-from services.cli.damage import Damage
+from services.cli.mending import came_back, listing, lost_claims, untold
+from services.cli.mending.damage import Damage
 from services.cli.progress import bar
 from services.common.database import fault_named, transaction
 from services.common.events import MailEvent

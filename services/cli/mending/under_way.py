@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import click
 
-from services.cli.damage import Damage
+from services.cli.mending.damage import Damage
 from services.common.errors import Unavailable
 from services.common.settings import read
 from services.front.context import Context
