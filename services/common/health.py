@@ -1,7 +1,7 @@
 """Health of a service as a heartbeat file, for orchestrators: ``python -m services.common.health FILE``.
 
 The event loop touches the file at most once a second. A process that is alive but stuck stops touching it, so an old
-file means the same as a red one (design section 6).
+file means the same as a red one (docs/delivery.md).
 """
 
 import argparse
