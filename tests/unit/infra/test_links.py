@@ -1,6 +1,7 @@
-"""Each link between the pages leads to a file that is there, and to a heading that it has."""
+"""Each link between the pages, and each page or decision that code names, leads to what is there."""
 
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,3 +43,26 @@ def test_each_page_can_be_reached_from_the_first() -> None:
         }
         known |= {file for file in found if file.is_file()}
     assert set(PAGES) - known == set()
+
+
+def test_code_names_only_what_is_here() -> None:
+    """A page of ours, a decision by its number, or a standard: what the reader of the code can open."""
+    listing = ["git", "ls-files", "services", "infra", "benchmarks"]
+    listed = subprocess.run(listing, cwd=ROOT, capture_output=True, check=True)
+    decisions = {page.name[:4] for page in ROOT.glob("docs/adr/0*.md")}
+    for name in listed.stdout.decode().split():
+        if name.endswith(".py") and (ROOT / name).is_file():
+            text = (ROOT / name).read_text(encoding="utf-8")
+            absent = [page for page in re.findall(r"[\w/-]+\.md\b", text) if not (ROOT / page).is_file()]
+            absent += [number for number in re.findall(r"ADR (\d{4})", text) if number not in decisions]
+            absent += re.findall(r"design section \d+|knowledge:|requirement [A-Z]\d", text)
+            assert not absent, f"{name} names {absent}"
+
+
+def test_pages_name_only_modules_that_are_there() -> None:
+    """Paths in backticks below services, infra, tests, schemas and benchmarks."""
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        named = re.findall(r"`((?:services|infra|tests|schemas|benchmarks)/[^`\s]*)`", text)
+        for path in {each for each in named if "<" not in each}:
+            assert list(ROOT.glob(path.rstrip("/"))), f"{page.name} names {path}"
