@@ -35,7 +35,7 @@ _LABELS: Final = {
     "iso8859-8": "iso-8859-8 iso8859-8 iso88598 iso_8859-8 hebrew visual logical iso-8859-8-i iso-8859-8-e"
     " iso-ir-138 csisolatinhebrew csiso88598e csiso88598i",
     "iso8859-10": "iso-8859-10 iso8859-10 iso885910 latin6 l6 iso-ir-157 csisolatin6",
-    "cp874": "tis-620 tis620 iso-8859-11 iso8859-11 iso885911 windows-874 cp874 dos-874 x-cp874",
+    "cp874": "tis-620 tis620 iso-8859-11 iso8859-11 iso885911 windows-874 cp874 dos-874 x-cp874 x-mac-thai",
     "iso8859-13": "iso-8859-13 iso8859-13 iso885913",
     "iso8859-14": "iso-8859-14 iso8859-14 iso885914",
     "iso8859-15": "iso-8859-15 iso8859-15 iso885915 iso_8859-15 latin9 latin-9 l9 csisolatin9",
@@ -44,6 +44,11 @@ _LABELS: Final = {
     "koi8-u": "koi8-u koi8-ru",
     "mac-roman": "macintosh mac x-mac-roman csmacintosh macroman",
     "mac-latin2": "x-mac-ce x-mac-centraleurroman x-mac-centraleurope",
+    "mac-croatian": "x-mac-croatian",
+    "mac-iceland": "x-mac-icelandic x-mac-iceland",
+    "mac-romanian": "x-mac-romanian x-mac-romania",
+    "mac-arabic": "x-mac-arabic",
+    "mac-farsi": "x-mac-farsi",
     "mac-greek": "x-mac-greek",
     "mac-turkish": "x-mac-turkish",
     "mac-cyrillic": "x-mac-cyrillic x-mac-ukrainian",
@@ -52,18 +57,21 @@ _LABELS: Final = {
     "cp437": "ibm437 cp437 437",
     "cp852": "ibm852 cp852 852",
     "gb18030": "gb18030 gbk gb2312 x-gbk gb_2312 gb_2312-80 gb2312-80 chinese csgb2312 csiso58gb231280 iso-ir-58"
-    " cp936 windows-936 ms936 euc-cn gb-2312 gb_2312-1980 x-euc-cn hp15cn",
+    " cp936 windows-936 ms936 euc-cn gb-2312 gb_2312-1980 x-euc-cn hp15cn eucgb2312-cn gb18030-2000 gb18030-2022"
+    " x-mac-chinesesimp",
     "iso-2022-cn": "iso-2022-cn csiso2022cn iso-2022-cn-ext",
     "hz": "hz-gb-2312 hz hzgb hz-gb",
-    "big5hkscs": "big5 big5-hkscs big5hkscs cn-big5 csbig5 x-x-big5 cp950 windows-950 big-5 big5-eten x-big5",
+    "big5hkscs": "big5 big5-hkscs big5hkscs cn-big5 csbig5 x-x-big5 cp950 windows-950 big-5 big5-eten x-big5"
+    " big5-2003 big5-uao cp951 ms950 x-mac-chinesetrad",
     "cp932": "shift_jis shift-jis sjis x-sjis ms932 ms_kanji csshiftjis windows-31j cp932 mskanji"
-    " windows-932 x-ms-cp932",
-    "euc_jp": "euc-jp eucjp x-euc-jp x-euc cseucpkdfmtjapanese ujis",
+    " windows-932 x-ms-cp932 sjis-win shift_jis-ms x-mac-japanese",
+    "euc_jp": "euc-jp eucjp x-euc-jp x-euc cseucpkdfmtjapanese ujis eucjp-win eucjp-ms eucjpms x-eucjp-open",
     "iso2022_jp": "iso-2022-jp csiso2022jp iso-2022-jp-ms x-iso-2022-jp iso-2022-jp-1 iso-2022-jp-2 iso-2022-jp-3"
     " cp50220 cp50221 cp50222 jis",
     "iso2022_kr": "iso-2022-kr csiso2022kr",
     "cp949": "euc-kr euckr ks_c_5601-1987 ks_c_5601-1989 ksc5601 ksc_5601 korean cseuckr csksc56011987 iso-ir-149"
-    " windows-949 cp949 ms949 uhc x-windows-949 ks-c-5601-1987 ks_c_5601 ksc-5601 5601 x-uhc",
+    " windows-949 cp949 ms949 uhc x-windows-949 ks-c-5601-1987 ks_c_5601 ksc-5601 5601 x-uhc"
+    " ksx1001 ks_x_1001 ks_x_1001:2002 x-mac-korean",
     "johab": "johab cp1361 ms1361 x-johab",
 }
 

@@ -15,11 +15,13 @@ from typing import Final
 import chardetng_py
 
 from services.common.charset_labels import BARE, MULTI_BYTE, NOT_TEXT, STATEFUL, WHATWG, bare
-from services.parser.mime import chinese, japanese
+from services.parser.mime import chinese, codepages, japanese
 
 _SAMPLE: Final = 16 * 1024
 _DETECTABLE: Final = 16
 _LONGEST_LABEL: Final = 80
+_NUMBERED: Final = re.compile(r"(?:x?(?:cp|windows|mswin|win|ms|ansi)|ibm|dos|codepage)?(\d{3,5})")
+"""A code page by its number, whatever stands in front of it."""
 _ISO_2022: Final = (
     (b"\x1b$)C", "iso2022_kr"),
     (b"\x1b$)A", "iso-2022-cn"),
@@ -70,12 +72,12 @@ def _codec(label: str) -> str | None:
 
 
 def _mended(name: str) -> str | None:
-    """Labels that senders spell their own way: ``utf8``, ``uft-8``, ``x-gb2312``, ``utf-8 (something)``."""
+    """Labels that senders spell their own way: ``uft-8``, ``x-gb2312``, ``x-mswin-936``, ``utf-8 (something)``."""
     word = bare(re.split(r"[\s;,*(\"']", name, maxsplit=1)[0])
     if word.startswith(("utf8", "uft8", "unicode11utf8")):
         return "utf-8"
-    number = re.fullmatch(r"(?:cp|windows|win|xcp|ibm|dos|x?ansi)(\d{3,5})", word)
-    if number and (found := WHATWG.get(f"windows-{number[1]}") or WHATWG.get(f"cp{number[1]}")):
+    number = _NUMBERED.fullmatch(word)
+    if number and (found := WHATWG.get(codepages.label(int(number[1])))):
         return found
     return BARE.get(word) or BARE.get(word.removeprefix("x"))
 

@@ -8,6 +8,10 @@ _MONTHS: Final = {
     name: number
     for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), start=1)  # noqa: SIM905
 }
+_CHINESE_MONTH: Final = re.compile(
+    r"(?<![^\s-])(?:(1[0-2]|0?[1-9])|(十[一二]?|[一二三四五六七八九]))月(?=[\s,-])", re.ASCII
+)
+_CHINESE: Final = "一 二 三 四 五 六 七 八 九 十 十一 十二".split()  # noqa: SIM905
 _AMERICAN: Final = {"est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6, "pst": -8, "pdt": -7}
 _ZONES: Final[dict[str, int | None]] = {"ut": 0, "utc": 0, "gmt": 0, "z": None, **_AMERICAN}
 _TIME: Final = r"(\d{1,2})\s*+[:.]\s*+(\d{1,2})(?:\s*+[:.]\s*+(\d{1,2})(?:[.,]\d+)?)?"
@@ -71,7 +75,14 @@ def _found(value: str) -> Found | None:
         day, name, year, clock, hours, minutes = match.groups()
         month = _MONTH_TEXT.get(name)
         return None if month is None else _checked(f"{year}-{month}-{_two(day)}T{clock}{hours}:{minutes}")
-    return _lenient(_uncommented(value[:_LONG]) if "(" in value else value[:_LONG])
+    value = _uncommented(value[:_LONG]) if "(" in value else value[:_LONG]
+    return _lenient(_CHINESE_MONTH.sub(_month_name, value, 1) if "月" in value else value)
+
+
+def _month_name(found: re.Match[str]) -> str:
+    """The English name of a month that a program wrote in the language of its user: ``十一月``, ``11月``."""
+    number = int(found[1]) if found[1] else _CHINESE.index(found[2]) + 1
+    return next(name for name, known in _MONTHS.items() if known == number)
 
 
 def _two(digits: str) -> str:

@@ -18,8 +18,9 @@ class Envelope:
         """``hint`` is the charset of raw 8-bit octets in the header."""
         first = header.first
         date, received = first.get("date"), first.get("received")
+        date = None if date is None else fields.readable(date, header.codec, hint)
         self.sent_at = None if date is None else dates.parse(date)
-        self.sent_at_raw = None if date is None else words.line(fields.readable(date, header.codec, hint))
+        self.sent_at_raw = None if date is None else words.line(date)
         if date is not None and self.sent_at is None:
             defects.append(Defect("date.unusable"))
         self.received = None if received is None else dates.received(received)

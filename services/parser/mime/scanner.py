@@ -4,6 +4,7 @@ Each line that starts with two hyphens is looked up among the open boundaries: i
 not, the exact token decides. So the cost depends on neither depth nor the number of open multiparts.
 """
 
+import re
 from typing import Final
 
 from services.common.email import Defect
@@ -19,6 +20,7 @@ _PART_WINDOW: Final = 512
 _LONGEST_BOUNDARY: Final = 16_384
 _PADDING: Final = 256
 _GUESS_WINDOW: Final = 65_536
+_PART_STARTS: Final = re.compile(rb"\n--[^\n]{1,1000}\n(?=Content-)", re.IGNORECASE)
 _BEHIND_TOKEN: Final = frozenset({b"", b"-", b" ", b"\t", b"\r", b"\n"})
 
 
@@ -223,14 +225,23 @@ def _common(one: bytes, other: bytes) -> bytes:
 
 
 def _token(state: Scan, part: Part) -> bytes:
-    """The boundary as octets; without the parameter, the first line that looks like a delimiter."""
+    """The boundary as octets; without the parameter, or where it stands nowhere in the message, a guess."""
     boundary = part.content.params.get("boundary")
-    if boundary is not None:
-        codec = "utf-8" if part.header.codec == "ascii" else part.header.codec
-        token = boundary.encode(codec, "replace").rstrip()
-        return token if len(token) <= _LONGEST_BOUNDARY else b""
+    if boundary is None:
+        return _guessed(state, part)
+    codec = "utf-8" if part.header.codec == "ascii" else part.header.codec
+    token = boundary.encode(codec, "replace").rstrip()
+    if len(token) > _LONGEST_BOUNDARY:
+        return b""
+    nowhere = token and not state.stack and state.data.find(b"--" + token, part.body, state.end) < 0
+    return (_guessed(state, part, surely=True) if nowhere else b"") or token
+
+
+def _guessed(state: Scan, part: Part, *, surely: bool = False) -> bytes:
+    """The token of the first line that looks like a delimiter; ``surely``: and has a Content field behind it."""
     head = state.newline + state.data[part.body : min(part.body + _GUESS_WINDOW, state.end)]
-    at = head.find(state.newline + b"--")
+    found = _PART_STARTS.search(head) if surely else None
+    at = (found.start() if found else -1) if surely else head.find(state.newline + b"--")
     line = head[at + 3 : at + 3 + _LONGEST_BOUNDARY].partition(state.newline)[0].rstrip() if at >= 0 else b""
     if line and line not in state.tokens:
         state.defects.append(Defect("multipart.boundary-guessed", part.path or None, part.body + at))

@@ -34,6 +34,7 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
     "one boundary for all": lambda n: HEAD + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n" * (n // 50),
     "empty parts": lambda n: MIXED + b"--b\r\n\r\n" * (n // 8),
     "boundary prefixes": lambda n: MIXED + b"\r\n--bx" * (n // 6),
+    "guesses of a boundary": lambda n: MIXED + b"--c\r\n" * (n // 5),
     "dashes": lambda n: MIXED + b"\r\n--" * (n // 4),
     "long header line": lambda n: HEAD + b"X: " + b"a" * n + b"\r\n\r\nx",
     "many fields": lambda n: HEAD + b"X: y\r\n" * (n // 6) + b"\r\nx",
