@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from services.common.errors import ConfigurationError, MailweirError, Unavailable
 
 METADATA = MetaData()
-_LOST = ("08", "25P03", "57P", "53", "55P03", "57014")
+_LOST = ("08", "25P03", "57P", "53", "55P03")
 _FULL = "53100"
 _READ_ONLY, _DENIED = "25006", "42501"
 _DROPPED = ("42P01", "42703", "42883")  # a table or view, a column, a function that is not there
@@ -20,7 +20,6 @@ _NO_SUCH_OPTION = re.compile(
     r'invalid connection option "\w+"|invalid \w+ value: "[^"\n]{0,60}"|'
     r'(?:root )?certificate file "[^"\n]*" [^\n]{1,80}'
 )
-_CONFLICT = ("40001", "40P01")
 _UNREACHED = re.compile(
     r'(?:connection to server (?:at|on socket)|could not translate host name) "([^"]*)"(?:[^:]*, port (\d+))?'
     r"(?: failed| to address): ([^\n]{1,120})"
@@ -49,6 +48,14 @@ class Refused(MailweirError):
 
 class Conflicted(Unavailable):
     """Two transactions stood in each other's way and the server ended this one: the same again at once succeeds."""
+
+
+class TookTooLong(Unavailable):
+    """The server ended a statement at its time limit: the same again may end so for ever, less at once may not."""
+
+
+_CONFLICT = (Conflicted, "the transaction in favour of another")
+_ENDED = {"40001": _CONFLICT, "40P01": _CONFLICT, "57014": (TookTooLong, "a statement that took too long")}
 
 
 def engine_for(url: str, *, pool_size: int = 4, statement_timeout_ms: int = 60_000) -> Engine:
@@ -110,8 +117,9 @@ def _named(cause: BaseException | None, error: Exception) -> Exception:
         return Refused(f"the database refuses the data (SQLSTATE {state})")
     if state == _FULL:
         return Unavailable(f"the disk of Postgres is full (SQLSTATE {state}); make room, it is tried again")
-    if state in _CONFLICT:
-        return Conflicted(f"Postgres ended the transaction in favour of another (SQLSTATE {state}); it is tried again")
+    if state in _ENDED:
+        kind, what = _ENDED[state]
+        return kind(f"Postgres ended {what} (SQLSTATE {state}); it is tried again")
     if _lost(cause, state):
         seen = f"SQLSTATE {state}" if state else _unreached(cause)
         return Unavailable(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol
 
-from services.common.database import Refused
+from services.common.database import Refused, TookTooLong
 from services.common.events import Event
 from services.common.service import Handler, Outcome, Rejected, side_by_side
 
@@ -21,7 +21,8 @@ class Write(Protocol):
 class Writer(Protocol):
     """Where rows go: runs a write function in one transaction.
 
-    Raises ``Unavailable`` (nothing was written) or ``Refused`` (the data is at fault).
+    Raises ``Unavailable`` (nothing was written; ``TookTooLong`` where less of it might be) or ``Refused`` (the data is
+    at fault).
     """
 
     async def write(self, write: Callable[[Any], None]) -> None:
@@ -30,6 +31,8 @@ class Writer(Protocol):
 
 def storing(write: Write, writer: Writer, parts: Parts | None = None) -> Handler:
     """A handler that writes each batch; a batch that is refused is halved until the bad event stands alone.
+
+    So is one that takes longer than a statement may: the same again would take as long.
 
     ``parts`` cuts a batch into transactions, which are written side by side as far as the writer has threads: rows are
     made while the database works. Not for events whose order matters.
@@ -49,13 +52,22 @@ async def _store(write: Write, writer: Writer, batch: Sequence[Event]) -> list[O
         part = waiting.pop()
         try:
             await writer.write(partial(write, events=part))
+        except TookTooLong:
+            if len(part) == 1:
+                raise
+            waiting += _halves(part)
         except (Refused, ValueError, TypeError) as error:
             if len(part) == 1:
                 rejected.append(Rejected(part[0], "refused.data", _reason(error)))
             else:
-                half = len(part) // 2
-                waiting += [part[half:], part[:half]]
+                waiting += _halves(part)
     return rejected
+
+
+def _halves(part: list[Event]) -> list[list[Event]]:
+    """The later one first, as the last is taken first."""
+    half = len(part) // 2
+    return [part[half:], part[:half]]
 
 
 def _reason(error: Exception) -> str:

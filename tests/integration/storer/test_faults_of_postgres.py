@@ -8,9 +8,13 @@ from threading import Thread
 import pytest
 from sqlalchemy import Engine, make_url, text
 
-from services.common.database import Conflicted, Refused, engine_for, transaction
+from services.common import topics
+from services.common.database import Conflicted, Refused, TookTooLong, engine_for, transaction
 from services.common.errors import Unavailable
+from tests.databases import done_as_owner
+from tests.fakes.mail_events import message, parsed
 from tests.fakes.ports import closed_port
+from tests.integration.storer.conftest import Storer
 
 
 @pytest.mark.parametrize(
@@ -19,12 +23,29 @@ from tests.fakes.ports import closed_port
         ("53100", Unavailable, "the disk of Postgres is full .*make room"),
         ("57P01", Unavailable, "does not answer"),
         ("40P01", Conflicted, "in favour of another"),
+        ("57014", TookTooLong, "took too long"),
         ("22001", Refused, "refuses the data"),
     ],
 )
 def test_a_failure_is_named_by_its_state(engine: Engine, state: str, named: type[Exception], told: str) -> None:
     with pytest.raises(named, match=told), transaction(engine) as connection:
         connection.execute(text(f"DO $$ BEGIN RAISE SQLSTATE '{state}'; END $$"))
+
+
+SLOW = """CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.02); RETURN NEW; END';
+CREATE TRIGGER slow BEFORE INSERT ON emails FOR EACH ROW EXECUTE FUNCTION slowly()"""
+
+
+async def test_mail_that_takes_longer_together_than_a_statement_may_is_stored(engine: Engine, url: str) -> None:
+    mails = [(await parsed(message(f"number {uid}").as_bytes(), uid))[0] for uid in range(1, 41)]
+    impatient = engine_for(url, statement_timeout_ms=500)
+    done_as_owner(url, SLOW)
+    try:
+        assert await Storer(impatient).take(topics.MAIL_PARSED, mails) == []
+    finally:
+        done_as_owner(url, "DROP TRIGGER slow ON emails", "DROP FUNCTION slowly")
+        impatient.dispose()
+    assert Storer(engine).value("SELECT count(*) FROM email_places WHERE email_id IS NOT NULL") == 40
 
 
 def test_a_server_that_is_not_there_is_named_without_the_password() -> None:

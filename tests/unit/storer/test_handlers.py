@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.common.database import Refused
+from services.common.database import Refused, TookTooLong
 from services.common.errors import Unavailable
 from services.common.service import Rejected
 from services.storer.handlers import Parts, storing
@@ -59,6 +59,24 @@ async def test_exactly_the_bad_ones_are_rejected(bad: set[int], parts: Parts | N
 async def test_an_outage_is_nobodys_dead_letter() -> None:
     with pytest.raises(Unavailable):
         await storing(write, FakeWriter(set(), Unavailable("down")), parts_of(7))(EVENTS)
+
+
+@pytest.mark.parametrize("most", [1, 4, 29])
+async def test_what_takes_too_long_at_once_is_written_in_smaller_parts_in_order(most: int) -> None:
+    def slow(cursor: FakeWriter, events: Sequence[Any]) -> None:
+        if len(events) > most:
+            raise TookTooLong("a statement")
+        write(cursor, events)
+
+    writer = FakeWriter(set())
+    assert await storing(slow, writer)(EVENTS) == []
+    assert writer.written == list(range(1, 31))
+    assert max(writer.batches) <= most
+
+
+async def test_one_event_that_takes_too_long_is_nobodys_dead_letter() -> None:
+    with pytest.raises(TookTooLong):
+        await storing(write, FakeWriter(set(), TookTooLong("a statement")))(EVENTS)
 
 
 async def test_a_batch_is_one_transaction_unless_parts_are_asked_for() -> None:

@@ -79,3 +79,13 @@ async def test_one_conversation_is_one_part_however_long() -> None:
     events = await replying({f"m{number}": f"m{number - 1}" for number in range(300)})
     assert [len(part) for part in parts(events, 50)] == [300]
     assert parts([], 50) == []
+
+
+async def test_a_long_text_counts_as_several_messages() -> None:
+    events = await replying({f"m{number}@x": f"r{number}@x" for number in range(60)})
+    long = replace(
+        events[0].email, body_values={}, mailweir=replace(events[0].email.mailweir, derived_text="合" * 99_999)
+    )
+    assert [len(part) for part in parts(events, 20)] == [20, 20, 20]
+    heavy = [replace(event, email=replace(event.email, mailweir=long.mailweir)) for event in events]
+    assert {len(part) for part in parts(heavy, 20)} == {3}
