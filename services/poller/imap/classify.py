@@ -94,22 +94,22 @@ def going_away(status: Status) -> ImapError:
     """Meaning of an untagged BYE."""
     return (
         throttle(status)
-        or _temporary(status, "the server closed the connection", usable=False)
+        or _temporary(status, "the server closed the connection")
         or ServerBye("the server closed the connection", code=status.code, detail=status.text)
     )
 
 
-def _temporary(status: Status, reason: str, *, usable: bool) -> ImapError | None:
+def _temporary(status: Status, reason: str) -> ImapError | None:
     if status.code not in TEMPORARY_CODES:
         return None
-    return Temporary(reason, code=status.code, detail=status.text, usable=usable)
+    return Temporary(reason, code=status.code, detail=status.text)
 
 
 def sign_in_refusal(status: Status, *, token: bool = False, challenge: str | None = None) -> ImapError:
     """Meaning of NO or BAD to LOGIN or AUTHENTICATE. ``challenge``: status of the OAuth error, None without one."""
     if status.code in CREDENTIAL_CODES and challenge != "429":
         return _credential(status, token=token, challenge=challenge)
-    general = _limited(status, challenge) or _temporary(status, "the server cannot take the sign-in now", usable=False)
+    general = _limited(status, challenge) or _temporary(status, "the server cannot take the sign-in now")
     if general is not None:
         return general
     by_text = _CODE_WRONG.search(status.text) and not _CATCH_ALL.search(status.text)

@@ -3,6 +3,7 @@ import contextlib
 import socket
 import ssl
 import threading
+import time
 
 import pytest
 
@@ -25,6 +26,7 @@ from tests.fakes.imap_model import Reply, Script, closes, on, says
 from tests.fakes.imap_server import serve
 from tests.fakes.imap_tls import server_context, write_ca
 from tests.fakes.ports import closed_port, nobody_knows
+from tests.polling import until_meanwhile
 from tests.unit.poller.imap.conftest import QUICK
 
 
@@ -60,6 +62,8 @@ async def test_facts_of_a_verified_connection(play):
     async with play(Script(greeting=b"* OK [ALERT] hello \x1b[31mthere\r\n"), user=None) as (session, _):
         assert session.facts.tls_version in {"TLSv1.2", "TLSv1.3"}
         assert session.facts.certificate_names == ("localhost",)
+        assert session.facts.certificate_issuer == "Fake CA"
+        assert time.time() + 86_400 < session.facts.certificate_ends < time.time() + 3 * 86_400
         assert session.facts.greeting == "hello [31mthere"
         assert session.take_events().alerts == ("hello [31mthere",)
 
@@ -155,6 +159,27 @@ async def test_silence_close_and_noise_before_the_sign_in(play):
         await attempt(play, Script(hooks=[on("GREETING", closes())]))
     with pytest.raises(ResponseTooLarge):
         await attempt(play, Script(greeting=b"* OK hi\r\n" + b"* NOISE\r\n" * 8000))
+
+
+@pytest.mark.parametrize("greeting", [b"* NO go away\r\n", b"* PREAUTH welcome\r\n", b"* BYE later\r\n", None])
+async def test_a_connection_that_leads_nowhere_is_closed(tmp_path, greeting):
+    script = Script(greeting=greeting) if greeting else Script(hooks=[on("GREETING", lambda *_: Reply(silent=True))])
+    async with serve(script, tmp_path) as server:
+        endpoint = Endpoint("localhost", server.port, ca_file=server.ca_file)
+        with pytest.raises(NetworkError if greeting is None else (ProtocolViolation, ServerBye)) as caught:
+            await Session.open(endpoint, Limits(connect_timeout=0.5 if greeting is None else 60, command_timeout=60))
+        await until_meanwhile(lambda: server.connections and not server.open_now, 5)
+        assert caught.value is not None  # held until here: what it refers to was not let go by chance
+
+
+async def test_a_port_that_waits_for_the_client_is_told_apart(tmp_path):
+    script = Script(tls="starttls", hooks=[on("GREETING", lambda *_: Reply(silent=True))])
+    async with serve(script, tmp_path) as server:
+        for tls in ("starttls", "implicit"):
+            endpoint = Endpoint("localhost", server.port, tls, server.ca_file)
+            with pytest.raises(OperationTimeout) as caught:
+                await Session.open(endpoint, Limits(connect_timeout=0.3, command_timeout=60))
+            assert caught.value.about == ("port" if tls == "starttls" else "")
 
 
 async def test_dribbling_greeting_is_dead(play):
