@@ -1,10 +1,13 @@
 """``mailweir dlq``: records that a reader could not use."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
 
 from services.cli import offered
+
+_SHOWN = 200  # rows of the table: nobody reads more, and a hundred thousand took it minutes
 
 
 @click.group()
@@ -22,17 +25,22 @@ def list_(topic: str | None, *, every: bool, as_json: bool) -> None:
     from services.front.context import open_context
 
     with open_context() as context:
-        rows = letters.listed(context.engine, topic, every=every)
-    if as_json:
-        from services.front import plain
-
-        for row in rows:
-            click.echo(plain.json(dict(row._mapping)))
-    else:
-        _show(rows)
+        if as_json:
+            _print(letters.listed(context.engine, topic, every=every))
+            return
+        rows = list(letters.listed(context.engine, topic, every=every, most=_SHOWN))
+        more = letters.count(context.engine, topic, every=every) - len(rows) if len(rows) == _SHOWN else 0
+    _show(rows, more)
 
 
-def _show(rows: Any) -> None:
+def _print(rows: Iterable[Any]) -> None:
+    from services.front import plain
+
+    for row in rows:
+        click.echo(plain.json(dict(row._mapping)))
+
+
+def _show(rows: Sequence[Any], more: int) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -47,6 +55,8 @@ def _show(rows: Any) -> None:
         texts = (row.topic, row.service, row.error)
         shown.add_row(str(row.id), *(Text(line(each)) for each in texts), str(row.octets or 0), row.state)
     Console().print(shown)
+    if more > 0:
+        click.echo(f"and {more} more; --json lists every one")
     click.echo("why, and what is in it: mailweir dlq show ID")
 
 
@@ -85,6 +95,7 @@ def replay(numbers: tuple[int, ...], topic: str | None, *, every: bool) -> None:
     """
     import asyncio
 
+    from services.cli.progress import bar
     from services.front import letters
     from services.front.context import open_context
 
@@ -96,7 +107,8 @@ def replay(numbers: tuple[int, ...], topic: str | None, *, every: bool) -> None:
 
     with open_context() as context:
         chosen = _chosen(context, numbers, topic, every=every)
-        done = asyncio.run(letters.replay(context, chosen, useless if every else None))
+        with bar("replaying", len(chosen)) as advance:
+            done = asyncio.run(letters.replay(context, chosen, useless if every else None, advance))
     where = "" if context.embedded else "; their readers take them now, mailweir dlq list shows what comes back"
     left = f", {len(stay)} stay" if stay else ""
     click.echo(f"{len(done.sent)} replayed, {len(done.again)} of them dead letters again{left}{where}")

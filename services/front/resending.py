@@ -3,10 +3,11 @@
 Held by locks of Postgres, which end with the connection of a process, however it ends.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
-from sqlalchemy import Connection, Engine, func, literal, select
+from sqlalchemy import ARRAY, BigInteger, Connection, Engine, Integer, cast, func, literal, select
 
 from services.common.database import fault_named
 from services.common.errors import Incomplete
@@ -29,17 +30,20 @@ def resending(engine: Engine, accounts: Iterable[str]) -> Iterator[Connection]:
 
 
 @contextmanager
-def alone(connection: Connection, letter: int) -> Iterator[bool]:
-    """Whether nobody else sends this dead letter: then nobody does while the block runs, or the process."""
-    lock = literal(_LETTER), literal(letter & _NUMBERS)
-    with fault_named():
-        taken = bool(connection.scalar(select(func.pg_try_advisory_lock(*lock))))
+def alone(connection: Connection, letters: Sequence[int]) -> Iterator[list[int]]:
+    """Those of these dead letters that nobody else sends: then nobody does while the block runs, or the process."""
+    mine = _answered_yes(connection, func.pg_try_advisory_lock, letters)
     try:
-        yield taken
+        yield mine
     finally:
-        if taken:
-            with fault_named():
-                connection.scalar(select(func.pg_advisory_unlock(*lock)))
+        _answered_yes(connection, func.pg_advisory_unlock, mine)
+
+
+def _answered_yes(connection: Connection, lock: Callable[..., Any], letters: Sequence[int]) -> list[int]:
+    number = func.unnest(literal(list(letters), ARRAY(BigInteger))).column_valued("number")
+    answered = select(number).where(lock(literal(_LETTER), cast(number.op("&")(_NUMBERS), Integer)))
+    with fault_named():
+        return list(connection.scalars(answered))
 
 
 @contextmanager

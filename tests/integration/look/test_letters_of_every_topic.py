@@ -1,5 +1,8 @@
 """Dead letters of every topic, replayed on real embedded stores."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import pytest
@@ -8,11 +11,12 @@ from sqlalchemy import text
 
 from services.common.contract import SPECS, Record
 from services.common.dead_letters import dead_letter, shortened
-from services.common.errors import ConfigurationError, ContractViolated
+from services.common.errors import ConfigurationError, ContractViolated, Unavailable
 from services.common.events import DeadLetter
 from services.common.topics import MAIN_TOPICS
-from services.front import letters
+from services.front import letters, publishing
 from services.front.embedded import publisher
+from services.front.publishing import Send
 from tests.contract import records
 from tests.fakes.mail_events import fetched
 from tests.integration.look.conftest import MAIL, Home
@@ -124,3 +128,42 @@ async def test_nothing_of_a_stranger_moves_the_cursor_where_a_letter_is_shown(ho
         assert not set("\x1b\x07\u202e\x9b") & set(
             home.run(*words).stdout.replace("\x1b[0m", "").replace("\x1b[1m", "")
         )
+
+
+MANY = """INSERT INTO dead_letters (topic, "partition", "offset", service, error, reason, at, key, value, headers)
+SELECT 'mail.audit', 0, n, 'storer', 'refused.data', '-', now(), '', '', '[]' FROM generate_series(1, 2500) AS n"""
+
+
+async def test_a_table_shows_the_oldest_of_many_letters_and_json_every_one(home: Home) -> None:
+    home.change(MANY)
+    numbers = [each["offset"] for each in home.lines("dlq", "list", "--json", "--topic", "mail.audit")]
+    assert numbers == list(range(1, 2501))
+    told = home.run("dlq", "list").stdout
+    assert told.count("refused.data") == 200
+    assert "and 2300 more; --json lists every one" in told
+    home.run("dlq", "drop", "--all")
+    assert "no dead letters" in home.run("dlq", "list").stdout
+
+
+async def test_what_was_sent_before_a_failure_is_settled_and_the_rest_is_open(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audited = records.record(min((records.EXAMPLES / "access-audited" / "v1").glob("*.json")), "mail.audit")
+    await publisher(home.context).publish([letter(audited, number) for number in range(30)])
+    sent: list[int] = []
+
+    @asynccontextmanager
+    async def failing() -> AsyncIterator[Send]:
+        async def send(_: Record) -> None:
+            await asyncio.sleep(0)
+            if len(sent) == 27:
+                raise Unavailable("Kafka does not take the record")
+            sent.append(1)
+
+        yield send
+
+    monkeypatch.setattr(publishing, "republishing", failing)
+    home.environment["MAILWEIR_KAFKA"] = "127.0.0.1:1"
+    with pytest.raises(Unavailable):
+        home.run("dlq", "replay", "--all")
+    assert home.value("SELECT count(*) FILTER (WHERE state = 'replayed') FROM dead_letters") == 27
