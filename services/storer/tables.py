@@ -61,7 +61,7 @@ emails = Table(
     Column("facts", JSONB, nullable=False),
     Column("defects", _TEXTS, nullable=False),
     Column("search", TSVECTOR, nullable=False),
-    _now("stored_at"),
+    Column("stored_at", _WHEN, nullable=False, server_default=func.clock_timestamp()),
     UniqueConstraint("account_id", "content_sha256", name="emails_identity"),
     Index("emails_search", "search", postgresql_using="gin"),
     Index("emails_by_date", "account_id", text("received_at DESC")),

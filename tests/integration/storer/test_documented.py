@@ -106,7 +106,18 @@ async def test_a_poll_as_written_gives_a_whole_import_and_what_was_committed_lat
     assert _look(storer, settled) == (set(), 0)
 
 
-_OTHERS = ", ".join(column.name for column in tables.emails.columns if column.name not in {"id", "content_sha256"})
+async def test_a_row_is_settled_by_when_it_was_written_not_by_when_its_transaction_began(storer: Storer) -> None:
+    template, _ = await parsed(message().as_bytes())
+    await storer.take(topics.MAIL_PARSED, [template])
+    with storer.engine.connect() as long:
+        began = long.execute(text("SELECT now()")).scalar_one()
+        taken = storer.value("SELECT clock_timestamp()")
+        long.execute(text(_COPY))
+        assert began < taken < long.execute(text("SELECT stored_at FROM emails WHERE content_sha256 = 'late'")).scalar()
+
+
+_BY_ITSELF = {"id", "content_sha256", "stored_at"}
+_OTHERS = ", ".join(column.name for column in tables.emails.columns if column.name not in _BY_ITSELF)
 _COPY = f"INSERT INTO emails (content_sha256, {_OTHERS}) SELECT 'late', {_OTHERS} FROM emails LIMIT 1"
 
 
