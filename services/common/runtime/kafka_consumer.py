@@ -1,4 +1,4 @@
-"""Faust's consumer with our commit rule (design section 6, rule 4), reading in batches (ADR 0013).
+"""Faust's consumer with our commit rule (ADR 0003), reading in batches (ADR 0013).
 
 Faust hands every record over by itself: two tasks, several wake-ups and entries in its books for each. Here a batch of
 records is one message of Faust's: groups, assignment, flow control and life cycle stay, at a cost per batch.
@@ -15,9 +15,10 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.cluster import ClusterMetadata
 from aiokafka.errors import ConsumerStoppedError, KafkaError
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport, ensure_aiokafka_TP
-from faust.types import TP, AppT, ConsumerMessage, Message
+from faust.types import TP, AppT, Message
 
 from services.common.runtime.assembling import Assembler, Records
+from services.common.runtime.batch_message import BatchMessage, one_message
 from services.common.runtime.damaged import Damaged
 from services.common.runtime.fetched import Fetched, Removed
 from services.common.runtime.header_names import read_any_names
@@ -30,13 +31,6 @@ log = logging.getLogger(__name__)
 _AGAIN = 0.5  # seconds between two tries to ask a broker
 _LOOK = 0.05  # seconds: while one topic has no room, others are asked in short turns
 _FETCH_WAIT_MS = 100  # aiokafka asks a broker once at a time: partitions without news keep the others waiting so long
-
-
-class BatchMessage(ConsumerMessage):
-    """Records of one topic as one message of Faust's; its coordinates are those of the last one."""
-
-    __slots__ = ("records",)
-    records: Records
 
 
 class PromptThread(AIOKafkaConsumerThread):
@@ -244,8 +238,16 @@ class OrderedConsumer(Consumer):
             await self._thread.seek_to_beginning(*never)
 
     async def _hand_over(self, topic: str, records: Records) -> None:
-        message = _message(records, self.app.consumer_generation_id)
+        message = one_message(records, self.app.consumer_generation_id)
         await self.wait_first(self.callback(message), self.suspend_flow.wait())
+
+    async def maybe_wait_for_commit_to_finish(self) -> bool:
+        """As Faust's, but whoever gives up this wait has: Faust would commit instead, and a stop would never end."""
+        running = self._commit_fut
+        if running is None:
+            return False
+        await asyncio.wait({running})
+        return not running.cancelled()
 
     async def commit_and_end_transactions(self) -> None:
         """Commit what is acknowledged now: a commit that is under way may be older, and Faust would let it do."""
@@ -270,16 +272,6 @@ class OrderedConsumer(Consumer):
     def _forget(self) -> None:
         self._positions.clear()
         self._assembler.clear()
-
-
-def _message(records: Records, generation: int) -> BatchMessage:
-    last = records[-1]
-    message = BatchMessage(
-        last.topic, last.partition, last.offset, last.timestamp / 1000, last.timestamp_type, [], b"", b"", None,
-        tp=TP(last.topic, last.partition), generation_id=generation,
-    )  # fmt: skip
-    message.records = records
-    return message
 
 
 class OrderedTransport(Transport):

@@ -34,6 +34,7 @@ MAX_LETTER = 64 * 1024 * 1024  # a dead letter was somebody's compressed record 
 # After an outage an idempotent producer can stay out of sequence (aiokafka issue 1017): only a new one starts clean.
 _OUT_OF_SEQUENCE = (OutOfOrderSequenceNumber, UnknownProducerId, ProducerClosed, TimeoutError)
 _TRANSIENT = (*_OUT_OF_SEQUENCE, KafkaConnectionError, KafkaTimeoutError, OSError)
+_GOODBYE = 3.0  # seconds
 _PATIENCE = 5  # failed deliveries in a row after which a producer is replaced, whatever it says
 
 
@@ -60,11 +61,11 @@ class KafkaPublisher:
         await self._ready()
 
     async def stop(self) -> None:
-        """Close; deliveries still under way are awaited at most the request time-out."""
+        """Close; deliveries under way are awaited for some seconds: nobody counts on them, they are made again."""
         if self._producer is not None:
             self._drop(self._producer)
         if self._closing:
-            await asyncio.wait(self._closing, timeout=self._settings.request_timeout)
+            await asyncio.wait(self._closing, timeout=_GOODBYE)
 
     async def publish(self, events: Sequence[Event]) -> None:
         """Publish all, in order; return when Kafka has confirmed every one.

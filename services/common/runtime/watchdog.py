@@ -5,7 +5,7 @@ Faust only logs when a consumer hangs, so this looks from outside, over connecti
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,7 @@ from aiokafka.structs import TopicPartition
 from services.common.errors import MailweirError, Unavailable
 
 log = logging.getLogger(__name__)
+_GOODBYE = 3.0  # seconds
 
 
 class Stalled(MailweirError):
@@ -117,9 +118,8 @@ class LagProbe:
         """Close the connections; the next look opens new ones."""
         consumer, self._consumer = self._consumer, None
         admin, self._admin = self._admin, None
-        for client, end in ((consumer, "stop"), (admin, "close")):
-            if client is not None:
-                await _quietly(getattr(client, end))
+        ends = [*([consumer.stop] if consumer else []), *([admin.close] if admin else [])]
+        await asyncio.gather(*(_quietly(end) for end in ends))
 
 
 def check(described: Collection[Mapping[str, Any]]) -> None:
@@ -132,9 +132,9 @@ def check(described: Collection[Mapping[str, Any]]) -> None:
             raise for_code(topic["error_code"])(topic["topic"])
 
 
-async def _quietly(end: Callable[[], object]) -> None:
+async def _quietly(end: Callable[[], Awaitable[None]]) -> None:
     try:
-        async with asyncio.timeout(5):
-            await end()  # type: ignore[misc]
+        async with asyncio.timeout(_GOODBYE):
+            await end()
     except (KafkaError, OSError, TimeoutError) as error:
         log.debug("closing a probe connection failed: %s", type(error).__name__)

@@ -1,6 +1,7 @@
 """Dependencies and brokers that go away and come back, and workers that share the work."""
 
 import asyncio
+import signal
 import subprocess
 import urllib.request
 from pathlib import Path
@@ -99,6 +100,26 @@ async def test_a_broker_that_was_away_longer_than_the_stall_time_out_finds_the_s
     lab.release("slow")
     await lab.complete(MANY)
     assert worker.poll() is None, lab.logs()
+    await lab.stopped(worker)
+
+
+async def test_a_worker_told_to_stop_while_the_broker_is_away_ends_and_loses_nothing(
+    lab: Lab, components: Cluster
+) -> None:
+    await lab.publish(MANY)
+    lab.switch("slow", "0.1")
+    worker = lab.worker(request_timeout=10, stop_grace=2)
+    await lab.until("it works", lambda: len(lab.seen()) > 100)
+    components.kill("kafka")
+    try:
+        await lab.until("health is red", lambda: lab.health()["state"] == "red")
+        worker.send_signal(signal.SIGTERM)
+        assert await lab.ended(worker, within=60) == 0, lab.logs()
+    finally:
+        components.start("kafka")
+    lab.release("slow")
+    worker = lab.worker()
+    await lab.complete(MANY)
     await lab.stopped(worker)
 
 
