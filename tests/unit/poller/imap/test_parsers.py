@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.poller.domain.uidset import UidSet
-from services.poller.imap.encode import LiteralArgument, atom, quoted, sequence_sets, string
+from services.poller.imap.encode import LiteralArgument, atom, header_list, number, quoted, sequence_sets, string
 from services.poller.imap.errors import ImapError
 from services.poller.imap.events import EventLog
 from services.poller.imap.framing import Framer
@@ -161,15 +161,32 @@ def test_atoms_and_quoted_strings_refuse_what_they_cannot_carry(value):
             assert not set(encoder(value)) & set(b"\r\n\0")
 
 
-@given(st.sets(st.integers(1, 2**32 - 1), max_size=300))
-@settings(max_examples=50)
-def test_sequence_sets_cover_everything_once(uids):
+@given(st.sets(st.integers(1, 30) | st.integers(1, 2**32 - 1), max_size=60), st.integers(1, 90))
+@settings(max_examples=200)
+def test_sequence_sets_cover_everything_once_in_as_much_room_as_there_is(uids, size):
     texts, parts = [], UidSet.of(())
-    for text, part in sequence_sets(UidSet.of(uids)):
-        assert len(text) <= 800
+    for text, part in sequence_sets(UidSet.of(uids), size):
+        assert len(text) < size or part.parts == 1
         assert not parts & part
         texts.append(text)
         parts |= part
     assert set(parts) == uids
     text = b",".join(texts).decode().replace("*", "4294967295")
     assert UidSet.parse(text) == parts
+
+
+def test_sequence_sets_leave_no_room_that_the_next_range_would_fill():
+    assert [text for text, _ in sequence_sets(UidSet.of([*range(1, 4), 5, 7]), 8)] == [b"1:3,5,7"]
+    assert [text for text, _ in sequence_sets(UidSet.of([*range(1, 4), 5, 7]), 7)] == [b"1:3,5", b"7"]
+
+
+@pytest.mark.parametrize("value", [-1, 2**63])
+def test_a_number_that_no_server_takes_is_not_sent(value):
+    with pytest.raises(ValueError, match="number"):
+        number(value)
+
+
+@pytest.mark.parametrize("fields", [[], ["A B"], ["A)"], ["Ä"], [""], ["Subject", "x" * 101]])
+def test_only_names_of_header_fields_are_asked_for(fields):
+    with pytest.raises(ValueError, match="header fields"):
+        header_list(fields)
