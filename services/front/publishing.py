@@ -85,7 +85,7 @@ async def republishing() -> AsyncIterator[Send]:
         bootstrap_servers=settings.bootstrap.split(","),
         enable_idempotence=True,
         acks="all",
-        compression_type="zstd",
+        compression_type=settings.codec,
         max_request_size=MAX_LETTER,
     )
 

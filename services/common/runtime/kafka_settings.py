@@ -94,6 +94,11 @@ class KafkaSettings(TopicSettings):
             yield "MAILWEIR_KAFKA_SESSION_TIMEOUT must not exceed MAILWEIR_KAFKA_REQUEST_TIMEOUT"
 
     @property
+    def codec(self) -> str | None:
+        """The compression as aiokafka calls it."""
+        return None if self.compression == "none" else self.compression
+
+    @property
     def limits(self) -> Limits:
         """Dead-letter limits."""
         return Limits(self.dead_letter_run, self.dead_letter_ratio, self.dead_letter_window)

@@ -149,7 +149,7 @@ class KafkaPublisher:
             client_id=f"mailweir-{self._service}",
             enable_idempotence=True,
             acks="all",
-            compression_type=None if settings.compression == "none" else settings.compression,
+            compression_type=settings.codec,
             linger_ms=int(settings.linger * 1000),
             max_batch_size=settings.batch_bytes,
             max_request_size=MAX_LETTER,

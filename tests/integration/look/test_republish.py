@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.record.default_records import DefaultRecordBatch
 from msgspec.structs import replace
 
 from infra.local import cluster
@@ -56,6 +57,21 @@ async def test_the_original_bytes_and_headers_are_written_again(
     async with republishing() as send:
         await send(RECORDS[0])
     assert await written(components.kafka, "one.mail.fetched", 1) == RECORDS[:1]
+
+
+async def test_records_are_compressed_as_the_others_of_the_installation(
+    components: cluster.Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader that knows no zstd could read nothing behind a replay."""
+    monkeypatch.setenv("MAILWEIR_KAFKA", components.kafka)
+    monkeypatch.setenv("MAILWEIR_KAFKA_TOPIC_PREFIX", "gzip.")
+    monkeypatch.setenv("MAILWEIR_KAFKA_COMPRESSION", "gzip")
+    await create(components.kafka)
+    async with republishing() as send:
+        await send(replace(RECORDS[0], value=b"raw" * 1000))
+    segments = components.home.rglob("gzip.mail.fetched-*/*.log")
+    (batch,) = filter(None, (segment.read_bytes() for segment in segments))
+    assert batch[22] & 7 == DefaultRecordBatch.CODEC_GZIP
 
 
 async def test_one_producer_writes_all_letters(
