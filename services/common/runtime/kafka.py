@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 
 import faust
+from aiokafka.errors import KafkaConnectionError
 from aiokafka.structs import TopicPartition
 from mode.supervisors import CrashingSupervisor
 
@@ -49,6 +50,7 @@ async def run(service: Service, settings: KafkaSettings, *, health: Health, stop
         Stalled: records wait and nothing moves.
         TopicLost: a topic was deleted or made anew.
         Damaged: a disk of the brokers has damaged records.
+        Unavailable: the brokers went away while this started.
         Exception: an error of an adapter or of Kafka that nobody can handle. The process must exit with a failure.
 
     """
@@ -142,7 +144,12 @@ class Runtime:
 
     @asynccontextmanager
     async def started(self) -> AsyncIterator[None]:
-        """Start the app; at the end let running batches finish within the stop grace, commit and stop it."""
+        """Start the app; at the end let running batches finish within the stop grace, commit and stop it.
+
+        Raises:
+            Unavailable: the brokers went away since they were looked for.
+
+        """
         install(self.app)
         prefix = self.settings.topic_prefix
         batches = {prefix + subscription.topic.name: subscription.batch for subscription in self.service.subscriptions}
@@ -150,7 +157,10 @@ class Runtime:
         self.app.consumer.before_revoke = self._before_revoke
         self.app.consumer.after_assign = self.gate.open
         try:
-            await self.app.start()
+            try:
+                await self.app.start()
+            except KafkaConnectionError as error:
+                raise Unavailable("Kafka went away while this started; the next start waits for it") from error
             yield
         finally:
             drained = self.failed.done() or await self.gate.close(self.settings.stop_grace, final=True)

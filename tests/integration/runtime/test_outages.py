@@ -10,7 +10,13 @@ import pytest
 
 from infra.local.cluster import Cluster
 from infra.local.folders import free_port
+from services.common.errors import Unavailable
+from services.common.health import Health, path_of
+from services.common.runtime.kafka import Runtime
+from services.common.runtime.kafka_settings import KafkaSettings
+from services.common.runtime.producer import KafkaPublisher
 from tests.integration.runtime.lab import Lab
+from tests.integration.runtime.worker import service
 
 ALL = range(1, 201)
 MANY = range(1, 3001)
@@ -121,6 +127,15 @@ async def test_a_worker_told_to_stop_while_the_broker_is_away_ends_and_loses_not
     worker = lab.worker()
     await lab.complete(MANY)
     await lab.stopped(worker)
+
+
+async def test_brokers_that_go_away_while_a_service_starts_are_named(tmp_path: Path) -> None:
+    settings = KafkaSettings(bootstrap=f"127.0.0.1:{free_port()}", stop_grace=1)
+    publisher = KafkaPublisher(settings, "sink")
+    runtime = Runtime(service(tmp_path), settings, Health("sink", path_of(tmp_path, "sink")), publisher)
+    with pytest.raises(Unavailable, match="Kafka went away"):
+        async with runtime.started():
+            pass
 
 
 async def test_a_service_that_starts_before_its_topics_waits_for_them(components: Cluster, tmp_path: Path) -> None:
