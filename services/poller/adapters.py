@@ -62,6 +62,12 @@ _NOTE_HABIT = text(
     "INSERT INTO server_habits (account, habit, noticed_at) VALUES (:account, :habit, :now) "
     "ON CONFLICT (account, habit) DO UPDATE SET noticed_at = excluded.noticed_at"
 )
+_LOST = text("""WITH known AS (
+    SELECT folder_id, uidvalidity, epoch, true AS reported FROM email_sync_status
+    WHERE (account_id, wire, state) = (:account, :wire, 'active')
+    UNION ALL SELECT folder_id, uidvalidity, epoch, false FROM folder_ledger WHERE folder_id = :plain
+) SELECT folder_id, uidvalidity, epoch FROM known k WHERE NOT EXISTS (SELECT FROM folders f WHERE f.id = k.folder_id)
+ORDER BY reported DESC, epoch DESC LIMIT 1""")
 _TOKEN = text("SELECT token FROM leases WHERE account = :account")
 _FENCE = text("SELECT token FROM leases WHERE account = :account FOR SHARE")  # a lock waits for the disk
 
@@ -184,6 +190,12 @@ class PostgresLedger:
         query = text("SELECT uidvalidity, epoch FROM folder_ledger WHERE folder_id = :folder_id")
         with transaction(self._engine) as connection:
             return {row.uidvalidity: row.epoch for row in connection.execute(query, {"folder_id": folder_id})}
+
+    def lost(self, account: str, wire: str, plain: str) -> tuple[str, int, int] | None:
+        """Id, UIDVALIDITY and epoch of a folder of that name or ``plain`` id whose row somebody deleted."""
+        with transaction(self._engine) as connection:
+            row = connection.execute(_LOST, {"account": account, "wire": wire, "plain": plain}).one_or_none()
+        return None if row is None else (row.folder_id, row.uidvalidity, row.epoch)
 
     def quarantine(self, folder_id: str, epoch: int) -> Mapping[int, Quarantined]:
         """Quarantined UIDs of one epoch."""

@@ -182,9 +182,11 @@ async def _newcomer(work: Work, session: Session, folder: Folder, absent: Sequen
     old = await known_as(work, session, folder, absent)
     if old is not None:
         return await _rename(work, folder, old)
-    taken = await asyncio.to_thread(_taken, work, folder)
+    known, uidvalidity, epoch = await asyncio.to_thread(_identity, work, folder)
     record = FolderRecord(
-        id=folder_id(work.account.slug, folder.wire, salt=work.clock.now().isoformat() if taken else ""),
+        id=known,
+        uidvalidity=uidvalidity,
+        epoch=epoch,
         account=work.account.slug,
         wire=folder.wire,
         name=folder.name,
@@ -195,9 +197,17 @@ async def _newcomer(work: Work, session: Session, folder: Folder, absent: Sequen
     return await _save(work, record)
 
 
-def _taken(work: Work, folder: Folder) -> bool:
-    """Whether the plain id of that name belongs to a folder of the past."""
-    return bool(work.ledger.epochs(folder_id(work.account.slug, folder.wire)))
+def _identity(work: Work, folder: Folder) -> tuple[str, int | None, int]:
+    """Id, UIDVALIDITY and epoch of a folder without a record: as they were where only the record was lost.
+
+    Else its mail would be there twice. Where the plain id belongs to a folder of the past, another one.
+    """
+    plain = folder_id(work.account.slug, folder.wire)
+    lost = work.ledger.lost(work.account.slug, wire_text(folder.wire), plain)
+    if lost is not None:
+        return lost
+    salt = work.clock.now().isoformat() if work.ledger.epochs(plain) else ""
+    return folder_id(work.account.slug, folder.wire, salt), None, 1
 
 
 def folder_id(account: str, wire: bytes, salt: str = "") -> str:

@@ -55,6 +55,9 @@ class LedgerStore(Protocol):
     def epochs(self, folder_id: str) -> Mapping[int, int]:
         """UIDVALIDITY to epoch, for every epoch that the folder ever had."""
 
+    def lost(self, account: str, wire: str, plain: str) -> tuple[str, int, int] | None:
+        """Id, UIDVALIDITY and epoch of a folder of which all but its record is known; by its raw name or first id."""
+
     def quarantine(self, folder_id: str, epoch: int) -> Mapping[int, Quarantined]:
         """Quarantined UIDs of one epoch."""
 

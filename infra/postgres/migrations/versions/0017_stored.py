@@ -1,4 +1,4 @@
-"""``emails.stored_at`` is when the row was written: its transaction may have begun minutes before it took its ``id``."""
+"""``emails.stored_at`` tells when the row was written: its transaction may have begun minutes before it took its id."""
 
 from alembic import op
 
