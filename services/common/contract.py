@@ -20,10 +20,11 @@ from services.common.attributes import mail_attributes, mail_fields, text_attrib
 from services.common.email import Email
 from services.common.errors import ContractViolated, Malformed
 from services.common.topics import SUFFIX, Topic
-from services.common.violations import check_moments, shape
+from services.common.violations import check_moments, check_told_once, shape
 
 PREFIX = "org.mailweir."
 _SPECVERSION = "1.0"
+_CONTENT_TYPE = "content-type"
 _ENVELOPE = ("specversion", "id", "source", "subject", "time")
 
 
@@ -130,7 +131,7 @@ def encode(event: ev.Event, service: str, now: datetime) -> Record:
     value, attributes, content_type = _encode_value(spec, event)
     attributes = _envelope(event, spec.type, subject, service, now) | attributes
     headers = [("ce_" + name, text.encode()) for name, text in attributes.items()]
-    return Record(spec.topic.name, subject.encode(), value, (*headers, ("content-type", content_type.encode())))
+    return Record(spec.topic.name, subject.encode(), value, (*headers, (_CONTENT_TYPE, content_type.encode())))
 
 
 def _envelope(event: ev.Event, kind: str, subject: str, service: str, now: datetime) -> dict[str, str]:
@@ -207,8 +208,8 @@ def _attributes(record: Record) -> dict[str, str]:
         attributes = {name: raw.decode() for name, raw in found}
     except UnicodeDecodeError as error:
         raise ContractViolated("contract.headers", "a ce_ header is not UTF-8") from error
-    if len(attributes) != len(found):
-        raise ContractViolated("contract.headers", "a ce_ header is there twice: readers would take different ones")
+    if len(attributes) != len(found) or sum(name == _CONTENT_TYPE for name, _ in record.headers) > 1:
+        raise ContractViolated("contract.headers", "an attribute is there twice: readers would take different ones")
     return attributes
 
 
@@ -225,16 +226,14 @@ def _decode_value(spec: EventSpec, record: Record, attributes: dict[str, str]) -
     value = record.value or b""
     if spec.value == "json":
         event: ev.Event = _JSON_DECODERS[spec.type].decode(value)
+        check_told_once(value, _ENCODER.encode(event))
         check_moments(event)
         return event
     if spec.value == "email":
-        mail = msgspec.convert(
-            mail_fields(spec.event, attributes) | {"email": _EMAIL_DECODER.decode(value)}, ev.EmailParsed
-        )
-        if mail.email.id != mail.contentsha256:
-            raise ContractViolated("contract.schema", f"{spec.type}: the Email's id is not ce_contentsha256")
-        return mail
-    content_type = dict(record.headers).get("content-type", b"").decode()
+        email = _EMAIL_DECODER.decode(value)
+        check_told_once(value, _ENCODER.encode(email))
+        return msgspec.convert(mail_fields(spec.event, attributes) | {"email": email}, ev.EmailParsed)
+    content_type = dict(record.headers).get(_CONTENT_TYPE, b"").decode()
     made: ev.Event = msgspec.convert(
         mail_fields(spec.event, attributes | {"contenttype": content_type}, value), spec.event
     )
@@ -258,10 +257,21 @@ def _check_identity(event: ev.Event, record: Record, attributes: dict[str, str])
         raise Malformed("ce_subject is not what the record is about")
     if record.key not in (b"", subject.encode()):
         raise Malformed("the key is not ce_subject")
+    if isinstance(event, ev.EmailParsed):
+        _check_email(event)
     if isinstance(event, ev.PlaceRelinked | ev.ObjectFiled):
         said = mail_fields(type(event), attributes)["place"]
         if said.subject != subject or attributes["contentsha256"] != event.contentsha256:
             raise Malformed("the attributes are about another message than the value")
+
+
+def _check_email(mail: ev.EmailParsed) -> None:
+    """Raise where the value is about another message, or another place, than the attributes."""
+    if mail.email.id != mail.contentsha256:
+        raise Malformed("the Email's id is not ce_contentsha256")
+    said = mail.email.mailweir.place
+    if said is not None and said.subject != mail.place.subject:
+        raise Malformed("the Email's place is not that of the attributes")
 
 
 def _decode_dead_letter(record: Record) -> ev.DeadLetter:

@@ -1,6 +1,7 @@
 """Why a record does not keep the contract, in words that never repeat what it holds."""
 
 from datetime import UTC, datetime
+from json import JSONDecoder
 from typing import Any
 
 import msgspec
@@ -22,6 +23,24 @@ def shape(error: Exception) -> str:
     if isinstance(error, KeyError):
         return f"missing attribute {error.args[0]}"
     return next((said for kind, said in _SAID if isinstance(error, kind)), type(error).__name__)
+
+
+def check_told_once(value: bytes, again: bytes) -> None:
+    """Raise for a JSON value that names a property twice: each reader would take another one (RFC 8259 section 4).
+
+    ``again`` is the value as we write it. Ours are that to the octet, so they are done by one comparison; those of
+    others are looked through, which takes twice as long as decoding them.
+    """
+    if value != again:
+        _LOOKING.decode(value.decode())
+
+
+def _once(members: list[tuple[str, Any]]) -> None:
+    if len({name for name, _ in members}) != len(members):
+        raise Malformed("a property is there twice: readers would take different ones")
+
+
+_LOOKING = JSONDecoder(object_pairs_hook=_once, parse_int=len, parse_float=len, strict=False)
 
 
 def check_moments(event: Any) -> None:

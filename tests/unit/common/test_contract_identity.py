@@ -1,10 +1,13 @@
 """What a record is about is said by its key, its attributes and its value: all three have to say the same."""
 
+import json
+
 import pytest
 from msgspec import structs
 
 from services.common.contract import SPEC_BY_TYPE, SPECS, EventSpec, Record, decode
 from services.common.errors import ContractViolated
+from services.common.events import EmailParsed
 from tests.contract import records
 
 
@@ -43,3 +46,15 @@ def test_parsed_mail_of_another_content_is_refused() -> None:
     headers = dict(good.headers) | {"ce_contentsha256": b"0" * 64}
     with pytest.raises(ContractViolated, match="id is not ce_contentsha256"):
         decode(structs.replace(good, headers=tuple(headers.items())))
+
+
+@pytest.mark.parametrize("name", ["account", "folderid", "uidvalidity", "uid"])
+def test_parsed_mail_whose_value_names_another_place_is_refused(name: str) -> None:
+    good = records.record(records.EXAMPLES / "email-parsed" / "v1" / "abuse-report.json", "mail.parsed")
+    email = json.loads(good.value or b"")
+    place = email["mailweir"]["place"]
+    place[name] = place[name] + 1 if isinstance(place[name], int) else "other"
+    with pytest.raises(ContractViolated, match="the Email's place is not that of the attributes"):
+        decode(structs.replace(good, value=json.dumps(email).encode()))
+    email["mailweir"]["place"] = None
+    assert isinstance(decode(structs.replace(good, value=json.dumps(email).encode())), EmailParsed)

@@ -1,5 +1,7 @@
 """What is no event of the contract is refused by a name and in words, never raised otherwise."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +10,7 @@ from msgspec import structs
 from services.common import events as ev
 from services.common.contract import SPECS, EventSpec, Record, decode, encode
 from services.common.errors import ContractViolated
+from tests.contract import records
 from tests.unit.common.good_record import HERE, NOW, fetched_with
 
 HEADERS = st.lists(
@@ -99,10 +102,24 @@ def test_a_record_without_a_type_is_told_so() -> None:
 
 def test_an_attribute_that_is_there_twice_is_refused() -> None:
     good = fetched_with()
-    for name in ("ce_uid", "ce_type"):
+    for name in ("ce_uid", "ce_type", "content-type"):
         twice = structs.replace(good, headers=(*good.headers, (name, dict(good.headers)[name])))
         with pytest.raises(ContractViolated, match="is there twice"):
             decode(twice)
+
+
+@pytest.mark.parametrize("spec", [spec for spec in SPECS if spec.value != "bytes"], ids=lambda spec: spec.name)
+def test_a_value_that_names_a_property_twice_is_refused(spec: EventSpec) -> None:
+    good = records.record(min((records.EXAMPLES / spec.name / "v1").glob("*.json")), spec.topic.name)
+    value, name = good.value or b"", next(iter(json.loads(good.value or b"")))
+    again = json.dumps(json.loads(value)[name]).encode()
+    names = (f'"{name}"', f'"\\u{ord(name[0]):04x}{name[1:]}"')
+    unknown = b'{"later": {"a": [{"b": 1, "c": 9%s, "b": 1.5}]}, ' % (b"0" * 5_000)
+    for twice in (*(b"{" + said.encode() + b": " + again + b", " for said in names), unknown):
+        with pytest.raises(ContractViolated, match="a property is there twice"):
+            decode(structs.replace(good, value=twice + value[1:]))
+    once = unknown.replace(b'"c"', b'"b\\n"').replace(b'"b": 1,', b'"\\ud83d\\ude00": -1e999,')
+    assert decode(structs.replace(good, value=once + value[1:])) == decode(good)
 
 
 @pytest.mark.parametrize("account", ["", "..", "work/x", "../work", " work", "work\n", "работа", "w" * 64])
