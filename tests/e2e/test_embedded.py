@@ -44,6 +44,7 @@ def test_everything_that_was_delivered_is_there(world: World) -> None:
     assert Counter(path.stem for path in raw) == Counter(set(world.expected()))
     assert all(hashlib.sha256(path.read_bytes()).hexdigest() == path.stem for path in raw)
     files = [path for path in (objects / "attachments").rglob("*") if path.is_file()]
+    assert files
     assert all(hashlib.sha256(path.read_bytes()).hexdigest() == path.parent.name for path in files)
     assert seen_messages(world) == []
 
