@@ -17,10 +17,12 @@ def helper(context: Context) -> Iterator[socket.socket | None]:
     if not context.embedded or (os.cpu_count() or 1) == 1 or threading.active_count() > 1:
         yield None
         return
+    from services.cli.interrupts import as_usual
     from services.common.runtime.helper import forked, help_with
     from services.front.embedded import publisher
 
     def work(connection: socket.socket) -> None:
+        as_usual()
         own = Context(context.settings, context.database_url, engine_for(context.database_url))
         asyncio.run(help_with(connection, publisher(own)))
 

@@ -35,7 +35,7 @@ TELL_THEMSELVES = ("run",)  # a service logs which variables it ignores
 EPILOG = """Without MAILWEIR_KAFKA everything works embedded, in MAILWEIR_HOME (default ~/.mailweir).
 
 Exit codes: 0 complete, 1 unexpected, 2 usage or configuration, 3 incomplete but explained, 4 sign-in refused,
-5 connection or TLS failure.
+5 connection or TLS failure; 130 ended by Ctrl-C.
 
 Tab completion: eval "$(_MAILWEIR_COMPLETE=bash_source mailweir)" (or zsh_source, fish_source)."""
 
@@ -76,30 +76,48 @@ def cli(context: click.Context) -> None:
 
 
 def main() -> None:
-    """Run the command; a failure becomes one line on stderr and the exit code of its class.
-
-    A path that cannot be used is the caller's to change (2); of other failures of the system nothing is known (1).
-    """
-    from services.cli.terminal import ended
+    """Run the command and end with its exit code, or by the signal that interrupts it."""
+    from services.cli.interrupts import in_order
     from services.common.collector import settle
-    from services.common.errors import MailweirError
 
     if COMPLETION in os.environ:
         import services.cli.shells  # noqa: F401 (it enters itself)
     settle()  # what is imported stays: looking for garbage in it was an eighth of the CPU time of a start
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal in GBK or Latin-1 cannot show every name
+    with in_order(_tell):
+        try:
+            sys.exit(_run())
+        finally:
+            if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+                signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while threads are waited for is the end
+
+
+def _run() -> int:
+    """The exit code of the command; a failure becomes one line on stderr and the code of its class.
+
+    A path that cannot be used is the caller's to change (2); of other failures of the system nothing is known (1).
+    """
+    from services.cli.terminal import ended
+    from services.common.errors import MailweirError
+
     try:
-        cli(standalone_mode=True)
+        code = cli(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        click.echo("Aborted!", err=True)
+        return 1
     except MailweirError as error:
         _tell(ended(str(error)))
-        sys.exit(error.exit_code)
+        return error.exit_code
     except OSError as error:
         _tell(f"{f'{error.filename}: ' if error.filename else ''}{error.strerror or error}")
-        sys.exit(2 if error.filename else 1)
-    finally:
-        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C, while threads are waited for, is the end
+        return 2 if error.filename else 1
+    return code if isinstance(code, int) else 0
 
 
 def _tell(text: str) -> None:

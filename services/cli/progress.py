@@ -1,10 +1,15 @@
-"""A progress bar on stderr when that is a terminal, so that stdout stays for the result."""
+"""How far long work is, on stderr, as stdout is for the result: a bar on a terminal, else a line now and then."""
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from services.cli.terminal import is_terminal
+import click
+
+from services.cli.terminal import has_cursor
+
+_EVERY = 30.0  # seconds
 
 
 @contextmanager
@@ -13,8 +18,8 @@ def bar(text: str, total: int | None) -> Iterator[Callable[[], None]]:
 
     Call what is given for each step done.
     """
-    if not is_terminal(sys.stderr):
-        yield lambda: None
+    if not has_cursor(sys.stderr):
+        yield _counting(text, total)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -23,3 +28,29 @@ def bar(text: str, total: int | None) -> Iterator[Callable[[], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(text, total=total)
         yield lambda: progress.advance(task)
+
+
+def now_and_then(every: float = _EVERY, now: Callable[[], float] = time.monotonic) -> Callable[[], bool]:
+    """Whether it is time to say how far it is: not before ``every`` seconds, and then no more often."""
+    last = now()
+
+    def due() -> bool:
+        nonlocal last
+        if now() - last < every:
+            return False
+        last = now()
+        return True
+
+    return due
+
+
+def _counting(text: str, total: int | None) -> Callable[[], None]:
+    due, done = now_and_then(), 0
+
+    def advance() -> None:
+        nonlocal done
+        done += 1
+        if due():
+            click.echo(f"{text}: {done}" if total is None else f"{text}: {done} of {total}", err=True)
+
+    return advance

@@ -35,10 +35,11 @@ def sync(names: tuple[str, ...], timeout: float | None, *, watch: bool, as_json:
     """Retrieve mail of the accounts NAME... (default: all that are not paused), read-only.
 
     Ends when nothing is missing (exit 0), or when tries or --timeout are used up (exit 3, with the reason). Run it as
-    often as you like: only what is missing is fetched.
+    often as you like: only what is missing is fetched. Ctrl-C is safe at any moment: what came is stored, and the next
+    sync goes on from there.
     """
     from services.cli.sync_run import run_once, run_watch
-    from services.cli.sync_view import show
+    from services.cli.sync_view import show, tell_left
     from services.front.context import open_context
     from services.front.publishing import check_settings
 
@@ -49,8 +50,13 @@ def sync(names: tuple[str, ...], timeout: float | None, *, watch: bool, as_json:
             click.echo(f"watching {', '.join(chosen)}; Ctrl-C stops", err=True)
             run_watch(context, chosen, timeout, as_json=as_json)
             return
-        results = run_once(context, chosen, timeout)
-    show(results, as_json=as_json)
+        try:
+            results = run_once(context, chosen, timeout)
+        except KeyboardInterrupt:
+            tell_left(context.engine, chosen)
+            raise
+        show(results, as_json=as_json)
+        tell_left(context.engine, [each.account for each in results if each.timed_out])
     raise SystemExit(worst(results))
 
 

@@ -3,13 +3,13 @@
 import asyncio
 import random
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from socket import socket
 from typing import TYPE_CHECKING
 
-from services.cli.sync_progress import bar
+from services.cli.sync_progress import TellingWaits, Watcher, bar
 from services.common.clock import SystemClock
 from services.common.errors import MailweirError
 from services.common.expiry import expires_at
@@ -24,7 +24,7 @@ from services.poller.lease import leased
 from services.poller.lease_rows import PostgresLeases
 from services.poller.settings import PollerSettings
 from services.poller.turns import Turns
-from services.poller.work import Progress, Work
+from services.poller.work import Work
 
 if TYPE_CHECKING:
     from services.poller.supervisor import Ports
@@ -34,7 +34,7 @@ def run_once(context: Context, names: Sequence[str], timeout: float | None) -> l
     """Sync the accounts side by side; one account's trouble never touches another."""
     from services.cli.helper import helper
 
-    with helper(context) as second, bar() as watcher:
+    with helper(context) as second, bar(names) as watcher:
         return asyncio.run(_all(context, names, timeout, watcher, second))
 
 
@@ -42,14 +42,14 @@ async def _all(
     context: Context,
     names: Sequence[str],
     timeout: float | None,
-    watcher: Callable[[Progress], None],
+    watcher: Watcher,
     second: socket | None,
 ) -> list[Result]:
     from services.front.publishing import publishing
 
     async with publishing(context, second) as publisher:
-        turns = Turns()
-        return await asyncio.gather(*(_one(context, name, publisher, timeout, watcher, turns) for name in names))
+        telling, turns = TellingWaits(publisher, watcher.say), Turns()
+        return await asyncio.gather(*(_one(context, name, telling, timeout, watcher, turns) for name in names))
 
 
 async def _one(
@@ -57,7 +57,7 @@ async def _one(
     name: str,
     publisher: Publisher,
     timeout: float | None,
-    watcher: Callable[[Progress], None],
+    watcher: Watcher,
     turns: Turns,
 ) -> Result:
     clock = SystemClock()
@@ -72,7 +72,7 @@ async def _one(
                 context.store,
                 clock,
                 random.random,
-                progress=watcher,
+                progress=watcher.step,
                 ends_at=partial(expires_at, account, context.accounts),
                 contents=PostgresContents(context.engine),
                 turns=turns,

@@ -1,11 +1,15 @@
 """How the result of a sync is shown: a line per account for people, a JSON line for programs."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import click
+from sqlalchemy import Engine
 
 from services.cli.language import language
 from services.cli.terminal import ended
+from services.common.completeness import AccountStatus, statuses
+from services.common.errors import MailweirError
 from services.front import plain
 from services.front.retold import told
 from services.poller.account import Result
@@ -36,6 +40,24 @@ def _tell(result: Result) -> None:
         click.echo(_summary(result))
     for text in told(ended(result.failure), result.advice, result.account, language()):
         click.echo(f"{result.account}: {text}", err=True)
+
+
+def tell_left(engine: Engine, accounts: Sequence[str]) -> None:
+    """Tell on stderr what of each account is safe when its sync was ended early, and what the next one fetches."""
+    with suppress(MailweirError):
+        for status in statuses(engine, [(name, "") for name in accounts]) if accounts else ():
+            click.echo(f"{status.account}: {_left(status)}", err=True)
+
+
+def _left(status: AccountStatus) -> str:
+    stored = sum(folder.stored for folder in status.folders)
+    left = sum(folder.pending + folder.missing for folder in status.folders)
+    unread = sum(folder.last_pass is None and not folder.listed for folder in status.folders)
+    if language() == "zh":
+        return f"已保存 {stored} 封邮件，剩余 {left} 封" + (f"；尚未读取的文件夹：{unread} 个" if unread else "")
+    return f"{stored} messages are stored and safe, {left} are left" + (
+        f"; folders not read yet: {unread}" if unread else ""
+    )
 
 
 def _summary(result: Result) -> str:

@@ -1,5 +1,6 @@
 """Whether somebody sits there, and what they are told. A stream is None where whoever started the command closed it."""
 
+import os
 import sys
 from typing import BinaryIO, TextIO
 
@@ -9,6 +10,11 @@ from services.common.errors import ConfigurationError
 def is_terminal(stream: TextIO | None) -> bool:
     """Whether a person reads or types there."""
     return stream is not None and stream.isatty()
+
+
+def has_cursor(stream: TextIO | None) -> bool:
+    """Whether it is a terminal on which lines can be written over."""
+    return is_terminal(stream) and os.environ.get("TERM", "") not in ("", "dumb", "unknown")
 
 
 def standard_input() -> BinaryIO:

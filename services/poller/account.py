@@ -53,7 +53,8 @@ HOPELESS = (SignInError, TlsError, ConfigurationError, ConsentNeeded, ClientRefu
 class Result(Struct, frozen=True):
     """How the retrieval of one account ended; ``exit_code`` as in docs/commands.md, ``failure`` for people.
 
-    ``unread``: folders that were to be read and could not be; no outcome tells what is in them.
+    ``unread``: folders that were to be read and could not be; no outcome tells what is in them. ``timed_out``: it was
+    ended by the time-out of its caller, and has no outcomes.
     """
 
     account: str
@@ -63,6 +64,7 @@ class Result(Struct, frozen=True):
     advice: str = ""
     retrieved: int = 0
     unread: int = 0
+    timed_out: bool = False
 
 
 class Tries(Struct):
@@ -233,4 +235,4 @@ async def within(sync: Awaitable[Result], work: Work, seconds: float | None) -> 
     except TimeoutError:
         last = f"; the last trouble was: {work.memory.run.trouble}" if work.memory.run.trouble else ""
         failure = f"stopped after {seconds:g} s; run it again to go on{last}"
-        return Result(work.account.slug, exit_code=3, failure=failure)
+        return Result(work.account.slug, exit_code=3, failure=failure, timed_out=True)
