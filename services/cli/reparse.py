@@ -24,8 +24,11 @@ _KINDS = {
 @click.command()
 @click.option("--compare", is_flag=True, help="Show what would change, field by field, and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="With --compare: one JSON line per changed field.")
+@click.option(
+    "--anew", is_flag=True, help="Replace rows of this version, too, that somebody changed or emptied by hand."
+)
 @mail_options
-def reparse(*, compare: bool, as_json: bool, **sides: Any) -> None:
+def reparse(*, compare: bool, as_json: bool, anew: bool, **sides: Any) -> None:
     """Parse stored raw messages once more; rows are replaced only by a newer parser version.
 
     Exit code 3 when raw messages are not in the object store, or cannot be parsed.
@@ -38,10 +41,14 @@ def reparse(*, compare: bool, as_json: bool, **sides: Any) -> None:
 
     if as_json and not compare:
         raise ConfigurationError("--json tells of a comparison: say --compare")
+    if anew and compare:
+        raise ConfigurationError("--compare writes nothing: leave out --compare or --anew")
     dead = 0
     with open_context() as context:
         choice = choice_of(context, **sides)
         chosen = lookup.ids(context.engine, choice)
+        if anew:
+            asyncio.run(_outdate(context, _events(context, chosen, [])))
         absent: list[int] = []
         events = _events(context, chosen, absent)
         if compare:
@@ -68,6 +75,20 @@ def _events(context: "Context", chosen: list[int], absent: list[int]) -> "Iterat
             else:
                 yield event
             advance()
+
+
+async def _outdate(context: "Context", events: "Iterator[MessageFetched]") -> None:
+    """Mark rows that differ from what this parser makes of their messages, though it wrote them; say how many."""
+    from services.cli.compared import DEAD, comparing
+    from services.parser.mime.version import VERSION
+    from services.storer.compare import outdate
+
+    comparison, changed = comparing(context), 0
+    for event in events:
+        fields = [difference.field for difference in (await comparison(event)).differences]
+        if fields and DEAD not in fields:
+            changed += outdate(context.engine, event.place.account, event.contentsha256, VERSION)
+    click.echo(f"{changed} rows of this parser version differ from their messages")
 
 
 async def _compare(context: "Context", events: "Iterator[MessageFetched]", *, as_json: bool) -> int:

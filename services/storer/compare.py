@@ -11,13 +11,21 @@ from services.common.events import EmailParsed
 from services.storer.copying import Json, json_of
 from services.storer.merging import EMAIL_NAMES
 from services.storer.rows import attachment_rows, email_row, numbers, version
+from services.storer.threads import refs
 
 _PASSED_OVER = {"account_id", "content_sha256", "thread_id", "received_at"}
 _FIELDS = tuple(name for name in EMAIL_NAMES if name not in _PASSED_OVER)
-_ROW = text(f"SELECT id, {', '.join(_FIELDS)} FROM emails WHERE (account_id, content_sha256) = (:account, :sha256)")
+_ROW = text(
+    f"SELECT id, {', '.join(_FIELDS)}, thread_id, received_at, length(search) = 0 AS wordless FROM emails "
+    "WHERE (account_id, content_sha256) = (:account, :sha256)"
+)
 _FILES = text(
     "SELECT part_path, sha256, size, content_type, name, safe_name, disposition, parent_part FROM attachments "
     "WHERE email_id = :id ORDER BY part_path"
+)
+_OUTDATE = text(
+    "UPDATE emails SET parser_version = '0' "
+    "WHERE (account_id, content_sha256, parser_version) = (:account, :sha256, :version)"
 )
 
 
@@ -45,7 +53,14 @@ def compared(engine: Engine, event: EmailParsed) -> Compared:
             return Compared([Difference("emails", None, "a row")], replaced=True)
         files = [list(each) for each in connection.execute(_FILES, {"id": row.id})]
     older = numbers(row.parser_version) < version(event.email)
-    return Compared([*_of_row(row, event), *_of_files(files, event)], replaced=older)
+    return Compared([*_of_row(row, event), *_lacking(row, event), *_of_files(files, event)], replaced=older)
+
+
+def outdate(engine: Engine, account: str, sha256: str, version: str) -> int:
+    """Let the next event of a message replace its row, if this parser version wrote it; how many rows that is."""
+    with transaction(engine) as connection:
+        values = {"account": account, "sha256": sha256, "version": version}
+        return int(connection.execute(_OUTDATE, values).rowcount)
 
 
 def _of_row(row: Any, event: EmailParsed) -> Iterator[Difference]:
@@ -54,6 +69,16 @@ def _of_row(row: Any, event: EmailParsed) -> Iterator[Difference]:
         stored, new = getattr(row, name), _plain(parsed[name])
         if stored != new:
             yield Difference(name, stored, new)
+
+
+def _lacking(row: Any, event: EmailParsed) -> Iterator[Difference]:
+    """Of values that the event alone does not give as they are stored: whether there is one at all."""
+    if row.thread_id is None and refs(event):
+        yield Difference("thread_id", None, "a thread")
+    if row.received_at is None and event.internaldate is not None:
+        yield Difference("received_at", None, event.internaldate)
+    if row.wordless and email_row(event)[-1]:
+        yield Difference("search", None, "words")
 
 
 def _of_files(files: Sequence[Any], event: EmailParsed) -> Iterator[Difference]:

@@ -81,3 +81,35 @@ async def test_reparse_replaces_only_what_an_older_parser_wrote(stored: Home) ->
     assert stored.run("reparse").exit_code == 0
     assert stored.value("SELECT count(*) FROM emails WHERE subject = 'other'") == 3
     assert stored.value("SELECT count(*) FROM attachments") == 2
+
+
+FILES = "SELECT jsonb_agg(to_jsonb(a) - 'id' ORDER BY email_id, part_path) FROM attachments a"
+MAILS = "SELECT jsonb_agg(to_jsonb(e) ORDER BY id) FROM emails e"
+ALIKE = {"body_html"}  # no message of these has one
+OF_THE_ROW = {"account_id", "content_sha256", "id", "parser_version", "stored_at"}
+OTHER = {"YES": "NULL", "text": "''", "ARRAY": "'{x}'", "jsonb": "'{}'", "boolean": "NOT has_attachment"}
+OTHER |= {"bigint": "7", "tsvector": "''"}
+COLUMNS = """SELECT jsonb_object_agg(column_name, CASE is_nullable WHEN 'YES' THEN 'YES' ELSE data_type END)
+FROM information_schema.columns WHERE table_name = 'emails' AND table_schema = 'public'"""
+
+
+async def test_anew_brings_every_value_back_that_somebody_changed(stored: Home) -> None:
+    before = [stored.value(query) for query in (MAILS, FILES)]
+    for name, kind in stored.value(COLUMNS).items():
+        if name not in OF_THE_ROW:
+            stored.change(f"UPDATE emails SET {name} = {OTHER[kind]}")
+            assert stored.value(MAILS) != before[0] or name in ALIKE, name
+            done = stored.run("reparse", "--anew")
+            assert (done.exit_code, done.stdout.startswith("0 ")) == (0, name in ALIKE), name
+            assert stored.value(MAILS) == before[0], name
+    stored.change("UPDATE attachments SET name = NULL, safe_name = ''")
+    assert stored.run("reparse", "--anew").stdout.startswith("2 rows")
+    assert stored.value(FILES) == before[1]
+
+
+async def test_anew_leaves_rows_of_a_newer_parser_alone(stored: Home) -> None:
+    stored.change("UPDATE emails SET subject = 'newer', parser_version = '999.0'")
+    assert stored.run("reparse", "--anew").stdout.startswith("0 rows")
+    assert stored.value("SELECT count(*) FROM emails WHERE subject = 'newer'") == 4
+    with pytest.raises(ConfigurationError, match="leave out"):
+        stored.run("reparse", "--compare", "--anew")
