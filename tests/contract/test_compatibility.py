@@ -3,6 +3,7 @@
 import json
 import subprocess
 import tomllib
+from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import yaml
 
 from services.common.compatibility import breaking_changes, topic_changes
+from services.common.contract import SPEC_BY_TYPE, Record, decode, event_id
 
 ROOT = Path(__file__).parents[2]
 OLD = {
@@ -194,3 +196,42 @@ def changes(path: str, blob: str) -> list[str]:
     if now.suffix == ".yaml":
         return topic_changes(yaml.safe_load(old), yaml.safe_load(text))
     return breaking_changes(json.loads(old), json.loads(text))
+
+
+EXAMPLES = "schemas/examples"
+
+
+def examples() -> Iterator[tuple[str, Record]]:
+    """Every example that there ever was, with its name: what consumers have, and what lies in topics."""
+    seen: set[tuple[str, str]] = set()
+    for commit in git("log", "--format=%H", "--", EXAMPLES).splitlines():
+        listed = (line.partition("\t") for line in git("ls-tree", "-r", commit, "--", EXAMPLES).splitlines())
+        tree = {path: about.split()[2] for about, _, path in listed}
+        for path in {path for path, blob in tree.items() if path.endswith(".json") and (path, blob) not in seen}:
+            seen.add((path, tree[path]))
+            yield path.removeprefix(f"{EXAMPLES}/"), recorded(tree, path)
+
+
+def recorded(tree: dict[str, str], path: str) -> Record:
+    example = json.loads(git("cat-file", "blob", tree[path]))
+    file = f"{path.rpartition('/')[0]}/{example['valueFile']}" if "valueFile" in example else None
+    value = blob_of(tree[file]) if file else json.dumps(example["value"]).encode()
+    headers = tuple((name, said.encode()) for name, said in example["headers"].items())
+    topic = SPEC_BY_TYPE[example["headers"]["ce_type"]].topic.name
+    return Record(topic, example["key"].encode(), value, headers)
+
+
+def blob_of(name: str) -> bytes:
+    return subprocess.run(["git", "cat-file", "blob", name], cwd=ROOT, capture_output=True, check=True).stdout
+
+
+def test_every_example_of_the_past_is_read_with_its_key_and_has_its_id() -> None:
+    """A key of another kind would send what is about a message to two partitions, another id hide that it repeats."""
+    past = list(examples())
+    assert past, "this test needs the git history"
+    other = {f"{name}: ce_id changed" for name, record in past if is_another(record)}
+    assert other <= waivers()
+
+
+def is_another(record: Record) -> bool:
+    return event_id(decode(record)) != dict(record.headers)["ce_id"].decode()
