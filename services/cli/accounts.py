@@ -41,7 +41,7 @@ def add(name: str, secret_file: str | None, dash: str | None, **typed: Any) -> N
     from services.cli.account_audit import noted
     from services.cli.secret_input import read_secret, source_of
     from services.common.providers import profile
-    from services.front.account_input import Typed, new_account, slug_for
+    from services.front.account_input import Typed, new_account, slug_for, unheeded
 
     source = source_of(secret_file, dash)
     if source is None:
@@ -57,8 +57,8 @@ def add(name: str, secret_file: str | None, dash: str | None, **typed: Any) -> N
         store.add(account, *given)
         noted(store, account.slug, "account-add", f"with {given[0][0]}" if given else "")
     click.echo(f"account {account.slug} added: {account.host}:{account.port}, {known.text(known.name, language())}")
-    if remark:
-        click.echo(remark, err=True)
+    for line in filter(None, (remark, unheeded(account))):
+        click.echo(line, err=True)
     if secret and source is None:
         _first_sign_in(account.slug, question)
     click.echo(f"next: {_next_step(account, bool(secret))}", err=True)
@@ -105,7 +105,7 @@ def change(name: str, more: tuple[str, ...], **typed: Any) -> None:
     """Change an account. A running poller takes it over within 2 s. A new host or user clears the stored secrets."""
     from services.cli.account_audit import changes, noted
     from services.common.errors import ConfigurationError
-    from services.front.account_input import Typed, changed_account
+    from services.front.account_input import Typed, changed_account, unheeded
 
     typed["pairs"] = (*typed["pairs"], *more)
     if not any(value not in (None, ()) for value in typed.values()):
@@ -115,6 +115,8 @@ def change(name: str, more: tuple[str, ...], **typed: Any) -> None:
         account, cleared = store.update(changed_account(before, Typed(**typed)))
         noted(store, account.slug, "account-set", changes(before, account) + ("; secrets cleared" if cleared else ""))
     click.echo(f"account {account.slug} changed")
+    if told := unheeded(account):
+        click.echo(told, err=True)
     if cleared:
         click.echo(f"its secrets were cleared; enter them again: mailweir accounts secret {account.slug}", err=True)
 

@@ -24,7 +24,7 @@ from services.common.errors import ConfigurationError
 from services.common.providers import profile, profile_for
 from services.common.secret import Secret
 from services.console.erasing import waiting
-from services.front.account_input import Connection, Typed, new_account
+from services.front.account_input import Connection, Typed, new_account, unheeded
 
 VARIABLE = "MAILWEIR_ACCOUNTS_FILE"
 _SAME = ("host", "port", "tls", "user", "auth", "ca_file", "provider", "given")
@@ -70,6 +70,8 @@ def apply_file(store: AccountStore, path: Path | None, *, prune: bool = False) -
         if done != "unchanged":
             noted(store, slug, "account-apply", done)
         yield f"account {slug}: {done}"
+        if told := unheeded(each.account):
+            yield f"account {slug}: {told}"
     for slug in sorted(present.keys() - going - {each.account.slug for each in wanted}) if prune else ():
         store.remove(slug)
         noted(store, slug, "account-remove", "not in the accounts file")

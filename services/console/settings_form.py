@@ -15,11 +15,9 @@ SHOWN = (
     "exclude",
     "max_message_bytes",
     "daily_bytes",
-    "max_connections",
-    "retention_days",
     "accept_seen",
 )
-"""No setting that leads a connection elsewhere or loosens TLS: those are the operator's."""
+"""No setting that leads a connection elsewhere or loosens TLS: those are the operator's; nor one that nothing heeds."""
 _SIZES = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 _TIMES = ((86_400, "d"), (3_600, "h"), (60, "m"))
 

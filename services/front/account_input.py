@@ -72,6 +72,13 @@ def new_account(name: str, typed: Typed) -> tuple[Account, str]:
     return checked(account), remark
 
 
+def unheeded(account: Account) -> str:
+    """What an owner set and nothing acts upon yet, "" for nothing: to believe that old mail is gone would be worse."""
+    if account.settings.retention_days is None:
+        return ""
+    return "retention_days is stored and not heeded yet: no mail is removed here because of its age"
+
+
 def slug_for(name: str) -> str:
     """The name that an account gets: the one that was typed, or one made of a mail address."""
     name = _narrow(name)

@@ -169,17 +169,17 @@ def test_another_user_needs_the_own_password_and_clears_the_secret(people: Cast)
 def test_settings_are_stored_or_told_with_what_was_typed(people: Cast) -> None:
     name = added(people)
     path = f"/accounts/{name}/settings"
-    typed = {"poll_interval": "5m", "include": "INBOX\r\n工作/*", "max_message_bytes": "8MiB", "retention_days": "30"}
+    typed = {"poll_interval": "5m", "include": "INBOX\r\n工作/*", "max_message_bytes": "8MiB", "daily_bytes": "30"}
     assert people.owner.post(path, data=typed).headers["location"] == f"/accounts/{name}?done=saved"
     settings = people.ports.accounts.get(name).settings
-    assert (settings.poll_interval, settings.include, settings.max_message_bytes, settings.retention_days) == (
+    assert (settings.poll_interval, settings.include, settings.max_message_bytes, settings.daily_bytes) == (
         300, ("INBOX", "工作/*"), 8 << 20, 30,
     )  # fmt: skip
-    refused = people.owner.post(path, data={"poll_interval": "never", "retention_days": "60"})
+    refused = people.owner.post(path, data={"poll_interval": "never", "daily_bytes": "60"})
     assert refused.status_code == 422
     assert 'value="never"' in refused.text
     assert 'value="60"' in refused.text
-    assert people.ports.accounts.get(name).settings.retention_days == 30
+    assert people.ports.accounts.get(name).settings.daily_bytes == 30
     chinese = people.owner.post(path, data={"poll_interval": "never"}, headers={"accept-language": "zh"})
     assert "请填写时间" in chinese.text
     assert "console-settings" in people.owner.get("/audit", params={"account": name}).text

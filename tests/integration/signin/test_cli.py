@@ -74,6 +74,18 @@ def test_a_change_says_what_it_cannot_use(run: Run) -> None:
     assert json.loads(run("accounts", "show", "work", "--json").out)["given"] == []
 
 
+def test_a_setting_that_nothing_heeds_is_told_and_not_promised(run: Run, tmp_path: Path) -> None:
+    told = "no mail is removed here because of its age"
+    server = ("--host", "h.example.org", "--user", USER, "-")
+    assert told in run("accounts", "add", "work", *server, "--set", "retention_days=30", stdin=CANARY).err
+    assert told not in run("accounts", "set", "work", "retention_days=").err
+    assert told in run("accounts", "set", "work", "retention_days=7").err
+    file = tmp_path / "accounts.toml"
+    table = f'[accounts.work]\nhost = "h.example.org"\nuser = "{USER}"\n'
+    file.write_text(table + "settings = { retention_days = 9 }\n")
+    assert told in run("accounts", "apply", str(file)).out
+
+
 def test_a_sync_that_reached_nothing_counts_nothing_and_says_what_to_do(
     run: Run, server: dict[str, Any], tmp_path: Path
 ) -> None:

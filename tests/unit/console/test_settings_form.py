@@ -12,7 +12,7 @@ STORED = Account(slug="work", host="imap.example.org", user="me@example.org", gi
 
 def test_typed_settings_are_stored_and_written_back_as_typed() -> None:
     typed = {
-        "poll_interval": "5m", "max_message_bytes": "8MiB", "retention_days": "30",
+        "poll_interval": "5m", "max_message_bytes": "8MiB", "daily_bytes": "1GiB",
         "include": "INBOX\r\n工作/*\r\n\r\n", "exclude": "[Gmail]/Spam\n\\Junk",
         "accept_seen": "true", "full_pass_interval": "90",
     }  # fmt: skip
@@ -29,10 +29,10 @@ def test_typed_settings_are_stored_and_written_back_as_typed() -> None:
 
 
 def test_an_empty_field_takes_the_default_and_a_field_that_was_not_sent_stays() -> None:
-    given = settings_form.changed(STORED, {"poll_interval": "10", "retention_days": "7"})
+    given = settings_form.changed(STORED, {"poll_interval": "10", "daily_bytes": "7"})
     after = settings_form.changed(given, {"poll_interval": " "})
     assert after.settings.poll_interval == 60
-    assert after.settings.retention_days == 7
+    assert after.settings.daily_bytes == 7
 
 
 def test_what_counts_without_the_owners_word_is_the_providers() -> None:
@@ -50,7 +50,7 @@ def test_what_counts_without_the_owners_word_is_the_providers() -> None:
     ("name", "value"),
     [
         ("poll_interval", "0"), ("poll_interval", "soon"), ("max_message_bytes", "-1"), ("daily_bytes", "2TiB"),
-        ("retention_days", "0"), ("retention_days", "1.5"), ("max_connections", "٣x"), ("accept_seen", "perhaps"),
+        ("daily_bytes", "0"), ("daily_bytes", "1.5"), ("daily_bytes", "٣x"), ("accept_seen", "perhaps"),
         ("include", "a\x07b"), ("full_pass_interval", "nan"), ("full_pass_interval", "9" * 400),
     ],
 )  # fmt: skip
@@ -62,7 +62,9 @@ def test_a_bad_value_is_told_by_its_name(name: str, value: str) -> None:
 
 def test_only_known_settings_are_changed() -> None:
     assert (
-        settings_form.changed(STORED, {"oauth_token_url": "https://evil.example", "legacy_tls": "true"}).given
+        settings_form.changed(
+            STORED, {"oauth_token_url": "https://evil.example", "legacy_tls": "true", "retention_days": "1"}
+        ).given
         == STORED.given
     )
 
