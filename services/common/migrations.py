@@ -11,7 +11,7 @@ from services.common import fresh_schema
 from services.common.database import engine_for, fault_named
 from services.common.errors import ConfigurationError, Unavailable
 
-HEAD = "0017_stored"
+HEAD = "0018_held"
 _LEFT = text(
     """SELECT to_regclass('alembic_version') IS NULL AND (
 EXISTS (SELECT FROM pg_class c WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'S')

@@ -1,6 +1,7 @@
 """Look-ups while a mailbox is stored for the first time: tables grow and have no statistics yet."""
 
 from msgspec.structs import replace
+from sqlalchemy import text
 
 from services.common import topics
 from services.common.events import EmailParsed
@@ -39,3 +40,11 @@ async def test_no_look_up_reads_a_whole_table(storer: Storer) -> None:
             assert "Index" in plan
             assert "Seq Scan on emails" not in plan
             assert "Seq Scan on thread_refs" not in plan
+
+
+def test_completeness_does_not_look_through_all_incomplete_messages_for_each_place(storer: Storer) -> None:
+    """The planner does so when it holds them for too many to be kept in memory."""
+    with storer.engine.connect() as connection:
+        plan = "\n".join(connection.execute(text("EXPLAIN SELECT * FROM completeness")).scalars())
+    assert "Anti Join" in plan
+    assert "SubPlan" not in plan
