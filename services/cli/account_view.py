@@ -1,6 +1,5 @@
 """Accounts as JSON objects and as text. A secret appears as "set" with its date, never as text."""
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from services.cli.language import language
-from services.cli.terminal import is_terminal
+from services.cli.terminal import tables
 from services.common.account_fields import Account
 from services.common.accounts import AccountStore, SecretInfo
 from services.common.completeness import SignInStatus, signins
@@ -72,7 +71,6 @@ def lines(view: View) -> list[str]:
 
 def print_table(views: Sequence[View]) -> None:
     """A line for each account, folded to the width of a terminal."""
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
@@ -80,7 +78,7 @@ def print_table(views: Sequence[View]) -> None:
         table.add_column(name, overflow="fold")
     for view in views:
         table.add_row(*_row(view))
-    Console(width=None if is_terminal(sys.stdout) else 1_000).print(table)
+    tables().print(table)
 
 
 def _row(view: View) -> tuple[str, ...]:

@@ -41,10 +41,10 @@ def _print(rows: Iterable[Any]) -> None:
 
 
 def _show(rows: Sequence[Any], more: int) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    from services.cli.terminal import tables
     from services.front.plain import line
 
     if not rows:
@@ -54,10 +54,10 @@ def _show(rows: Sequence[Any], more: int) -> None:
     for row in rows:
         texts = (row.topic, row.service, row.error)
         shown.add_row(str(row.id), *(Text(line(each)) for each in texts), str(row.octets or 0), row.state)
-    Console().print(shown)
+    tables().print(shown)
     if more > 0:
-        click.echo(f"and {more} more; --json lists every one")
-    click.echo("why, and what is in it: mailweir dlq show ID")
+        click.echo(f"and {more} more; --json lists every one", err=True)
+    click.echo("why, and what is in it: mailweir dlq show ID", err=True)
 
 
 @dlq.command(short_help="Show one: where it was, why, its headers, its value.")
@@ -65,7 +65,7 @@ def _show(rows: Sequence[Any], more: int) -> None:
 @click.option("--raw", is_flag=True, help="The original value, octet for octet.")
 def show(number: int, *, raw: bool) -> None:
     """Show one dead letter: where it was, why it could not be used, its headers; with --raw its value."""
-    from services.cli.terminal import standard_output
+    from services.cli.terminal import write_octets
     from services.front import letters
     from services.front.context import open_context
     from services.front.plain import line
@@ -74,7 +74,7 @@ def show(number: int, *, raw: bool) -> None:
         row = letters.one(context.engine, number)
     record = letters.record_of(row)
     if raw:
-        standard_output().write(record.value or b"")
+        write_octets(record.value or b"")
         return
     reader, why = line(row.service), line(f"{row.error}: {row.reason}")
     click.echo(f"{row.topic}, partition {row.partition}, offset {row.offset}, read by {reader}, {row.state}")

@@ -31,11 +31,9 @@ def export(form: str, to: Path, words: str | None, **sides: object) -> None:
     """Write messages as .eml files, one mbox (mboxrd), or JSON lines of mail.parsed objects; each message once."""
     from services.cli.choice import choice_of
     from services.common import lookup
-    from services.common.errors import ConfigurationError
     from services.front.context import open_context
 
-    if form == "eml" and str(to) == "-":
-        raise ConfigurationError("--to -: eml needs a folder; on standard output come mbox and jsonl (--format)")
+    _check(form, to)
     with open_context() as context:
         chosen = lookup.ids(context.engine, choice_of(context, words, **sides))
         with _target(form, to) as stream, _progress(len(chosen)) as advance:
@@ -46,6 +44,20 @@ def export(form: str, to: Path, words: str | None, **sides: object) -> None:
         err=True,
     )
     raise SystemExit(3 if absent else 0)
+
+
+def _check(form: str, to: Path) -> None:
+    import sys
+
+    from services.cli.terminal import is_terminal
+    from services.common.errors import ConfigurationError
+
+    if str(to) != "-":
+        return
+    if form == "eml":
+        raise ConfigurationError("--to -: eml needs a folder; on standard output come mbox and jsonl (--format)")
+    if form == "mbox" and is_terminal(sys.stdout):
+        raise ConfigurationError("--to -: the octets of mail are not for a terminal; name a file, or pipe them on")
 
 
 def _export(context: "Context", chosen: list[int], write: Write, advance: Callable[[], None]) -> tuple[int, int]:

@@ -28,29 +28,31 @@ def search(words: tuple[str, ...], limit: int, *, as_json: bool, **sides: object
     from services.front.context import open_context
 
     with open_context() as context:
-        found = lookup.search(context.engine, choice_of(context, " ".join(words), **sides), limit)
+        found = lookup.search(context.engine, choice_of(context, " ".join(words), **sides), limit + 1)
     if as_json:
-        for each in found:
+        for each in found[:limit]:
             click.echo(plain.json(each))
     else:
-        _show(found)
+        _show(found[:limit])
+    if len(found) > limit:
+        click.echo(f"these are the newest {limit}; there are more: --limit N, --since DAY, --before DAY", err=True)
 
 
 def _show(found: "Sequence[Found]") -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    from services.cli.terminal import tables
     from services.front.plain import line
 
     if not found:
         click.echo("nothing found")
         return
-    shown = Table("id", "received", "from", "subject", "folders")
+    shown = Table("id", "received (UTC)", "from", "subject", "folders")
     for each in found:
         received = f"{each.received_at:%Y-%m-%d %H:%M}" if each.received_at else ""
         clip = "@ " if each.has_attachment else ""
         texts = (each.from_name or each.from_email, clip + (each.subject or ""), ", ".join(each.folders))
         shown.add_row(str(each.id), received, *(Text(line(text)) for text in texts))
-    Console().print(shown)
-    click.echo("look at one: mailweir show ID")
+    tables().print(shown)
+    click.echo("look at one: mailweir show ID", err=True)

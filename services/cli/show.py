@@ -10,7 +10,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("name", metavar="ID")
-@click.option("--raw", "form", flag_value="raw", help="The exact bytes.")
+@click.option(
+    "--raw", "form", flag_value="raw", help="The exact bytes; on a terminal without what could move its cursor."
+)
 @click.option("--text", "form", flag_value="text", help="The text only.")
 @click.option("--json", "form", flag_value="json", help="The mail.parsed object.")
 def show(name: str, form: str | None) -> None:
@@ -22,9 +24,9 @@ def show(name: str, form: str | None) -> None:
         row = lookup.one(context.engine, name)
         if form == "raw":
             from services.cli.stored import raw_of
-            from services.cli.terminal import standard_output
+            from services.cli.terminal import write_octets
 
-            standard_output().write(raw_of(context, row))
+            write_octets(raw_of(context, row))
         elif form == "json":
             from services.cli.stored import email_of
             from services.front import plain

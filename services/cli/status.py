@@ -40,13 +40,12 @@ def status(name: str | None, *, as_json: bool) -> None:
 
 
 def _show(found: "list[AccountStatus]") -> None:
-    from rich.console import Console
-
     from services.cli.language import language
+    from services.cli.terminal import tables
     from services.front.plain import line, named
     from services.front.retold import said, told
 
-    console, lang = Console(), language()
+    console, lang = tables(), language()
     if not found:
         console.print("There is no account yet; add one: mailweir accounts add ADDRESS")
     for account in found:

@@ -8,7 +8,7 @@ from pathlib import Path
 from shutil import copymode
 from typing import BinaryIO
 
-from services.common.errors import Incomplete, MailweirError
+from services.common.errors import ConfigurationError, Incomplete, MailweirError
 
 
 @contextmanager
@@ -22,6 +22,8 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         with _told(path, path), path.open("wb") as stream:
             yield stream
         return
+    if not path.parent.exists():
+        raise ConfigurationError(f"{path}: there is no folder {path.parent}; make it, then run this again")
     target = Path(os.path.realpath(path))  # of a link, what it leads to; of one to itself, the link
     part = target.with_name(f"{target.name}.part")
     with _told(path, part), _own(path, part) as stream:

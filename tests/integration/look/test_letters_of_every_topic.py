@@ -138,9 +138,9 @@ async def test_a_table_shows_the_oldest_of_many_letters_and_json_every_one(home:
     home.change(MANY)
     numbers = [each["offset"] for each in home.lines("dlq", "list", "--json", "--topic", "mail.audit")]
     assert numbers == list(range(1, 2501))
-    told = home.run("dlq", "list").stdout
-    assert told.count("refused.data") == 200
-    assert "and 2300 more; --json lists every one" in told
+    told = home.run("dlq", "list")
+    assert told.stdout.count("refused.data") == 200
+    assert "and 2300 more; --json lists every one" in told.stderr
     home.run("dlq", "drop", "--all")
     assert "no dead letters" in home.run("dlq", "list").stdout
 
