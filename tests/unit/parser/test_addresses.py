@@ -49,6 +49,19 @@ def test_idn_is_kept_as_sent_and_shown_in_unicode() -> None:
     assert (found.email, found.unicode) == ("x@xn--fiqs8s.cn", "x@中国.cn")
 
 
+@pytest.mark.parametrize("label", ["a\u202eb", "a\u200bb", "a\u00a0b"])
+def test_a_domain_that_would_deceive_is_not_shown(label: str) -> None:
+    sent = f"x@xn--{label.encode('punycode').decode()}.cn"
+    (found,) = addresses.parse(sent)
+    assert (found.email, found.unicode) == (sent, None)
+
+
+@pytest.mark.parametrize("sent", ["x@xn--\u00e4.cn", "x@xn--a!.cn", f"x@{'a' * 250}.xn--fiqs8s"])
+def test_what_is_no_domain_name_is_shown_as_sent(sent: str) -> None:
+    (found,) = addresses.parse(sent)
+    assert (found.email, found.unicode) == (sent, None)
+
+
 def test_never_more_than_the_limit() -> None:
     assert len(addresses.parse("a@b," * 50, 10)) == 10
 

@@ -28,6 +28,10 @@ SEEN = {
     '<img alt="1 > 0" src=x> tail <b': "1 > 0 tail",
     "a&#0;b&#xD800;c\u200bd": "a\ufffdb\ufffdcd",
     "<svg><title>no</title></svg>yes": "yes",
+    "<div hidden><img alt=no><a href=https://e.org>no</a></div>yes": "yes",
+    "<div hidden>a<div/>b</div>c": "c",
+    "<pre>a</pre>b  c</pre>d  e": "a\n\nb c\n\nd e",
+    "<pre>a<pre>b  c</pre>d  e</pre>f  g": "a\n\nb  c\n\nd  e\n\nf g",
     "": "",
 }
 

@@ -212,6 +212,8 @@ def test_limits_flag_and_keep() -> None:
         (b"text/plain; format=flowed", Limits(flowed=1), "limit.flowed"),
         (b"text/calendar", Limits(children=2), "limit.calendars"),
         (b"message/rfc822", Limits(children=2), "limit.children"),
+        (b"message/rfc822", Limits(derived=5), "limit.derived"),
+        (b"application/ms-tnef", Limits(derived=5), "limit.derived"),
     ],
 )
 def test_limits_on_many_parts_keep_every_part(kind: bytes, limits: Limits, code: str) -> None:
@@ -220,6 +222,13 @@ def test_limits_on_many_parts_keep_every_part(kind: bytes, limits: Limits, code:
     assert code in [defect.code for defect in parsed.email.mailweir.defects]
     told = {*parsed.email.body_values, *[file.part_id for file in parsed.files]}
     assert told == {"1", "2", "3"} == set(parsed.email.mailweir.parts)
+
+
+def test_a_message_that_is_too_large_to_be_looked_into_is_a_file_like_any_other() -> None:
+    raw = HEAD + b"Content-Type: message/rfc822\n\nSubject: inner\n\nx\n"
+    assert len(parse(raw).mailweir.children) == 1
+    found = parse_message(raw, limits=Limits(derived=10))
+    assert (found.email.mailweir.children, len(found.files)) == ((), 1)
 
 
 def test_nested_pages_share_one_limit() -> None:

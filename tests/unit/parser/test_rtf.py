@@ -53,6 +53,9 @@ def test_compressed_rtf_that_is_cut_gives_what_was_read() -> None:
         (rb"{\rtf1\uc2\u-10179 ??\u-8704 ??{\uc0\u8364}\u8364 ??}", "😀€€"),
         (rb"{\rtf1 a\rquote s {\field{\*\fldinst HYPERLINK x}{\fldrslt link}}}", "a’s link"),
         (rb"}}{\rtf1 odd", "odd"),
+        (rb"{\rtf1 {\*\whatever x}a\~b\_c\-d{\*x}}", "a\xa0b-cd"),
+        (rb"{\rtf1 {\uc0\u8364 5}{\uc-1\u8364 5}\u8364 ?5}", "€5€5€5"),
+        (b"{" * 1_001 + rb"\rtf1 too deep}seen", "seen"),
     ],
 )
 def test_rtf_as_read(data: bytes, expected: str) -> None:
