@@ -23,6 +23,7 @@ from services.common.runtime.damaged import Damaged
 from services.common.runtime.fetched import Fetched, Removed
 from services.common.runtime.header_names import read_any_names
 from services.common.runtime.offsets import CommitPosition
+from services.common.runtime.patience import be_patient
 from services.common.runtime.same_topics import SameTopics
 from services.common.runtime.topic_ids import topic_ids
 from services.common.service import Batch
@@ -30,7 +31,6 @@ from services.common.service import Batch
 log = logging.getLogger(__name__)
 _AGAIN = 0.5  # seconds between two tries to ask a broker
 _LOOK = 0.05  # seconds: while one topic has no room, others are asked in short turns
-_FETCH_WAIT_MS = 100  # aiokafka asks a broker once at a time: partitions without news keep the others waiting so long
 
 
 class PromptThread(AIOKafkaConsumerThread):
@@ -38,7 +38,6 @@ class PromptThread(AIOKafkaConsumerThread):
 
     def _create_consumer(self, loop: asyncio.AbstractEventLoop) -> AIOKafkaConsumer:
         consumer = super()._create_consumer(loop)
-        consumer._fetch_max_wait_ms = _FETCH_WAIT_MS
         self._lost = asyncio.Event()
         consumer._client.cluster.add_listener(self._listed)
         return consumer
@@ -51,6 +50,7 @@ class PromptThread(AIOKafkaConsumerThread):
     async def on_start(self) -> None:
         """Connect, and see which topics are to be read before anything is."""
         await super().on_start()
+        be_patient(self._ensure_consumer()._fetcher)
         await self._identify()
 
     async def _fetch_records(
