@@ -8,6 +8,7 @@ from typing import Any
 import psycopg2
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoneFree
 
 from services.common.errors import ConfigurationError, MailweirError, Unavailable
 
@@ -107,6 +108,8 @@ def fault_named() -> Iterator[None]:
         raise _named(error.orig, error) from error
     except psycopg2.Error as error:
         raise _named(error, error) from error
+    except NoneFree as error:
+        raise Unavailable("Postgres has not answered what it was asked before; it is tried again") from error
 
 
 def _named(cause: BaseException | None, error: Exception) -> Exception:

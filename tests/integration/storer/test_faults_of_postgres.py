@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from threading import Thread
 
 import pytest
@@ -55,6 +55,18 @@ def test_a_server_that_is_not_there_is_named_without_the_password() -> None:
             pass
     assert f"(127.0.0.1:{port}: Connection refused); see that it runs" in str(failure.value)
     assert "canary" not in str(failure.value)
+
+
+def test_who_finds_all_connections_waiting_for_an_answer_is_told_that_the_server_does_not_answer(url: str) -> None:
+    """A server that hangs holds them all, and who comes after them waits for none."""
+    engine = engine_for(url, pool_size=1)
+    engine.pool._timeout = 0.05  # type: ignore[attr-defined]
+    with ExitStack() as held:
+        for _ in range(3):
+            held.enter_context(engine.connect())
+        with pytest.raises(Unavailable, match="has not answered what it was asked before"), transaction(engine):
+            pass
+    engine.dispose()
 
 
 def test_a_server_that_goes_away_without_a_word_is_noticed_within_a_minute(url: str) -> None:
