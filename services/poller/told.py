@@ -1,4 +1,4 @@
-"""What the poller says of accounts and of folders it could not read, in the log of the service, too."""
+"""What the poller says of accounts and of folders it could not read, in the log of the service, too; and servers."""
 
 import logging
 from collections.abc import Sequence
@@ -6,8 +6,11 @@ from dataclasses import dataclass
 
 from services.common.events import AccountReported, Event, SyncReported
 from services.common.service import Publisher
+from services.poller.imap.session import Session
+from services.poller.work import Work
 
 log = logging.getLogger(__name__)
+MOST_WARNED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,16 @@ class Told:
             elif isinstance(event, SyncReported) and event.lasterror:
                 log.warning("account %s, folder %s: %s", event.account, event.folder, event.lasterror)
         await self.publisher.publish(events)
+
+
+def tell_alerts(work: Work, session: Session) -> None:
+    """What the server wants a person to know, such as a full mailbox: each text once (RFC 9051 section 7.1, ALERT)."""
+    for text in session.take_alerts():
+        if len(work.memory.warned) >= MOST_WARNED:
+            work.memory.warned.clear()
+        if text not in work.memory.warned:
+            work.memory.warned.add(text)
+            log.warning("account %s: the server warns: %s", work.account.slug, text)
 
 
 def _log(event: AccountReported) -> None:

@@ -35,6 +35,7 @@ from services.poller.imap.errors import (
 )
 from services.poller.imap.names import INBOX, address
 from services.poller.imap.session import Session
+from services.poller.told import tell_alerts
 from services.poller.work import Work
 
 TOKEN_LIFE = 3000.0
@@ -132,6 +133,7 @@ async def _stay(watched: Watch, session: Session, records: list[FolderRecord], l
                 records, listed = await folders.refresh(work, session), clock.monotonic()
             await _pass(work, session, records)
             polled = clock.monotonic()
+        tell_alerts(work, session)
         quick = clock.monotonic() - began < HASTE and work.memory.published == before
         watched.hasty = watched.hasty + 1 if quick else 0
 

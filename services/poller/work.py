@@ -67,6 +67,7 @@ class Memory:
     ``unseen``: messages that were not listed any more when they were asked for alone.
     ``unlisted``: what was wrong with the folder list. ``avoids_plain``: AUTHENTICATE PLAIN ended the last connection.
     ``behind``: the HIGHESTMODSEQ of a folder, by id, that counts what is not shown, and since when (monotonic).
+    ``warned``: texts of the server that were told already.
     ``published`` counts messages and ``steps`` what was found out since, to tell progress from running in circles.
     """
 
@@ -84,6 +85,7 @@ class Memory:
     looks: dict[str, datetime] = field(default_factory=dict)
     behind: dict[str, tuple[int, float]] = field(default_factory=dict)
     alert: str = ""
+    warned: set[str] = field(default_factory=set)
     habits: dict[str, datetime] = field(default_factory=dict)
     marked: int = 0
     contents: dict[str, tuple[str, int]] = field(default_factory=dict)

@@ -18,6 +18,7 @@ class EventLog:
     def __init__(self) -> None:
         self.uidvalidity: int | None = None  # of the open folder
         self._opening: int | None = None  # of the folder that is being opened, as told so far
+        self._alerts: list[str] = []
         self._reset()
 
     def _reset(self) -> None:
@@ -25,7 +26,6 @@ class EventLog:
         self.expunged = 0
         self.vanished = _EMPTY
         self.flags: list[Listing] = []
-        self.alerts: list[str] = []
         self.throttled = False
         self.bye: str | None = None
         self.ignored = 0
@@ -37,13 +37,17 @@ class EventLog:
             expunged=self.expunged,
             vanished=self.vanished,
             flags=tuple(self.flags),
-            alerts=tuple(self.alerts),
             throttled=self.throttled,
             bye=self.bye,
             ignored=self.ignored,
         )
         self._reset()
         return events
+
+    def take_alerts(self) -> tuple[str, ...]:
+        """What a person has to be shown (RFC 9051 section 7.1), the first 20 since the last call."""
+        alerts, self._alerts = tuple(self._alerts), []
+        return alerts
 
     def forget_mailbox(self) -> None:
         """Another folder is opened: what was said of the last one is of no use."""
@@ -93,8 +97,8 @@ class EventLog:
 
     def said(self, status: Status) -> None:
         """An OK, NO, BAD or BYE, tagged or not. Raises ConnectionLost when the open folder has new UIDs by it."""
-        if status.code == "ALERT" and len(self.alerts) < 20:
-            self.alerts.append(status.text)
+        if status.code == "ALERT" and len(self._alerts) < 20:
+            self._alerts.append(status.text)
         if status.code == "THROTTLED" or "[THROTTLED]" in status.text.upper():
             self.throttled = True
         if status.kind == "BYE":

@@ -78,6 +78,10 @@ class Lifecycle:
         """Bytes received so far (after TLS), for byte budgets."""
         return self._connection.received
 
+    def take_alerts(self) -> tuple[str, ...]:
+        """What the server wants a person to see (ALERT), cleaned, since the last call."""
+        return self._connection.events.take_alerts()
+
     async def sign_in(self, credentials: Credentials) -> None:
         """Sign in with the first fitting mechanism, then ask for capabilities again.
 

@@ -197,7 +197,6 @@ class Events:
     expunged: int = 0
     vanished: UidSet = field(default_factory=lambda: UidSet.of(()))
     flags: tuple[Listing, ...] = ()
-    alerts: tuple[str, ...] = ()
     throttled: bool = False
     bye: str | None = None
     ignored: int = 0

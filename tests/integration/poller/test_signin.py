@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.fakes.imap_model import PASSWORD, Mailbox, Reply, Script, closes, messages, on, says
+from tests.fakes.imap_model import PASSWORD, Mailbox, Reply, Script, adds, closes, messages, on, says
 
 
 def three(**more) -> Script:
@@ -220,3 +220,13 @@ async def test_port_closed_and_unknown_host(play):
         assert (result.exit_code, p.signin()) == (5, "network")
         assert "no-such-host.invalid" in result.failure
         assert p.server.connections == 0
+
+
+async def test_what_a_server_warns_of_is_told_once(play, caplog):
+    script = three(greeting=b"* OK [ALERT] maintenance at \x1b[31mnight\r\n")
+    script.hooks.append(on("UID FETCH", adds("* OK [ALERT] your mailbox is nearly full", "* OK [ALERT] of no news")))
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 0
+        assert len(p.server.commands("UID FETCH")) > 1
+    told = [record.getMessage().partition(": the server warns: ")[2] for record in caplog.records]
+    assert [text for text in told if text] == ["maintenance at [31mnight", "your mailbox is nearly full", "of no news"]

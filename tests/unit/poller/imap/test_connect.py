@@ -65,7 +65,7 @@ async def test_facts_of_a_verified_connection(play):
         assert session.facts.certificate_issuer == "Fake CA"
         assert time.time() + 86_400 < session.facts.certificate_ends < time.time() + 3 * 86_400
         assert session.facts.greeting == "hello [31mthere"
-        assert session.take_events().alerts == ("hello [31mthere",)
+        assert session.take_alerts() == ("hello [31mthere",)
 
 
 @pytest.mark.parametrize("kind", ["expired", "wrong-name", "self-signed", "subject-name"])
