@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -24,6 +26,7 @@ from services.common import metrics
 from services.common.contract import Record, encode
 from services.common.errors import ContractViolated, Unavailable
 from services.common.events import Event
+from services.common.runtime.given_up import timely
 from services.common.runtime.kafka_settings import KafkaSettings
 from services.common.topics import SUFFIX
 
@@ -35,6 +38,7 @@ MAX_LETTER = 64 * 1024 * 1024  # a dead letter was somebody's compressed record 
 _OUT_OF_SEQUENCE = (OutOfOrderSequenceNumber, UnknownProducerId, ProducerClosed, TimeoutError)
 _TRANSIENT = (*_OUT_OF_SEQUENCE, KafkaConnectionError, KafkaTimeoutError, OSError)
 _GOODBYE = 3.0  # seconds
+_REQUESTS = 1.5  # time-outs after which a delivery is given up: before the lease of a poller that stands still ends
 _PATIENCE = 5  # failed deliveries in a row after which a producer is replaced, whatever it says
 
 
@@ -55,6 +59,7 @@ class KafkaPublisher:
         self._starting = asyncio.Lock()
         self._closing: set[asyncio.Task[None]] = set()
         self._budget = ByteBudget(settings.in_flight_bytes)
+        self._within = _REQUESTS * settings.request_timeout
 
     async def start(self) -> None:
         """Connect now. Raises Unavailable; without this the first ``publish`` connects."""
@@ -83,7 +88,7 @@ class KafkaPublisher:
         records: Counter[str] = Counter()
         octets: Counter[str] = Counter()
         try:
-            for event in events:
+            for event in self._in_time(events):
                 record = encode(event, self._service, now)
                 check_size(record)
                 deliveries.append(await self._send(producer, record))
@@ -98,6 +103,15 @@ class KafkaPublisher:
             metrics.PUBLISHED.labels(self._service, topic).inc(count)
             metrics.PUBLISHED_OCTETS.labels(self._service, topic).inc(octets[topic])
         self._failed = 0
+
+    def _in_time(self, events: Sequence[Event]) -> Iterator[Event]:
+        """Raises Unavailable where one took so long that this process stood still: its word may count no more."""
+        asked = time.monotonic()
+        for event in events:
+            before, asked = asked, time.monotonic()
+            if asked - before > self._within:
+                raise translated(TimeoutError())
+            yield event
 
     async def _send(self, producer: AIOKafkaProducer, record: Record) -> "asyncio.Future[Any]":
         size = len(record.value or b"") + len(record.key) + 512
@@ -115,8 +129,14 @@ class KafkaPublisher:
                 self._judge(producer, [error])
                 raise translated(error) from error
             raise
-        sent.add_done_callback(lambda _: self._budget.give(size))
+        sent.add_done_callback(partial(self._ended, size))
         return sent
+
+    def _ended(self, size: int, delivery: "asyncio.Future[Any]") -> None:
+        """Free its memory; what failed after it was given up is told to nobody."""
+        self._budget.give(size)
+        if not delivery.cancelled():
+            delivery.exception()
 
     async def _settle(self, deliveries: "Sequence[asyncio.Future[Any]]") -> list[BaseException]:
         """Wait for every delivery, at most twice the request time-out; what failed."""
@@ -144,7 +164,7 @@ class KafkaPublisher:
 
     def _new(self) -> AIOKafkaProducer:
         settings = self._settings
-        return AIOKafkaProducer(
+        producer = AIOKafkaProducer(
             bootstrap_servers=settings.bootstrap.split(","),
             client_id=f"mailweir-{self._service}",
             enable_idempotence=True,
@@ -155,6 +175,7 @@ class KafkaPublisher:
             max_request_size=MAX_LETTER,
             request_timeout_ms=int(settings.request_timeout * 1000),
         )
+        return timely(producer, self._within)
 
     def _judge(self, producer: AIOKafkaProducer, failures: Sequence[BaseException]) -> None:
         """Drop a producer that cannot recover by itself; a new one starts with the next publish."""

@@ -1,0 +1,35 @@
+"""``python -m tests.integration.runtime.flood BROKERS PREFIX``: publishes without end, three groups at once."""
+
+import asyncio
+import itertools
+import os
+import sys
+
+from services.common.errors import Unavailable
+from services.common.runtime.kafka_settings import KafkaSettings
+from services.common.runtime.producer import KafkaPublisher
+from tests.integration.runtime.lab import fetched
+
+REQUEST_TIMEOUT = 2.0
+_GROUP, _OCTETS = 150, 1_000  # a request that is half in the socket when the process stops goes out
+
+
+async def flood(brokers: str, prefix: str) -> None:
+    settings = KafkaSettings(
+        bootstrap=brokers, topic_prefix=prefix, request_timeout=REQUEST_TIMEOUT, session_timeout=REQUEST_TIMEOUT
+    )
+    publisher, uids = KafkaPublisher(settings, "poller"), itertools.count(1)
+
+    async def publish() -> None:
+        while True:
+            group = [fetched(uid, os.urandom(_OCTETS)) for uid in itertools.islice(uids, _GROUP)]
+            try:
+                await publisher.publish(group)
+            except Unavailable:
+                continue
+
+    await asyncio.gather(*(publish() for _ in range(3)))
+
+
+if __name__ == "__main__":
+    asyncio.run(flood(*sys.argv[1:]))
