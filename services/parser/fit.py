@@ -1,6 +1,8 @@
 """Keep a parsed message below the size of a record (ADR 0008): the longest texts are cut first, and it is said."""
 
 from collections.abc import Iterator
+from itertools import islice
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -9,44 +11,81 @@ from services.common.email import Defect, Email, EmailBodyPart, EmailBodyValue, 
 
 _ENCODER = msgspec.json.Encoder()
 _TEXT_CUTS = (131_072, 16_384, 1_024)
+_BARE_CUTS = (16_384, 1_024)
+_LAST_CUTS = ((1_000, 4_096), (100, 1_024), (10, 256), (1, 128))
+"""Entries of each list and characters of each text that stay where nothing else helped."""
 _HEADERS_KEPT = 100
 _PARTS_KEPT = 100
 _PART_OCTETS = 2_000  # a part is told in bodyStructure, in a body list and in mailweir.parts
+_FEW = 100
+_ESCAPED = 6  # octets of JSON that a character takes at most
+_TOLD_OF_A_HEADER = 3
+"""How often a header field may be told: as sent, and as two properties (``references`` and ``inReplyTo``)."""
+_TOLD_OF_A_PART = 6
 
 
 def fit(email: Email, limit: int) -> Email:
-    """The same message, or one with less text (then headers, then parts) whose JSON has at most ``limit`` octets."""
+    """The same message, or one with less text, then fewer headers, parts and entries of lists.
+
+    Its JSON has at most ``limit`` octets; only a limit that hardly any message keeps may be passed.
+    """
     if _surely_fits(email, limit) or len(_ENCODER.encode(email)) <= limit:
         return email
-    return next((short for short in _shorter(email) if len(_ENCODER.encode(short)) <= limit), _bare(email))
+    short = email
+    for short in _shorter(email):
+        if len(_ENCODER.encode(short)) <= limit:
+            break
+    return short
 
 
 def _surely_fits(email: Email, limit: int) -> bool:
     """True when even the longest JSON form of every character is below the limit: no need to encode twice."""
-    texts = sum(len(value.value) for value in email.body_values.values()) + len(email.mailweir.derived_text or "")
-    headers = sum(len(header.value) + len(header.name) for header in email.headers)
-    return (
-        6 * (texts + 2 * headers) + _PART_OCTETS * len(email.mailweir.parts) + 8_192 < limit
-        and not email.mailweir.children
-    )
+    facts = email.mailweir
+    lists = (email.from_, email.to, email.cc, email.bcc, email.reply_to, email.sender)
+    if facts.children or facts.calendars or facts.delivery_reports or facts.feedback_reports:
+        return False
+    if sum([len(addresses) for addresses in lists if addresses]) > _FEW or len(facts.parts) > _FEW:
+        return False
+    texts = sum([len(value.value) for value in email.body_values.values()]) + len(facts.derived_text or "")
+    headers = sum([len(header.value) + len(header.name) for header in email.headers])
+    parts = sum([_letters(part) for part in (*email.text_body, *email.html_body, *email.attachments)])
+    characters = texts + _TOLD_OF_A_HEADER * headers + _TOLD_OF_A_PART * parts
+    return _ESCAPED * characters + _PART_OCTETS * len(facts.parts) + _FEW * len(facts.defects) + 65_536 < limit
+
+
+def _letters(part: EmailBodyPart) -> int:
+    """Characters that a sender chose freely."""
+    said = (part.name, part.cid, part.location, part.charset, part.disposition, *(part.language or ()))
+    return len(part.type) + sum([len(text) for text in said if text])
 
 
 def _shorter(email: Email) -> Iterator[Email]:
-    facts = email.mailweir
     for cut in _TEXT_CUTS:
-        values = {part: _cut_value(value, cut) for part, value in email.body_values.items()}
-        derived = facts.derived_text[:cut] if facts.derived_text else None
-        said = replace(facts, derived_text=derived, children=(), defects=(*facts.defects, Defect("limit.event-size")))
-        yield replace(email, body_values=values, mailweir=said)
+        yield _with_short_texts(email, cut)
+    for cut in _BARE_CUTS:
+        yield _bare(email, cut)
+    for most, letters in _LAST_CUTS:
+        bare = _bare(email, 4 * letters)
+        short = _within(bare, most, letters)
+        facts = replace(short.mailweir, place=bare.mailweir.place, defects=bare.mailweir.defects[-most:])
+        yield replace(short, mailweir=facts)
+
+
+def _with_short_texts(email: Email, cut: int) -> Email:
+    facts = email.mailweir
+    values = {part: _cut_value(value, cut) for part, value in email.body_values.items()}
+    derived = facts.derived_text[:cut] if facts.derived_text else None
+    said = replace(facts, derived_text=derived, children=(), defects=(*facts.defects, Defect("limit.event-size")))
+    return replace(email, body_values=values, mailweir=said)
 
 
 def _cut_value(value: EmailBodyValue, cut: int) -> EmailBodyValue:
     return replace(value, value=value.value[:cut], is_truncated=True) if len(value.value) > cut else value
 
 
-def _bare(email: Email) -> Email:
+def _bare(email: Email, cut: int) -> Email:
     """What is left of a message whose structure alone is larger than a record."""
-    *_, short = _shorter(email)
+    short = _with_short_texts(email, cut)
     kept = dict(list(short.body_values.items())[:_PARTS_KEPT])
     facts = short.mailweir
     few = replace(facts, parts=dict(list(facts.parts.items())[:_PARTS_KEPT]), defects=facts.defects[-_PARTS_KEPT:])
@@ -69,3 +108,20 @@ def _cut_header(header: EmailHeader) -> EmailHeader:
 def _cut_part(root: EmailBodyPart) -> EmailBodyPart:
     children = (root.sub_parts or ())[:_PARTS_KEPT]
     return replace(root, sub_parts=tuple(replace(child, sub_parts=None) for child in children) or None)
+
+
+def _within(value: Any, most: int, letters: int) -> Any:
+    """The first ``most`` entries of every list in ``value``, and the first ``letters`` characters of every text."""
+    if isinstance(value, str):
+        return value[:letters]
+    if isinstance(value, tuple):
+        return tuple(_within(item, most, letters) for item in value[:most])
+    if isinstance(value, dict):
+        return {key: _within(item, most, letters) for key, item in islice(value.items(), most)}
+    if isinstance(value, EmailBodyValue):
+        return _cut_value(value, 4 * letters)
+    if isinstance(value, msgspec.Struct):
+        return replace(
+            value, **{name: _within(getattr(value, name), most, letters) for name in value.__struct_fields__}
+        )
+    return value

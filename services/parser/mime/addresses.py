@@ -22,6 +22,8 @@ _WITHOUT_COMMENTS: Final = re.compile(_TOKEN.pattern.replace(r"|\(++|\)++", "").
 _BLANKS: Final = re.compile(r"\s+")
 _SPECIAL: Final = re.compile(r"[\"(:;\\]")
 _CACHED: Final = 256
+_LONGEST_GROUP: Final = 256
+"""Characters of a group's name, which is told again with each of its members: up to 10,000 times."""
 _AROUND_AT: Final = re.compile(r"\s*+@\s*+")
 _AROUND_DOT: Final = re.compile(r"\s++\.\s*+(?=[A-Za-z0-9-]++(?:\s*+[.@]|\Z))")
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
@@ -167,7 +169,7 @@ def _delimit(box: _Mailbox, item: str) -> _Mailbox | None:
         return _Mailbox()
     elif item == ":" and not box.inside and not box.addressed and box.group is None:
         name = _name(_plain(box.phrase)) or ""
-        box.group, box.phrase = None if name.lower() == "mailto" else name, []
+        box.group, box.phrase = None if name.lower() == "mailto" else name[:_LONGEST_GROUP], []
     else:
         (box.angle if box.inside else box.phrase).append(item)
     return None

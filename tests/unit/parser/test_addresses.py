@@ -44,6 +44,11 @@ def test_groups_are_flattened_with_their_name() -> None:
     assert [(address.email, address.group) for address in found] == [("a@b", "Team"), ("c@d", "Team"), ("e@f", None)]
 
 
+def test_a_long_name_of_a_group_is_not_told_whole_with_each_member() -> None:
+    found = addresses.parse(f"{'g' * 20_000}: {'a@b, ' * 2_000};")
+    assert [len(address.group or "") for address in found] == [256] * 2_000
+
+
 def test_idn_is_kept_as_sent_and_shown_in_unicode() -> None:
     (found,) = addresses.parse("x@xn--fiqs8s.cn")
     assert (found.email, found.unicode) == ("x@xn--fiqs8s.cn", "x@中国.cn")

@@ -11,6 +11,7 @@ import pytest
 
 from services.cli.samples import mailbox
 from services.common.contract import encode
+from services.common.email import Email
 from services.common.errors import Unavailable
 from services.common.events import AttachmentExtracted, DataRef, EmailParsed, Event, MessageFetched
 from services.common.objects import NewObject, message_key, uri_of
@@ -156,6 +157,31 @@ def size(email: object) -> int:
 def test_a_small_message_is_not_touched() -> None:
     email = parse_bytes(RAWS[0])
     assert fit(email, 921_600) is email
+
+
+MULTIPART = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+LARGE = {
+    "addresses": b"".join(b"%s: %s\r\n" % (name, b"a@b," * 10_000) for name in (b"To", b"Cc", b"Bcc")) + b"\r\nhello",
+    "group": b"To: " + b"g" * 100_000 + b":" + b"a@b," * 9_000 + b";\r\n\r\nhello",
+    "reports": MULTIPART
+    + b"--b\r\nContent-Type: message/delivery-status\r\n\r\nAction: x\r\n" * 4_999
+    + b"--b\r\n\r\nhello",
+    "names": MULTIPART
+    + b"".join(b'--b\r\nContent-Type: a/b; name="%s"\r\n\r\n' % (b"n" * 9_000) for _ in range(100))
+    + b"--b\r\n\r\nhello",
+    "identifier": b"Message-ID: <" + b"x" * 900_000 + b">\r\n\r\nhello",
+    "links": b"List-Unsubscribe: <http://a/" + b"x" * 900_000 + b">\r\n\r\nhello",
+}
+
+
+@pytest.mark.parametrize("kind", LARGE)
+def test_whatever_makes_a_message_large_it_fits_a_record(kind: str) -> None:
+    email = parse_bytes(LARGE[kind])
+    short = fit(email, 900_000)
+    assert size(email) > 900_000 >= size(short)
+    assert (short.id, short.size) == (email.id, email.size)
+    assert short.mailweir.defects[-1].code == "limit.event-size"
+    assert msgspec.json.decode(msgspec.json.encode(short), type=Email) == short
 
 
 def test_long_texts_headers_and_structures_are_cut_to_the_size_of_a_record_and_said() -> None:
