@@ -37,6 +37,9 @@ async def test_a_message_is_filed_by_account_and_day_and_described(store: Folder
     assert isinstance(filed, ObjectFiled)
     assert filed.key == message_key("work", "2026/11/20", hashlib.sha256(raw).hexdigest())
     assert store.read(filed.key) == raw
+    assert (filed.kind, filed.objectsize, filed.contenttype, filed.detectedtype, filed.partid) == (
+        "message", len(raw), "message/rfc822", "message/rfc822", None,
+    )  # fmt: skip
     found = store.stat(filed.key)
     assert found is not None
     assert found.metadata["subject"] == "合同"
@@ -131,11 +134,37 @@ def claim(store: FolderStore, data: bytes, encoding: str) -> AttachmentExtracted
 
 @pytest.mark.parametrize("encoding", ["base64", "quoted-printable", "identity"])
 async def test_a_large_file_is_streamed_out_of_its_message(store: FolderStore, encoding: str) -> None:
-    data = bytes(range(256)) * 40_000
+    data = b"%PDF-1" + bytes(range(256)) * 40_000
     event = claim(store, data, encoding)
     (filed,) = await handlers.file_attachments([event], store=store)
-    assert isinstance(filed, ObjectFiled)
+    assert filed == said_of(event, store, len(data))
     assert store.read(filed.key) == data
+
+
+def said_of(event: AttachmentExtracted, store: FolderStore, size: int) -> ObjectFiled:
+    """What is to be said of a PDF, whatever its sender called it."""
+    return ObjectFiled(
+        place=event.place, contentsha256=event.contentsha256, internaldate=event.internaldate, size=event.size,
+        kind="attachment", sha256=event.partsha256, bucket=store.bucket, objectsize=size, contenttype=event.contenttype,
+        key=f"work/attachments/{event.partsha256}/{event.safename}", detectedtype="application/pdf",
+        partid=event.partid, filename=event.filename,
+    )  # fmt: skip
+
+
+async def test_what_is_said_of_a_small_file_and_kept_beside_it(store: FolderStore) -> None:
+    _, (file,) = await parsed(with_file(message(), b"%PDF-1", "合同.zip", "zip").as_bytes())
+    named, nameless = await handlers.file_attachments([file, replace(file, filename=None, safename="x")], store=store)
+    assert (file.filename, file.contenttype) == ("合同.zip", "application/zip")
+    assert named == said_of(file, store, 6)
+    kept, other = (store.stat(each.key) for each in (named, nameless) if isinstance(each, ObjectFiled))
+    assert kept is not None
+    assert other is not None
+    assert {name: kept.metadata.get(name) for name in ("part", "filename", "place")} == {
+        "part": file.partid,
+        "filename": "合同.zip",
+        "place": place().subject,
+    }
+    assert "filename" not in other.metadata
 
 
 async def test_streaming_takes_constant_memory(store: FolderStore) -> None:

@@ -56,6 +56,21 @@ async def test_exactly_the_bad_ones_are_rejected(bad: set[int], parts: Parts | N
     assert sorted(writer.written) == [uid for uid in range(1, 31) if uid not in bad]
 
 
+@pytest.mark.parametrize(
+    ("failure", "told"),
+    [
+        (Refused("the database refuses the data"), "the database refuses the data"),
+        (ValueError("Dear Ada"), "ValueError"),
+        (UnicodeEncodeError("utf-8", "Dear Ada", 0, 1, "surrogates not allowed"), "UnicodeEncodeError"),
+        (TypeError("Dear Ada"), "TypeError"),
+    ],
+)
+async def test_why_an_event_is_refused_is_told_without_its_content(failure: Exception, told: str) -> None:
+    (outcome,) = await storing(write, FakeWriter(set(), failure))(EVENTS[:1])
+    assert isinstance(outcome, Rejected)
+    assert (outcome.error, outcome.reason) == ("refused.data", told)
+
+
 async def test_an_outage_is_nobodys_dead_letter() -> None:
     with pytest.raises(Unavailable):
         await storing(write, FakeWriter(set(), Unavailable("down")), parts_of(7))(EVENTS)

@@ -79,7 +79,22 @@ async def test_who_sent_it_where_nobody_is_from_and_who_it_is_for() -> None:
         replace(event, email=replace(event.email, from_=(), message_id=("\x00",), sent_at="9999-12-31T23:59:59-12:00"))
     )
     assert [nobody[name] for name in ("from_email", "from_name", "message_id", "sent_at")] == [None] * 4
-    assert "store.message-id-cut" in nobody["defects"]
+    assert (nobody["in_reply_to"], nobody["reference_ids"]) == ((), ())
+    assert nobody["defects"] == ("store.message-id-cut",)
+    dateless = row(replace(event, email=replace(event.email, message_id=None, sent_at="no date")))
+    assert (dateless["message_id"], dateless["sent_at"], dateless["defects"]) == (None, None, ())
+
+
+async def test_what_a_row_cannot_hold_is_told_once() -> None:
+    event, _ = await parsed(message().as_bytes())
+    odd = EmailAddress(name=None, email="a" * 1_001)
+    assert row(event)["defects"] == ()
+    for changed, code in (
+        ({"subject": "a\x00b"}, "store.nul-removed"),
+        ({"message_id": ("a" * 1_001,)}, "store.message-id-cut"),
+        ({"from_": (odd,)}, "store.sender-cut"),
+    ):
+        assert row(replace(event, email=replace(event.email, **changed)))["defects"] == (code,)
 
 
 async def test_a_text_that_was_derived_stands_in_where_there_is_none() -> None:
@@ -121,6 +136,9 @@ async def test_a_place_a_file_and_an_object_by_their_columns() -> None:
     assert rows.attachment_rows(event) == [(*identity, kind, name, safe, "attachment", None)]
     unknown = replace(event, email=replace(event.email, mailweir=replace(event.email.mailweir, parts={})))
     assert rows.attachment_rows(unknown) == [(*identity, kind, name, f"part-{file.partid}", "attachment", None)]
+    (whole,) = event.email.attachments
+    for lacking in (replace(whole, part_id=None), replace(whole, blob_id=None)):
+        assert rows.attachment_rows(replace(event, email=replace(event.email, attachments=(lacking,)))) == []
     filed = ObjectFiled(
         place=place(7), contentsha256="b" * 64, internaldate=None, size=9, kind="attachment", sha256="c" * 64,
         bucket="mail", key="work/x", objectsize=6, contenttype=kind, detectedtype="image/png",
@@ -175,6 +193,7 @@ def test_a_dead_letter_by_its_columns() -> None:
         ("mail.fetched", b"work/f1/5/12345678901", b"", ("work", None, None, None)),
         ("mail.fetched", b"work/" + b"f" * 991 + b"/5/7", b"", ("work", "f" * 991, 5, 7)),
         ("mail.fetched", b"work/" + b"f" * 992 + b"/5/7", b"", ("work", None, None, None)),
+        ("mail.fetched", b"\xff/f1/5/7", b"", ("\ufffd", "f1", 5, 7)),
         ("mail.fetched", b"", b"", (None, None, None, None)),
     ],
     ids=str,

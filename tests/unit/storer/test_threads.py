@@ -45,6 +45,18 @@ def test_any_order_in_one_batch_gives_one_thread() -> None:
     assert set(join([*mails, ids("alone")], {}, count(1)).of.values()) == {1, 2}
 
 
+async def test_a_mail_joins_by_its_own_id_its_root_and_its_parent_and_by_no_others() -> None:
+    event, _ = await parsed(message().as_bytes())
+    ids_of = {"message_id": ("own", "other"), "references": ("root", "between", "last"), "in_reply_to": ("to", "more")}
+    assert refs(replace(event, email=replace(event.email, **ids_of))) == [
+        ("work", each) for each in ("own", "root", "last", "to")
+    ]
+    again = {"message_id": ("\x00",), "references": ("root",), "in_reply_to": ("root",)}
+    assert refs(replace(event, email=replace(event.email, **again))) == [("work", "root")]
+    nothing = {"message_id": None, "references": None, "in_reply_to": None}
+    assert refs(replace(event, email=replace(event.email, **nothing))) == []
+
+
 def test_an_id_is_cut_at_a_whole_character() -> None:
     assert len(cut("合" * 3000).encode()) == 999
     assert cut("a@b") == "a@b"
