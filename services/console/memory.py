@@ -43,12 +43,16 @@ class Test:
 
 @dataclass(slots=True)
 class Memory:
-    """Connection tests, folder lists as last seen on servers, authorizations under way; whether there is to erase."""
+    """Connection tests, folder lists as last seen on servers, authorizations under way; whether there is to erase.
+
+    ``look``: whether the database answers, as somebody asked last.
+    """
 
     tests: dict[str, Test] = field(default_factory=dict)
     listings: dict[Mailbox, Sequence[Folder]] = field(default_factory=dict)
     pendings: Pendings = field(default_factory=Pendings)
     to_erase: threading.Event = field(default_factory=threading.Event)
+    look: "asyncio.Task[bool] | None" = None
 
     def begin(self, user: int, account: Account) -> Test:
         """A new test; the oldest one is forgotten when there are many."""

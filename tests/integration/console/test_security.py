@@ -3,18 +3,22 @@
 import asyncio
 import socket
 import time
+from contextlib import ExitStack
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from sqlalchemy import Engine
 
 from services.common.errors import Unavailable
 from services.console.app import create
+from services.console.routes import status
 from services.console.security import CSP, MOST_OCTETS
 from services.console.serving import serve
 from services.console.settings import ConsoleSettings
 from tests.integration.console.cast import PATIENCE, Cast
+from tests.polling import until
 
 PATHS = ("/signin", "/healthz", "/no-such-page", "/static/no-such-file")
 
@@ -114,9 +118,28 @@ async def test_what_does_not_answer_is_not_always_the_database(people: Cast, lan
     assert "broker-7" not in answer.text
 
 
+def test_a_database_that_hangs_is_told_to_a_probe_and_loses_one_connection_to_it_at_most(
+    people: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(status, "_PATIENCE", 0.2)
+    engine, asked, answers = people.ports.engine, list[Engine](), status._answers
+
+    def counted(of: Engine) -> bool:
+        asked.append(of)
+        return answers(of)
+
+    monkeypatch.setattr(status, "_answers", counted)
+    with ExitStack() as hanging:
+        for _ in range(engine.pool.size() + engine.pool._max_overflow):  # type: ignore[attr-defined]
+            hanging.enter_context(engine.connect())
+        told = [people.nobody.get("/healthz").status_code for _ in range(3)]
+        assert (told, len(asked)) == ([503] * 3, 1)
+    until(lambda: people.nobody.get("/healthz").status_code == 200)
+
+
 def test_a_probe_asks_by_any_name_and_nothing_else_does(people: Cast) -> None:
-    for host, path, status in (("10.0.0.7:8025", "/healthz", 200), ("10.0.0.7", "/", 421), ("x", "/healthz/", 421)):
-        assert people.nobody.get(path, headers={"host": host}).status_code == status
+    for host, path, answer in (("10.0.0.7:8025", "/healthz", 200), ("10.0.0.7", "/", 421), ("x", "/healthz/", 421)):
+        assert people.nobody.get(path, headers={"host": host}).status_code == answer
 
 
 @pytest.mark.parametrize(
