@@ -27,6 +27,8 @@ _LIMIT = 64 * 1024
 _MOST = 100
 _TEXT = 4_000
 _ATTENDEES = 1_000
+_FEW_ATTENDEES = 100
+_LONG_LINE = 8_000
 _UNSEEN = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 127, *range(0xD800, 0xE000)])
 
 
@@ -53,9 +55,9 @@ def is_calendar(media_type: str, name: str | None) -> bool:
 def read(text: str, part: str, declared_method: str | None = None) -> Calendar:
     """What the calendar object in ``text`` says; ``declared_method`` is the parameter of its Content-Type.
 
-    At most 64 KiB without attachments and at most 100 components are read. Never raises: what cannot be read gives no
-    digest and ``calendar.unreadable``. A method that differs from the declared one is ``calendar.method-mismatch``
-    (RFC 6047 section 2.4), and the object's own counts.
+    At most 64 KiB without attachments and at most 100 components are read; of a longer object 100 attendees of each.
+    Never raises: what cannot be read gives no digest and ``calendar.unreadable``. A method that differs from the
+    declared one is ``calendar.method-mismatch`` (RFC 6047 section 2.4), and the object's own counts.
     """
     found, defects = _object(text)
     if found is None:
@@ -95,13 +97,32 @@ def _object(text: str) -> tuple[Any, list[str]]:
     body = _ZONED_UTC.sub(r"\1:", _BLANKS_AT_END.sub("", body))
     defects = [] if end else ["calendar.unfinished"]
     if len(body) > _LIMIT:
-        body, defects = body[: body.rfind("\nBEGIN:", 0, _LIMIT) + 1], [*defects, "limit.calendar"]
+        body, defects = _within_limit(_shortened(body)), [*defects, "limit.calendar"]
     if defects:
         body = _closed(body)
     found = _parsed(body)
     if found is None and (rest := _without_zones(body)) != body:
         return _parsed(rest), [*defects, "calendar.zone-damaged"]
     return found, defects
+
+
+def _shortened(body: str) -> str:
+    """Without what makes one invitation long: the end of long texts, and all but the first attendees of each."""
+    kept: list[str] = []
+    attendees, dropped = 0, False
+    for line in body.split("\n"):
+        if line[:1] not in {" ", "\t"}:
+            name = line[:8].upper()
+            attendees = 0 if name.startswith("BEGIN:") else attendees + (name == "ATTENDEE")
+            dropped = name == "ATTENDEE" and attendees > _FEW_ATTENDEES
+        if not dropped:
+            kept.append(line if len(line) <= _LONG_LINE else line[:_LONG_LINE].rstrip("\\\r"))
+    return "\n".join(kept)
+
+
+def _within_limit(body: str) -> str:
+    """The components that stay below the limit."""
+    return body if len(body) <= _LIMIT else body[: body.rfind("\nBEGIN:", 0, _LIMIT) + 1]
 
 
 def _parsed(body: str) -> Any:

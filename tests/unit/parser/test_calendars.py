@@ -60,6 +60,24 @@ def test_a_zone_with_a_prefix_is_known_without_a_warning() -> None:
     assert digest.start == "2026-11-05T10:00:00+09:00"
 
 
+def test_an_invitation_of_many_people_is_read() -> None:
+    people = "".join(
+        f"ATTENDEE;CN=Person {number};RSVP=TRUE:mailto:person\n {number}@example.org\n" for number in range(2_000)
+    )
+    calendar = read(WHOLE.replace("SEQUENCE", f"{people}SEQUENCE"), "1")
+    (digest,) = calendar.digests
+    assert (digest.summary, digest.start, digest.sequence) == ("Plan, part one", "2026-11-05T10:00:00+08:00", 3)
+    assert digest.attendees[1:3] == ("eve@example.net", "person0@example.org")
+    assert (len(digest.attendees), calendar.defects) == (100, ("limit.calendar",))
+
+
+def test_an_invitation_with_a_long_description_is_read() -> None:
+    calendar = read(WHOLE.replace("first", "first" + "\\, x" * 20_000), "1")
+    (digest,) = calendar.digests
+    assert (digest.summary, len(digest.description or "")) == ("Plan, part one", 4_000)
+    assert calendar.defects == ("limit.calendar",)
+
+
 def test_bare_cr_ends_lines() -> None:
     assert unfolded(b"SUMMARY:a\r b\rUID:c\r") == b"SUMMARY:ab\nUID:c\n"
 
