@@ -21,7 +21,10 @@ PORTS = ("postgres",)
 DATABASE = "mailweir"
 _USER = "mailweir"
 _SERVER_USER = "nobody"  # the server refuses to run as root; its folder belongs to this user then
-_OPTIONS = ("listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=100", "shared_buffers=128MB")
+# After each checkpoint every page is logged whole once: mail's rare words change pages all over the search index.
+RARE_CHECKPOINTS = ("max_wal_size=4GB", "checkpoint_timeout=15min")
+_TCP_ONLY = ("listen_addresses=127.0.0.1", "unix_socket_directories=")
+_OPTIONS = (*_TCP_ONLY, "max_connections=100", "shared_buffers=128MB", *RARE_CHECKPOINTS, *DISCREET)
 
 
 def install() -> Path:
@@ -35,7 +38,7 @@ def install() -> Path:
 def program(folder: Path, wanted: Mapping[str, int] | None = None) -> Program:
     """PostgreSQL in ``folder``, on the port of ``wanted`` (``postgres``), the kept one or a free one."""
     ports = folders.ports(folder, PORTS, wanted)
-    options = [word for option in (*_OPTIONS, *DISCREET, f"port={ports['postgres']}") for word in ("-c", option)]
+    options = [word for option in (*_OPTIONS, f"port={ports['postgres']}") for word in ("-c", option)]
     return Program(
         "postgres",
         folder,

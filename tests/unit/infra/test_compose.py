@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from infra.local import kafka, minio, stack
+from infra.local.postgres import RARE_CHECKPOINTS
 from infra.setup import ROOT
 from services.common.embedded_postgres import DISCREET
 from services.common.runtime.kafka_settings import KafkaSettings
@@ -26,8 +27,9 @@ def test_images_have_a_fixed_version(name: str) -> None:
     assert re.search(r"\d", tag)
 
 
-def test_the_log_of_postgres_holds_no_mail() -> None:
-    assert SERVICES["postgres"]["command"] == ["postgres", *(word for each in DISCREET for word in ("-c", each))]
+def test_the_log_of_postgres_holds_no_mail_and_its_checkpoints_are_those_of_the_local_one() -> None:
+    wanted = [word for each in (*DISCREET, *RARE_CHECKPOINTS) for word in ("-c", each)]
+    assert SERVICES["postgres"]["command"] == ["postgres", *wanted]
 
 
 @pytest.mark.parametrize("name", SERVICES)
