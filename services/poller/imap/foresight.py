@@ -44,7 +44,7 @@ def lines(foresight: Foresight, capabilities: frozenset[str]) -> list[Line]:
 def list_ahead(connection: Connection, foresight: Foresight | None, folders: Sequence[Folder]) -> None:
     """Send the listing of INBOX behind its EXAMINE that is on its way, while the folders are looked through."""
     ahead = connection.flight.ahead
-    if foresight is None or not foresight.inbox or [each.name for each in ahead] != ["EXAMINE"]:
+    if foresight is None or [each.name for each in ahead] != ["EXAMINE"]:
         return
     counts = [each.status.messages for each in folders if each.wire == INBOX and each.status is not None]
     if any(count is not None and 0 < count <= foresight.most for count in counts):

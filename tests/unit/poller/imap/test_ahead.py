@@ -209,6 +209,18 @@ async def test_inbox_is_not_listed_ahead_where_that_is_not_sure_to_be_asked_for(
         assert server.commands("UID FETCH") == []
 
 
+async def test_inbox_is_not_listed_ahead_where_nobody_said_how_much_is_in_it(play):
+    def silent(_command, reply):
+        assert any(b"MESSAGES 3 " in line for line in reply.untagged)
+        reply.untagged = [line.replace(b"MESSAGES 3 ", b"") for line in reply.untagged]
+
+    foresight = Foresight(FIELDS, inbox=True, items=("UID", "FLAGS"), most=3)
+    async with signed_in(play, server_of(on("LIST", silent)), foresight) as (session, server):
+        assert {each.wire for each in await session.list_folders(status=True)} == {b"INBOX", b"Work"}
+        assert (await session.examine(b"INBOX", condstore=True)).exists == 3
+        assert "UID" not in names(server)
+
+
 async def test_a_folder_that_cannot_be_opened_has_no_listing(play):
     async with signed_in(play, server_of(), Foresight()) as (session, server):
         await session.list_folders(status=True)

@@ -36,6 +36,16 @@ async def test_connection_lost_in_the_middle(play, cut, tmp_path):
         assert files(tmp_path / "spool") == []
 
 
+async def test_a_body_that_waits_for_its_flags_leaves_no_file_when_the_connection_is_lost(play, tmp_path):
+    limits = Limits(spool_above=50, spool_folder=tmp_path / "spool")
+    (tmp_path / "spool").mkdir()
+    half = b"* 1 FETCH (UID 1 BODY[] {100}\r\n" + b"x" * 100 + b")\r\n* 2 FETCH (UID 2 FLAGS ())\r\n"
+    async with play(script(on("UID FETCH", lambda *_: Reply(raw=half, close=True))), limits=limits) as (session, _):
+        with pytest.raises(ConnectionLost):
+            await bodies(session)
+        assert files(tmp_path / "spool") == []
+
+
 async def test_bye_during_a_fetch_and_inside_a_literal(play):
     async with play(script(on("UID FETCH", closes("* BYE session expired")))) as (session, _):
         with pytest.raises(ServerBye, match="session expired"):
