@@ -101,7 +101,7 @@ def _look_into(
     elif content.type in embedded.TYPES:
         _take(found, leaf, embedded.extract(leaf.head, content.charset), defects)
     elif content.type in reports.DELIVERY:
-        found.delivery.append(reports.delivery(leaf.head, leaf.part.path, _returned(found, leaves)))
+        _report(found, leaf, leaves, defects)
     elif content.type in reports.FEEDBACK:
         found.feedback.append(reports.feedback(leaf.head, leaf.part.path, _returned(found, leaves)))
     elif pkcs7.is_message(content.type, content.name):
@@ -134,6 +134,13 @@ def _invitation(found: Insights, leaf: Leaf, limits: Limits, defects: list[Defec
     read = calendars.read(text, part.path, said.params.get("method"))
     found.invitations.append(read)
     defects.extend(Defect(code, part.path, part.body) for code in read.defects)
+
+
+def _report(found: Insights, leaf: Leaf, leaves: Leaves, defects: list[Defect]) -> None:
+    report = reports.delivery(leaf.head, leaf.part.path, _returned(found, leaves))
+    found.delivery.append(report)
+    if leaf.size > reports.LIMIT or len(report.recipients) == reports.MOST_RECIPIENTS:
+        defects.append(Defect("limit.report", leaf.part.path, leaf.part.body))
 
 
 def _is_message(media_type: str, name: str | None) -> bool:

@@ -10,8 +10,9 @@ from services.parser.mime import charsets
 _FIELD = re.compile(r"[!-9;-~]+")
 _MSGID = re.compile(r"<([^<>\s]+)>")
 _UNSEEN = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 127, *range(0xD800, 0xE000)])
-_LIMIT = 256 * 1024
-_MOST_RECIPIENTS = 1_000
+LIMIT = 256 * 1024
+"""Octets of a report that are read."""
+MOST_RECIPIENTS = 1_000
 _MOST_FIELDS = 200
 _LONGEST = 1_000
 
@@ -42,7 +43,7 @@ def delivery(data: bytes, part: str, returned: Returned = Returned()) -> Deliver
         reporting_mta=_untyped(head.get("reporting-mta")),
         original_message_id=returned.message_id or _message_id(head.get("x-original-message-id")),
         original_subject=returned.subject,
-        recipients=tuple([_recipient(group) for group in rest if _names_recipient(group)][:_MOST_RECIPIENTS]),
+        recipients=tuple([_recipient(group) for group in rest if _names_recipient(group)][:MOST_RECIPIENTS]),
     )
 
 
@@ -68,7 +69,7 @@ def returned_headers(data: bytes) -> Returned:
 
 
 def _text(data: bytes) -> str:
-    text = charsets.decode(data[:_LIMIT]).value.replace("\r\n", "\n").replace("\r", "\n")
+    text = charsets.decode(data[:LIMIT]).value.replace("\r\n", "\n").replace("\r", "\n")
     return text.translate(_UNSEEN)
 
 
