@@ -31,10 +31,10 @@ _FOLDERS = (
 
 
 def accounts(_context: click.Context, _parameter: click.Parameter, typed: str) -> list[CompletionItem]:
-    """Names of accounts; of those that have mail where an embedded database does not run."""
+    """Names of accounts; as far as they are remembered where an embedded database does not run."""
     settings = _settings()
     found = _rows(settings, _ACCOUNTS)
-    return _beginning(typed, found if found is not None else _with_objects(settings))
+    return _beginning(typed, found if found is not None else _remembered(settings))
 
 
 def folders(context: click.Context, _parameter: click.Parameter, typed: str) -> list[CompletionItem]:
@@ -114,12 +114,19 @@ def _address(settings: "Settings") -> str | None:
     return re.sub(r"^\w+(?:\+\w+)?://", "postgresql://", settings.database_url.reveal())
 
 
-def _with_objects(settings: "Settings | None") -> list[str]:
-    if settings is None or settings.database_url is not None or settings.s3_endpoint is not None:
+def _remembered(settings: "Settings | None") -> list[str]:
+    """Accounts that an embedded home had when a command ended there, and those that have mail in its folder."""
+    if settings is None or settings.database_url is not None:
         return []
+    from services.common.settings import ACCOUNT_NAMES
+
+    found: set[str] = set()
+    with suppress(OSError, UnicodeError):
+        found |= set((settings.home_path / ACCOUNT_NAMES).read_text(encoding="utf-8").splitlines())
     with suppress(OSError):
-        return sorted(_accounts_in(settings.home_path / "objects" / settings.s3_bucket))
-    return []
+        if settings.s3_endpoint is None:
+            found |= set(_accounts_in(settings.home_path / "objects" / settings.s3_bucket))
+    return sorted(found)
 
 
 def _accounts_in(bucket: Path) -> Iterator[str]:

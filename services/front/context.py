@@ -1,20 +1,24 @@
 """What a command works on: settings, database, objects; embedded or the stack, by the environment alone."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from services.common import embedded_postgres, migrations
 from services.common.accounts import AccountStore, open_accounts
 from services.common.database import engine_for
+from services.common.durable import replace
 from services.common.errors import ConfigurationError
 from services.common.objects import ObjectStore
-from services.common.settings import Settings, load
+from services.common.settings import ACCOUNT_NAMES, Settings, load
 from services.common.stores.choice import open_store
+
+_NAMES = text("SELECT slug FROM accounts ORDER BY slug")
 
 
 @dataclass(frozen=True)
@@ -68,10 +72,23 @@ def open_context(settings: Settings | None = None) -> Iterator[Context]:
     engine = engine_for(url)
     if settings.database_url is None:
         event.listen(engine, "do_connect", partial(_start_again, settings.home_path))
+    context = Context(settings, url, engine)
     try:
-        yield Context(settings, url, engine)
+        yield context
+        if settings.database_url is None:
+            _note_names(context)
     finally:
         engine.dispose()
+
+
+def _note_names(context: Context) -> None:
+    """For Tab, which starts no database."""
+    with suppress(SQLAlchemyError, OSError, UnicodeError):
+        with context.engine.connect() as connection:
+            names = "".join(f"{slug}\n" for slug in connection.execute(_NAMES).scalars())
+        file = context.home / ACCOUNT_NAMES
+        if names != (file.read_text(encoding="utf-8") if file.exists() else ""):
+            replace(file, names, 0o600)
 
 
 def _start_again(home: Path, *_connecting: object) -> None:

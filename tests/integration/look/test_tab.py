@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from services.common import embedded_postgres
 from services.common.objects import NewObject
 from services.common.stores.folder import FolderStore
 from tests.integration.look.conftest import Home
@@ -100,6 +101,19 @@ def test_nothing_is_started_or_made(tmp_path: Path) -> None:
     assert offered(home, "mailweir status ") == ["plain,work"]
     assert offered(home, "mailweir search x --folder ") == []
     assert sorted(home.rglob("*")) == before
+
+
+def test_accounts_without_mail_are_offered_where_the_database_sleeps(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    try:
+        for words in (["add", "ann"], ["add", "bob"], ["remove", "ann"]):
+            more = ["--host", "localhost", "--user", "u"] if words[0] == "add" else []
+            command = [sys.executable, "-m", "services.cli.main", "accounts", *words, *more]
+            subprocess.run(command, env=environment(home), stdin=subprocess.DEVNULL, timeout=120, check=True)
+    finally:
+        embedded_postgres.stop(home)
+    assert offered(home, "mailweir status ") == ["plain,bob"]
+    assert embedded_postgres.running(home) is None
 
 
 def test_a_database_that_does_not_answer_costs_no_more_than_a_moment(tmp_path: Path) -> None:
