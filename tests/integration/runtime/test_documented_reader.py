@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaProducer
 from aiokafka.admin import NewTopic
 
 from services.common import topics
@@ -27,12 +28,24 @@ async def test_the_consumer_of_the_page_reads_what_was_published_and_goes_on_beh
     await create(lab.bootstrap, [NewTopic(topic, 1, 1)])
     publisher = KafkaPublisher(lab.settings, "parser")
     try:
+        await _spoil(lab, topic)
         await publisher.publish([(await parsed(message(f"number {uid}").as_bytes(), uid))[0] for uid in range(MAILS)])
+        await _spoil(lab, topic)
         assert await _read(lab, MAILS) == [("number 0", "0"), ("number 1", "1"), ("number 2", "2")]
         await publisher.publish([(await parsed(message("later").as_bytes(), 9))[0]])
         assert await _read(lab, 1) == [("number 2", "2")], "the last one was not committed: it comes again"
     finally:
         await publisher.stop()
+
+
+async def _spoil(lab: Lab, topic: str) -> None:
+    """What keeps no contract stands between the others, and keeps nobody from them."""
+    kind = ("ce_type", b"org.mailweir.email-parsed.v1")
+    values = [([kind], value) for value in (b"{", b"\xff", b"[" * 100_000, None)]
+    odd = [*values, ([("ce_id", b"\xff")], b"{}"), ([("ce_id", None)], b"{}")]
+    async with AIOKafkaProducer(bootstrap_servers=lab.bootstrap) as producer:
+        for headers, value in odd:
+            await producer.send_and_wait(topic, value, b"odd", headers=headers)
 
 
 async def _read(lab: Lab, wanted: int) -> list[tuple[str, str]]:
