@@ -15,12 +15,12 @@ def dlq() -> None:
     """List, show, replay and drop dead letters: records that a service could not use, kept whole with the reason."""
 
 
-@dlq.command("list")
+@dlq.command("list", short_help="List open dead letters, oldest first.")
 @click.option("--topic", shell_complete=offered.topics, help="Only this topic, such as mail.fetched.")
 @click.option("--all", "every", is_flag=True, help="Replayed and dropped ones too.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON line per dead letter.")
 def list_(topic: str | None, *, every: bool, as_json: bool) -> None:
-    """List open dead letters, oldest first."""
+    """List open dead letters, oldest first: 200 of them in the table, all with --json."""
     from services.front import letters
     from services.front.context import open_context
 
