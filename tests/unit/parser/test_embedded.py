@@ -28,7 +28,10 @@ def yencode(data: bytes, name: bytes) -> bytes:
 
 def binhex(data: bytes, name: bytes) -> bytes:
     head = bytes([len(name)]) + name + b"\0TEXTttxt\0\0" + len(data).to_bytes(4, "big") + bytes(4) + b"cc"
-    packed = (head + data + b"cccc").replace(b"\x90", b"\x90\0")
+    return letters_of((head + data + b"cccc").replace(b"\x90", b"\x90\0"))
+
+
+def letters_of(packed: bytes) -> bytes:
     letters = base64.b64encode(packed + bytes(-len(packed) % 3)).translate(bytes.maketrans(BASE64, BINHEX))
     lines = b"\r\n".join(letters[at : at + 64] for at in range(0, len(letters), 64))
     return b"(This file must be converted with BinHex 4.0)\r\n\r\n:" + lines + b":\r\n"
@@ -48,6 +51,21 @@ def test_files_of_three_kinds_in_order_with_their_places() -> None:
     starts = [text[file.offset : file.offset + 6] for file in found.files]
     assert starts == [b"begin ", b"=ybegi", b"(This "]
     assert text[found.files[0].offset + found.files[0].length :].startswith(b"\nand\r\n=ybegin")
+    assert text[found.files[1].offset + found.files[1].length :].startswith(b"\nand\n(This file")
+    assert text[found.files[2].offset + found.files[2].length :] == b"\r\n"
+
+
+def test_runs_of_binhex_are_repeated_as_often_as_they_say() -> None:
+    head = b"\x01x\0TEXTttxt\0\0" + (11).to_bytes(4, "big") + bytes(4) + b"cc"
+    found = extract(letters_of(head + b"ab\x90\x05c\x90\0\x90\x03d" + b"cccc"))
+    assert ([file.data for file in found.files], found.defects) == ([b"abbbbbc\x90\x90\x90d"], ())
+
+
+def test_a_file_that_does_not_end_reaches_to_the_end() -> None:
+    for text in (yencode(ANY, b"a").partition(b"\r\n=yend")[0], uuencode(ANY, b"a").partition(b"`\n")[0]):
+        (file,) = extract(b"Hi\n" + text).files
+        assert (file.offset, file.length) == (3, len(text))
+        assert file.data[:100] == ANY[:100]
 
 
 def test_prose_is_no_file() -> None:

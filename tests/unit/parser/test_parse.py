@@ -205,6 +205,15 @@ def test_limits_flag_and_keep() -> None:
     assert "limit.text" in [defect.code for defect in email.mailweir.defects]
 
 
+@pytest.mark.parametrize("limit", range(38, 42))
+@pytest.mark.parametrize("letter", ["é", "中", "😀"])
+def test_a_text_without_lines_is_cut_between_two_characters(limit: int, letter: str) -> None:
+    raw = HEAD + b"Content-Type: text/plain; charset=utf-8\n\n" + letter.encode() * 100
+    value = parse(raw, limits=Limits(text=limit)).body_values["1"]
+    assert value.value == letter * (limit // len(letter.encode()))
+    assert (value.is_truncated, value.is_encoding_problem) == (True, False)
+
+
 @pytest.mark.parametrize(
     ("kind", "limits", "code"),
     [
