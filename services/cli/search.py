@@ -48,7 +48,9 @@ def _show(found: "Sequence[Found]") -> None:
     if not found:
         click.echo("nothing found")
         return
-    shown = Table("id", "received (UTC)", "from", "subject", "folders")
+    shown = Table()
+    for name in ("id", "received (UTC)", "from", "subject", "folders"):
+        shown.add_column(name, overflow="fold")
     for each in found:
         received = f"{each.received_at:%Y-%m-%d %H:%M}" if each.received_at else ""
         clip = "@ " if each.has_attachment else ""
