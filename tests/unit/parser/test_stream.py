@@ -24,12 +24,27 @@ class Memory:
         return self.raw[offset : offset + length]
 
 
-@given(st.binary(max_size=60), st.binary(min_size=1, max_size=4), st.integers(0, 60), st.integers(0, 60))
-def test_a_window_finds_and_cuts_as_bytes_do(raw: bytes, sub: bytes, start: int, end: int) -> None:
-    window = Window(Memory(raw), 8)
+FEW = st.sampled_from(b"-\n")  # so few that one block often ends within what is looked for
+
+
+@given(
+    st.lists(FEW, max_size=60).map(bytes),
+    st.lists(FEW, min_size=1, max_size=6).map(bytes),
+    st.integers(0, 60),
+    st.integers(0, 60),
+    st.integers(2, 8),
+)
+def test_a_window_finds_and_cuts_as_bytes_do(raw: bytes, sub: bytes, start: int, end: int, block: int) -> None:
+    window = Window(Memory(raw), block)
     assert window.find(sub, start, end) == raw.find(sub, start, end)
     assert window[start:end] == raw[start:end]
     assert window.sha256() == sha256(raw).hexdigest()
+
+
+@pytest.mark.parametrize("at", range(20))
+def test_what_lies_across_a_border_is_found_wherever_it_begins(at: int) -> None:
+    raw = b"." * at + b"\n--" + b"." * 20
+    assert Window(Memory(raw), 8).find(b"\n--", 0, len(raw)) == at
 
 
 def test_a_hash_needs_no_second_pass() -> None:

@@ -69,6 +69,11 @@ def test_a_folder_is_taken_when_one_of_the_patterns_fits(patterns: list[str], fo
     assert unmatched(patterns, [folder]) == [pattern for pattern in patterns if not fits(pattern, folder)]
 
 
+@pytest.mark.parametrize("name", ["INBOX", "合同", "[Gmail]/All Mail"])
+def test_a_plain_name_is_a_pattern_as_it_is(name: str) -> None:
+    assert exactly(name) == name
+
+
 def test_thousands_of_folders_that_are_named_one_by_one_are_found_at_once() -> None:
     folders = [Named(f"项目/{number:04}") for number in range(4_000)]
     names = tuple(exactly(folder.name) for folder in folders)
