@@ -136,6 +136,7 @@ async def test_brokers_that_go_away_while_a_service_starts_are_named(tmp_path: P
     with pytest.raises(Unavailable, match="Kafka went away"):
         async with runtime.started():
             pass
+    runtime.app.consumer._thread.thread_loop.close()  # of a thread that never ran; the process ends, and this one not
 
 
 async def test_a_service_that_starts_before_its_topics_waits_for_them(components: Cluster, tmp_path: Path) -> None:
