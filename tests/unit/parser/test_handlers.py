@@ -14,6 +14,7 @@ from services.common.contract import encode
 from services.common.email import Email
 from services.common.errors import Unavailable
 from services.common.events import AttachmentExtracted, DataRef, EmailParsed, Event, MessageFetched
+from services.common.incremental import decoder
 from services.common.objects import NewObject, message_key, uri_of
 from services.common.place import Place
 from services.common.service import Outcome, Rejected
@@ -84,11 +85,16 @@ async def test_a_claim_check_gives_the_same_mail_and_ranges_instead_of_bytes() -
     reference = fetched(raw, body=DataRef("s3://mailweir/work/messages/x.eml"))
     by_reference = await parse([reference], open_source=lambda _, __: Memory(raw), inline_limit=921_600)
     assert by_reference[0] == by_value[0]
+    assert len(by_value) > 1
     for one, other in zip(by_value[1:], by_reference[1:], strict=True):
         assert isinstance(one, AttachmentExtracted)
         assert isinstance(other, AttachmentExtracted)
         assert isinstance(other.body, DataRef)
         assert other.partsha256 == one.partsha256
+        first, last = other.body.first or 0, other.body.last or 0
+        reading = decoder(other.encoding)
+        assert reading.feed(raw[first : last + 1]) + reading.finish() == one.body
+        assert raw[last + 1 :].lstrip(b"\r").startswith(b"\n--")
 
 
 async def test_an_absent_object_rejects_one_message_and_a_dead_store_none(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.parser.mime import pkcs7
+from services.parser.mime import Limits, parse_message, pkcs7
 from tests.mail_invariants import check_streamed, checked
 
 INNER = b"Content-Type: text/plain; charset=utf-8\r\n\r\nGr\xc3\xbc\xc3\x9fe\r\n"
@@ -75,3 +75,20 @@ def test_what_holds_no_signed_content_stays_as_it_is(data: bytes) -> None:
 def test_any_octets_are_read(junk: bytes, at: int) -> None:
     pkcs7.signed_content(junk)
     pkcs7.signed_content(in_pieces(INNER)[:at] + junk)
+
+
+def test_signed_messages_beyond_the_limits_stay_files() -> None:
+    page = b"Content-Type: text/html\r\n\r\n<b>word</b>\r\n"
+    head = b"Content-Type: application/pkcs7-mime; smime-type=signed-data\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    part = b"--b\r\n" + head + base64.encodebytes(in_pieces(page)) + b"\r\n"
+    raw = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + part * 3 + b"--b--\r\n"
+
+    def found(limits: Limits) -> tuple[int, list[str | None]]:
+        parsed = parse_message(raw, limits=limits)
+        inside = [file for file in parsed.files if file.data == page]
+        return len(inside), [child.email.mailweir.derived_text for child in parsed.email.mailweir.children]
+
+    assert found(Limits()) == (3, ["word", "word", "word"])
+    assert found(Limits(children=2)) == (3, ["word", "word"])
+    assert found(Limits(html=2 * len(page))) == (3, ["word", "word", None])
+    assert found(Limits(derived=10)) == (0, [])
