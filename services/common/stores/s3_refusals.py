@@ -48,5 +48,6 @@ def _unreached(error: Exception) -> str:
     if not isinstance(error, urllib3.exceptions.MaxRetryError):
         return type(error).__name__
     where = f"{getattr(error.pool, 'host', '')}:{getattr(error.pool, 'port', '')}"
-    reason = re.sub(r"HTTPS?Connection(?:Pool)?\([^)]*\): ", "", str(error.reason))
+    said = error.reason.args[-1] if error.reason and error.reason.args else ""  # the first may be the connection
+    reason = re.sub(r"HTTPS?Connection(?:Pool)?\([^)]*\): ", "", str(said))
     return f"{where}: {reason[:160]}"

@@ -1,6 +1,10 @@
 """What is half-wrong about an object store, told with the next step and no secret, address of mail or stack trace."""
 
+import socket
+from contextlib import ExitStack
+
 import pytest
+import urllib3
 from minio.error import S3Error
 
 from services.common.errors import Unavailable
@@ -60,6 +64,21 @@ def test_the_port_of_the_pages(minio: Minio) -> None:
 def test_nobody_there(minio: Minio) -> None:
     text = told(S3Store(connect("http://127.0.0.1:1", *minio.components.s3_keys), "mailweir"))
     assert "127.0.0.1:1: Failed to establish a new connection: [Errno 111] Connection refused" in text
+
+
+def test_nobody_who_takes_a_connection() -> None:
+    with ExitStack() as held:
+        full = held.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(3):
+            waiting = held.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        pool = urllib3.PoolManager(timeout=0.2, retries=urllib3.Retry(total=0))
+        host, port = full.getsockname()
+        with pytest.raises(Unavailable) as caught, s3_refusals.world():
+            pool.request("GET", f"http://{host}:{port}/{KEY}")
+    reason = "Connection to 127.0.0.1 timed out. (connect timeout=0.2)"
+    assert str(caught.value) == f"the object store does not answer ({host}:{port}: {reason}); it is tried again"
 
 
 def test_clocks_that_differ(minio: Minio) -> None:
