@@ -61,6 +61,27 @@ def test_a_second_body_in_a_file_is_removed_or_told(tmp_path: Path, second: byte
 
 
 @pytest.mark.parametrize(
+    ("bodies", "kept", "conflict"),
+    [
+        ((b"hello", b"hello"), b"hello", False),
+        ((b"hello", b"world"), b"hello", True),
+        ((b"", b"world"), b"world", False),
+        ((b"hello", b""), b"hello", False),
+    ],
+)
+def test_of_two_bodies_before_the_flags_the_first_that_is_not_empty_stays(
+    tmp_path: Path, bodies: tuple[bytes, bytes], kept: bytes, conflict: bool
+) -> None:
+    frames: list[list[Part]] = [[BODY[0], body, b")"] for body in bodies]
+    assert told(*frames, list(SEEN), list(SIZE))[0] == [
+        Found(Listing(7, ("\\Seen",), size=5), kept, has_body=True, conflict=conflict)
+    ]
+    files = [spooled(tmp_path, b"hello", 1), spooled(tmp_path, b"hello", 2)]
+    (found,), _ = told(*[[BODY[0], file, b")"] for file in files], list(SEEN), list(SIZE))
+    assert (found.body, found.conflict, [file.path.exists() for file in files]) == (files[0], False, [True, False])
+
+
+@pytest.mark.parametrize(
     ("behind", "is_read"),
     [
         (b")", True),
@@ -100,7 +121,8 @@ LITERAL = b"* 1 FETCH (UID 7 BODY[] {11}\r\nhello world)\r\n"
 
 @pytest.mark.parametrize("step", [1, len(LITERAL)])
 def test_a_literal_above_the_cap_is_refused_however_it_arrives(step: int) -> None:
-    assert len(framed(LITERAL, Limits(max_literal=11, spool_above=100), step)) == 1
+    whole_one: list[Part] = [b"* 1 FETCH (UID 7 BODY[] {11}", b"hello world", b")"]
+    assert framed(LITERAL, Limits(max_literal=11, spool_above=100), step) == [whole_one]
     with pytest.raises(LiteralTooLarge) as caught:
         framed(LITERAL, Limits(max_literal=10, spool_above=100), step)
     assert (caught.value.announced, caught.value.uid) == (11, 7)

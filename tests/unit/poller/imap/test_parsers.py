@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.poller.domain.uidset import UidSet
+from services.poller.domain.uidset import MAX_UID, UidSet
 from services.poller.imap.encode import LiteralArgument, atom, header_list, number, quoted, sequence_sets, string
 from services.poller.imap.errors import ImapError
 from services.poller.imap.events import EventLog
@@ -34,6 +34,11 @@ PIECES = [
     b"(",
     b"{2}\r\n",
     b"x",
+    b"* 1 FETCH (UID 1 BODY[] {3}\r\nabc)\r\n",
+    b"* 2 FETCH (UID 2 FLAGS ())\r\n",
+    b"* 3 FETCH (UID 3 BODY[] {3}\r\nabc FLAGS ())\r\n",
+    b"* 4 FETCH (UID 4 BODY[HEADER] {3}\r\nabc)\r\n",
+    b"* 5 FETCH (UID 5 BODY[] {101}\r\n" + b"x" * 101 + b")\r\n",
 ]
 WIRE = st.lists(st.sampled_from(PIECES) | st.binary(max_size=5), max_size=40).map(b"".join)
 
@@ -89,18 +94,25 @@ ITEMS = ("UID", "FLAGS", "INTERNALDATE", "RFC822.SIZE", "BODY.PEEK[]")
 
 
 @given(
-    st.integers(0, 2**33), FLAGS, st.integers(0, 10**12), st.binary(max_size=50), st.sampled_from(["BODY[]", "body[]"])
+    st.integers(0, 12) | st.integers(0, 2**33),
+    FLAGS,
+    st.integers(0, 10**12),
+    st.binary(max_size=50),
+    st.sampled_from(["BODY[]", "body[]"]),
+    st.sampled_from([b")", b")", b" FLAGS (\\Deleted))", b" and more)"]),
+    st.sampled_from([UidSet.range(1, MAX_UID), UidSet.range(3, 9), UidSet.parse("1:3,7:9")]),
 )
-def test_quick_path_says_what_the_parser_says(uid, flags, size, body, name):
+def test_quick_path_says_what_the_parser_says(uid, flags, size, body, name, tail, part):
     date = "01-Nov-2026 10:00:00 +0800"
     head = f'* 1 FETCH (UID {uid} FLAGS ({" ".join(flags)}) INTERNALDATE "{date}" RFC822.SIZE {size} '
     head += f"{name} {{{len(body)}}}"
-    frame = [head.encode(), body, b")"]
-    part = UidSet.range(1, 2**32 - 1)
-    fast = Merger(ITEMS, part, EventLog())
-    slow = Merger(ITEMS, part, EventLog())
+    frame = [head.encode(), body, tail]
+    news, others = EventLog(), EventLog()
+    fast = Merger(ITEMS, part, news)
+    slow = Merger(ITEMS, part, others)
     slow._pattern = None
-    assert list(fast.take([frame])) == list(slow.take([frame]))
+    assert [*fast.take([frame]), *fast.rest()] == [*slow.take([frame]), *slow.rest()]
+    assert (news.take(), fast.outside()) == (others.take(), slow.outside())
     assert quick_pattern(ITEMS) is not None
 
 
