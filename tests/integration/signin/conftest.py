@@ -10,11 +10,12 @@ import pytest
 from sqlalchemy import Engine, text
 
 from services.common.accounts import AccountStore, open_accounts
-from tests.databases import connected, running
+from tests.databases import FILLED, connected, running
 from tests.fakes.clock import FakeClock
 from tests.integration.signin.commands import Done, Run
 
-TABLES = "accounts, account_keys, account_secrets, account_grants, folders, account_status"
+_ACCOUNTS = ("accounts", "account_keys", "account_secrets", "account_grants", "account_status")
+TABLES = ", ".join(dict.fromkeys((*_ACCOUNTS, *FILLED)))
 
 
 @pytest.fixture(scope="session")
