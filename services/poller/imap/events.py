@@ -68,7 +68,8 @@ class EventLog:
     @property
     def changed(self) -> bool:
         """Whether something about the mailbox or the connection was said."""
-        return self.exists is not None or self.expunged > 0 or bool(self.vanished or self.flags or self.bye)
+        counted = self.exists is not None or self.expunged > 0
+        return counted or bool(self.vanished or self.flags) or self.bye is not None
 
     def count(self, number: int, word: bytes) -> None:
         """``number`` EXISTS or EXPUNGE."""

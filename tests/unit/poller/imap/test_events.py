@@ -22,6 +22,23 @@ def say(log: EventLog, line: str) -> None:
     log.said(found)
 
 
+@pytest.mark.parametrize(
+    "tell",
+    [
+        lambda log: log.count(5, b"EXISTS"),
+        lambda log: log.count(5, b"EXPUNGE"),
+        lambda log: log.gone([b"* VANISHED 7"]),
+        lambda log: log.flagged(Listing(3, ())),
+        lambda log: say(log, "BYE"),
+    ],
+)
+def test_each_kind_of_news_is_a_change(tell):
+    log = EventLog()
+    assert not log.changed
+    tell(log)
+    assert log.changed
+
+
 def test_what_was_taken_is_not_told_again():
     log = log_of("OK [ALERT] full", "OK [THROTTLED] slow", "BYE done")
     log.count(5, b"EXISTS")

@@ -94,6 +94,14 @@ def test_what_changes_mail_or_comes_too_early_is_never_sent(name, state, why):
         made(Line(name, [], frozenset()), b"A1", state, 0, Limits())
 
 
+def test_a_command_that_reads_is_sent_with_the_bounds_of_its_folder():
+    line = Line("UID FETCH", [b"1"], FETCH)
+    assert made(line, b"A7", "SELECTED", 10, Limits(items=5)) == Exchange(
+        "UID FETCH", b"A7", FETCH, *response_caps("UID FETCH", 10, Limits(items=5))
+    )
+    assert made(Line("ID", [], frozenset()), b"A1", "NONAUTH", 0, Limits()).name == "ID"
+
+
 def test_what_was_sent_ahead_is_answered_in_its_order():
     first, second = exchange(tag=b"A1"), exchange("NOOP", frozenset(), b"A2")
     third = exchange(tag=b"A3")
