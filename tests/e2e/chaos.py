@@ -5,8 +5,8 @@
 A fault is ``stop-``, ``kill-`` or ``pause-`` (SIGSTOP: it hangs, with its connections) with the name of a component,
 ``services`` (30 random SIGKILLs), ``together`` (Kafka is away while Postgres is killed twice), ``pairs`` (a component
 is killed together with a service), ``readonly`` (Postgres takes no changes, as a standby), ``stutter`` (MinIO hangs
-every other second), ``asleep`` (the poller hangs until another has its lease), or ``disk-`` with minio or postgres (it
-runs on a disk that gets full; needs root). Each runs in the middle of N messages of its own, and all
+every other second), ``asleep`` (the poller hangs until another has its lease), or ``disk-`` with minio, postgres or
+kafka (it runs on a disk that gets full; needs root). Each runs in the middle of N messages of its own, and all
 the while the figures of each folder have to add up.
 """
 
@@ -37,7 +37,7 @@ from tests.e2e.test_stack import complete, logs, places, query
 from tests.e2e.world import ACCOUNT, SERVICES, World, bucket, seen_messages, stack, until
 
 COMPONENTS = ("postgres", "minio", "kafka")
-DISKS_MB = {"minio": (80, 2_000), "postgres": (90, 2_000)}  # too small, then large enough
+DISKS_MB = {"minio": (80, 2_000), "postgres": (90, 2_000), "kafka": (100, 2_000)}  # too small, then large enough
 FAULTS = (
     *(f"{how}-{name}" for how in ("stop", "kill", "pause") for name in COMPONENTS),
     "services",
@@ -53,6 +53,7 @@ RECOVERY = 300.0  # seconds in which everything must be complete after the last 
 _TOLD = {  # by whom, and what
     "minio": ("attachments", "full"),
     "postgres": ("storer", "waiting for a dependency"),
+    "kafka": ("poller", "kafka did not confirm"),
 }
 
 
