@@ -12,7 +12,10 @@ from services.poller import tables as poller_tables
 from services.storer import tables
 
 # The tables that mail fills: what a test empties to begin anew.
-FILLED = [table.name for table in (*tables.OWNED, poller_tables.folders, poller_tables.folder_ledger)] + ["quarantine"]
+FILLED = [
+    *(table.name for table in (*tables.OWNED, poller_tables.folders, poller_tables.folder_ledger)),
+    *("quarantine", "settled_places", "unsettled"),
+]
 
 
 @contextmanager

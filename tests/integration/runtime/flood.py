@@ -1,4 +1,4 @@
-"""``python -m tests.integration.runtime.flood BROKERS PREFIX``: publishes without end, three groups at once."""
+"""``python -m tests.integration.runtime.flood BROKERS PREFIX``: publishes without end, three groups side by side."""
 
 import asyncio
 import itertools
@@ -11,7 +11,8 @@ from services.common.runtime.producer import KafkaPublisher
 from tests.integration.runtime.lab import fetched
 
 REQUEST_TIMEOUT = 2.0
-_GROUP, _OCTETS = 150, 1_000  # a request that is half in the socket when the process stops goes out
+_GROUP, _OCTETS = 20, 1_000  # a request that is half in the socket when the process stops goes out
+_RESTS = (0.01, 0.02, 0.05)  # seconds: while one group is on its way, the next ones wait
 
 
 async def flood(brokers: str, prefix: str) -> None:
@@ -20,15 +21,16 @@ async def flood(brokers: str, prefix: str) -> None:
     )
     publisher, uids = KafkaPublisher(settings, "poller"), itertools.count(1)
 
-    async def publish() -> None:
+    async def publish(rest: float) -> None:
         while True:
+            await asyncio.sleep(rest)
             group = [fetched(uid, os.urandom(_OCTETS)) for uid in itertools.islice(uids, _GROUP)]
             try:
                 await publisher.publish(group)
             except Unavailable:
                 continue
 
-    await asyncio.gather(*(publish() for _ in range(3)))
+    await asyncio.gather(*map(publish, _RESTS))
 
 
 if __name__ == "__main__":

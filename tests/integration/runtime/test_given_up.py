@@ -45,15 +45,18 @@ async def delivered(publisher: KafkaPublisher, uid: int) -> bool:
     return True
 
 
-async def test_a_process_that_stood_still_delivers_nothing_from_before(lab: Lab) -> None:
-    """Its account may have been erased meanwhile."""
+async def test_a_process_that_stood_still_delivers_nothing_from_before(lab: Lab, components: Cluster) -> None:
+    """Its account may have been erased meanwhile. A broker that hangs first sees to it that something waits."""
     command = [sys.executable, "-m", "tests.integration.runtime.flood", lab.bootstrap, lab.prefix]
     flooding = subprocess.Popen(command, cwd=ROOT)  # noqa: ASYNC220 -- it returns at once
     lab.workers.append(flooding)
     for _ in range(STANDSTILLS):
         before = len(await lab.records(READ.name))
         await lab.until("it publishes", lambda before=before: more(lab, before))
+        components.pause("kafka")
+        await asyncio.sleep(REQUEST_TIMEOUT / 4)
         flooding.send_signal(signal.SIGSTOP)
+        components.resume("kafka")
         stopped = datetime.now(UTC).isoformat()
         await asyncio.sleep(2 * REQUEST_TIMEOUT)
         there = {(record.partition, record.offset) for record in await lab.records(READ.name)}
