@@ -69,6 +69,15 @@ async def test_a_rebalance_without_a_death_repeats_nothing(lab: Lab) -> None:
     await lab.stopped(first)
 
 
+async def at_work(lab: Lab, **settings: float) -> "subprocess.Popen[bytes]":
+    """A worker in the middle of many records, which gives up waiting for a broker after ten seconds."""
+    await lab.publish(MANY)
+    lab.switch("slow", "0.1")
+    worker = lab.worker(request_timeout=10, **settings)
+    await lab.until("it works", lambda: len(lab.seen()) > 100)
+    return worker
+
+
 def tells_lag(port: int) -> bool:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
         return b"mailweir_lag_records{" in answer.read()
@@ -77,12 +86,10 @@ def tells_lag(port: int) -> bool:
 async def test_a_broker_that_restarts_under_load_loses_nothing(
     lab: Lab, components: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await lab.publish(MANY)
-    lab.switch("slow", "0.1")
     port = free_port()
     monkeypatch.setenv("MAILWEIR_METRICS_PORT", str(port))
-    worker = lab.worker(request_timeout=10)
-    await lab.until("it works", lambda: len(lab.seen()) > 100 and tells_lag(port))
+    worker = await at_work(lab)
+    await lab.until("it tells its lag", lambda: tells_lag(port))
     components.kill("kafka")
     await lab.until("health is red", lambda: lab.health()["state"] == "red")
     await lab.until("no figure is left from before", lambda: not tells_lag(port))
@@ -96,10 +103,7 @@ async def test_a_broker_that_restarts_under_load_loses_nothing(
 async def test_a_broker_that_was_away_longer_than_the_stall_time_out_finds_the_same_process(
     lab: Lab, components: Cluster
 ) -> None:
-    await lab.publish(MANY)
-    lab.switch("slow", "0.1")
-    worker = lab.worker(request_timeout=10, stall_timeout=25)
-    await lab.until("it works", lambda: len(lab.seen()) > 100)
+    worker = await at_work(lab, stall_timeout=25)
     components.kill("kafka")
     await asyncio.sleep(30)  # longer than the stall time-out: nobody could commit
     components.start("kafka")
@@ -112,10 +116,7 @@ async def test_a_broker_that_was_away_longer_than_the_stall_time_out_finds_the_s
 async def test_a_worker_told_to_stop_while_the_broker_is_away_ends_and_loses_nothing(
     lab: Lab, components: Cluster
 ) -> None:
-    await lab.publish(MANY)
-    lab.switch("slow", "0.1")
-    worker = lab.worker(request_timeout=10, stop_grace=2)
-    await lab.until("it works", lambda: len(lab.seen()) > 100)
+    worker = await at_work(lab, stop_grace=2)
     components.kill("kafka")
     try:
         await lab.until("health is red", lambda: lab.health()["state"] == "red")
@@ -154,10 +155,7 @@ async def test_a_service_that_starts_before_its_topics_waits_for_them(components
 
 
 async def test_a_broker_that_hangs_under_load_loses_nothing(lab: Lab, components: Cluster) -> None:
-    await lab.publish(MANY)
-    lab.switch("slow", "0.1")
-    worker = lab.worker(request_timeout=10)
-    await lab.until("it works", lambda: len(lab.seen()) > 100)
+    worker = await at_work(lab)
     components.pause("kafka")
     try:
         await lab.until("health is red", lambda: lab.health()["state"] == "red")
