@@ -69,7 +69,7 @@ format: $(STAMP)  ## let ruff mend what it can
 	$(BIN)/ruff format $(CODE)
 
 schemas: $(STAMP)  ## write schemas/ from the Structs
-	$(BIN)/python -m services.common.schemas schemas
+	$(BIN)/python -m services.common.contract.schemas schemas
 
 pins: $(STAMP)  ## resolve requirements/*.in to exact pins with hashes (needs uv)
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements/base.in -o requirements/base.txt

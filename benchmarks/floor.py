@@ -25,7 +25,7 @@ from benchmarks.machine import told
 from benchmarks.mail import messages
 from infra.local import dovecot
 from services.attachments.handlers import file_attachments, file_messages
-from services.common.contract import Record, decode
+from services.common.contract.records import Record, decode
 from services.common.database import engine_for
 from services.common.events import INLINE, AttachmentExtracted, Event, MessageFetched
 from services.common.place import Place

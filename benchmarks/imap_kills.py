@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from benchmarks.bars import Bar, held
-from services.common import embedded_postgres
+from services.common.postgres import embedded_postgres
 from tests.fakes.imap_model import PASSWORD, Mailbox, Script, messages, on
 
 COUNT, KILLS, SEED = 5_000, 50, 7

@@ -23,9 +23,9 @@ import psutil
 from sqlalchemy import Engine, text
 
 from benchmarks.bars import Bar, held
-from services.common.account_fields import Account
-from services.common.account_settings import settings_of
-from services.common.accounts import open_accounts
+from services.common.accounts.fields import Account
+from services.common.accounts.settings import settings_of
+from services.common.accounts.store import open_accounts
 from services.common.clock import SystemClock
 from services.common.events import Event
 from services.common.secret import Secret

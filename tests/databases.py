@@ -6,8 +6,8 @@ from pathlib import Path
 
 from sqlalchemy import Engine, text
 
-from services.common import embedded_postgres, migrations
 from services.common.database import engine_for
+from services.common.postgres import embedded_postgres, migrations
 from services.poller import tables as poller_tables
 from services.storer import tables
 

@@ -11,7 +11,7 @@ from hashlib import sha256
 import msgspec
 
 from services.common.email import Email, EmailBodyPart, PartFacts
-from services.common.transfer import decode
+from services.common.message.transfer import decode
 from services.parser.mime import Parsed, parse_message, parse_source
 
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # mail may hold these six characters, too

@@ -14,8 +14,8 @@ import psycopg2
 from infra.local import folders
 from infra.local.program import Program
 from services.common.durable import replace
-from services.common.embedded_postgres import DISCREET, in_use
 from services.common.errors import ConfigurationError
+from services.common.postgres.embedded_postgres import DISCREET, in_use
 
 PORTS = ("postgres",)
 DATABASE = "mailweir"

@@ -9,7 +9,7 @@ from services.attachments.detect import HEAD_OCTETS, detect
 from services.attachments.streaming import file_by_reference
 from services.common.claims import raw_info
 from services.common.events import AttachmentExtracted, DataRef, Event, MessageFetched, ObjectFiled
-from services.common.heading import RAW_TYPE, raw_object, where
+from services.common.message.heading import RAW_TYPE, raw_object, where
 from services.common.objects import NewObject, ObjectStore, attachment_key
 from services.common.service import Outcome, judged, side_by_side, wrong_hash
 

@@ -10,7 +10,7 @@ from services.attachments.detect import HEAD_OCTETS
 from services.common.claims import raw_key
 from services.common.errors import Unavailable
 from services.common.events import AttachmentExtracted, DataRef
-from services.common.incremental import Decoder, decoder
+from services.common.message.incremental import Decoder, decoder
 from services.common.objects import ObjectStore
 from services.common.service import no_object, wrong_hash
 

@@ -5,8 +5,8 @@ import os
 from datetime import UTC, datetime
 
 from services.common import audit
-from services.common.account_fields import Account
-from services.common.accounts import AccountStore
+from services.common.accounts.fields import Account
+from services.common.accounts.store import AccountStore
 from services.common.database import transaction
 
 _FIELDS = ("host", "port", "tls", "user", "auth", "ca_file")

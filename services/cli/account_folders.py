@@ -8,7 +8,7 @@ import click
 from services.cli.options import account_argument
 
 if TYPE_CHECKING:
-    from services.common.accounts import Account, AccountStore
+    from services.common.accounts.store import Account, AccountStore
     from services.poller.imap.model import Folder
 
 
@@ -36,7 +36,7 @@ def folders(name: str, *, as_json: bool) -> None:
 def _found(store: "AccountStore", account: "Account") -> "tuple[Folder, ...]":
     """The server's list; without one the reason and what to do about it, as an exit code."""
     from services.cli.language import language
-    from services.common.providers import profile
+    from services.common.accounts.providers import profile
     from services.front.retold import said
     from services.poller.imap.errors import ImapError, about
 
@@ -49,9 +49,9 @@ def _found(store: "AccountStore", account: "Account") -> "tuple[Folder, ...]":
 
 
 async def _listed(store: "AccountStore", account: "Account") -> "tuple[Folder, ...]":
+    from services.common.accounts.providers import profile
     from services.common.clock import SystemClock
     from services.common.oauth.tokens import sign_in_secret
-    from services.common.providers import profile
     from services.poller.doctor import folders_of
     from services.poller.doctor_model import Visit
 

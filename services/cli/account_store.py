@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from services.common.accounts import AccountStore
+    from services.common.accounts.store import AccountStore
 
 
 @contextmanager

@@ -8,8 +8,8 @@ from msgspec import Struct
 
 from services.cli.language import language
 from services.cli.terminal import tables
-from services.common.account_fields import Account
-from services.common.accounts import AccountStore, SecretInfo
+from services.common.accounts.fields import Account
+from services.common.accounts.store import AccountStore, SecretInfo
 from services.common.completeness import SignInStatus, signins
 from services.front.retold import said
 

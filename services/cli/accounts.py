@@ -15,8 +15,8 @@ from services.cli.language import language
 from services.cli.options import account_argument, secret_options, server_options
 
 if TYPE_CHECKING:
-    from services.common.account_fields import Account, State
-    from services.common.accounts import AccountStore
+    from services.common.accounts.fields import Account, State
+    from services.common.accounts.store import AccountStore
     from services.front.context import Context
 
 
@@ -40,7 +40,7 @@ def add(name: str, secret_file: str | None, dash: str | None, **typed: Any) -> N
     """
     from services.cli.account_audit import noted
     from services.cli.secret_input import read_secret, source_of
-    from services.common.providers import profile
+    from services.common.accounts.providers import profile
     from services.front.account_input import Typed, new_account, slug_for, unheeded
 
     source = source_of(secret_file, dash)
@@ -137,7 +137,7 @@ def secret(name: str, field: str | None, clear: bool, secret_file: str | None, d
     """
     from services.cli.account_audit import noted
     from services.cli.secret_input import entered, source_of
-    from services.common.providers import profile
+    from services.common.accounts.providers import profile
 
     source = source_of(secret_file, dash)
     with opened() as store:
@@ -217,7 +217,7 @@ accounts.add_command(folders)
 
 def _field(account: "Account", field: str | None) -> str:
     """Where an unnamed secret goes: a refresh token when the account can renew tokens, else the password."""
-    from services.common.providers import profile
+    from services.common.accounts.providers import profile
 
     if field or not account.by_token:
         return field or "password"

@@ -17,11 +17,11 @@ from msgspec.structs import replace
 
 from services.cli.account_audit import noted
 from services.cli.secret_input import read_file
-from services.common.account_fields import Account, slug_of
-from services.common.account_settings import SettingErrors, parse_mapping, settings_of
-from services.common.accounts import AccountStore
+from services.common.accounts.fields import Account, slug_of
+from services.common.accounts.providers import profile, profile_for
+from services.common.accounts.settings import SettingErrors, parse_mapping, settings_of
+from services.common.accounts.store import AccountStore
 from services.common.errors import ConfigurationError
-from services.common.providers import profile, profile_for
 from services.common.secret import Secret
 from services.console.erasing import waiting
 from services.front.account_input import Connection, Typed, new_account, unheeded

@@ -8,7 +8,7 @@ import click
 from services.cli.options import account_argument
 
 if TYPE_CHECKING:
-    from services.common.accounts import Account
+    from services.common.accounts.store import Account
     from services.common.oauth.answers import Client, Granted
     from services.common.secret import Secret
 
@@ -58,10 +58,10 @@ async def _in_browser(
     import webbrowser
 
     from services.cli.loopback import listening
+    from services.common.accounts.providers import profile
     from services.common.clock import SystemClock
     from services.common.errors import ConfigurationError
     from services.common.oauth.flow import AuthorizationFailed, Pendings, check_granted, code_of, exchange, start
-    from services.common.providers import profile
 
     preset, clock, session = profile(account.provider).oauth, SystemClock(), secrets.token_hex(16)
     pendings = Pendings()

@@ -11,7 +11,7 @@ from services.cli import offered
 from services.cli.options import secret_options
 
 if TYPE_CHECKING:
-    from services.common.accounts import AccountStore
+    from services.common.accounts.store import AccountStore
     from services.common.secret import Secret
     from services.poller.doctor_model import Step, Visit
 
@@ -67,11 +67,11 @@ def _visit(store: "AccountStore", name: str, source: str | None) -> "Visit":
     """What to test: the stored account of that name or address, else an account made up from the address."""
     from services.cli.language import language
     from services.cli.secret_input import read_secret
+    from services.common.accounts.providers import profile
     from services.common.clock import SystemClock
     from services.common.errors import ConfigurationError
     from services.common.oauth.grants import notable_skew
     from services.common.oauth.tokens import sign_in_secret
-    from services.common.providers import profile
     from services.front.account_input import Typed, new_account
     from services.poller.doctor_model import Visit
 

@@ -7,8 +7,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from services.common import lookup
-from services.common.account_fields import SLUG
-from services.common.accounts import unknown
+from services.common.accounts.fields import SLUG
+from services.common.accounts.store import unknown
 from services.common.errors import ConfigurationError
 from services.common.lookup import Choice
 from services.front.context import Context

@@ -39,7 +39,7 @@ def demo(home: Path | None, *, fresh: bool) -> None:
 def _forget(root: Path) -> None:
     import shutil
 
-    from services.common import embedded_postgres
+    from services.common.postgres import embedded_postgres
 
     if root.exists():
         embedded_postgres.stop(root / "home")
@@ -57,7 +57,7 @@ def _point_at(server: "DemoServer") -> None:
     """An account for the server; its port is another one on each run."""
     import msgspec
 
-    from services.common.accounts import Account
+    from services.common.accounts.store import Account
     from services.common.secret import Secret
     from services.front.context import open_context
 

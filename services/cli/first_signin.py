@@ -6,11 +6,11 @@ from functools import partial
 
 from services.cli.account_audit import noted
 from services.cli.language import language
-from services.common.account_fields import Account
-from services.common.accounts import AccountStore
+from services.common.accounts.fields import Account
+from services.common.accounts.providers import profile
+from services.common.accounts.store import AccountStore
 from services.common.clock import Clock
 from services.common.oauth.tokens import sign_in_secret
-from services.common.providers import profile
 from services.common.secret import Secret
 from services.front.doctor_view import advice
 from services.front.retold import said

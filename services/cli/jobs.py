@@ -6,7 +6,7 @@ import click
 @click.command()
 def migrate() -> None:
     """Bring the database (MAILWEIR_DATABASE_URL, else the embedded one) to the present schema."""
-    from services.common.migrations import current
+    from services.common.postgres.migrations import current
     from services.front.context import open_context
 
     with open_context() as context:

@@ -62,7 +62,7 @@ def topics(_context: click.Context, _parameter: click.Parameter, typed: str) -> 
 
 def settings(_context: click.Context, _parameter: click.Parameter, typed: str) -> list[CompletionItem]:
     """Settings of an account, to be followed by a value."""
-    from services.common.account_settings import AccountSettings
+    from services.common.accounts.settings import AccountSettings
 
     return _beginning(typed, [f"{name}=" for name in AccountSettings.__struct_fields__])
 
@@ -107,7 +107,7 @@ def _rows(settings: "Settings | None", query: str, account: str | None = None) -
 
 
 def _address(settings: "Settings") -> str | None:
-    from services.common import embedded_postgres
+    from services.common.postgres import embedded_postgres
 
     if settings.database_url is None:
         return embedded_postgres.running(settings.home_path)
@@ -130,6 +130,6 @@ def _remembered(settings: "Settings | None") -> list[str]:
 
 
 def _accounts_in(bucket: Path) -> Iterator[str]:
-    from services.common.account_fields import SLUG
+    from services.common.accounts.fields import SLUG
 
     return (folder.name for folder in bucket.iterdir() if re.fullmatch(SLUG, folder.name))

@@ -58,7 +58,7 @@ def repair(name: str | None, *, check: bool, verify: bool, offline: bool, as_jso
 def _restore(context: "Context", *, check: bool) -> None:
     """Make dropped tables anew. With ``check`` only say so, and end: the rest cannot be looked at without them."""
     from services.cli.mending.whole_schema import whole_schema
-    from services.common import restoring
+    from services.common.postgres import restoring
     from services.storer.tables import DERIVED, REPORTED
 
     schema = whole_schema()

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from services.common.accounts import AccountStore
-    from services.common.master_key import MasterKeys
+    from services.common.accounts.master_key import MasterKeys
+    from services.common.accounts.store import AccountStore
 
 _SAME = (
     "a new one has to stand first in its file, or variable; a container sees a file that was replaced only when it is"
@@ -20,7 +20,7 @@ _SAME = (
 
 @contextmanager
 def _opened() -> "Iterator[tuple[AccountStore, MasterKeys]]":
-    from services.common import master_key
+    from services.common.accounts import master_key
     from services.front.context import open_context
 
     with open_context() as context:
@@ -69,8 +69,8 @@ def rotate() -> None:
 
 def _rotate_file(store: "AccountStore", path: Path) -> None:
     """New key beside the old, seal again, prove it, retire the old: killed anywhere in between, both are there."""
-    from services.common.crypto import KEY_OCTETS
-    from services.common.master_key import key_id, load, write
+    from services.common.accounts.crypto import KEY_OCTETS
+    from services.common.accounts.master_key import key_id, load, write
 
     fresh = os.urandom(KEY_OCTETS)
     write(path, [fresh, *load(path.parent, {}, may_create=False).keys])

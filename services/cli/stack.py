@@ -140,7 +140,7 @@ def _accounts(found: "Stack") -> "Iterator[str]":
 
     from infra.local import stack as local
     from services.cli.accounts_file import VARIABLE, apply_file
-    from services.common.accounts import open_accounts
+    from services.common.accounts.store import open_accounts
     from services.common.database import engine_for
 
     if not os.environ.get(VARIABLE) or "postgres" not in found.cluster.programs:

@@ -10,9 +10,9 @@ from socket import socket
 from typing import TYPE_CHECKING
 
 from services.cli.sync_progress import TellingWaits, Watcher, bar
+from services.common.accounts.expiry import expires_at
 from services.common.clock import SystemClock
 from services.common.errors import MailweirError
-from services.common.expiry import expires_at
 from services.common.oauth.tokens import sign_in_secret
 from services.common.secret import Secret
 from services.common.service import Publisher

@@ -130,7 +130,7 @@ def token(name: str) -> None:
 
 
 def _share(name: str, accounts: tuple[str, ...], *, granted: bool) -> None:
-    from services.common.accounts import open_accounts
+    from services.common.accounts.store import open_accounts
     from services.common.settings import load
     from services.console import ownership
     from services.console import users as kept

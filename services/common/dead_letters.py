@@ -7,7 +7,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from services.common.contract import Record
+from services.common.contract.records import Record
 from services.common.errors import DeadLetterLimit
 from services.common.events import DeadLetter
 from services.common.topics import ALL_TOPICS

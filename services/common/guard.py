@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Literal
 
-from services.common.account_fields import PORTS, ascii_host
+from services.common.accounts.fields import PORTS, ascii_host
 from services.common.clock import Clock
 from services.common.errors import ConfigurationError, MailweirError
 

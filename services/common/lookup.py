@@ -10,7 +10,7 @@ from sqlalchemy import Engine, bindparam, text
 
 from services.common.database import is_text, transaction
 from services.common.errors import ConfigurationError
-from services.common.search_text import query_of
+from services.common.message.search_text import query_of
 
 _CHOSEN = """FROM emails e WHERE (CAST(:account AS text) IS NULL OR e.account_id = :account)
 AND (CAST(:since AS timestamptz) IS NULL OR e.received_at >= :since)

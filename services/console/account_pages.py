@@ -6,9 +6,9 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
-from services.common.account_fields import Account
+from services.common.accounts.fields import Account
+from services.common.accounts.providers import GENERIC, profile
 from services.common.guard import Result
-from services.common.providers import GENERIC, profile
 from services.console import failures, folders_sync, forms, testing, watching
 from services.console.adapters import Ports
 from services.console.folders_sync import Changes, FolderLine

@@ -6,7 +6,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine
 
 from services.common import audit
-from services.common.accounts import AccountStore
+from services.common.accounts.store import AccountStore
 from services.common.clock import Clock
 from services.common.database import transaction
 from services.common.guard import Allowed, Resolver, TestBudget, lookup

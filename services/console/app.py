@@ -5,12 +5,12 @@ import asyncio
 from fastapi import Depends, FastAPI
 from sqlalchemy import Engine
 
-from services.common.accounts import open_accounts
+from services.common.accounts.store import open_accounts
 from services.common.clock import SystemClock
 from services.common.database import engine_for
 from services.common.guard import TestBudget, parse_allowed
 from services.common.health import Health
-from services.common.migrations import check
+from services.common.postgres.migrations import check
 from services.common.settings import Database, Settings, read
 from services.common.stores.choice import open_store
 from services.console import failures

@@ -9,11 +9,11 @@ from datetime import datetime
 from msgspec import Struct
 from sqlalchemy import text
 
-from services.common.account_fields import Account
+from services.common.accounts.fields import Account
+from services.common.accounts.providers import profile
 from services.common.database import transaction
 from services.common.errors import Incomplete, MailweirError
 from services.common.events import AccessAudited, Event
-from services.common.providers import profile
 from services.common.runtime.embedded import Embedded
 from services.common.settings import read
 from services.console import testing

@@ -4,10 +4,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 
-from services.common.account_fields import PORTS, SLUG, Account, slug_of
-from services.common.account_settings import SettingErrors
+from services.common.accounts.fields import PORTS, SLUG, Account, slug_of
+from services.common.accounts.providers import Profile, profile, profile_for
+from services.common.accounts.settings import SettingErrors
 from services.common.errors import MailweirError
-from services.common.providers import Profile, profile, profile_for
 from services.common.secret import Secret, is_one_line
 from services.console.texts import Language, lookup
 from services.front.account_input import Typed, changed_account, new_account
@@ -21,7 +21,7 @@ ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
     "host": {"maxlength": "253"},
     "port": {"min": "1", "max": "65535"},
 }
-"""What a browser checks by itself: the same bounds as ``services.common.account_fields``."""
+"""What a browser checks by itself: the same bounds as ``services.common.accounts.fields``."""
 _COMMAND = re.compile(r"(?:(run)|(运行))?([:：]? ?)mailweir accounts (secret|authorize)(?: NAME)?")
 _FIELD_IS_HERE = re.compile(r"(?: and|[.。]? Then|[,，]?然后) ?(?:use|使用)[:：] ?“[^”]*”")
 _BUTTONS = {"secret": "account.replace", "authorize": "account.authorize"}

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from services.common.account_fields import Account
+from services.common.accounts.fields import Account
 from services.common.guard import Result
 from services.common.oauth.flow import Pendings
 from services.poller.doctor_model import Step

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Engine, delete, literal, select, text
 from sqlalchemy.dialects.postgresql import insert
 
-from services.common.accounts_tables import accounts
+from services.common.accounts.tables import accounts
 from services.common.database import transaction
 from services.console.tables import account_owners
 from services.console.users import User

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from services.common.account_fields import ascii_host
+from services.common.accounts.fields import ascii_host
 from services.common.errors import ConfigurationError
 from services.common.guard import parse_allowed
 from services.common.settings import FromEnvironment

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from services.common.account_fields import Account
-from services.common.account_settings import LISTS, SettingErrors, Value, expected
+from services.common.accounts.fields import Account
+from services.common.accounts.settings import LISTS, SettingErrors, Value, expected
 from services.console.forms import Invalid, problems_of
 from services.front.account_input import Typed, changed_account
 

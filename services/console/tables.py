@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, Column, DateTime, ForeignKey, Identity, LargeBinary, Table, Text, func
 
-from services.common.accounts_tables import accounts
+from services.common.accounts.tables import accounts
 from services.common.database import METADATA
 
 _WHEN = DateTime(timezone=True)

@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from services.common import guard
-from services.common.account_fields import Account
+from services.common.accounts.fields import Account
+from services.common.accounts.providers import profile
 from services.common.errors import MailweirError
 from services.common.oauth.tokens import sign_in_secret
-from services.common.providers import profile
 from services.common.secret import Secret
 from services.console.adapters import Ports
 from services.console.memory import Test

@@ -12,9 +12,9 @@ from argon2.exceptions import VerificationError
 from sqlalchemy import Engine, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from services.common import normal_form
 from services.common.database import transaction
 from services.common.errors import ConfigurationError, MailweirError
+from services.common.message import normal_form
 from services.common.secret import Secret
 from services.console.tables import sessions, signin_failures, users
 

@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from services.common.account_fields import SLUG, Account
+from services.common.accounts.fields import SLUG, Account
 from services.console import erasing, ownership, sent, sessions
 from services.console.adapters import Ports
 from services.console.navigation import navigation

@@ -9,10 +9,10 @@ from typing import TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from services.common.account_fields import PORTS, Account, checked, slug_of
-from services.common.account_settings import SettingErrors, Value, parse_pairs, settings_of
+from services.common.accounts.fields import PORTS, Account, checked, slug_of
+from services.common.accounts.providers import GENERIC, Profile, profile, profile_for
+from services.common.accounts.settings import SettingErrors, Value, parse_pairs, settings_of
 from services.common.errors import ConfigurationError, ConnectionFailed
-from services.common.providers import GENERIC, Profile, profile, profile_for
 from services.common.tls import client_context
 
 T = TypeVar("T")

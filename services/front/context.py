@@ -9,12 +9,12 @@ from pathlib import Path
 from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from services.common import embedded_postgres, migrations
-from services.common.accounts import AccountStore, open_accounts
+from services.common.accounts.store import AccountStore, open_accounts
 from services.common.database import engine_for
 from services.common.durable import replace
 from services.common.errors import ConfigurationError
 from services.common.objects import ObjectStore
+from services.common.postgres import embedded_postgres, migrations
 from services.common.settings import ACCOUNT_NAMES, Settings, load
 from services.common.stores.choice import open_store
 

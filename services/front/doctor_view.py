@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from services.common.account_fields import Account
-from services.common.providers import Profile
+from services.common.accounts.fields import Account
+from services.common.accounts.providers import Profile
 from services.front.doctor_texts import LABELS, OUTCOMES, TEXTS
 from services.front.retold import said
 from services.poller.doctor_model import Step

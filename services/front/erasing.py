@@ -8,7 +8,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
-from services.common.accounts import AccountStore
+from services.common.accounts.store import AccountStore
 from services.common.errors import Incomplete
 from services.common.settings import read
 from services.front.resending import not_resent

@@ -9,7 +9,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, Engine, TextClause, text
 
 from services.common import topics
-from services.common.contract import Record, decode
+from services.common.contract.records import Record, decode
 from services.common.database import fault_named, transaction
 from services.common.dead_letters import CUT, replayed
 from services.common.errors import ConfigurationError, ContractViolated, MailweirError

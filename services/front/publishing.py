@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, contextmanager
 from socket import socket
 
 from services.common.collector import settle
-from services.common.contract import Record
+from services.common.contract.records import Record
 from services.common.errors import ContractViolated, Unavailable
 from services.common.service import Publisher
 from services.common.settings import FromEnvironment, Settings, check

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from services.common.providers import Profile, profiles
+from services.common.accounts.providers import Profile, profiles
 from services.front.doctor_reasons import in_chinese
 from services.front.plain import line
 

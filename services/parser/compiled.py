@@ -12,7 +12,8 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent / "mime"
 FOLDER = PACKAGE / ".compiled"
 _TYPES = Path(__file__).parents[1] / "common"
-_TYPED_BY = ("charset_labels.py", "email.py", "incremental.py", "normal_form.py", "transfer.py")
+_READERS = ("charset_labels", "incremental", "normal_form", "transfer")
+_TYPED_BY = ("email.py", *(f"message/{name}.py" for name in _READERS))
 """Interpreted modules whose types the compiled ones rely on."""
 
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from services.common.accounts.expiry import warning
+from services.common.accounts.providers import profile
 from services.common.errors import ConfigurationError, MailweirError, Unavailable
 from services.common.events import AccountReported
-from services.common.expiry import warning
 from services.common.oauth.errors import ClientRefused, ConsentNeeded, TokenDelayed, TokenError
-from services.common.providers import profile
 from services.poller import folders, passes, peeking
 from services.poller.connect import SecretSource, connect, leave
 from services.poller.domain.schedule import asked_wait, backoff

@@ -11,11 +11,11 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from services.common.accounts import AccountStore, open_accounts
+from services.common.accounts.store import AccountStore, open_accounts
 from services.common.clock import SystemClock
 from services.common.database import engine_for
 from services.common.health import Health
-from services.common.migrations import check
+from services.common.postgres.migrations import check
 from services.common.runtime.kafka_settings import KafkaSettings
 from services.common.runtime.producer import KafkaPublisher
 from services.common.settings import Database, Settings, read

@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from services.common.accounts import Account
+from services.common.accounts.providers import candidates, profile
+from services.common.accounts.store import Account
 from services.common.errors import Unavailable
 from services.common.events import INLINE
 from services.common.oauth.errors import ConsentNeeded
-from services.common.providers import candidates, profile
 from services.common.secret import Secret
 from services.poller import peeking
 from services.poller.domain.choose import chosen

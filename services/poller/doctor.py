@@ -11,8 +11,8 @@ from contextlib import asynccontextmanager
 import msgspec
 
 from services.common import guard
+from services.common.accounts.providers import candidates
 from services.common.errors import ConfigurationError, MailweirError
-from services.common.providers import candidates
 from services.poller import doctor_mail
 from services.poller.connect import ID_FIELDS, credentials_of, endpoint, for_a_renewed_token, introduced
 from services.poller.doctor_model import NAMES, Step, Visit

@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from services.common.account_fields import Account
+from services.common.accounts.fields import Account
+from services.common.accounts.providers import Profile
 from services.common.clock import Clock
 from services.common.errors import ConnectionFailed
-from services.common.providers import Profile
 from services.poller.connect import SecretSource
 from services.poller.imap.model import Folder, Opened
 from services.poller.imap.session import Session

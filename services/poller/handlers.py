@@ -7,8 +7,8 @@ from datetime import datetime
 
 from services.common.errors import ContractViolated
 from services.common.events import DataRef, MessageFetched
-from services.common.heading import RAW_TYPE, raw_object
-from services.common.message_day import HEAD_OCTETS
+from services.common.message.day import HEAD_OCTETS
+from services.common.message.heading import RAW_TYPE, raw_object
 from services.common.objects import ObjectStore, uri_of
 from services.common.place import Place
 from services.poller.checkpoint import Checkpoint

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from services.common.accounts import Account, AccountStore
+from services.common.accounts.expiry import expires_at
+from services.common.accounts.store import Account, AccountStore
 from services.common.clock import Clock
 from services.common.errors import Incomplete, MailweirError, Unavailable
-from services.common.expiry import expires_at
 from services.common.health import Health
 from services.common.oauth.tokens import sign_in_secret
 from services.common.objects import ObjectStore

@@ -7,7 +7,7 @@ import asyncio
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from services.common.account_fields import Account
+from services.common.accounts.fields import Account
 from services.poller.imap.errors import Throttled
 
 DAY = 86_400.0

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from services.common.accounts.providers import profile
 from services.common.clock import Clock
 from services.common.errors import ConfigurationError, MailweirError, Unavailable
 from services.common.oauth.errors import ClientRefused, ConsentNeeded, TokenDelayed, TokenError
-from services.common.providers import profile
 from services.poller import folders, passes
 from services.poller.account import say_state
 from services.poller.connect import SecretSource, connect, leave

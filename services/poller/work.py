@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.common.accounts import Account
+from services.common.accounts.store import Account
 from services.common.clock import Clock
 from services.common.errors import ContractViolated
 from services.common.events import AccessAudited, Event, UidValidityChanged

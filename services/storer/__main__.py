@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 from services.common.database import engine_for
-from services.common.migrations import check
+from services.common.postgres.migrations import check
 from services.common.runtime.process import serve
 from services.common.service import Service
 from services.common.settings import Database, Settings, read

@@ -17,7 +17,7 @@ from services.common.events import (
     PlaceRelinked,
     SyncReported,
 )
-from services.common.search_text import search_text
+from services.common.message.search_text import search_text
 from services.storer.copying import Json, Row
 from services.storer.threads import cut
 

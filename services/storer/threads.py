@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from services.common.events import EmailParsed
-from services.common.search_text import TEXT_KEPT
+from services.common.message.search_text import TEXT_KEPT
 
 INDEXED_OCTETS = 1_000  # B-tree entries are limited to 2,704 octets; a longer Message-ID or address is noise
 _USUAL_TEXT = 8_000  # characters

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from services.common.contract import SPECS, Record
+from services.common.contract.records import SPECS, Record
 from services.common.runtime.producer import MAX_RECORD
 
 EXAMPLES = Path(__file__).parents[2] / "schemas" / "examples"

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from services.common import topics
-from services.common.contract import SPECS, EventSpec
+from services.common.contract.records import SPECS, EventSpec
 from services.common.runtime.producer import MAX_RECORD
 from tests.contract.records import example_files, load
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from services.common.compatibility import breaking_changes, topic_changes
-from services.common.contract import SPEC_BY_TYPE, Record, decode, event_id
+from services.common.contract.compatibility import breaking_changes, topic_changes
+from services.common.contract.records import SPEC_BY_TYPE, Record, decode, event_id
 
 ROOT = Path(__file__).parents[2]
 OLD = {

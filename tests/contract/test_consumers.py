@@ -9,7 +9,7 @@ from sqlalchemy import Engine, text
 
 from services.attachments import app as attachments
 from services.attachments.settings import AttachmentsSettings
-from services.common.contract import SPECS, decode, encode
+from services.common.contract.records import SPECS, decode, encode
 from services.common.events import AttachmentExtracted, Event
 from services.common.service import Rejected, Service
 from services.common.settings import read

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from jsonschema import Draft7Validator
 
-from services.common.contract import SPEC_BY_EVENT, SPECS, decode, encode
+from services.common.contract.records import SPEC_BY_EVENT, SPECS, decode, encode
 from services.common.email import Email
 from tests.contract.records import EXAMPLES, example_files, load, record
 

@@ -17,7 +17,7 @@ import pytest
 from services.attachments import app as attachments
 from services.attachments.settings import AttachmentsSettings
 from services.cli.samples import mailbox
-from services.common.contract import Record, encode
+from services.common.contract.records import Record, encode
 from services.common.events import AttachmentExtracted, Event, MessageFetched
 from services.common.place import Place
 from services.common.service import Rejected

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator
 
-from services.common import schemas
-from services.common.contract import SPECS
+from services.common.contract import schemas
+from services.common.contract.records import SPECS
 
 ROOT = Path(__file__).parents[2] / "schemas"
 FILES = schemas.files()

@@ -18,11 +18,11 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from infra.local.folders import free_port
-from services.common import embedded_postgres
-from services.common.accounts import open_accounts
+from services.common.accounts.store import open_accounts
 from services.common.clock import SystemClock
 from services.common.database import engine_for
 from services.common.oauth.tokens import access_token
+from services.common.postgres import embedded_postgres
 from services.common.secret import Secret
 from tests.e2e.browser import PATIENCE, chromium
 from tests.e2e.commands import Mailweir

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from services.cli.samples.mailbox import COUNT
-from services.common import embedded_postgres
+from services.common.postgres import embedded_postgres
 from tests.e2e.commands import Mailweir
 
 

@@ -15,8 +15,8 @@ from typing import IO
 import pytest
 from sqlalchemy import text
 
-from services.common import embedded_postgres
 from services.common.database import engine_for
+from services.common.postgres import embedded_postgres
 from tests.corpus_mail import messages
 from tests.e2e.commands import Mailweir
 from tests.e2e.world import World, as_sent, embedded, seen_messages

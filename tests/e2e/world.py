@@ -137,7 +137,7 @@ def stack(home: Path) -> Iterator[World]:
 @contextmanager
 def embedded(home: Path) -> Iterator[World]:
     """Dovecot alone; everything else is in the command's process and below ``home``."""
-    from services.common import embedded_postgres
+    from services.common.postgres import embedded_postgres
 
     with cluster.running({"dovecot"}, home) as components:
         world = World(components, Mailweir(home / "home"))

@@ -1,4 +1,4 @@
-"""Alembic's entry: runs on the connection that ``services.common.migrations`` opened."""
+"""Alembic's entry: runs on the connection that ``services.common.postgres.migrations`` opened."""
 
 from alembic import context
 

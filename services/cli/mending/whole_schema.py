@@ -2,7 +2,7 @@
 
 from sqlalchemy import MetaData
 
-from services.common.accounts_tables import accounts
+from services.common.accounts.tables import accounts
 from services.common.settled import settled_places
 from services.console.tables import users
 from services.poller.tables import folders

@@ -10,9 +10,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from services.common.account_fields import Account
-from services.common.account_settings import SettingErrors
-from services.common.providers import profile
+from services.common.accounts.fields import Account
+from services.common.accounts.providers import profile
+from services.common.accounts.settings import SettingErrors
 from services.common.secret import Secret
 
 Kind = Literal["consent", "operator", "temporary", "throttled", "unreachable", "unreadable", "pending"]

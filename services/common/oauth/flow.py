@@ -16,8 +16,8 @@ from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from authlib.oauth2.rfc8628 import DEVICE_CODE_GRANT_TYPE
 from msgspec import Struct
 
-from services.common.account_fields import Account
-from services.common.accounts import AccountStore
+from services.common.accounts.fields import Account
+from services.common.accounts.store import AccountStore
 from services.common.clock import Clock
 from services.common.errors import SignInRefused
 from services.common.oauth import grants

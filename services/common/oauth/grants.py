@@ -10,9 +10,9 @@ from msgspec import Struct
 from sqlalchemy import Connection, Engine, NullPool, create_engine, func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from services.common import account_secrets as secrets
-from services.common.account_secrets import KeySource
-from services.common.accounts_tables import account_grants, account_secrets
+from services.common.accounts import secrets
+from services.common.accounts.secrets import KeySource
+from services.common.accounts.tables import account_grants, account_secrets
 from services.common.database import fault_named, transaction
 from services.common.oauth.answers import Granted
 from services.common.secret import Secret

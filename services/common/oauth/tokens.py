@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
-from services.common.account_fields import Account
-from services.common.accounts import AccountStore
+from services.common.accounts.fields import Account
+from services.common.accounts.providers import profile
+from services.common.accounts.store import AccountStore
 from services.common.clock import Clock
 from services.common.database import transaction
 from services.common.oauth import grants
@@ -30,7 +31,6 @@ from services.common.oauth.answers import (
 from services.common.oauth.errors import ClientRefused, ConsentNeeded, TokenDelayed, TokenError, delay
 from services.common.oauth.grants import Grant, Held
 from services.common.oauth.http import Unreachable, ask
-from services.common.providers import profile
 from services.common.secret import Secret
 
 LOCK_STEP = 0.2

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TypeVar
 
 from services.common import metrics
-from services.common.contract import Record, decode
+from services.common.contract.records import Record, decode
 from services.common.dead_letters import DeadLetterCounter, dead_letter, is_replayed, meant_for, shortened
 from services.common.errors import ContractViolated, Unavailable
 from services.common.events import DeadLetter, Event

@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from services.common.contract import encode, event_id, topic_of
+from services.common.contract.records import encode, event_id, topic_of
 from services.common.dead_letters import dead_letter
 from services.common.events import DeadLetter, Event
 from services.common.service import Outcome, Rejected, Service, Subscription

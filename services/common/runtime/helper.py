@@ -20,7 +20,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from services.common.collector import settle
-from services.common.contract import Record, decode, encode
+from services.common.contract.records import Record, decode, encode
 from services.common.errors import Unavailable
 from services.common.events import Event, MessageFetched
 from services.common.service import Publisher

@@ -22,7 +22,7 @@ from mode.supervisors import CrashingSupervisor
 
 from services.common import metrics
 from services.common.collector import settle
-from services.common.contract import Record
+from services.common.contract.records import Record
 from services.common.dead_letters import DeadLetterCounter
 from services.common.errors import MailweirError, Unavailable
 from services.common.health import Health

@@ -23,7 +23,7 @@ from aiokafka.errors import (
 )
 
 from services.common import metrics
-from services.common.contract import Record, encode
+from services.common.contract.records import Record, encode
 from services.common.errors import ContractViolated, Unavailable
 from services.common.events import Event
 from services.common.runtime.given_up import timely

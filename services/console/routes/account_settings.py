@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from services.common.account_fields import Account
+from services.common.accounts.fields import Account
 from services.console import account_pages as pages
 from services.console import settings_form
 from services.console.forms import Invalid

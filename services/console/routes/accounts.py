@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 from msgspec import structs
 from pydantic import AfterValidator
 
-from services.common.account_fields import SLUG, Account, State
+from services.common.accounts.fields import SLUG, Account, State
 from services.common.errors import ConfigurationError
 from services.common.guard import Forbidden, TooManyTests, is_exempt
 from services.common.secret import Secret

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from services.common.account_fields import Account
-from services.common.account_settings import SettingErrors
-from services.common.accounts import AccountStore
+from services.common.accounts.fields import Account
+from services.common.accounts.settings import SettingErrors
+from services.common.accounts.store import AccountStore
 from services.common.errors import ConfigurationError
 from services.common.oauth.answers import client_of
 from services.common.oauth.flow import AuthorizationFailed, Pending, code_of, exchange, keep, start

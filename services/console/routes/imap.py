@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 
-from services.common.account_fields import Account, Auth, Tls
+from services.common.accounts.fields import Account, Auth, Tls
 from services.common.errors import ConfigurationError
 from services.common.guard import Result, TooManyTests
 from services.console import account_pages as pages

@@ -14,7 +14,7 @@ from typing import Final
 
 import chardetng_py
 
-from services.common.charset_labels import BARE, MULTI_BYTE, NOT_TEXT, STATEFUL, WHATWG, bare
+from services.common.message.charset_labels import BARE, MULTI_BYTE, NOT_TEXT, STATEFUL, WHATWG, bare
 from services.parser.mime import chinese, codepages, japanese
 
 _SAMPLE: Final = 16 * 1024

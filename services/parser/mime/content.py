@@ -5,8 +5,8 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote
 
-from services.common import transfer
 from services.common.email import Defect
+from services.common.message import transfer
 from services.parser.mime import fields, params, words
 from services.parser.mime.fields import Header
 from services.parser.mime.limits import Limits

@@ -8,7 +8,7 @@ from typing import Final
 
 import pybase64
 
-from services.common import transfer
+from services.common.message import transfer
 from services.parser.mime import charsets, words
 from services.parser.mime.derived import Derived
 

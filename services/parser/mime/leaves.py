@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from hashlib import sha256
 from typing import Final, Protocol
 
-from services.common import transfer
 from services.common.email import Defect
-from services.common.incremental import decoder
+from services.common.message import transfer
+from services.common.message.incremental import decoder
 from services.parser.mime.result import Octets
 from services.parser.mime.tree import Part
 

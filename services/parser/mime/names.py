@@ -5,7 +5,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from services.common.normal_form import normal
+from services.common.message.normal_form import normal
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ -]{0,100}(?:\.[A-Za-z0-9_-]{1,20}){0,2}")
 _UNSAFE: Final = re.compile(

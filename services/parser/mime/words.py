@@ -5,9 +5,9 @@ import re
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from services.common import transfer
-from services.common.charset_labels import STATEFUL
-from services.common.normal_form import normal
+from services.common.message import transfer
+from services.common.message.charset_labels import STATEFUL
+from services.common.message.normal_form import normal
 from services.parser.mime import charsets
 
 _WORD: Final = re.compile(r"=\?([^?\s]{1,100})\?([bBqQ])\?([^?]*+(?:\?(?!=)[^?]*+)*)\?=")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from services.common.account_fields import Auth, Tls
+from services.common.accounts.fields import Auth, Tls
 from services.poller.domain.uidset import UidSet
 
 MIB = 1 << 20

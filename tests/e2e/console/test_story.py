@@ -15,9 +15,9 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import Engine, text
 
 from infra.local import dovecot
-from services.common import embedded_postgres
-from services.common.contract import encode
+from services.common.contract.records import encode
 from services.common.database import engine_for
+from services.common.postgres import embedded_postgres
 from tests.e2e.browser import PATIENCE, chromium
 from tests.e2e.commands import Mailweir
 from tests.e2e.world import ACCOUNT, SERVICES, World, embedded, stack, until

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from services.common import embedded_postgres
+from services.common.postgres import embedded_postgres
 from tests.e2e.commands import Mailweir
 from tests.e2e.world import until
 from tests.fakes.imap_model import PASSWORD, Command, Mailbox, Reply, Script, messages, on

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from services.common import embedded_postgres
 from services.common.database import engine_for
+from services.common.postgres import embedded_postgres
 from tests.e2e.poller.held import BATCH, caught, desk, holding, is_stored_once, kill, let_go
 from tests.fakes.imap_model import Script
 

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from services.attachments import handlers
 from services.common.errors import Unavailable
 from services.common.events import AttachmentExtracted, DataRef, ObjectFiled
-from services.common.message_day import header_block, message_day
+from services.common.message.day import header_block, message_day
 from services.common.objects import message_key, uri_of
 from services.common.service import Rejected
 from services.common.stores.folder import FolderStore

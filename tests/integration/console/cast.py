@@ -13,9 +13,8 @@ from pathlib import Path
 import httpx
 from sqlalchemy import Engine
 
-from services.common import master_key
-from services.common.account_fields import Account
-from services.common.accounts import AccountStore
+from services.common.accounts.fields import Account
+from services.common.accounts.store import AccountStore, master_key
 from services.common.clock import SystemClock
 from services.common.guard import TestBudget
 from services.common.secret import Secret

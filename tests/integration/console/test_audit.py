@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from services.common.account_fields import Account
+from services.common.accounts.fields import Account
 from services.common.database import transaction
 from services.console import ownership, users, watching
 from tests.integration.console.cast import Cast

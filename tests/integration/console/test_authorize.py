@@ -6,8 +6,8 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from services.common.account_fields import Account
-from services.common.account_settings import parse_pairs, settings_of
+from services.common.accounts.fields import Account
+from services.common.accounts.settings import parse_pairs, settings_of
 from services.common.secret import Secret
 from services.console import ownership, users
 from tests.fakes.token_endpoint import TokenEndpoint, running, tokens

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from services.common import embedded_postgres
+from services.common.postgres import embedded_postgres
 from tests.e2e.commands import Mailweir
 from tests.integration.console.cast import HTML, PATIENCE
 

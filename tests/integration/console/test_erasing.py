@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from services.cli.accounts_file import apply_file
-from services.common.account_fields import Account
+from services.common.accounts.fields import Account
 from services.common.database import transaction
 from services.common.errors import ConfigurationError
 from services.common.objects import NewObject

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from sqlalchemy import Engine
 
 from services.cli.main import cli
-from services.common.account_fields import Account
+from services.common.accounts.fields import Account
 from services.common.errors import ConfigurationError
 from services.console import erasing, users
 from services.console.settings import ConsoleSettings

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from services.common import guard
-from services.common.account_fields import Account
+from services.common.accounts.fields import Account
 from services.console import ownership, users
 from services.console.settings_form import SHOWN
 from tests.integration.console.cast import OWNED, PASSWORD, Cast, seated

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine
 
 from services.common import guard
-from services.common.account_fields import Account
+from services.common.accounts.fields import Account
 from services.common.guard import parse_allowed
 from services.common.secret import Secret
 from services.console import ownership, testing, users

@@ -6,7 +6,7 @@ import time
 import pytest
 from sqlalchemy import Engine, text
 
-from services.common.account_fields import Account
+from services.common.accounts.fields import Account
 from services.common.database import transaction
 from services.console import ownership, users
 from services.console.memory import mailbox_of

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine
 
-from services.common.account_fields import Account
+from services.common.accounts.fields import Account
 from services.console import ownership, users
 from services.console.memory import mailbox_of
 from services.poller.imap.model import Folder

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute
 
-from services.common.account_fields import Account
+from services.common.accounts.fields import Account
 from services.console import handlers, ownership, users
 from services.console.app import create
 from services.console.settings import ConsoleSettings

@@ -12,9 +12,8 @@ from click.testing import CliRunner, Result
 from sqlalchemy import Engine
 
 from services.cli.main import cli
-from services.common import master_key
-from services.common.account_fields import Account
-from services.common.accounts import AccountStore
+from services.common.accounts.fields import Account
+from services.common.accounts.store import AccountStore, master_key
 from services.common.clock import SystemClock
 from services.common.errors import ConfigurationError
 from services.common.secret import Secret

@@ -6,8 +6,8 @@ import time
 import pytest
 from sqlalchemy import Engine, text
 
+from services.common.accounts.providers import profile
 from services.common.database import transaction
-from services.common.providers import profile
 from services.console import ownership, users
 from tests.integration.console.cast import OWNED, Cast
 from tests.integration.console.seeds import seed

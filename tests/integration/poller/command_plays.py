@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from services.common import embedded_postgres
 from services.common.place import wire_text
+from services.common.postgres import embedded_postgres
 from tests.fakes import imap_variants, imap_variants_more, imap_variants_sly  # noqa: F401 (add their scenarios)
 from tests.fakes.imap_model import PASSWORD, Script
 from tests.fakes.imap_scenarios import SCENARIOS, Scenario

@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy import event as engine_event
 
-from services.common.account_fields import Account
-from services.common.account_settings import settings_of
+from services.common.accounts.fields import Account
+from services.common.accounts.settings import settings_of
 from services.common.clock import SystemClock
 from services.common.completeness import FolderStatus, folders_of, statuses
 from services.common.events import AccountReported, Event, MessageFetched, PlaceRelinked, SyncReported

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from services.common.accounts import Account, open_accounts
+from services.common.accounts.store import Account, open_accounts
 from services.poller.app import _tell_unknown
 from services.poller.settings import PollerSettings
 

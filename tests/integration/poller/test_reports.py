@@ -7,11 +7,11 @@ import pytest
 from sqlalchemy import text
 
 from services.cli.sync_view import show
-from services.common.accounts import open_accounts
+from services.common.accounts.expiry import expires_at
+from services.common.accounts.store import open_accounts
 from services.common.database import engine_for
 from services.common.errors import Unavailable
 from services.common.events import AccountReported
-from services.common.expiry import expires_at
 from services.poller.account import say_state
 from tests.fakes.imap_model import Mailbox, Script, messages, on, says
 from tests.integration.poller.conftest import inbox

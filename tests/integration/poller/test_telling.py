@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.common.contract import encode
+from services.common.contract.records import encode
 from services.common.errors import ContractViolated, Unavailable
 from services.common.events import (
     AccessAudited,

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from msgspec import structs
 
-from services.common import embedded_postgres
+from services.common.postgres import embedded_postgres
 from services.common.secret import Secret
 from services.poller.account import sync_once
 from services.poller.supervisor import Ports, supervising

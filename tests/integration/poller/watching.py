@@ -3,8 +3,8 @@
 import contextlib
 from collections.abc import AsyncIterator
 
-from services.common.account_fields import Account
-from services.common.accounts import open_accounts
+from services.common.accounts.fields import Account
+from services.common.accounts.store import open_accounts
 from services.common.clock import SystemClock
 from services.common.secret import Secret
 from services.common.stores.folder import FolderStore

@@ -7,7 +7,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.producer import message_accumulator
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
-from services.common.contract import Record, decode
+from services.common.contract.records import Record, decode
 from services.common.events import DeadLetter
 from services.common.runtime.producer import MAX_RECORD
 from tests.integration.runtime.lab import READ, WRITTEN, Lab, fetched

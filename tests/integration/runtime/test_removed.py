@@ -14,7 +14,7 @@ from aiokafka.admin.records_to_delete import RecordsToDelete
 from aiokafka.protocol.admin import DeleteGroupsRequest
 from aiokafka.structs import TopicPartition
 
-from services.common.contract import encode
+from services.common.contract.records import encode
 from tests.integration.runtime.lab import PARTITIONS, READ, Lab, fetched
 
 ALL = range(1, 401)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from services.common.accounts import AccountStore, open_accounts
+from services.common.accounts.store import AccountStore, open_accounts
 from tests.databases import FILLED, connected, running
 from tests.fakes.clock import FakeClock
 from tests.integration.signin.commands import Done, Run

@@ -1,8 +1,8 @@
 """An account with a grant, and what is stored of it."""
 
-from services.common.account_fields import Account
-from services.common.account_settings import parse_pairs
-from services.common.accounts import AccountStore
+from services.common.accounts.fields import Account
+from services.common.accounts.settings import parse_pairs
+from services.common.accounts.store import AccountStore
 from services.common.oauth import grants
 from services.common.oauth.tokens import access_token
 from services.common.secret import Secret

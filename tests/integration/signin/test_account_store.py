@@ -7,13 +7,13 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import text
 
-from services.common.account_fields import Account
-from services.common.account_settings import SettingErrors, parse_pairs
-from services.common.accounts import AccountStore, open_accounts
+from services.common.accounts.crypto import Undecryptable
+from services.common.accounts.fields import Account
+from services.common.accounts.master_key import FILE_NAME, MasterKeys, key_id, load, write
+from services.common.accounts.settings import SettingErrors, parse_pairs
+from services.common.accounts.store import AccountStore, open_accounts
 from services.common.completeness import statuses
-from services.common.crypto import Undecryptable
 from services.common.errors import ConfigurationError
-from services.common.master_key import FILE_NAME, MasterKeys, key_id, load, write
 from services.common.secret import Secret
 from tests.polling import until
 

@@ -12,9 +12,9 @@ import pytest
 from msgspec.structs import replace
 
 from services.cli.loopback import listening
-from services.common.account_fields import Account
-from services.common.account_settings import parse_pairs, settings_of
-from services.common.accounts import AccountStore
+from services.common.accounts.fields import Account
+from services.common.accounts.settings import parse_pairs, settings_of
+from services.common.accounts.store import AccountStore
 from services.common.errors import MailweirError
 from services.common.oauth.answers import Client, client_of
 from services.common.oauth.flow import (

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from services.common import logging as logs
-from services.common.accounts import AccountStore
+from services.common.accounts.store import AccountStore
 from services.common.oauth.errors import TokenError
 from services.common.oauth.tokens import access_token
 from tests.canary import found_in

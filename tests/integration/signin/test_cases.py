@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from services.common.account_fields import Account
-from services.common.account_settings import parse_pairs, settings_of
-from services.common.accounts import AccountStore
+from services.common.accounts.fields import Account
+from services.common.accounts.settings import parse_pairs, settings_of
+from services.common.accounts.store import AccountStore
 from services.common.secret import Secret
 from tests.canary import found_in
 from tests.fakes.imap_model import PASSWORD, Mailbox, Script, messages, on, says

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from services.common.accounts import AccountStore
+from services.common.accounts.store import AccountStore
 from services.common.secret import Secret
 from tests.integration.signin.commands import CANARY, USER, Run, secret_file
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from services.common.accounts import AccountStore
+from services.common.accounts.store import AccountStore
 from tests.canary import found_in
 from tests.fakes.imap_model import PASSWORD
 from tests.fakes.token_endpoint import error, running, tokens

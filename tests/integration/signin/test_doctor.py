@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from services.common.account_fields import Account
-from services.common.account_settings import AccountSettings, SettingErrors
+from services.common.accounts.fields import Account
+from services.common.accounts.providers import profile
+from services.common.accounts.settings import AccountSettings, SettingErrors
 from services.common.clock import SystemClock
 from services.common.oauth.errors import ConsentNeeded
-from services.common.providers import profile
 from services.common.secret import Secret
 from services.front import doctor_view as view
 from services.poller.connect import SecretSource

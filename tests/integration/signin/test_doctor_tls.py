@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from services.common.account_fields import Account
-from services.common.account_settings import AccountSettings
+from services.common.accounts.fields import Account
+from services.common.accounts.providers import profile
+from services.common.accounts.settings import AccountSettings
 from services.common.clock import SystemClock
-from services.common.providers import profile
 from services.common.secret import Secret
 from services.front import doctor_view as view
 from services.poller.doctor import examine

@@ -6,12 +6,12 @@ from functools import partial
 import pytest
 from msgspec.structs import replace
 
-from services.common.account_fields import Account
-from services.common.account_settings import parse_pairs
-from services.common.accounts import AccountStore
+from services.common.accounts.fields import Account
+from services.common.accounts.providers import profile
+from services.common.accounts.settings import parse_pairs
+from services.common.accounts.store import AccountStore
 from services.common.clock import SystemClock
 from services.common.oauth.tokens import sign_in_secret
-from services.common.providers import profile
 from services.common.secret import Secret
 from services.front import doctor_view as view
 from services.poller.doctor import examine

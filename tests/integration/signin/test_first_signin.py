@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from services.cli.first_signin import settle
-from services.common.account_fields import Account
-from services.common.accounts import AccountStore
+from services.common.accounts.fields import Account
+from services.common.accounts.store import AccountStore
 from services.common.clock import SystemClock
 from services.common.secret import Secret
 from tests.fakes.imap_model import PASSWORD, Script

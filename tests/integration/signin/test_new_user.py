@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from services.common import embedded_postgres
+from services.common.postgres import embedded_postgres
 from tests.fakes.imap_model import PASSWORD
 from tests.integration.signin.commands import USER
 from tests.polling import until

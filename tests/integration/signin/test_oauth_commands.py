@@ -8,7 +8,7 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
-from services.common.accounts import AccountStore
+from services.common.accounts.store import AccountStore
 from services.common.secret import Secret
 from tests.fakes.token_endpoint import Reply, Request, error, running, tokens
 from tests.integration.signin.commands import USER, Run, add

@@ -7,7 +7,7 @@ from email.utils import format_datetime
 import pytest
 from msgspec.structs import replace
 
-from services.common.accounts import AccountStore
+from services.common.accounts.store import AccountStore
 from services.common.oauth.errors import ClientRefused, ConsentNeeded, TokenDelayed, TokenThrottled, TokenUnreachable
 from services.common.secret import Secret
 from tests.fakes.clock import FakeClock

@@ -8,8 +8,8 @@ from email.utils import format_datetime
 import pytest
 from sqlalchemy import text
 
-from services.common.account_fields import Account
-from services.common.accounts import AccountStore
+from services.common.accounts.fields import Account
+from services.common.accounts.store import AccountStore
 from services.common.oauth.errors import ConsentNeeded
 from services.common.oauth.tokens import access_token, sign_in_secret
 from services.common.secret import Secret

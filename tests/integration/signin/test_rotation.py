@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from services.common.accounts import AccountStore
+from services.common.accounts.store import AccountStore
 from tests.integration.signin.commands import CANARY, USER, Run
 
 

@@ -5,9 +5,9 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import text
 
-from services.common import migrations
 from services.common.database import engine_for, transaction
 from services.common.errors import ConfigurationError, MailweirError, Unavailable
+from services.common.postgres import migrations
 from tests.databases import done_as_owner
 
 

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import Engine, inspect, text
 
 from services.cli.mending.whole_schema import whole_schema
-from services.common import migrations, restoring
 from services.common.database import engine_for
 from services.common.errors import ConfigurationError
+from services.common.postgres import migrations, restoring
 from services.storer import tables
 
 REVISIONS = (

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from services.common import migrations
+from services.common.postgres import migrations
 from tests.databases import connected
 
 VERSIONS = Path(migrations.__file__).parents[2] / "infra" / "postgres" / "migrations" / "versions"

@@ -9,11 +9,12 @@ from msgspec.structs import replace
 from sqlalchemy import Engine, text
 
 from services.cli.mending.whole_schema import whole_schema
-from services.common import restoring, topics
+from services.common import topics
 from services.common.completeness import folders_of
 from services.common.database import engine_for
 from services.common.events import AttachmentExtracted, EmailParsed
 from services.common.objects import ObjectStore
+from services.common.postgres import restoring
 from services.common.settled import COUNTED, settle
 from services.common.stores.folder import FolderStore
 from services.storer.erase import erase_account

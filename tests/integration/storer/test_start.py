@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from services.common import migrations
 from services.common.errors import ConfigurationError
+from services.common.postgres import migrations
 from tests.databases import done_as_owner
 from tests.polling import until
 

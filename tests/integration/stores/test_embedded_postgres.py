@@ -17,9 +17,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from services.common import embedded_postgres
 from services.common.database import engine_for
 from services.common.errors import Unavailable
+from services.common.postgres import embedded_postgres
 from services.front.context import open_context
 from tests.fakes.full_disk import no_file_larger_than
 from tests.polling import until
@@ -34,7 +34,7 @@ def home(tmp_path: Path):  # type: ignore[no-untyped-def]
 
 def command(home: Path, first: str = "", then: str = "print(url)") -> list[str]:
     """A program that asks for the server of a home, as every command does."""
-    ask = f"from services.common.embedded_postgres import *; url = ensure(Path({str(home)!r}))"
+    ask = f"from services.common.postgres.embedded_postgres import *; url = ensure(Path({str(home)!r}))"
     return [sys.executable, "-c", "\n".join((first, ask, then))]
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from services.common.accounts.providers import candidates, profile
 from services.common.errors import ConfigurationError
-from services.common.providers import candidates, profile
 from services.front import account_input
 from services.front.account_input import Typed, new_account
 from tests.fakes.imap_tls import server_context, write_ca

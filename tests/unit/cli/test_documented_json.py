@@ -17,11 +17,11 @@ from services.cli.stack import _facts
 from services.cli.sync_view import as_dict
 from services.cli.watch_view import _arrivals, _state
 from services.common import errors
-from services.common.account_fields import Account
+from services.common.accounts.fields import Account
+from services.common.accounts.providers import profile
 from services.common.completeness import AccountStatus, FolderStatus, LedgerLine, SignInStatus
 from services.common.events import AccountReported
 from services.common.lookup import Found
-from services.common.providers import profile
 from services.console.users import User
 from services.front import doctor_view
 from services.poller.account import Result

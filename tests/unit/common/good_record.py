@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from msgspec import structs
 
 from services.common import events as ev
-from services.common.contract import Record, encode
+from services.common.contract.records import Record, encode
 from services.common.place import Place
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)

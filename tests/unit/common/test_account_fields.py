@@ -3,8 +3,8 @@ from dataclasses import dataclass
 import pytest
 from msgspec.structs import replace
 
-from services.common.account_fields import Account, ascii_host, checked, slug_of
-from services.common.account_settings import SettingErrors
+from services.common.accounts.fields import Account, ascii_host, checked, slug_of
+from services.common.accounts.settings import SettingErrors
 
 GOOD = Account(slug="work", host="imap.example.org", user="u@example.org")
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.common.account_settings import (
+from services.common.accounts.settings import (
     FIELDS,
     MIB,
     AccountSettings,

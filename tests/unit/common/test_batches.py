@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from services.common import topics
-from services.common.contract import Record, decode, encode
+from services.common.contract.records import Record, decode, encode
 from services.common.dead_letters import CUT, KEPT, DeadLetterCounter, Limits, meant_for, replayed
 from services.common.errors import ContractViolated, DeadLetterLimit, Unavailable
 from services.common.events import DeadLetter, Event, MessageFetched

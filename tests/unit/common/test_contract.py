@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from services.common import events as ev
-from services.common.contract import decode, encode, event_id
+from services.common.contract.records import decode, encode, event_id
 from services.common.place import Place
 from tests.unit.common.good_record import HERE, NOW, fetched_with
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from msgspec import structs
 
-from services.common.contract import SPEC_BY_TYPE, SPECS, EventSpec, Record, decode
+from services.common.contract.records import SPEC_BY_TYPE, SPECS, EventSpec, Record, decode
 from services.common.errors import ContractViolated
 from services.common.events import EmailParsed
 from tests.contract import records

@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 
 from services.common import events as ev
-from services.common.contract import Record, decode, encode
+from services.common.contract.records import Record, decode, encode
 from services.common.dead_letters import dead_letter
 from services.common.errors import ContractViolated
 

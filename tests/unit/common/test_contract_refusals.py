@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from services.common import events as ev
-from services.common.contract import SPECS, EventSpec, Record, decode, encode
+from services.common.contract.records import SPECS, EventSpec, Record, decode, encode
 from services.common.errors import ContractViolated
 from tests.contract import records
 from tests.unit.common.good_record import HERE, NOW, fetched_with

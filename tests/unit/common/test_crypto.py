@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.common.crypto import Sealed, Undecryptable, data_key_of, decrypt, new_data_key, seal, unseal
+from services.common.accounts.crypto import Sealed, Undecryptable, data_key_of, decrypt, new_data_key, seal, unseal
+from services.common.accounts.master_key import MasterKeys
 from services.common.errors import ConfigurationError
-from services.common.master_key import MasterKeys
 
 KEY, OTHER = os.urandom(32), os.urandom(32)
 MASTER = MasterKeys((KEY,))

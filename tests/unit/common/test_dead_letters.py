@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.common.contract import Record, decode, encode
+from services.common.contract.records import Record, decode, encode
 from services.common.dead_letters import CUT, KEPT, DeadLetterCounter, Limits, dead_letter, shortened
 from services.common.errors import DeadLetterLimit
 

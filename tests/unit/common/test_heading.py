@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.common.heading import heading
-from services.common.message_day import header_block
+from services.common.message.day import header_block
+from services.common.message.heading import heading
 
 CASES = {
     "plain": (

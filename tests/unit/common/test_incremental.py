@@ -5,8 +5,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from services.common import incremental, transfer
-from services.common.incremental import Decoder, decoder
+from services.common.message import incremental, transfer
+from services.common.message.incremental import Decoder, decoder
 
 BLOCK, BLOCKS_FED = 1 << 14, 128
 

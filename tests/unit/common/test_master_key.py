@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from services.common.accounts.master_key import FILE_NAME, MasterKeys, key_id, load, parse, write
 from services.common.errors import ConfigurationError
-from services.common.master_key import FILE_NAME, MasterKeys, key_id, load, parse, write
 
 ONE, TWO = os.urandom(32), os.urandom(32)
 

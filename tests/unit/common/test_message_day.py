@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.common.message_day import header_block, message_day
+from services.common.message.day import header_block, message_day
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from prometheus_client import REGISTRY
 
 from infra.local.folders import free_port
 from services.common import metrics
-from services.common.contract import Record
+from services.common.contract.records import Record
 from services.common.errors import ConfigurationError
 from services.common.runtime.batches import process
 from services.common.runtime.kafka import _tell_removed

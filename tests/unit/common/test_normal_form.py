@@ -3,7 +3,7 @@ from unicodedata import normalize
 
 import pytest
 
-from services.common.normal_form import normal
+from services.common.message.normal_form import normal
 
 TEXTS = {
     "latin": "Cafe\u0301 und No\u0308te " * 500,

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.common.account_fields import Account
-from services.common.account_settings import AccountSettings
-from services.common.expiry import warning
+from services.common.accounts.expiry import warning
+from services.common.accounts.fields import Account
+from services.common.accounts.settings import AccountSettings
 from services.common.oauth.answers import Answer, Granted, Refused, is_safe, margin, read, retry_after, skew
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

@@ -1,8 +1,8 @@
 import pytest
 
-from services.common.account_fields import ascii_host
-from services.common.account_settings import settings_of
-from services.common.providers import candidates, profile, profile_for, profiles
+from services.common.accounts.fields import ascii_host
+from services.common.accounts.providers import candidates, profile, profile_for, profiles
+from services.common.accounts.settings import settings_of
 
 STATES = ("credential", "ambiguous", "temporary", "throttled", "configuration", "consent", "tls", "network", "unknown")
 

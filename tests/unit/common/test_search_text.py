@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.common.search_text import query_of, search_text
+from services.common.message.search_text import query_of, search_text
 
 
 @pytest.mark.parametrize(

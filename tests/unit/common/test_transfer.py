@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.common import transfer
+from services.common.message import transfer
 
 ENCODINGS = ["identity", "base64", "quoted-printable", "uuencode"]
 

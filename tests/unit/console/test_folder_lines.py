@@ -1,6 +1,6 @@
 """The lines of a page of folders: what the server lists, and what it no longer lists."""
 
-from services.common.account_fields import Account
+from services.common.accounts.fields import Account
 from services.console.folders_sync import lines
 from services.poller.domain.state import FolderRecord
 from services.poller.imap.model import Folder

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.common.account_fields import Account
-from services.common.providers import profile, profiles
+from services.common.accounts.fields import Account
+from services.common.accounts.providers import profile, profiles
 from services.console import forms
 from services.console.forms import Form, Invalid
 from services.console.texts import LANGUAGES, Language, lookup

@@ -1,8 +1,8 @@
 import pytest
 
-from services.common.account_fields import Account
-from services.common.account_settings import FIELDS, settings_of
-from services.common.providers import profile
+from services.common.accounts.fields import Account
+from services.common.accounts.providers import profile
+from services.common.accounts.settings import FIELDS, settings_of
 from services.console import settings_form
 from services.console.forms import Invalid
 from services.console.texts import LANGUAGES, load

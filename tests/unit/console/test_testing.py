@@ -1,6 +1,6 @@
 import pytest
 
-from services.common.account_fields import Account
+from services.common.accounts.fields import Account
 from services.common.guard import Result
 from services.console import testing
 from services.console.memory import Memory, Test

@@ -1,6 +1,6 @@
 import pytest
 
-from services.common.providers import Profile, profiles
+from services.common.accounts.providers import Profile, profiles
 from services.front.retold import advised, said
 
 

@@ -8,7 +8,7 @@ import yaml
 from infra.local import kafka, minio, stack
 from infra.local.postgres import RARE_CHECKPOINTS
 from infra.setup import ROOT
-from services.common.embedded_postgres import DISCREET
+from services.common.postgres.embedded_postgres import DISCREET
 from services.common.runtime.kafka_settings import KafkaSettings
 from services.common.topics import ALL_TOPICS
 

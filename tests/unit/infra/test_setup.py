@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import make_url
 
 from infra.setup import ROOT, generate, main, troubles
-from services.common.master_key import parse
+from services.common.accounts.master_key import parse
 from tests.fakes.full_disk import no_file_larger_than
 
 

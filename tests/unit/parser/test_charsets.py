@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.common.charset_labels import WHATWG
+from services.common.message.charset_labels import WHATWG
 from services.parser.mime import charsets
 
 RUSSIAN = "Привет, как дела? Это письмо без метки."

@@ -10,11 +10,11 @@ import msgspec
 import pytest
 
 from services.cli.samples import mailbox
-from services.common.contract import encode
+from services.common.contract.records import encode
 from services.common.email import Email
 from services.common.errors import Unavailable
 from services.common.events import AttachmentExtracted, DataRef, EmailParsed, Event, MessageFetched
-from services.common.incremental import decoder
+from services.common.message.incremental import decoder
 from services.common.objects import NewObject, message_key, uri_of
 from services.common.place import Place
 from services.common.service import Outcome, Rejected

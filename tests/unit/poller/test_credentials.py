@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.common.account_fields import Account
+from services.common.accounts.fields import Account
 from services.common.secret import Secret
 from services.poller.connect import credentials_of
 

@@ -2,8 +2,8 @@
 
 import asyncio
 
-from services.common.account_fields import Account
-from services.common.account_settings import settings_of
+from services.common.accounts.fields import Account
+from services.common.accounts.settings import settings_of
 from services.poller.turns import DAY, GRACE, Turns
 
 POLL = 60.0

@@ -13,7 +13,7 @@ _WHEN = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Create the tables of ``services.common.accounts_tables``."""
+    """Create the tables of ``services.common.accounts.tables``."""
     op.create_table(
         "accounts",
         sa.Column("slug", sa.Text, primary_key=True),

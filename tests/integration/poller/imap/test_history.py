@@ -18,8 +18,8 @@ import pytest
 from sqlalchemy import Engine
 
 from services.cli import demo_server
-from services.common.account_fields import Account
-from services.common.account_settings import settings_of
+from services.common.accounts.fields import Account
+from services.common.accounts.settings import settings_of
 from services.common.clock import SystemClock
 from services.common.secret import Secret
 from services.common.stores.folder import FolderStore
