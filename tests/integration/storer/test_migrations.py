@@ -35,7 +35,7 @@ OLD_FACTS = {re.sub("[A-Z]", lambda capital: "_" + capital[0].lower(), name): NE
 
 
 def test_the_newest_revision_is_the_one_that_databases_get() -> None:
-    written = (Path(migrations.__file__).parents[2] / "infra/postgres/migrations/versions").glob("[0-9]*.py")
+    written = (Path(migrations.__file__).parents[3] / "infra/postgres/migrations/versions").glob("[0-9]*.py")
     assert max(path.stem for path in written) == migrations.HEAD
 
 
