@@ -29,8 +29,8 @@ from services.common.contract.records import Record, decode
 from services.common.database import engine_for
 from services.common.events import INLINE, AttachmentExtracted, Event, MessageFetched
 from services.common.place import Place
-from services.common.runtime.kafka_settings import KafkaSettings
-from services.common.runtime.producer import KafkaPublisher
+from services.common.runtime.kafka.producer import KafkaPublisher
+from services.common.runtime.kafka.settings import KafkaSettings
 from services.common.service import Outcome
 from services.common.topics import MAIL_ATTACHMENTS, MAIL_FETCHED, MAIL_FILED, MAIL_PARSED, Topic
 from services.parser.handlers import parse

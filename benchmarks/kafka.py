@@ -30,11 +30,11 @@ from services.common import topics
 from services.common.events import Event, MessageFetched
 from services.common.health import Health
 from services.common.place import Place
-from services.common.runtime import kafka
-from services.common.runtime.kafka_settings import KafkaSettings
-from services.common.runtime.producer import KafkaPublisher
+from services.common.runtime.kafka import worker
+from services.common.runtime.kafka.producer import KafkaPublisher
+from services.common.runtime.kafka.settings import KafkaSettings
+from services.common.runtime.kafka.topics_admin import create
 from services.common.service import Batch, Outcome, Service, Subscription
-from services.common.topics_admin import create
 
 COUNT, SIZE, BATCH, ROUNDS = 3000, 10_240, 100, 3
 RATIO, CONSUMED = 0.8, 1000
@@ -93,7 +93,7 @@ async def _consumed(settings: KafkaSettings, expected: int) -> float:
         return []
 
     service = Service("bench", [Subscription(topics.MAIL_FETCHED, count, Batch(BATCH))])
-    await kafka.run(service, settings, health=Health("bench"), stop=stop)
+    await worker.run(service, settings, health=Health("bench"), stop=stop)
     return (expected - seen[0][1]) / (seen[-1][0] - seen[0][0])
 
 

@@ -1,0 +1,1 @@
+"""What the services run on, and what ``make`` calls."""

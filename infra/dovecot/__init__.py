@@ -1,0 +1,1 @@
+"""The IMAP server of the stack and of the tests."""

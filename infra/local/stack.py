@@ -14,10 +14,11 @@ from pathlib import Path
 from infra.local import cluster, dovecot, folders, minio, processes, program
 from infra.local.cluster import Cluster, Report
 from infra.local.program import Program
-from services.common import health, topics_admin
+from services.common import health
 from services.common.accounts import master_key
 from services.common.errors import Unavailable
 from services.common.postgres import migrations
+from services.common.runtime.kafka import topics_admin
 from services.common.stores.s3 import S3Store, connect
 
 CONSOLE = "console"

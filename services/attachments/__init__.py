@@ -1,0 +1,1 @@
+"""Files of messages become objects in the store, streamed."""

@@ -18,8 +18,8 @@ def topics() -> None:
     """Create the topics of schemas/asyncapi.yaml that the broker (MAILWEIR_KAFKA) lacks, raise low limits."""
     import asyncio
 
-    from services.common.runtime.kafka_settings import KafkaSettings
+    from services.common.runtime.kafka.settings import KafkaSettings
+    from services.common.runtime.kafka.topics_admin import create
     from services.common.settings import read
-    from services.common.topics_admin import create
 
     click.echo(str(asyncio.run(create(read(KafkaSettings).bootstrap))))

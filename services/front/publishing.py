@@ -23,7 +23,7 @@ def check_settings(*more: type[FromEnvironment]) -> None:
     from services.poller.settings import PollerSettings
 
     if os.environ.get("MAILWEIR_KAFKA"):
-        from services.common.runtime.kafka_settings import KafkaSettings
+        from services.common.runtime.kafka.settings import KafkaSettings
 
         check(Settings, PollerSettings, KafkaSettings, *more)
         return
@@ -51,8 +51,8 @@ async def publishing(context: Context, helper: socket | None = None) -> AsyncIte
         async with helped(publisher(context), helper) as shared:
             yield shared
         return
-    from services.common.runtime.kafka_settings import KafkaSettings
-    from services.common.runtime.producer import KafkaPublisher
+    from services.common.runtime.kafka.producer import KafkaPublisher
+    from services.common.runtime.kafka.settings import KafkaSettings
     from services.common.settings import read
 
     kafka = KafkaPublisher(read(KafkaSettings), "poller")
@@ -76,8 +76,8 @@ async def republishing() -> AsyncIterator[Send]:
     from aiokafka.errors import MessageSizeTooLargeError
 
     from services.common.dead_letters import REPLAY
-    from services.common.runtime.kafka_settings import KafkaSettings
-    from services.common.runtime.producer import MAX_LETTER
+    from services.common.runtime.kafka.producer import MAX_LETTER
+    from services.common.runtime.kafka.settings import KafkaSettings
     from services.common.settings import read
 
     settings = read(KafkaSettings)

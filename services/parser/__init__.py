@@ -1,0 +1,1 @@
+"""Raw messages become structured ones: ``mime`` reads them, the rest is the service around it."""

@@ -1,0 +1,1 @@
+"""Finds mail on IMAP servers and tells it: one task for each account, folder by folder, nothing left out."""

@@ -2,7 +2,7 @@
 
 import sys
 
-from services.common.runtime.kafka_settings import KafkaSettings
+from services.common.runtime.kafka.settings import KafkaSettings
 from services.common.runtime.process import main as run_process
 from services.common.settings import Database
 from services.poller.app import run

@@ -16,8 +16,8 @@ from services.common.clock import SystemClock
 from services.common.database import engine_for
 from services.common.health import Health
 from services.common.postgres.migrations import check
-from services.common.runtime.kafka_settings import KafkaSettings
-from services.common.runtime.producer import KafkaPublisher
+from services.common.runtime.kafka.producer import KafkaPublisher
+from services.common.runtime.kafka.settings import KafkaSettings
 from services.common.settings import Database, Settings, read
 from services.common.stores.choice import open_store
 from services.poller.adapters import PostgresContents, PostgresLedger

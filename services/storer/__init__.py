@@ -1,0 +1,1 @@
+"""Events become rows: emails, places, threads, sync status."""

@@ -11,8 +11,8 @@ from services.common import audit
 from services.common.database import transaction, unbounded
 from services.common.errors import Unavailable
 from services.common.objects import ObjectStore
-from services.common.runtime.catching_up import catch_up
-from services.common.runtime.kafka_settings import KafkaSettings
+from services.common.runtime.kafka.catching_up import catch_up
+from services.common.runtime.kafka.settings import KafkaSettings
 from services.common.settings import read
 
 _CATCH_UP = 300.0  # seconds

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from services.common.contract.records import SPECS, Record
-from services.common.runtime.producer import MAX_RECORD
+from services.common.runtime.kafka.producer import MAX_RECORD
 
 EXAMPLES = Path(__file__).parents[2] / "schemas" / "examples"
 

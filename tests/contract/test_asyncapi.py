@@ -8,7 +8,7 @@ import yaml
 
 from services.common import topics
 from services.common.contract.records import SPECS, EventSpec
-from services.common.runtime.producer import MAX_RECORD
+from services.common.runtime.kafka.producer import MAX_RECORD
 from tests.contract.records import example_files, load
 
 ROOT = Path(__file__).parents[2]

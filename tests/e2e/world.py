@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 
 from infra.local import cluster, dovecot
 from infra.local.cluster import Cluster
-from services.common.runtime.catching_up import catch_up
-from services.common.runtime.kafka_settings import KafkaSettings
+from services.common.runtime.kafka.catching_up import catch_up
+from services.common.runtime.kafka.settings import KafkaSettings
 from services.common.stores.s3 import S3Store, connect
 from tests import polling
 from tests.e2e.commands import Mailweir

@@ -29,8 +29,8 @@ def arrived(
     """
     if context.embedded:
         return _synced(PostgresLeases(context.engine), list(accounts), damage, look_again)
-    from services.common.runtime.catching_up import catch_up
-    from services.common.runtime.kafka_settings import KafkaSettings
+    from services.common.runtime.kafka.catching_up import catch_up
+    from services.common.runtime.kafka.settings import KafkaSettings
 
     late = ""
     if damage.any:

@@ -1,0 +1,1 @@
+"""The embedded server, the migrations, and tables that are made anew."""

@@ -13,9 +13,9 @@ from services.common.environment import unknown
 from services.common.errors import ConfigurationError, MailweirError
 from services.common.health import Health, path_of
 from services.common.logging import configure
-from services.common.runtime import kafka
-from services.common.runtime.kafka_settings import KafkaSettings
-from services.common.runtime.starting import is_there
+from services.common.runtime.kafka import worker
+from services.common.runtime.kafka.settings import KafkaSettings
+from services.common.runtime.kafka.starting import is_there
 from services.common.service import Service
 from services.common.settings import FromEnvironment, Settings, check, load, read
 
@@ -59,7 +59,7 @@ def serve(name: str, make: Callable[[Settings], Service], *kinds: type[FromEnvir
     async def body(settings: Settings, health: Health, stop: asyncio.Event) -> None:
         service, own = make(settings), read(KafkaSettings)
         if await is_there("start", partial(_looked_for, service), own, health, stop):
-            await kafka.run(service, own, health=health, stop=stop)
+            await worker.run(service, own, health=health, stop=stop)
 
     return main(name, body, KafkaSettings, *kinds)
 

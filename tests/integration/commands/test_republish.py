@@ -13,8 +13,8 @@ from infra.local import cluster
 from services.common.contract.records import Record
 from services.common.dead_letters import dead_letter, replayed
 from services.common.errors import Unavailable
-from services.common.runtime.producer import MAX_RECORD
-from services.common.topics_admin import create
+from services.common.runtime.kafka.producer import MAX_RECORD
+from services.common.runtime.kafka.topics_admin import create
 from services.front.embedded import publisher
 from services.front.publishing import republishing
 from tests.integration.commands.conftest import Home

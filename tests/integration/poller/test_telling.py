@@ -16,7 +16,7 @@ from services.common.events import (
     MessagesReturned,
     MessagesVanished,
 )
-from services.common.runtime.producer import check_size
+from services.common.runtime.kafka.producer import check_size
 from services.poller import telling
 from services.poller.domain.state import FolderRecord
 from services.poller.domain.uidset import UidSet

@@ -6,8 +6,8 @@ import os
 import sys
 
 from services.common.errors import Unavailable
-from services.common.runtime.kafka_settings import KafkaSettings
-from services.common.runtime.producer import KafkaPublisher
+from services.common.runtime.kafka.producer import KafkaPublisher
+from services.common.runtime.kafka.settings import KafkaSettings
 from tests.integration.runtime.lab import fetched
 
 REQUEST_TIMEOUT = 2.0

@@ -20,9 +20,9 @@ from services.common import topics
 from services.common.events import MessageFetched
 from services.common.health import path_of
 from services.common.place import Place
-from services.common.runtime.kafka_settings import KafkaSettings
-from services.common.runtime.producer import KafkaPublisher
-from services.common.topics_admin import create, wanted
+from services.common.runtime.kafka.producer import KafkaPublisher
+from services.common.runtime.kafka.settings import KafkaSettings
+from services.common.runtime.kafka.topics_admin import create, wanted
 
 PARTITIONS = 4
 QUICK = {"session_timeout": 10, "commit_interval": 0.2, "probe_interval": 0.5, "retry_base": 0.1, "retry_cap": 0.5}

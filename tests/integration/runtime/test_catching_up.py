@@ -3,8 +3,8 @@
 import pytest
 
 from services.common.errors import Unavailable
-from services.common.runtime.catching_up import catch_up
-from services.common.topics_admin import create, wanted
+from services.common.runtime.kafka.catching_up import catch_up
+from services.common.runtime.kafka.topics_admin import create, wanted
 from tests.integration.runtime.lab import Lab
 
 

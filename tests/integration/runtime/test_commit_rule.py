@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from services.common.runtime.kafka import _app
-from services.common.runtime.kafka_consumer import install
+from services.common.runtime.kafka.consumer import install
+from services.common.runtime.kafka.worker import _app
 from tests.integration.runtime.lab import READ, Lab
 
 COUNT = 20

@@ -9,8 +9,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import NewTopic
 
 from services.common import topics
-from services.common.runtime.producer import KafkaPublisher
-from services.common.topics_admin import create
+from services.common.runtime.kafka.producer import KafkaPublisher
+from services.common.runtime.kafka.topics_admin import create
 from tests.fakes.mail_events import message, parsed
 from tests.integration.runtime.lab import Lab
 

@@ -10,7 +10,7 @@ import pytest
 
 from infra.local.cluster import Cluster
 from services.common.errors import Unavailable
-from services.common.runtime.producer import KafkaPublisher
+from services.common.runtime.kafka.producer import KafkaPublisher
 from tests.integration.runtime.flood import REQUEST_TIMEOUT
 from tests.integration.runtime.lab import READ, ROOT, Lab, fetched
 

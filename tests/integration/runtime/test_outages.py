@@ -12,9 +12,9 @@ from infra.local.cluster import Cluster
 from infra.local.folders import free_port
 from services.common.errors import Unavailable
 from services.common.health import Health, path_of
-from services.common.runtime.kafka import Runtime
-from services.common.runtime.kafka_settings import KafkaSettings
-from services.common.runtime.producer import KafkaPublisher
+from services.common.runtime.kafka.producer import KafkaPublisher
+from services.common.runtime.kafka.settings import KafkaSettings
+from services.common.runtime.kafka.worker import Runtime
 from tests.integration.runtime.lab import Lab
 from tests.integration.runtime.worker import service
 

@@ -8,8 +8,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from infra.local.cluster import Cluster
-from services.common.runtime import patience
-from services.common.runtime.patience import be_patient
+from services.common.runtime.kafka import patience
+from services.common.runtime.kafka.patience import be_patient
 from tests.polling import until_meanwhile
 
 TOPIC = "patience"

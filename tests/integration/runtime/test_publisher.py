@@ -9,7 +9,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from infra.local.cluster import Cluster
 from services.common.errors import ContractViolated, Unavailable
-from services.common.runtime.producer import KafkaPublisher
+from services.common.runtime.kafka.producer import KafkaPublisher
 from tests.integration.runtime.lab import READ, Lab, fetched
 
 IMPATIENT = {"session_timeout": 2.0, "request_timeout": 2.0}

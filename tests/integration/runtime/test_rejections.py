@@ -9,7 +9,7 @@ from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from services.common.contract.records import Record, decode
 from services.common.events import DeadLetter
-from services.common.runtime.producer import MAX_RECORD
+from services.common.runtime.kafka.producer import MAX_RECORD
 from tests.integration.runtime.lab import READ, WRITTEN, Lab, fetched
 
 POISON = b"\xff\x00 not ours \xfe"

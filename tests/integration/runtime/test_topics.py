@@ -9,8 +9,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from infra.local.cluster import Cluster
+from services.common.runtime.kafka.topics_admin import Changes, create, wanted
 from services.common.topics import ALL_TOPICS
-from services.common.topics_admin import Changes, create, wanted
 from tests.integration.runtime.lab import PARTITIONS, READ, Lab
 
 

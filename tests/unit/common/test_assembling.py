@@ -4,7 +4,7 @@ from aiokafka import ConsumerRecord
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.common.runtime.assembling import Assembler
+from services.common.runtime.kafka.assembling import Assembler
 from services.common.service import Batch
 
 TEN = {"a": Batch(10, 1.0), "b": Batch(10, 1.0)}

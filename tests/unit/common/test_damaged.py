@@ -5,8 +5,8 @@ from aiokafka import TopicPartition
 from aiokafka.consumer.fetcher import READ_UNCOMMITTED
 from aiokafka.record.default_records import DefaultRecordBatch
 
-from services.common.runtime.damaged import Damaged
-from services.common.runtime.header_names import _AnyNames, _Kept
+from services.common.runtime.kafka.damaged import Damaged
+from services.common.runtime.kafka.header_names import _AnyNames, _Kept
 from tests.unit.common.test_header_names import Odd, batch
 
 

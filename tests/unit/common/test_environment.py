@@ -10,13 +10,13 @@ import yaml
 from services.cli.accounts_file import VARIABLE
 from services.common.environment import COMPOSE_ONLY, KNOWN, PREFIX, SETTINGS, secret_in, unknown
 from services.common.errors import ConfigurationError
-from services.common.runtime.kafka_settings import KafkaSettings
+from services.common.runtime.kafka.settings import KafkaSettings
 from services.common.settings import FromEnvironment, Settings, check, load, read
 
 ROOT = Path(__file__).parents[3]
 MODULES = (
     *(f"services.{name}.settings" for name in ("attachments", "common", "console", "parser", "poller", "storer")),
-    *("services.common.metrics", "services.common.runtime.kafka_settings"),
+    *("services.common.metrics", "services.common.runtime.kafka.settings"),
 )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from aiokafka.structs import TopicPartition
 
-from services.common.runtime.fetched import Fetched, Removed
+from services.common.runtime.kafka.fetched import Fetched, Removed
 
 ONE, TWO = TopicPartition("mail.fetched", 0), TopicPartition("mail.fetched", 1)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from services.common.runtime.gate import Gate
+from services.common.runtime.kafka.gate import Gate
 
 
 async def work(gate: Gate, end: asyncio.Event, log: list[str]) -> None:

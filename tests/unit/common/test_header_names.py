@@ -7,7 +7,7 @@ from aiokafka import TopicPartition
 from aiokafka.consumer.fetcher import READ_UNCOMMITTED
 from aiokafka.record.default_records import DefaultRecordBatch, _DefaultRecordBatchBuilderPy
 
-from services.common.runtime.header_names import _AnyNames, _Kept
+from services.common.runtime.kafka.header_names import _AnyNames, _Kept
 
 
 class Odd:

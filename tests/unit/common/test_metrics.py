@@ -12,7 +12,7 @@ from services.common import metrics
 from services.common.contract.records import Record
 from services.common.errors import ConfigurationError
 from services.common.runtime.batches import process
-from services.common.runtime.kafka import _tell_removed
+from services.common.runtime.kafka.worker import _tell_removed
 from services.common.settings import read
 from tests.unit.common.test_batches import Sink, echo, records, work
 

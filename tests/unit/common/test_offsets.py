@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.common.runtime.offsets import CommitPosition
+from services.common.runtime.kafka.offsets import CommitPosition
 
 
 def position(delivered: list[int], acknowledged: list[int]) -> int | None:

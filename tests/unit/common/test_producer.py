@@ -13,8 +13,8 @@ from aiokafka.errors import (
 )
 
 from services.common.errors import ContractViolated, Unavailable
-from services.common.runtime.kafka_settings import KafkaSettings
-from services.common.runtime.producer import ByteBudget, KafkaPublisher, translated
+from services.common.runtime.kafka.producer import ByteBudget, KafkaPublisher, translated
+from services.common.runtime.kafka.settings import KafkaSettings
 from tests.fakes.ports import closed_port
 
 

@@ -3,8 +3,8 @@
 import pytest
 from aiokafka.structs import TopicPartition
 
-from services.common.runtime.same_topics import SameTopics, TopicLost
-from services.common.runtime.watchdog import Lag
+from services.common.runtime.kafka.same_topics import SameTopics, TopicLost
+from services.common.runtime.kafka.watchdog import Lag
 
 ONE, TWO = TopicPartition("mail.fetched", 0), TopicPartition("mail.fetched", 1)
 

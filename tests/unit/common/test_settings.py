@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from services.common.errors import ConfigurationError
-from services.common.runtime.kafka_settings import KafkaSettings
+from services.common.runtime.kafka.settings import KafkaSettings
 from services.common.settings import Database, load, read
 from services.poller.settings import PollerSettings
 

@@ -3,8 +3,8 @@
 import pytest
 
 from services.common.errors import Unavailable
+from services.common.runtime.kafka.topics_admin import create, main, wanted
 from services.common.topics import ALL_TOPICS
-from services.common.topics_admin import create, main, wanted
 from tests.fakes.ports import closed_port
 
 

@@ -5,7 +5,7 @@ from aiokafka.errors import TopicAuthorizationFailedError
 from aiokafka.structs import TopicPartition
 
 from services.common.errors import Unavailable
-from services.common.runtime.watchdog import Lag, StallDetector, Stalled, check
+from services.common.runtime.kafka.watchdog import Lag, StallDetector, Stalled, check
 
 ONE, TWO = TopicPartition("mail.fetched", 0), TopicPartition("mail.fetched", 1)
 BOTH = {ONE, TWO}

@@ -27,12 +27,12 @@ from services.common.dead_letters import DeadLetterCounter
 from services.common.errors import MailweirError, Unavailable
 from services.common.health import Health
 from services.common.runtime.batches import Work, process
-from services.common.runtime.gate import Gate
-from services.common.runtime.kafka_consumer import install
-from services.common.runtime.kafka_settings import KafkaSettings
-from services.common.runtime.producer import KafkaPublisher
-from services.common.runtime.starting import is_there
-from services.common.runtime.watchdog import Lag, LagProbe, StallDetector
+from services.common.runtime.kafka.consumer import install
+from services.common.runtime.kafka.gate import Gate
+from services.common.runtime.kafka.producer import KafkaPublisher
+from services.common.runtime.kafka.settings import KafkaSettings
+from services.common.runtime.kafka.starting import is_there
+from services.common.runtime.kafka.watchdog import Lag, LagProbe, StallDetector
 from services.common.service import Publisher, Service, Subscription
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from services.common.errors import Unavailable
 from services.common.health import Health
 from services.common.retry import delays, until_available
-from services.common.runtime.kafka_settings import KafkaSettings
+from services.common.runtime.kafka.settings import KafkaSettings
 
 log = logging.getLogger(__name__)
 

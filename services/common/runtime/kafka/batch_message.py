@@ -2,7 +2,7 @@
 
 from faust.types import TP, ConsumerMessage
 
-from services.common.runtime.assembling import Records
+from services.common.runtime.kafka.assembling import Records
 
 
 class BatchMessage(ConsumerMessage):

@@ -12,7 +12,7 @@ from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords, _MemoryRecordsPy
 
-from services.common.runtime.damaged import damaged
+from services.common.runtime.kafka.damaged import damaged
 
 
 class _Kept(MemoryRecords):  # type: ignore[misc]

@@ -17,15 +17,15 @@ from aiokafka.errors import ConsumerStoppedError, KafkaError
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport, ensure_aiokafka_TP
 from faust.types import TP, AppT, Message
 
-from services.common.runtime.assembling import Assembler, Records
-from services.common.runtime.batch_message import BatchMessage, one_message
-from services.common.runtime.damaged import Damaged
-from services.common.runtime.fetched import Fetched, Removed
-from services.common.runtime.header_names import read_any_names
-from services.common.runtime.offsets import CommitPosition
-from services.common.runtime.patience import be_patient
-from services.common.runtime.same_topics import SameTopics
-from services.common.runtime.topic_ids import topic_ids
+from services.common.runtime.kafka.assembling import Assembler, Records
+from services.common.runtime.kafka.batch_message import BatchMessage, one_message
+from services.common.runtime.kafka.damaged import Damaged
+from services.common.runtime.kafka.fetched import Fetched, Removed
+from services.common.runtime.kafka.header_names import read_any_names
+from services.common.runtime.kafka.offsets import CommitPosition
+from services.common.runtime.kafka.patience import be_patient
+from services.common.runtime.kafka.same_topics import SameTopics
+from services.common.runtime.kafka.topic_ids import topic_ids
 from services.common.service import Batch
 
 log = logging.getLogger(__name__)

@@ -26,8 +26,8 @@ from services.common import metrics
 from services.common.contract.records import Record, encode
 from services.common.errors import ContractViolated, Unavailable
 from services.common.events import Event
-from services.common.runtime.given_up import timely
-from services.common.runtime.kafka_settings import KafkaSettings
+from services.common.runtime.kafka.given_up import timely
+from services.common.runtime.kafka.settings import KafkaSettings
 from services.common.topics import SUFFIX
 
 log = logging.getLogger(__name__)

@@ -1,7 +1,8 @@
 """Create the topics of ``schemas/asyncapi.yaml`` on a broker; only this job does, never a service.
 
-``python -m services.common.topics_admin HOST:PORT`` or ``mailweir topics``. Existing topics are left as they are, but
-one that takes only smaller records than the document says is let take them (dead letters need more than their records).
+``mailweir topics`` or ``python -m services.common.runtime.kafka.topics_admin HOST:PORT``. Existing topics are left as
+they are, but one that takes only smaller records than the document says is let take them (dead letters need more than
+their records).
 """
 
 import asyncio
@@ -17,13 +18,13 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from msgspec import Struct
 
-from services.common import group_memory
 from services.common.environment import unknown
 from services.common.errors import Incomplete, MailweirError, Unavailable
-from services.common.runtime.kafka_settings import TopicSettings
+from services.common.runtime.kafka import group_memory
+from services.common.runtime.kafka.settings import TopicSettings
 from services.common.settings import read
 
-ASYNCAPI = Path(__file__).parents[2] / "schemas" / "asyncapi.yaml"
+ASYNCAPI = Path(__file__).parents[4] / "schemas" / "asyncapi.yaml"
 _LEADERS_WITHIN = 30.0
 _LOOK = 0.2
 _LARGEST = "max.message.bytes"
@@ -158,7 +159,7 @@ def _led(found: dict[str, Any]) -> bool:
 def main(arguments: Sequence[str]) -> int:
     """Create the topics on the brokers named by the one argument."""
     if len(arguments) != 1:
-        print("usage: python -m services.common.topics_admin HOST:PORT[,HOST:PORT...]", file=sys.stderr)
+        print("usage: python -m services.common.runtime.kafka.topics_admin HOST:PORT[,HOST:PORT...]", file=sys.stderr)
         return 2
     for line in unknown():
         print(line, file=sys.stderr)

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from aiokafka.structs import TopicPartition
 
 from services.common.errors import MailweirError
-from services.common.runtime.watchdog import Lag
+from services.common.runtime.kafka.watchdog import Lag
 
 
 class TopicLost(MailweirError):

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from aiokafka.structs import TopicPartition
 
 from services.common.errors import Unavailable
-from services.common.runtime.kafka_settings import KafkaSettings
-from services.common.runtime.watchdog import Lag, LagProbe
+from services.common.runtime.kafka.settings import KafkaSettings
+from services.common.runtime.kafka.watchdog import Lag, LagProbe
 from services.common.topics import ALL_TOPICS
 
 _ROUNDS = 3  # what the parser writes is read by attachments, and what those write by the storer

@@ -5,7 +5,7 @@ from typing import Any
 
 from aiokafka.structs import TopicPartition
 
-from services.common.runtime.assembling import Records
+from services.common.runtime.kafka.assembling import Records
 
 
 class Fetched(dict[Any, Records]):
