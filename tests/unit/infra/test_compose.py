@@ -9,7 +9,7 @@ from infra.local import kafka, minio, stack
 from infra.local.postgres import RARE_CHECKPOINTS
 from infra.setup import ROOT
 from services.common.postgres.embedded_postgres import DISCREET
-from services.common.runtime.kafka_settings import KafkaSettings
+from services.common.runtime.kafka.settings import KafkaSettings
 from services.common.topics import ALL_TOPICS
 
 FILE = ROOT / "docker-compose.yml"
