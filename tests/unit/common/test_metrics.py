@@ -14,7 +14,7 @@ from services.common.errors import ConfigurationError
 from services.common.runtime.batches import process
 from services.common.runtime.kafka.worker import _tell_removed
 from services.common.settings import read
-from tests.unit.common.test_batches import Sink, echo, records, work
+from tests.unit.common.runtime.test_batches import Sink, echo, records, work
 
 LABELS = {"service": "parser", "topic": "mail.fetched"}
 

@@ -7,7 +7,7 @@ from aiokafka.record.default_records import DefaultRecordBatch
 
 from services.common.runtime.kafka.damaged import Damaged
 from services.common.runtime.kafka.header_names import _AnyNames, _Kept
-from tests.unit.common.test_header_names import Odd, batch
+from tests.unit.common.runtime.kafka.test_header_names import Odd, batch
 
 
 def read(octets: bytes, first: int) -> _AnyNames:

@@ -10,7 +10,7 @@ from msgspec import structs
 from services.common import events as ev
 from services.common.contract.records import decode, encode, event_id
 from services.common.place import Place
-from tests.unit.common.good_record import HERE, NOW, fetched_with
+from tests.unit.common.contract.good_record import HERE, NOW, fetched_with
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cn"]), min_size=1, max_size=30)
 ANYTHING = st.text(st.characters(), max_size=30)

@@ -11,7 +11,7 @@ from services.common import events as ev
 from services.common.contract.records import SPECS, EventSpec, Record, decode, encode
 from services.common.errors import ContractViolated
 from tests.contract import records
-from tests.unit.common.good_record import HERE, NOW, fetched_with
+from tests.unit.common.contract.good_record import HERE, NOW, fetched_with
 
 HEADERS = st.lists(
     st.tuples(
