@@ -1,4 +1,4 @@
-"""``python -m infra.compiled``: the parser compiled to machine code, where a C compiler is.
+"""``python -m infra.compiled``: have the parser compiled to machine code where a C compiler is, by :mod:`infra.mypyc`.
 
 It lies next to its sources in an ignored folder (:mod:`services.parser.compiled` says which). Without it the same
 modules run interpreted, with the same results. Nothing is done when no input has changed.
@@ -51,14 +51,14 @@ def _builder() -> str:
     if not (Path(sysconfig.get_path("include")) / "Python.h").exists():
         raise ConfigurationError("the headers of Python are missing (Debian: python3-dev)")
     try:
-        rules = (ROOT / "infra" / "compiling.py").read_bytes()
+        rules = (ROOT / "infra" / "mypyc.py").read_bytes()
         return f"mypy {version('mypy')} {sha256(rules).hexdigest()[:16]}\n"
     except PackageNotFoundError:
         raise ConfigurationError("mypy is not installed (requirements/dev.txt)") from None
 
 
 def _compile(folder: Path) -> None:
-    command = [sys.executable, "-W", "ignore", "-m", "infra.compiling", str(folder)]
+    command = [sys.executable, "-W", "ignore", "-m", "infra.mypyc", str(folder)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         last = " / ".join((done.stdout + done.stderr).strip().splitlines()[-3:])

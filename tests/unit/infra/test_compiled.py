@@ -16,7 +16,7 @@ def test_without_a_compiler_one_line_says_so(monkeypatch: pytest.MonkeyPatch, ca
 def test_a_failure_is_told_by_its_last_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "infra").mkdir()
     (tmp_path / "infra" / "__init__.py").write_text("")
-    (tmp_path / "infra" / "compiling.py").write_text("import sys; sys.exit('first\\nno such type')")
+    (tmp_path / "infra" / "mypyc.py").write_text("import sys; sys.exit('first\\nno such type')")
     (tmp_path / "build").mkdir()
     monkeypatch.setattr(building, "_builder", lambda: "any")
     monkeypatch.setattr(building, "ROOT", tmp_path)

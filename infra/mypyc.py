@@ -1,4 +1,4 @@
-"""``python -m infra.compiling FOLDER``: compile ``services.parser.mime`` with mypyc into FOLDER/lib.
+"""``python -m infra.mypyc FOLDER``: compile ``services.parser.mime`` with mypyc into FOLDER/lib.
 
 A process of its own for :mod:`infra.compiled`, because mypyc prints and exits. One shared library holds all modules,
 so that calls between them are C calls; its files are compiled side by side.
