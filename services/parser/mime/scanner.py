@@ -225,23 +225,33 @@ def _common(one: bytes, other: bytes) -> bytes:
 
 
 def _token(state: Scan, part: Part) -> bytes:
-    """The boundary as octets; without the parameter, or where it stands nowhere in the message, a guess."""
+    """The boundary as octets; without the parameter, or where it stands nowhere in the message, a guess.
+
+    Without it the first line that looks like a delimiter is taken; in place of one that was told, only a line with a
+    Content field behind it.
+    """
     boundary = part.content.params.get("boundary")
     if boundary is None:
-        return _guessed(state, part)
+        head = _head(state, part)
+        return _guessed(state, part, head, head.find(state.newline + b"--"))
     codec = "utf-8" if part.header.codec == "ascii" else part.header.codec
     token = boundary.encode(codec, "replace").rstrip()
     if len(token) > _LONGEST_BOUNDARY:
         return b""
-    nowhere = token and not state.stack and state.data.find(b"--" + token, part.body, state.end) < 0
-    return (_guessed(state, part, surely=True) if nowhere else b"") or token
+    if not token or state.stack or state.data.find(b"--" + token, part.body, state.end) >= 0:
+        return token
+    head = _head(state, part)
+    found = _PART_STARTS.search(head)
+    return (_guessed(state, part, head, found.start()) if found else b"") or token
 
 
-def _guessed(state: Scan, part: Part, *, surely: bool = False) -> bytes:
-    """The token of the first line that looks like a delimiter; ``surely``: and has a Content field behind it."""
-    head = state.newline + state.data[part.body : min(part.body + _GUESS_WINDOW, state.end)]
-    found = _PART_STARTS.search(head) if surely else None
-    at = (found.start() if found else -1) if surely else head.find(state.newline + b"--")
+def _head(state: Scan, part: Part) -> bytes:
+    """What a guess may see of a multipart: the line end before its body, and the first octets of that."""
+    return state.newline + state.data[part.body : min(part.body + _GUESS_WINDOW, state.end)]
+
+
+def _guessed(state: Scan, part: Part, head: bytes, at: int) -> bytes:
+    """The token of the delimiter line at ``at`` of the head; empty when there is none (-1), or it is another's."""
     line = head[at + 3 : at + 3 + _LONGEST_BOUNDARY].partition(state.newline)[0].rstrip() if at >= 0 else b""
     if line and line not in state.tokens:
         state.defects.append(Defect("multipart.boundary-guessed", part.path or None, part.body + at))
