@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from services.common.postgres import migrations
 from tests.databases import connected
 
-VERSIONS = Path(migrations.__file__).parents[2] / "infra" / "postgres" / "migrations" / "versions"
+VERSIONS = Path(migrations.__file__).parents[3] / "infra" / "postgres" / "migrations" / "versions"
 REVISIONS = sorted(path.stem for path in VERSIONS.glob("[0-9]*.py"))
 TABLES = text(
     "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version' ORDER BY tablename"
