@@ -1,16 +1,13 @@
 """Running retrievals from a command: embedded stores or the stack, one task per account, a progress bar."""
 
 import asyncio
-import random
 import signal
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from socket import socket
-from typing import TYPE_CHECKING
 
 from services.cli.sync_progress import TellingWaits, Watcher, bar
-from services.common.accounts.expiry import expires_at
 from services.common.clock import SystemClock
 from services.common.errors import MailweirError
 from services.common.oauth.tokens import sign_in_secret
@@ -23,11 +20,7 @@ from services.poller.adapters import PostgresContents, PostgresLedger
 from services.poller.lease import leased
 from services.poller.lease_rows import PostgresLeases
 from services.poller.settings import PollerSettings
-from services.poller.turns import Turns
-from services.poller.work import Work
-
-if TYPE_CHECKING:
-    from services.poller.supervisor import Ports
+from services.poller.supervisor import Ports, supervising, work_on
 
 
 def run_once(context: Context, names: Sequence[str], timeout: float | None) -> list[Result]:
@@ -48,50 +41,26 @@ async def _all(
     from services.front.publishing import publishing
 
     async with publishing(context, second) as publisher:
-        telling, turns = TellingWaits(publisher, watcher.say), Turns()
-        return await asyncio.gather(*(_one(context, name, telling, timeout, watcher, turns) for name in names))
+        ports = poller_ports(context, TellingWaits(publisher, watcher.say))
+        return await asyncio.gather(*(_one(ports, name, timeout, watcher) for name in names))
 
 
-async def _one(
-    context: Context,
-    name: str,
-    publisher: Publisher,
-    timeout: float | None,
-    watcher: Watcher,
-    turns: Turns,
-) -> Result:
-    clock = SystemClock()
-    ledger = PostgresLedger(context.engine)
+async def _one(ports: Ports, name: str, timeout: float | None, watcher: Watcher) -> Result:
     try:
-        async with leased(PostgresLeases(context.engine), ledger, name, clock) as fenced:
-            account = context.accounts.get(name)
-            work = Work(
-                account,
-                publisher,
-                fenced,
-                context.store,
-                clock,
-                random.random,
-                progress=watcher.step,
-                ends_at=partial(expires_at, account, context.accounts),
-                contents=PostgresContents(context.engine),
-                turns=turns,
-            )
-            sync = sync_once(work, partial(_secret, context, name, clock), read(PollerSettings).spool)
-            return await within(sync, work, timeout)
+        async with leased(ports.leases, ports.ledger, name, ports.clock) as fenced:
+            work = work_on(ports.accounts.get(name), ports, fenced, progress=watcher.step)
+            return await within(sync_once(work, partial(_secret, ports, name), ports.spool), work, timeout)
     except MailweirError as error:
         return Result(name, exit_code=error.exit_code, failure=str(error))
 
 
-async def _secret(context: Context, name: str, clock: SystemClock, force: bool) -> tuple[Secret | None, bool]:
-    account = await asyncio.to_thread(context.accounts.get, name)
-    return await sign_in_secret(account, context.accounts, clock, force)
+async def _secret(ports: Ports, name: str, force: bool) -> tuple[Secret | None, bool]:
+    account = await asyncio.to_thread(ports.accounts.get, name)
+    return await sign_in_secret(account, ports.accounts, ports.clock, force)
 
 
-def poller_ports(context: Context, publisher: Publisher) -> "Ports":
-    """What the supervisor of the poller needs, on the stores of a command."""
-    from services.poller.supervisor import Ports
-
+def poller_ports(context: Context, publisher: Publisher) -> Ports:
+    """What the poller needs, on the stores of a command."""
     return Ports(
         context.accounts,
         publisher,
@@ -112,7 +81,6 @@ def run_watch(context: Context, names: Sequence[str], timeout: float | None, *, 
 async def _watch(context: Context, names: Sequence[str], timeout: float | None, *, as_json: bool) -> None:
     from services.cli.watch_view import Telling
     from services.front.publishing import publishing
-    from services.poller.supervisor import supervising
 
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -24,7 +24,7 @@ from services.poller.lease_rows import PostgresLeases
 from services.poller.ports import Contents
 from services.poller.turns import Turns
 from services.poller.watching import Watch, watch
-from services.poller.work import Work
+from services.poller.work import Progress, Work, silent, unnoticed
 
 log = logging.getLogger(__name__)
 LOOK_EVERY = 1.0
@@ -127,19 +127,32 @@ def _noticing(health: Health, slug: str) -> Iterator[Notice]:
         health.green(source)
 
 
-def _watch(ports: Ports, account: Account, ledger: PostgresLedger, notice: Notice) -> Watch:
-    work = Work(
+def work_on(
+    account: Account,
+    ports: Ports,
+    ledger: PostgresLedger,
+    *,
+    progress: Callable[[Progress], None] = silent,
+    notice: Notice = unnoticed,
+) -> Work:
+    """What the task of one account works with; ``ledger`` is fenced by its lease."""
+    return Work(
         account=account,
         publisher=ports.publisher,
         ledger=ledger,
         store=ports.store,
         clock=ports.clock,
         chance=random.random,
+        progress=progress,
         ends_at=partial(expires_at, account, ports.accounts),
         contents=ports.contents,
         turns=ports.turns,
         notice=notice,
     )
+
+
+def _watch(ports: Ports, account: Account, ledger: PostgresLedger, notice: Notice) -> Watch:
+    work = work_on(account, ports, ledger, notice=notice)
     return Watch(work, partial(sign_in_secret, account, ports.accounts, ports.clock), ports.spool)
 
 
