@@ -21,7 +21,6 @@ Offer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 _MOST = 1000
 _SECONDS = 2  # the least that libpq takes
 _LOOK_ONLY = "-c default_transaction_read_only=on -c statement_timeout=1000"
-_ACCOUNTS = "SELECT slug FROM accounts ORDER BY slug"
 _USERS = "SELECT name FROM console_users ORDER BY name"
 _LETTERS = "SELECT id::text FROM dead_letters WHERE state = 'open' ORDER BY id"
 _FOLDERS = (
@@ -32,8 +31,10 @@ _FOLDERS = (
 
 def accounts(_context: click.Context, _parameter: click.Parameter, typed: str) -> list[CompletionItem]:
     """Names of accounts; as far as they are remembered where an embedded database does not run."""
+    from services.common.accounts import names
+
     settings = _settings()
-    found = _rows(settings, _ACCOUNTS)
+    found = _rows(settings, names.QUERY)
     return _beginning(typed, found if found is not None else _remembered(settings))
 
 
@@ -118,11 +119,11 @@ def _remembered(settings: "Settings | None") -> list[str]:
     """Accounts that an embedded home had when a command ended there, and those that have mail in its folder."""
     if settings is None or settings.database_url is not None:
         return []
-    from services.common.settings import ACCOUNT_NAMES
+    from services.common.accounts import names
 
     found: set[str] = set()
     with suppress(OSError, UnicodeError):
-        found |= set((settings.home_path / ACCOUNT_NAMES).read_text(encoding="utf-8").splitlines())
+        found |= set(names.remembered(settings.home_path))
     with suppress(OSError):
         if settings.s3_endpoint is None:
             found |= set(_accounts_in(settings.home_path / "objects" / settings.s3_bucket))

@@ -17,9 +17,6 @@ from services.common.environment import PREFIX, told
 from services.common.errors import ConfigurationError
 from services.common.secret import MASK, Secret
 
-ACCOUNT_NAMES = "accounts.names"
-"""The file in an embedded home that holds the names of its accounts, one a line."""
-
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _DATABASES = ("postgresql", "postgres", "postgresql+psycopg2")
 _BROKER = re.compile(r"(?:\[[\w:.%]+\]|[\w.-]+)(?::(\d{1,5}))?")

@@ -9,16 +9,14 @@ from pathlib import Path
 from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from services.common.accounts import names
 from services.common.accounts.store import AccountStore, open_accounts
 from services.common.database import engine_for
-from services.common.durable import replace
 from services.common.errors import ConfigurationError
 from services.common.objects import ObjectStore
 from services.common.postgres import embedded_postgres, migrations
-from services.common.settings import ACCOUNT_NAMES, Settings, load
+from services.common.settings import Settings, load
 from services.common.stores.choice import open_store
-
-_NAMES = text("SELECT slug FROM accounts ORDER BY slug")
 
 
 @dataclass(frozen=True)
@@ -85,10 +83,8 @@ def _note_names(context: Context) -> None:
     """For Tab, which starts no database."""
     with suppress(SQLAlchemyError, OSError, UnicodeError):
         with context.engine.connect() as connection:
-            names = "".join(f"{slug}\n" for slug in connection.execute(_NAMES).scalars())
-        file = context.home / ACCOUNT_NAMES
-        if names != (file.read_text(encoding="utf-8") if file.exists() else ""):
-            replace(file, names, 0o600)
+            found = connection.execute(text(names.QUERY)).scalars().all()
+        names.note(context.home, found)
 
 
 def _start_again(home: Path, *_connecting: object) -> None:
