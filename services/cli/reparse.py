@@ -43,14 +43,13 @@ def reparse(*, compare: bool, as_json: bool, anew: bool, **sides: Any) -> None:
         raise ConfigurationError("--json tells of a comparison: say --compare")
     if anew and compare:
         raise ConfigurationError("--compare writes nothing: leave out --compare or --anew")
-    dead = 0
+    dead, absent = 0, list[int]()
     with open_context() as context:
         choice = choice_of(context, **sides)
         chosen = lookup.ids(context.engine, choice)
         if anew:
-            asyncio.run(_outdate(context, _events(context, chosen, [])))
-        absent: list[int] = []
-        events = _events(context, chosen, absent)
+            chosen = asyncio.run(_to_replace(context, chosen, absent))
+        events = (event for _, event in _stored(context, chosen, absent))
         if compare:
             dead = asyncio.run(_compare(context, events, as_json=as_json))
         else:
@@ -62,7 +61,8 @@ def reparse(*, compare: bool, as_json: bool, anew: bool, **sides: Any) -> None:
         raise SystemExit(3)
 
 
-def _events(context: "Context", chosen: list[int], absent: list[int]) -> "Iterator[MessageFetched]":
+def _stored(context: "Context", chosen: list[int], absent: list[int]) -> "Iterator[tuple[int, MessageFetched]]":
+    """Number and event of each chosen message; the numbers of those without an object or a place are ``absent``."""
     from services.cli.mending.rebuilding import from_row
     from services.cli.progress import bar
     from services.common import lookup
@@ -73,22 +73,31 @@ def _events(context: "Context", chosen: list[int], absent: list[int]) -> "Iterat
             if event is None:
                 absent.append(row.id)
             else:
-                yield event
+                yield row.id, event
             advance()
 
 
-async def _outdate(context: "Context", events: "Iterator[MessageFetched]") -> None:
-    """Mark rows that differ from what this parser makes of their messages, though it wrote them; say how many."""
+async def _to_replace(context: "Context", chosen: list[int], absent: list[int]) -> list[int]:
+    """Messages that a reparse has something to do for; the others need not be read and parsed a second time.
+
+    Rows that differ from what this parser makes of their messages, though it wrote them, are marked; says how many.
+    """
     from services.cli.compared import DEAD, comparing
     from services.parser.mime.version import VERSION
     from services.storer.compare import outdate
 
-    comparison, changed = comparing(context), 0
-    for event in events:
-        fields = [difference.field for difference in (await comparison(event)).differences]
-        if fields and DEAD not in fields:
-            changed += outdate(context.engine, event.place.account, event.contentsha256, VERSION)
+    comparison, changed, wanted = comparing(context), 0, list[int]()
+    for number, event in _stored(context, chosen, absent):
+        result = await comparison(event)
+        dead = any(difference.field == DEAD for difference in result.differences)
+        marked = 0
+        if result.differences and not dead:
+            marked = outdate(context.engine, event.place.account, event.contentsha256, VERSION)
+        if marked or dead or result.replaced:
+            wanted.append(number)
+        changed += marked
     click.echo(f"{changed} rows of this parser version differ from their messages")
+    return wanted
 
 
 async def _compare(context: "Context", events: "Iterator[MessageFetched]", *, as_json: bool) -> int:

@@ -1,5 +1,7 @@
 """reparse, compared and written: on real embedded stores."""
 
+from collections.abc import Callable
+
 import pytest
 
 from services.common.errors import ConfigurationError
@@ -42,17 +44,19 @@ def identities(stored: Home) -> dict[str, str]:
     return found
 
 
-async def test_compare_tells_what_the_present_parser_cannot_parse(
-    stored: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    parsed = handlers.parse_message
-
+def broken_at_invoices(parse: Callable[..., Parsed]) -> Callable[..., Parsed]:
     def broken(raw: bytes, **settings: object) -> Parsed:
         if b"Invoice" in raw:
             raise IndexError
-        return parsed(raw, **settings)  # type: ignore[arg-type]
+        return parse(raw, **settings)
 
-    monkeypatch.setattr(handlers, "parse_message", broken)
+    return broken
+
+
+async def test_compare_tells_what_the_present_parser_cannot_parse(
+    stored: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handlers, "parse_message", broken_at_invoices(handlers.parse_message))
     said = stored.run("reparse", "--compare")
     assert (said.exit_code, "4 messages compared, 0 would change" in said.stdout) == (3, True)
     assert "1 cannot be parsed: they would be dead letters" in said.stdout
@@ -105,6 +109,29 @@ async def test_anew_brings_every_value_back_that_somebody_changed(stored: Home) 
     stored.change("UPDATE attachments SET name = NULL, safe_name = ''")
     assert stored.run("reparse", "--anew").stdout.startswith("2 rows")
     assert stored.value(FILES) == before[1]
+
+
+async def test_anew_sends_only_what_its_row_needs(stored: Home) -> None:
+    stored.change(f"UPDATE emails SET subject = 'other' WHERE message_id = 'a@x'; {OLDER}")
+    done = stored.run("reparse", "--anew")
+    assert (done.exit_code, done.stdout) == (
+        0,
+        "1 rows of this parser version differ from their messages\n2 messages sent through the parser\n",
+    )
+    assert stored.value("SELECT count(*) FROM emails WHERE subject = 'other' OR parser_version = '0.0.1'") == 0
+    assert stored.run("reparse", "--anew").stdout.endswith("0 messages sent through the parser\n")
+
+
+async def test_anew_counts_a_message_without_its_object_once(stored: Home) -> None:
+    stored.context.store.delete([stored.value("SELECT key FROM objects WHERE kind = 'message' LIMIT 1")])
+    done = stored.run("reparse", "--anew")
+    assert (done.exit_code, done.stderr.startswith("1 messages have no raw object")) == (3, True)
+
+
+async def test_anew_makes_a_dead_letter_of_what_cannot_be_parsed(stored: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handlers, "parse_message", broken_at_invoices(handlers.parse_message))
+    assert stored.run("reparse", "--anew").stdout.endswith("1 messages sent through the parser\n")
+    assert stored.value("SELECT count(*) FROM dead_letters") == 1
 
 
 async def test_anew_leaves_rows_of_a_newer_parser_alone(stored: Home) -> None:
