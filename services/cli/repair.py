@@ -100,6 +100,8 @@ def _tell(damage: "Damage", late: str, *, as_json: bool) -> None:
     )
     if damage.untold:
         click.echo(f"{damage.untold} folders whose last report is lost; the next look at them reports again")
+    if damage.unthreaded:
+        click.echo(f"{damage.unthreaded} ids of messages whose threads are forgotten")
     if damage.refused:
         click.echo(f"{damage.refused} messages in dead letters, as their raw messages were gone when they were read")
     if damage.lost:
@@ -112,12 +114,14 @@ def _tell(damage: "Damage", late: str, *, as_json: bool) -> None:
 
 def _mend(context: "Context", bench: "Connection", name: str | None, damage: "Damage") -> int:
     """Send what can be sent, and note what it was; the exit code."""
-    from services.cli.mending import known_states, workbench
+    from services.cli.mending import known_states, lost_rows, workbench
     from services.cli.mending.rebuilding import publish_all
     from services.cli.progress import bar
 
     if damage.unstored:
         known_states.keep(bench, name)
+    lost_rows.outdate(bench)
+    lost_rows.thread(bench, name)
     workbench.forget(bench, context.engine, context.store)
     useless: Counter[str] = Counter()
     with bar("mending", damage.wanted) as advance:

@@ -11,7 +11,7 @@ class Damage(Struct, frozen=True, kw_only=True):
     repair, or still on their way. ``lost``: raw messages gone that the server no longer has. ``refused``: messages that
     became dead letters as their raw message was gone. ``wanted``: messages to be sent again, for all that can be made
     from them. ``erased``: names of accounts that were erased and have mail again, which a repair does not touch.
-    ``untold``: folders whose last report is lost.
+    ``untold``: folders whose last report is lost. ``unthreaded``: ids of messages whose threads are forgotten.
     """
 
     unstored: int
@@ -24,8 +24,10 @@ class Damage(Struct, frozen=True, kw_only=True):
     wanted: int
     erased: tuple[str, ...]
     untold: int
+    unthreaded: int
 
     @property
     def any(self) -> bool:
         """Whether there is anything to mend."""
-        return bool(self.unstored or self.raw_gone or self.files_gone or self.refused or self.untold)
+        losses = (self.unstored, self.raw_gone, self.files_gone, self.refused, self.untold, self.unthreaded)
+        return any(losses)

@@ -12,7 +12,7 @@ from msgspec import json
 from msgspec.structs import replace
 from sqlalchemy import Connection, Engine, text
 
-from services.cli.mending import came_back, listing, lost_claims, untold
+from services.cli.mending import came_back, listing, lost_claims, lost_rows, untold
 from services.cli.mending.damage import Damage
 from services.cli.progress import bar
 from services.common.database import fault_named, transaction
@@ -31,6 +31,7 @@ CREATE TEMP TABLE gone (account_id text, kind text, sha256 text, key text, size 
 CREATE TEMP TABLE wanted (account_id text, sha256 text, copies text[], unstored boolean);
 CREATE TEMP TABLE sent (folder_id text, uidvalidity bigint, uid bigint, account_id text, sha256 text);
 CREATE TEMP TABLE published_before (folder_id text, epoch bigint, uids int8multirange);
+CREATE TEMP TABLE lacking (email_id bigint);
 CREATE TEMP TABLE claims (id bigint, folder_id text, uidvalidity bigint, uid bigint);
 """
 _OF = "(CAST(:account AS text) IS NULL OR {}.account_id = :account)"
@@ -53,6 +54,7 @@ _WANTED = f"""WITH whole AS MATERIALIZED (
     JOIN objects o ON (o.account_id, o.kind, o.sha256) = (e.account_id, 'message', e.content_sha256)
     WHERE {_OF.format("e")} AND EXISTS (SELECT FROM email_places p WHERE p.email_id = e.id)
     AND NOT EXISTS (SELECT FROM incomplete_emails i WHERE i.email_id = e.id)
+    AND NOT EXISTS (SELECT FROM lacking l WHERE l.email_id = e.id)
     AND NOT {_RAW_GONE.format("e", "content_sha256")}
 ), each AS (
     SELECT l.account_id, l.sha256, l.key, true AS unstored FROM listed l
@@ -147,11 +149,13 @@ def compare(bench: Connection, store: ObjectStore, account: str | None, *, verif
             _read(bench, store, account, advance)
     bench.execute(text(_NEVER_FILED), values)
     bench.execute(text("ANALYZE gone"))
+    lost_rows.find(bench, account)
     bench.execute(text(_WANTED), values)
     return Damage(
         erased=came_back.erased(bench, account),
         refused=lost_claims.find(bench, account),
         untold=untold.count(bench, account),
+        unthreaded=lost_rows.unthreaded(bench, account),
         **bench.execute(_COUNTS).one()._mapping,
     )
 

@@ -1,0 +1,74 @@
+"""Rows of a table that somebody deletes or empties, while the rows of their messages stay."""
+
+import json
+
+import pytest
+
+from services.front.embedded import publisher
+from tests.fakes.mail_events import fetched, message, with_file
+from tests.integration.commands.conftest import Home
+
+FILES = "SELECT string_agg(part_path || name || sha256, '|' ORDER BY sha256) FROM attachments"
+THREADS = "SELECT string_agg(message_id || ' ' || thread_id, '|' ORDER BY message_id) FROM thread_refs"
+SHOWN = "SELECT string_agg(message_id || ' ' || thread_id, '|' ORDER BY message_id) FROM emails"
+
+
+def with_text_files() -> bytes:
+    """A named text that is shown has no row; a text that is a file, and a file without a name, have."""
+    made = message("texts", "shown", Message_ID="<t@x>")
+    made.set_param("name", "shown.txt")
+    made.add_attachment("kept", filename="kept.txt")
+    made.add_attachment(b"nameless", "application", "octet-stream")
+    return made.as_bytes()
+
+
+@pytest.mark.parametrize(
+    ("lost", "unstored"),
+    [
+        ("TRUNCATE attachments", 3),
+        ("DELETE FROM attachments WHERE name = 'kept.txt'", 1),
+        ("DELETE FROM attachments WHERE name IS NULL", 1),
+    ],
+)
+async def test_rows_of_attachments_come_back(stored: Home, lost: str, unstored: int) -> None:
+    await publisher(stored.context).publish([fetched(with_text_files(), 9)])
+    assert stored.run("repair", "--check", "--offline").exit_code == 0
+    before = stored.value(FILES)
+    stored.change(lost)
+    looked = stored.run("repair", "--check", "--offline", "--json")
+    assert (looked.exit_code, json.loads(looked.stdout)["unstored"]) == (3, unstored)
+    assert stored.run("repair", "--offline").exit_code == 0
+    assert stored.value(FILES) == before
+    assert stored.run("repair", "--check").exit_code == 0
+
+
+async def test_a_repair_of_one_account_leaves_rows_of_others(stored: Home) -> None:
+    await stored.take(with_file(message("b", "b"), b"b", "b.txt").as_bytes(), account="work-b")
+    stored.change("TRUNCATE attachments")
+    assert stored.run("repair", "work-b", "--offline").exit_code == 0
+    assert stored.value(FILES).startswith("2b.txt")
+    assert stored.value("SELECT string_agg(DISTINCT account_id, ' ') FROM attachments") == "work-b"
+
+
+@pytest.mark.parametrize("lost", ["TRUNCATE thread_refs", "DELETE FROM thread_refs WHERE message_id = 'a@x'"])
+async def test_a_reply_joins_its_thread_after_a_repair_of_the_ids(stored: Home, lost: str) -> None:
+    ids, threads = stored.value(THREADS), stored.value(SHOWN)
+    stored.change(lost)
+    looked = stored.run("repair", "--check", "--offline", "--json")
+    assert (looked.exit_code, json.loads(looked.stdout)["unthreaded"]) == (3, 4 if "TRUNCATE" in lost else 1)
+    assert "ids of messages whose threads are forgotten" in stored.run("repair", "--offline").stdout
+    assert (stored.value(THREADS), stored.value(SHOWN)) == (ids, threads)
+    reply = message("Re: 合同", "late", Message_ID="<e@x>", In_Reply_To="<a@x>").as_bytes()
+    await publisher(stored.context).publish([fetched(reply, 9)])
+    assert stored.value("SELECT count(DISTINCT thread_id) FROM emails WHERE message_id IN ('a@x', 'b@x', 'e@x')") == 1
+    assert stored.run("repair", "--check").exit_code == 0
+
+
+async def test_ids_that_no_row_can_hold_whole_are_not_told_as_lost(home: Home) -> None:
+    long, odd = f"<{'i' * 3_000}@x>", "<\\ud800\x00@x>"
+    await home.take(
+        message("own", "o", Message_ID=long).as_bytes(),
+        message("other", "o", Message_ID="<o@x>", References=f"{long} {odd} {long}").as_bytes(),
+        b"Message-ID: <\xed\xa0\x80\xff@x>\r\nReferences: <\xed\xa0\x80@x>\r\nSubject: octets\r\n\r\nx",
+    )
+    assert json.loads(home.run("repair", "--check", "--offline", "--json").stdout)["unthreaded"] == 0
