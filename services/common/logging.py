@@ -21,9 +21,9 @@ _TURNING = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206
 _CONTROL = dict.fromkeys((*range(32), *range(127, 160), 0x2028, 0x2029, *_TURNING), " ")
 
 
-def clean(text: str, limit: int = MAX_TEXT) -> str:
-    """Text on one line without control characters, at most ``limit`` characters."""
-    return text.translate(_CONTROL)[:limit]
+def clean(text: str) -> str:
+    """Text on one line without control characters, at most ``MAX_TEXT`` characters."""
+    return text.translate(_CONTROL)[:MAX_TEXT]
 
 
 class JsonFormatter(logging.Formatter):

@@ -30,16 +30,6 @@ def record(path: Path, topic: str) -> Record:
     return Record(topic, example["key"].encode(), value, headers)
 
 
-def dump(event_record: Record, file_name: str | None = None) -> str:
-    """The text of an example file for a record; bytes are kept beside it in ``file_name``."""
-    body = {"key": event_record.key.decode(), "headers": {name: raw.decode() for name, raw in event_record.headers}}
-    if file_name:
-        body |= {"valueFile": file_name}
-    else:
-        body |= {"value": json.loads(event_record.value) if event_record.value else None}
-    return json.dumps(body, ensure_ascii=False, indent=2) + "\n"
-
-
 def unusable(topic: str) -> list[Record]:
     """Records that nobody can use: too few headers, an unknown major, a broken value or attribute, 10 MB, the largest.
 

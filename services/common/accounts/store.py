@@ -7,7 +7,6 @@ at it once a second sees the change, and reads again only then. Renewed tokens d
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -145,18 +144,15 @@ class AccountStore:
         with transaction(self.engine) as connection:
             return connection.scalar(select(account_changes.c.marker)) or 0
 
-    def put_secret(
-        self, slug: str, field: str, secret: Secret, *, expires_at: datetime | None = None, by_owner: bool = True
-    ) -> None:
-        """Seal and store a secret, durable on return. ``by_owner`` false (a renewed token) leaves the marker alone."""
+    def put_secret(self, slug: str, field: str, secret: Secret) -> None:
+        """Seal and store a secret that the owner gave, durable on return; what was known of the one before is gone."""
         with transaction(self.engine) as connection:
-            if by_owner:
-                self._touch(connection, slug)
-                secrets.forget_refusal(connection, slug)
-                _forget_status(connection, slug)
-                if field == "refresh_token":
-                    secrets.forget_grant(connection, slug)
-            secrets.put(connection, self.keys, slug, field, secret, expires_at)
+            self._touch(connection, slug)
+            secrets.forget_refusal(connection, slug)
+            _forget_status(connection, slug)
+            if field == "refresh_token":
+                secrets.forget_grant(connection, slug)
+            secrets.put(connection, self.keys, slug, field, secret)
 
     def get_secret(self, slug: str, field: str = "password") -> Secret | None:
         """The secret of that field, None when not set. Raises ConfigurationError for a lost or wrong key."""

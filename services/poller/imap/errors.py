@@ -86,10 +86,8 @@ class CredentialRefused(SignInError):
 class TokenRefused(CredentialRefused):
     """An OAuth token was refused; ``status`` of the challenge or "". Refresh once, then consent is needed."""
 
-    def __init__(
-        self, reason: str, *, status: str = "", code: str = "", detail: str = "", usable: bool = False
-    ) -> None:
-        super().__init__(reason, code=code, detail=detail, usable=usable)
+    def __init__(self, reason: str, *, status: str = "", code: str = "", detail: str = "") -> None:
+        super().__init__(reason, code=code, detail=detail)
         self.status = status
 
 

@@ -1,11 +1,10 @@
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
 
-from services.common.database import engine_for
 from services.common.events import Event
 from services.common.service import Outcome
 from services.common.topics import Topic
@@ -57,11 +56,6 @@ class Storer:
 @pytest.fixture
 def storer(engine: Engine) -> Storer:
     return Storer(engine)
-
-
-@pytest.fixture
-def on_new_engine(url: str) -> Callable[[], Engine]:
-    return lambda: engine_for(url)
 
 
 @pytest.fixture

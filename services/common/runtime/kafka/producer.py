@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -48,12 +48,9 @@ class KafkaPublisher:
     ``service`` is who says the events. Any number of ``publish`` calls may run side by side.
     """
 
-    def __init__(
-        self, settings: KafkaSettings, service: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    ) -> None:
+    def __init__(self, settings: KafkaSettings, service: str) -> None:
         self._settings = settings
         self._service = service
-        self._now = now
         self._producer: AIOKafkaProducer | None = None
         self._failed = 0
         self._starting = asyncio.Lock()
@@ -83,7 +80,7 @@ class KafkaPublisher:
         """
         if not events:
             return
-        producer, now = await self._ready(), self._now()
+        producer, now = await self._ready(), datetime.now(UTC)
         deliveries: list[asyncio.Future[Any]] = []
         records: Counter[str] = Counter()
         octets: Counter[str] = Counter()
