@@ -11,6 +11,8 @@ from msgspec import Meta, Struct
 
 from services.common.place import Place
 
+Moment = Annotated[datetime, Meta(tz=True)]  # without an offset each reader would take its own zone
+
 
 class EmailAddress(Struct, frozen=True, omit_defaults=True, gc=False):
     """One mailbox (RFC 8621 section 4.1.2.3); ``group`` and ``unicode`` are ours, and absent when they say nothing."""
@@ -177,7 +179,7 @@ class MailweirFacts(Struct, frozen=True, kw_only=True, rename="camel"):
     ] = None
     parts: Annotated[dict[str, PartFacts], Meta(description="By partId.")] = {}
     defects: Annotated[tuple[Defect, ...], Meta(description="Every repair, in order of offset.")] = ()
-    received_date: Annotated[datetime | None, Meta(description="Date of the newest Received field.")] = None
+    received_date: Annotated[Moment | None, Meta(description="Date of the newest Received field.")] = None
     sent_at_raw: Annotated[str | None, Meta(description="Date field as sent.")] = None
     calendars: Annotated[tuple[CalendarDigest, ...], Meta(description="Invitations, one per UID.")] = ()
     delivery_reports: Annotated[tuple[DeliveryReport, ...], Meta(description="RFC 3464.")] = ()
@@ -195,7 +197,7 @@ class Email(Struct, frozen=True, kw_only=True, rename="camel"):
     id: Annotated[str, Meta(description="SHA-256 of the exact raw octets.")]
     blob_id: Annotated[str, Meta(description="The same: the raw message as a blob.")]
     size: Annotated[int, Meta(ge=0, description="Octets of the raw message.")]
-    received_at: Annotated[datetime | None, Meta(description="INTERNALDATE; null outside a mailbox.")] = None
+    received_at: Annotated[Moment | None, Meta(description="INTERNALDATE; null outside a mailbox.")] = None
     message_id: Annotated[tuple[str, ...] | None, Meta(description="Without brackets; see mailweir.synthetic.")]
     in_reply_to: Annotated[tuple[str, ...] | None, Meta(description="Without brackets.")] = None
     references: Annotated[tuple[str, ...] | None, Meta(description="Without brackets, in order, no repeats.")] = None

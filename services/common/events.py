@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from services.common.email import Email
+from services.common.email import Email, Moment
 from services.common.place import Place
 
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="SHA-256, lower-case hexadecimal.")]
@@ -38,7 +38,7 @@ class MailEvent(Struct, frozen=True, kw_only=True):
 
     place: Annotated[Place, Meta(description="Where the message is.")]
     contentsha256: Sha256
-    internaldate: Annotated[datetime | None, Meta(description="INTERNALDATE of the server (RFC 3501 section 2.3.3).")]
+    internaldate: Annotated[Moment | None, Meta(description="INTERNALDATE of the server (RFC 3501 section 2.3.3).")]
     size: Annotated[int, Meta(ge=0, description="Octets of the exact raw message.")]
 
 
@@ -178,9 +178,9 @@ class SyncReported(FolderEvent, frozen=True, kw_only=True):
     vanished: Annotated[int, Meta(description="UIDs that the server no longer lists.")]
     missing: Annotated[int, Meta(description="listed - published - quarantined - vanished.")]
     servercount: Annotated[int, Meta(description="EXISTS of the folder at the last look.")]
-    passedat: Annotated[datetime, Meta(description="When the pass ended.")]
+    passedat: Annotated[Moment, Meta(description="When the pass ended.")]
     lasterror: Annotated[str | None, Meta(description="Class and text of the last failure; null when clean.")] = None
-    nexttry: Annotated[datetime | None, Meta(description="When the next try is due.")] = None
+    nexttry: Annotated[Moment | None, Meta(description="When the next try is due.")] = None
     budgetleft: Annotated[int | None, Meta(description="Octets left of today's provider budget.")] = None
 
 
@@ -192,10 +192,8 @@ class AccountReported(Struct, frozen=True, kw_only=True):
     signin: Annotated[SignIn, Meta(description="Class of the last sign-in.")]
     detail: Annotated[str, Meta(description="What was seen, without anything secret.")] = ""
     advice: Annotated[str, Meta(description="What a person can do about it.")] = ""
-    nexttry: Annotated[datetime | None, Meta(description="When the next try is due.")] = None
-    expiresat: Annotated[datetime | None, Meta(description="When the grant or authorization code ends, if known.")] = (
-        None
-    )
+    nexttry: Annotated[Moment | None, Meta(description="When the next try is due.")] = None
+    expiresat: Annotated[Moment | None, Meta(description="When the grant or authorization code ends, if known.")] = None
     sequence: Sequence
 
 
@@ -203,7 +201,7 @@ class AccessAudited(Struct, frozen=True, kw_only=True):
     """``mail.audit``: one mail-access operation. Never content, never a secret."""
 
     id: Annotated[str, Meta(description="Id of the operation; also ce_id.")]
-    at: Annotated[datetime, Meta(description="When.")]
+    at: Annotated[Moment, Meta(description="When.")]
     service: Annotated[str, Meta(description="Service that did it.")]
     account: Annotated[str, Meta(description="Slug of the account.")]
     action: Annotated[str, Meta(description="connect, signin, list, examine, fetch, erase, decrypt, ...")]

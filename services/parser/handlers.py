@@ -12,6 +12,8 @@ from services.parser.fit import fit
 from services.parser.mime import File, Limits, Parsed, Source, parse_message, parse_source
 
 OpenSource = Callable[[MessageFetched, DataRef], Source]
+_NAME = 1_000  # characters of a file name in a header of Kafka; the parsed message has all of it
+_TYPE = 255  # two names of 127 with a slash between them (RFC 6838 section 4.2)
 
 
 async def parse(
@@ -65,15 +67,19 @@ def _attachment(file: File, common: dict[str, Any], event: MessageFetched) -> At
         partsha256=file.sha256,
         partsize=file.size,
         contenttype=_content_type(file.type),
-        filename=file.name,
+        filename=file.name and file.name[:_NAME],
         safename=file.safe_name,
-        disposition=file.disposition,
+        disposition=file.disposition and file.disposition[:_TYPE],
     )
 
 
 def _content_type(declared: str) -> str:
-    """The type of a file, but none by which a reader would take the file for a CloudEvent in structured mode."""
-    return "application/octet-stream" if declared.startswith("application/cloudevents") else declared
+    """The type of a file, but none by which a reader would take the file for a CloudEvent in structured mode.
+
+    Nor one that is longer than a type can be: it would stand in a header with all that a sender likes.
+    """
+    none = declared.startswith("application/cloudevents") or len(declared) > _TYPE
+    return "application/octet-stream" if none else declared
 
 
 def _body(file: File, event: MessageFetched) -> tuple[bytes | DataRef, str]:

@@ -56,6 +56,13 @@ def test_growth_is_allowed() -> None:
     assert breaking_changes(OLD, grown) == []
 
 
+def test_what_the_docs_said_of_every_number_and_moment_may_be_written_down() -> None:
+    bounded = {"type": "array", "items": {"type": "integer", "maximum": 2**53 - 1}}
+    told = changed(properties=OLD["properties"] | {"l": bounded, "a": {"type": "string", "format": "date-time"}})
+    assert breaking_changes(OLD, told) == []
+    assert breaking_changes(told, OLD) == ["a: format changed", "l[]: maximum changed"]
+
+
 SCHEMAS = ROOT / "schemas"
 PARSED = json.loads((SCHEMAS / "events" / "email-parsed.v1.schema.json").read_text(encoding="utf-8"))
 HEADERS = json.loads((SCHEMAS / "headers" / "message-fetched.headers.v1.schema.json").read_text(encoding="utf-8"))
@@ -86,6 +93,8 @@ def edited(document: Any, path: Steps, value: object) -> Any:
         (("properties", "size", "minimum"), 1, "size: minimum changed"),
         (("properties", "size", "minimum"), None, "size: minimum changed"),
         (("properties", "size", "maximum"), 2**31, "size: maximum changed"),
+        (("properties", "size", "maximum"), None, "size: maximum changed"),
+        (("properties", "receivedAt", "anyOf", 0, "format"), None, "receivedAt|0: format changed"),
         (("properties", "preview", "maxLength"), 256, "preview: maxLength changed"),
         (("properties", "preview", "format"), "uri", "preview: format changed"),
         (("properties", "preview", "pattern"), "^a", "preview: pattern changed"),

@@ -1,8 +1,9 @@
 """What a newer contract may not do to an older one inside a major: contracts only grow.
 
-A schema grows by properties that are not required, values of an enum and definitions; a register of topics by topics,
-events and room. Words may always change. Every other difference is told, whatever the keyword: old records must stay
-valid by the new contract, and readers of the old one must understand new records.
+A schema grows by properties that are not required, values of an enum and definitions, and by what docs/events.md said
+of every record from the first on; a register of topics by topics, events and room. Words may always change. Every other
+difference is told, whatever the keyword: old records must stay valid by the new contract, and readers of the old one
+must understand new records.
 """
 
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ Schema = dict[str, Any]
 
 _WORDS = frozenset({"title", "description", "examples", "$comment"})
 _GROWING = frozenset({"properties", "$defs", "required", "enum"})
+_SAID_BEFORE = (("maximum", 2**53 - 1), ("format", "date-time"))  # of each integer and each moment, in "Records"
 _NESTED = ("items", "additionalProperties")
 _CHOICES = ("anyOf", "allOf", "oneOf")
 _ROOM = ("retention.ms", "max.message.bytes")
@@ -55,7 +57,7 @@ def _keyword(path: str, keyword: str, old: Any, new: Any) -> Iterator[str]:
     elif keyword in _CHOICES and old and new and len(old) == len(new):
         for number, (before, after) in enumerate(zip(old, new, strict=True)):
             yield from _changes(f"{path}|{number}", before, after)
-    elif old != new:
+    elif old != new and not (old is None and (keyword, new) in _SAID_BEFORE):
         yield f"{path or 'top'}: {keyword} changed"
 
 

@@ -17,7 +17,7 @@ from services.common import events as ev
 from services.common import topics
 from services.common.accounts.fields import SLUG
 from services.common.contract.attributes import mail_attributes, mail_fields, text_attributes
-from services.common.contract.violations import check_moments, check_told_once, shape
+from services.common.contract.violations import check_told_once, check_values, shape
 from services.common.email import Email
 from services.common.errors import ContractViolated, Malformed
 from services.common.topics import SUFFIX, Topic
@@ -227,7 +227,7 @@ def _decode_value(spec: EventSpec, record: Record, attributes: dict[str, str]) -
     if spec.value == "json":
         event: ev.Event = _JSON_DECODERS[spec.type].decode(value)
         check_told_once(value, _ENCODER.encode(event))
-        check_moments(event)
+        check_values(event)
         return event
     if spec.value == "email":
         email = _EMAIL_DECODER.decode(value)

@@ -13,6 +13,7 @@ import msgspec
 from services.common import events as ev
 from services.common.contract.attributes import UNWRITTEN
 from services.common.contract.records import SPECS, EventSpec
+from services.common.contract.violations import LARGEST
 from services.common.email import Email
 from services.common.place import Place
 
@@ -30,6 +31,7 @@ _PLACE_AND_CLAIM = {
     "ce_dataref": "Claim check: s3://bucket/key of the bytes when the value is empty.",
     "ce_datarange": "Claim check for a part: first-last octet of the object, inclusive, still transfer-encoded.",
 }
+_MOMENT = "date-time"
 _OPTIONAL_TEXT = "Left out when empty."
 _DECIMAL = "In decimal digits."
 _FORMS = {
@@ -58,8 +60,13 @@ def value_schema(spec: EventSpec) -> dict[str, Any]:
     own = definitions.pop(struct.__name__)
     body = own | {"description": _summary(spec.event), "$defs": definitions}
     text = json.dumps(body).replace(f'"#/$defs/{struct.__name__}"', '"#"')  # a nested message is another one of these
-    rest: dict[str, Any] = json.loads(text)
+    rest: dict[str, Any] = json.loads(text, object_hook=_bounded)
     return head | {"description": rest["description"]} | _untitled(rest) | {"$defs": _all_untitled(rest["$defs"])}
+
+
+def _bounded(definition: dict[str, Any]) -> dict[str, Any]:
+    """Generators of code take 32 bits for an integer that does not say that it is larger."""
+    return definition | {"maximum": LARGEST} if definition.get("type") == "integer" else definition
 
 
 def _all_untitled(definitions: dict[str, Any]) -> dict[str, Any]:
@@ -70,6 +77,7 @@ def headers_schema(spec: EventSpec) -> dict[str, Any]:
     """Draft-07 schema of the record headers of one event version, each read as UTF-8 text."""
     properties: dict[str, Any] = {name: {"type": "string", "description": text} for name, text in _ENVELOPE.items()}
     properties["ce_specversion"]["const"] = "1.0"
+    properties["ce_time"]["format"] = _MOMENT
     properties["ce_type"]["const"] = spec.type
     required = list(properties)
     if issubclass(spec.event, ev.MailEvent):
@@ -98,6 +106,7 @@ def _attributes(spec: EventSpec) -> tuple[dict[str, Any], list[str]]:
     properties = {f"ce_{name}": {"type": "string", "description": texts[name]} for name in names}
     if spec.value == "bytes":
         properties |= {name: {"type": "string", "description": text} for name, text in _PLACE_AND_CLAIM.items()}
+    properties["ce_internaldate"]["format"] = _MOMENT
     optional = {f"ce_{field.name}" for field in carried if not field.required or field.name == "internaldate"}
     for name in optional:
         properties[name]["description"] += f" {_OPTIONAL_TEXT}"

@@ -8,6 +8,7 @@ import msgspec
 
 from services.common.errors import Malformed
 
+LARGEST = 2**53 - 1  # what every reader of JSON keeps (RFC 8259 section 6)
 _SAID: tuple[tuple[type[Exception], str], ...] = (
     (UnicodeDecodeError, "text is not UTF-8"),
     (RecursionError, "the value is nested too deeply"),
@@ -43,12 +44,17 @@ def _once(members: list[tuple[str, Any]]) -> None:
 _LOOKING = JSONDecoder(object_pairs_hook=_once, parse_int=len, parse_float=len, strict=False)
 
 
-def check_moments(event: Any) -> None:
-    """Raise for a moment that is none for all: it leaves the years 1 to 9999 in UTC, or says nothing of its offset."""
+def check_values(event: Any) -> None:
+    """Raise for what is not the same for all: a moment outside of the years 1 to 9999 in UTC, a number above 53 bits.
+
+    A ``sequence`` that large would also leave its folder without any later event.
+    """
     for name in event.__struct_fields__:
-        moment = getattr(event, name)
-        if isinstance(moment, datetime):
-            in_utc(name, moment)
+        value = getattr(event, name)
+        if isinstance(value, datetime):
+            in_utc(name, value)
+        elif isinstance(value, int) and value > LARGEST:
+            raise Malformed(f"{name} is larger than a JSON number is for every reader")
 
 
 def in_utc(name: str, moment: datetime) -> datetime:

@@ -72,6 +72,18 @@ async def test_a_file_that_calls_itself_a_cloudevent_does_not_make_its_record_on
     assert dict(encode(file, "parser", datetime.now(UTC)).headers)["content-type"] == b"application/octet-stream"
 
 
+async def test_what_a_sender_calls_a_file_fills_no_header_and_is_whole_in_the_parsed_mail() -> None:
+    name, kind = "n" * 30_000 + ".pdf", "application/" + "\u0436" * 30_000
+    fields = f'Content-Type: {kind}\nContent-Disposition: {"d" * 30_000}; filename="{name}"\n\nsmall\n--b--\n'
+    mail, file = await run(fetched(b"Content-Type: multipart/mixed; boundary=b\n\n--b\n" + fields.encode()))
+    assert isinstance(mail, EmailParsed)
+    assert isinstance(file, AttachmentExtracted)
+    (part,) = mail.email.attachments
+    assert (part.name, part.type) == (name, kind)
+    assert (file.filename, file.contenttype) == (name[:1_000], "application/octet-stream")
+    assert sum(len(text) for _, text in encode(file, "parser", datetime.now(UTC)).headers) < 4_000
+
+
 async def test_the_place_and_the_mailbox_facts_are_in_the_event() -> None:
     (mail, *_) = await run(fetched(RAWS[0], 7))
     assert isinstance(mail, EmailParsed)

@@ -91,8 +91,46 @@ def test_a_moment_that_each_reader_would_take_for_another_is_refused(moment: str
         decode(fetched_with(internaldate=moment))
     audited = encode(ev.AccessAudited(id="1", at=NOW, service="s", account="a", action="list", outcome="ok"), "s", NOW)
     value = (audited.value or b"").replace(b"2026-11-20T09:00:00Z", b"2026-11-20T09:00:00")
-    with pytest.raises(ContractViolated, match="at is a moment without an offset"):
+    with pytest.raises(ContractViolated, match=r"with a timezone component - at `\$\.at`"):
         decode(structs.replace(audited, value=value))
+
+
+def test_a_moment_of_a_parsed_mail_without_an_offset_is_refused() -> None:
+    good = records.record(records.EXAMPLES / "email-parsed" / "v1" / "plain.json", "mail.parsed")
+    value = json.loads(good.value or b"")
+    naive = json.dumps(value | {"receivedAt": value["receivedAt"].rstrip("Z")}).encode()
+    with pytest.raises(ContractViolated, match=r"with a timezone component - at `\$\.receivedAt`"):
+        decode(structs.replace(good, value=naive))
+
+
+@pytest.mark.parametrize(
+    ("name", "enum"),
+    [
+        ("account-reported", "state"),
+        ("account-reported", "signin"),
+        ("access-audited", "outcome"),
+        ("object-filed", "kind"),
+    ],
+)
+def test_a_value_of_a_newer_version_is_kept_aside_until_the_upgrade(name: str, enum: str) -> None:
+    spec = next(spec for spec in SPECS if spec.name == name)
+    good = records.record(min((records.EXAMPLES / name / "v1").glob("*.json")), spec.topic.name)
+    newer = json.loads(good.value or b"") | {"later": [1], enum: "later"}
+    with pytest.raises(ContractViolated, match=rf"contract\.schema: .*Invalid enum value 'later' - at `\$\.{enum}`"):
+        decode(structs.replace(good, value=json.dumps(newer).encode()))
+
+
+@pytest.mark.parametrize("spec", [spec for spec in SPECS if spec.value == "json"], ids=lambda spec: spec.name)
+def test_a_number_that_not_every_reader_keeps_is_refused(spec: EventSpec) -> None:
+    """A sequence above all that come later would also leave its folder as it is for ever."""
+    good = records.record(min((records.EXAMPLES / spec.name / "v1").glob("*.json")), spec.topic.name)
+    value = json.loads(good.value or b"")
+    numbers = [name for name, number in value.items() if isinstance(number, int) and not isinstance(number, bool)]
+    assert numbers
+    for name in numbers:
+        decode(structs.replace(good, value=json.dumps(value | {name: 2**53 - 1}).encode()))
+        with pytest.raises(ContractViolated, match=f"{name} is larger than a JSON number"):
+            decode(structs.replace(good, value=json.dumps(value | {name: 2**53}).encode()))
 
 
 def test_a_record_without_a_type_is_told_so() -> None:
