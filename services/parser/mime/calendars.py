@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -34,10 +34,11 @@ _UNSEEN = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 127, *range(0xD800, 
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """The digests of one object, one per UID, and the codes of what was odd."""
+    """The digests of one object, one per UID, the codes of what was odd, and how many characters were read."""
 
     digests: tuple[CalendarDigest, ...] = ()
     defects: tuple[str, ...] = ()
+    size: int = 0
 
 
 def unfolded(data: bytes) -> bytes:
@@ -52,26 +53,30 @@ def is_calendar(media_type: str, name: str | None) -> bool:
     return media_type in TYPES or (name or "").lower().endswith(".ics")
 
 
-def read(text: str, part: str, declared_method: str | None = None) -> Calendar:
+def read(text: str, part: str, declared_method: str | None = None, limit: int = _LIMIT) -> Calendar:
     """What the calendar object in ``text`` says; ``declared_method`` is the parameter of its Content-Type.
 
-    At most 64 KiB without attachments and at most 100 components are read; of a longer object 100 attendees of each.
+    At most 64 KiB without attachments, ``limit`` if that is less, and at most 100 components are read; of a longer
+    object 100 attendees of each.
     Never raises: what cannot be read gives no digest and ``calendar.unreadable``. A method that differs from the
     declared one is ``calendar.method-mismatch`` (RFC 6047 section 2.4), and the object's own counts.
     """
-    found, defects = _object(text)
+    found, defects, size = _object(text, min(limit, _LIMIT))
     if found is None:
-        return Calendar((), (*defects, "calendar.unreadable"))
+        return Calendar((), (*defects, "calendar.unreadable"), size)
     own = _text(found.get("METHOD"))
     declared = (declared_method or "").strip().upper() or None
     if own and declared and own.upper() != declared:
         defects.append("calendar.method-mismatch")
     method = own.upper() if own else declared
     digests: dict[str, CalendarDigest] = {}
-    for number, component in enumerate(_components(found)):
+    components = [component for component in found.subcomponents if component.name in _KINDS]
+    if len(components) > _MOST or any(len(_people(component)) > _ATTENDEES for component in components):
+        defects.append("limit.calendar")
+    for number, component in enumerate(components[:_MOST]):
         digest = _digest(component, part, method)
         digests.setdefault(digest.uid or f" {number}", digest)
-    return Calendar(tuple(digests.values()), tuple(defects))
+    return Calendar(tuple(digests.values()), tuple(dict.fromkeys(defects)), size)
 
 
 def merged(calendars: Iterable[Calendar]) -> tuple[CalendarDigest, ...]:
@@ -87,23 +92,23 @@ def as_text(digest: CalendarDigest) -> str:
     return "\n".join(filter(None, (digest.summary, digest.location, digest.description)))
 
 
-def _object(text: str) -> tuple[Any, list[str]]:
-    """The first calendar object in the text, read by icalendar; None when it refuses."""
+def _object(text: str, limit: int) -> tuple[Any, list[str], int]:
+    """The first calendar object in the text, read by icalendar, and its size; None when it refuses."""
     start = _START.search(text)
     if start is None:
-        return None, []
+        return None, [], 0
     end = _END.search(text, start.end())
     body = _UNREAD.sub("", text[start.start() : end.end() if end else start.start() + 64 * _LIMIT])
     body = _ZONED_UTC.sub(r"\1:", _BLANKS_AT_END.sub("", body))
     defects = [] if end else ["calendar.unfinished"]
-    if len(body) > _LIMIT:
-        body, defects = _within_limit(_shortened(body)), [*defects, "limit.calendar"]
+    if len(body) > limit:
+        body, defects = _within(_shortened(body), limit), [*defects, "limit.calendar"]
     if defects:
         body = _closed(body)
     found = _parsed(body)
     if found is None and (rest := _without_zones(body)) != body:
-        return _parsed(rest), [*defects, "calendar.zone-damaged"]
-    return found, defects
+        return _parsed(rest), [*defects, "calendar.zone-damaged"], len(body)
+    return found, defects, len(body)
 
 
 def _shortened(body: str) -> str:
@@ -120,9 +125,9 @@ def _shortened(body: str) -> str:
     return "\n".join(kept)
 
 
-def _within_limit(body: str) -> str:
+def _within(body: str, limit: int) -> str:
     """The components that stay below the limit."""
-    return body if len(body) <= _LIMIT else body[: body.rfind("\nBEGIN:", 0, _LIMIT) + 1]
+    return body if len(body) <= limit else body[: body.rfind("\nBEGIN:", 0, limit) + 1]
 
 
 def _parsed(body: str) -> Any:
@@ -155,14 +160,6 @@ def _closed(body: str) -> str:
     return f"{body.rstrip()}\r\n{ends}"
 
 
-def _components(found: Any) -> Iterator[Any]:
-    kinds = (component for component in found.subcomponents if component.name in _KINDS)
-    for number, component in enumerate(kinds):
-        if number == _MOST:
-            return
-        yield component
-
-
 def _digest(component: Any, part: str, method: str | None) -> CalendarDigest:
     return CalendarDigest(
         part=part,
@@ -174,10 +171,14 @@ def _digest(component: Any, part: str, method: str | None) -> CalendarDigest:
         start=_moment(component.get("DTSTART")),
         end=_moment(component.get("DTEND")) or _moment(component.get("DUE")),
         organizer=_address(component.get("ORGANIZER")),
-        attendees=tuple(filter(None, map(_address, _many(component.get("ATTENDEE"))[:_ATTENDEES]))),
+        attendees=tuple(filter(None, map(_address, _people(component)[:_ATTENDEES]))),
         sequence=_whole(component.get("SEQUENCE")),
         status=_text(component.get("STATUS")),
     )
+
+
+def _people(component: Any) -> list[Any]:
+    return _many(component.get("ATTENDEE"))
 
 
 def _many(value: Any) -> list[Any]:

@@ -53,21 +53,24 @@ class Embedded:
 _NOTHING: Final = Embedded()
 
 
-def extract(data: bytes, charset: str | None = None) -> Embedded:
+def extract(data: bytes, charset: str | None = None, most: int = _MOST) -> Embedded:
     """The files in the decoded octets of a text part, at most 100. Never raises; linear; cheap where there is none.
 
-    ``charset`` is the label of the text, which the names of the files are in too.
+    ``charset`` is the label of the text, which the names of the files are in too. ``most`` lowers the bound; that there
+    are more files is ``limit.files``.
     """
+    most = min(most, _MOST)
     found: list[Found] = []
     if _BEGIN.search(data):
-        found += _all(data, b"begin", _uuencoded, _MOST, charset)
-        found += _all(data, b"=ybegin ", _yencoded, _MOST - len(found), charset)
+        found += _all(data, b"begin", _uuencoded, most + 1, charset)
+        found += _all(data, b"=ybegin ", _yencoded, most + 1 - len(found), charset)
     if data.find(_BINHEX_MARK) >= 0:
-        found += _all(data, _BINHEX_MARK, _binhexed, _MOST - len(found), charset)
+        found += _all(data, _BINHEX_MARK, _binhexed, most + 1 - len(found), charset)
     if not found:
         return _NOTHING
-    found.sort(key=lambda item: item[0].offset)
-    return Embedded(tuple(file for file, _ in found), tuple(dict.fromkeys(code for _, code in found if code)))
+    told = sorted(found[:most], key=lambda item: item[0].offset)
+    codes = [code for _, code in told if code] + ["limit.files"] * (len(found) > most)
+    return Embedded(tuple(file for file, _ in told), tuple(dict.fromkeys(codes)))
 
 
 def _all(data: bytes, mark: bytes, read: Read, most: int, charset: str | None) -> Iterator[Found]:

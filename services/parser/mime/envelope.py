@@ -54,10 +54,10 @@ def _addresses(
     if len(raw) > limits.field:
         defects.append(Defect("limit.field"))
         raw = raw[: limits.field]
-    found = addresses.parse(fields.readable(raw, header.codec, hint), limits.addresses)
-    if len(found) == limits.addresses:
+    found = addresses.parse(fields.readable(raw, header.codec, hint), limits.addresses + 1)
+    if len(found) > limits.addresses:
         defects.append(Defect("limit.addresses"))
-    return found
+    return found[: limits.addresses]
 
 
 def _message_id(raw: str | None) -> Ids:
@@ -78,7 +78,9 @@ def _thread(header: Header, limits: Limits, defects: list[Defect]) -> tuple[Ids,
 def _ids(raw: str | None, limits: Limits, defects: list[Defect]) -> Ids:
     if raw is None:
         return None
-    found = msgids.parse(raw[: limits.field], limits.references)
-    if len(found) == limits.references:
+    if len(raw) > limits.field:
+        defects.append(Defect("limit.field"))
+    found = msgids.parse(raw[: limits.field], limits.references + 1)
+    if len(found) > limits.references:
         defects.append(Defect("limit.references"))
-    return found or None
+    return found[: limits.references] or None

@@ -5,6 +5,8 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Final
 
+import msgspec
+
 from services.common.email import CalendarDigest, ChildMessage, Defect, DeliveryReport, Email, FeedbackReport
 from services.parser.mime import calendars, charsets, embedded, htmltext, pkcs7, reports, tnef, words
 from services.parser.mime.content import UNTYPED
@@ -44,6 +46,10 @@ class Insights:
         """Octets of the children, which share one bound for the HTML that text is derived from."""
         self.text: str | None = None
         """Text from TNEF or from signed data."""
+        self.invited = 0
+        """Characters of invitations that were read, here and in the children."""
+        self.unpacked = 0
+        """Octets of RTF that were read."""
         self.signed: list[str] = []
         """Paths of the parts that hold signed data in one piece with its signature."""
         self.returned: reports.Returned | None = None
@@ -73,9 +79,7 @@ def look(leaves: Leaves, texts: Texts, limits: Limits, nested: Nested | None, de
     for path, leaf in leaves.items():
         if path in texts:
             if leaf.part.content.type == "text/plain":
-                inside = embedded.extract(leaf.head[: limits.derived], leaf.part.content.charset)
-                if inside.files:
-                    _take(found, leaf, inside, defects)
+                _embedded(found, leaf, leaf.head[: limits.derived], limits, defects)
         elif leaf.head[:4] == tnef.SIGNATURE or leaf.part.content.type.partition("/")[0] not in _MEDIA:
             _look_into(found, leaf, leaves, limits, nested, defects)
     return found
@@ -95,11 +99,11 @@ def _look_into(
     content = leaf.part.content
     if tnef.is_tnef(content.type, leaf.head):
         if _whole(leaf, limits, defects):
-            _tnef(found, leaf, defects)
+            _tnef(found, leaf, limits, defects)
     elif calendars.is_calendar(content.type, content.name):
         _invitation(found, leaf, limits, defects)
     elif content.type in embedded.TYPES:
-        _take(found, leaf, embedded.extract(leaf.head, content.charset), defects)
+        _embedded(found, leaf, leaf.head, limits, defects)
     elif content.type in reports.DELIVERY:
         _report(found, leaf, leaves, defects)
     elif content.type in reports.FEEDBACK:
@@ -118,28 +122,41 @@ def _whole(leaf: Leaf, limits: Limits, defects: list[Defect]) -> bool:
     return False
 
 
-def _tnef(found: Insights, leaf: Leaf, defects: list[Defect]) -> None:
-    inside = tnef.read(leaf.head)
+def _files_left(found: Insights, limits: Limits) -> int:
+    return max(limits.files - len(found.files), 0)
+
+
+def _embedded(found: Insights, leaf: Leaf, data: bytes, limits: Limits, defects: list[Defect]) -> None:
+    inside = embedded.extract(data, leaf.part.content.charset, _files_left(found, limits))
+    if inside.files or inside.defects:
+        _take(found, leaf, inside, defects)
+
+
+def _tnef(found: Insights, leaf: Leaf, limits: Limits, defects: list[Defect]) -> None:
+    inside = tnef.read(leaf.head, _files_left(found, limits), max(limits.html // 2 - found.unpacked, 0))
+    found.unpacked += inside.unpacked
     _take(found, leaf, inside, defects)
     if found.text is None:
-        found.text = inside.text or (htmltext.text_of(inside.html).text if inside.html else None)
+        found.text = inside.text or (htmltext.text_of(inside.html, limit=limits.html).text if inside.html else None)
 
 
 def _invitation(found: Insights, leaf: Leaf, limits: Limits, defects: list[Defect]) -> None:
     part, said = leaf.part, leaf.part.content
-    if len(found.invitations) >= limits.children:
+    if len(found.invitations) >= limits.children or found.invited >= limits.calendar:
         defects.append(Defect("limit.calendars", part.path, part.body))
         return
     text = charsets.decode(calendars.unfolded(leaf.head[:_MOST_TEXT]), said.charset).value
-    read = calendars.read(text, part.path, said.params.get("method"))
+    read = calendars.read(text, part.path, said.params.get("method"), limits.calendar - found.invited)
+    found.invited += read.size
     found.invitations.append(read)
     defects.extend(Defect(code, part.path, part.body) for code in read.defects)
 
 
 def _report(found: Insights, leaf: Leaf, leaves: Leaves, defects: list[Defect]) -> None:
-    report = reports.delivery(leaf.head, leaf.part.path, _returned(found, leaves))
-    found.delivery.append(report)
-    if leaf.size > reports.LIMIT or len(report.recipients) == reports.MOST_RECIPIENTS:
+    most = reports.MOST_RECIPIENTS
+    report = reports.delivery(leaf.head, leaf.part.path, _returned(found, leaves), most + 1)
+    found.delivery.append(msgspec.structs.replace(report, recipients=report.recipients[:most]))
+    if leaf.size > reports.LIMIT or len(report.recipients) > most:
         defects.append(Defect("limit.report", leaf.part.path, leaf.part.body))
 
 
@@ -151,24 +168,32 @@ def _nested(found: Insights, leaf: Leaf, limits: Limits, nested: Nested, defects
     if len(found.children) >= limits.children:
         defects.append(Defect("limit.children", leaf.part.path, leaf.part.body))
     elif leaf.size and _whole(leaf, limits, defects):
-        rest = replace(limits, html=max(limits.html - found.nested, 0))
-        found.children.append(ChildMessage(part=leaf.part.path, email=nested(leaf.head, rest)))
-        found.nested += leaf.size
+        _child(found, leaf.part.path, leaf.head, limits, nested)
+
+
+def _child(found: Insights, path: str, raw: bytes, limits: Limits, nested: Nested) -> Email:
+    """A nested message, for which the bounds hold that those before it have left."""
+    left = max(limits.html - found.nested, 0), max(limits.calendar - found.invited, 0)
+    email = nested(raw, replace(limits, html=left[0], calendar=left[1]))
+    found.children.append(ChildMessage(part=path, email=email))
+    found.nested += len(raw)
+    found.invited += sum([part.size for part in email.attachments if calendars.is_calendar(part.type, part.name)])
+    return email
 
 
 def _signed(found: Insights, leaf: Leaf, limits: Limits, nested: Nested | None, defects: list[Defect]) -> None:
     """The signed entity is a file of its own and a nested message."""
-    inside = pkcs7.signed_content(leaf.head) if leaf.size <= limits.derived else None
+    inside = pkcs7.signed_content(leaf.head) if _whole(leaf, limits, defects) else None
     if inside is None:
         return
     path = f"{leaf.part.path}.d{len(found.files) + 1}"
     found.signed.append(leaf.part.path)
     found.files.append((path, leaf.part, inside, sha256(inside.data).hexdigest()))
     if nested is None or len(found.children) >= limits.children:
+        if nested is not None:
+            defects.append(Defect("limit.children", leaf.part.path, leaf.part.body))
         return
-    email = nested(inside.data, replace(limits, html=max(limits.html - found.nested, 0)))
-    found.children.append(ChildMessage(part=path, email=email))
-    found.nested += len(inside.data)
+    email = _child(found, path, inside.data, limits, nested)
     plain = [email.body_values[part.part_id or ""].value for part in email.text_body if part.type == "text/plain"]
     found.text = found.text or "\n\n".join(plain) or email.mailweir.derived_text
 

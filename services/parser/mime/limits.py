@@ -33,5 +33,9 @@ class Limits:
     """Texts of the body that are decoded; later ones are told as files too."""
     flowed: int = 200_000
     """Lines of format=flowed that are joined; a longer text stays as it was sent."""
+    calendar: int = 128 * KIB
+    """Characters of invitations that are read, those of nested messages among them."""
+    files: int = 1_000
+    """Files that are found inside texts and TNEF."""
     child_depth: int = 1
     defects: int = 1_000

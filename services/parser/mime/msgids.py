@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from hashlib import sha256
+from itertools import islice
 from typing import Final
 
 _BRACKETED: Final = re.compile(r"<([^<>]*)>")
@@ -17,7 +18,7 @@ def parse(value: str, limit: int = 1_000) -> tuple[str, ...]:
     found = _BRACKETED.findall(value)
     if not found:
         found = _bare(value)
-    found = found[: limit + 1]
+    found = list(islice(dict.fromkeys(found), limit + 1))
     if not _clean("".join(found)):
         found = [_BLANKS.sub("", item) for item in found]
     return tuple([item for item in dict.fromkeys(found) if item])[:limit]

@@ -29,11 +29,11 @@ class Returned:
     subject: str | None = None
 
 
-def delivery(data: bytes, part: str, returned: Returned = Returned()) -> DeliveryReport:
+def delivery(data: bytes, part: str, returned: Returned = Returned(), most: int = MOST_RECIPIENTS) -> DeliveryReport:
     """The report in the octets of a message/delivery-status part (RFC 3464 section 2); never raises, linear.
 
     ``returned`` is what ``returned_headers`` gave for the third part. The first group speaks for the message, each
-    other one for a recipient; a single group with a recipient in it speaks for both.
+    other one for a recipient; a single group with a recipient in it speaks for both. ``most`` bounds the recipients.
     """
     groups = _groups(data)
     head = groups[0] if groups else {}
@@ -43,7 +43,7 @@ def delivery(data: bytes, part: str, returned: Returned = Returned()) -> Deliver
         reporting_mta=_untyped(head.get("reporting-mta")),
         original_message_id=returned.message_id or _message_id(head.get("x-original-message-id")),
         original_subject=returned.subject,
-        recipients=tuple([_recipient(group) for group in rest if _names_recipient(group)][:MOST_RECIPIENTS]),
+        recipients=tuple([_recipient(group) for group in rest if _names_recipient(group)][:most]),
     )
 
 

@@ -11,17 +11,17 @@ _KNOWN = (
     + rb"\par \pard\plain\f0\fs20\b\i\u\tab\tx"
 )
 _RING = 4096
-_LIMIT = 256 * 1024
+LIMIT = 256 * 1024
 
 
-def unpacked(data: bytes) -> bytes | None:
-    """The RTF, at most 256 KiB of it; what was read until there when it is cut; None when it is something else."""
+def unpacked(data: bytes, limit: int = LIMIT) -> bytes | None:
+    """The RTF, at most ``limit`` octets of it; what was read until a cut; None when it is something else."""
     if len(data) < _HEAD.size:
         return None
     _, size, kind = _HEAD.unpack_from(data)
     if kind == _PLAIN:
-        return data[_HEAD.size : _HEAD.size + min(size, _LIMIT)]
-    return _decompressed(data, min(size, _LIMIT)) if kind == _COMPRESSED else None
+        return data[_HEAD.size : _HEAD.size + min(size, limit)]
+    return _decompressed(data, min(size, limit)) if kind == _COMPRESSED else None
 
 
 def _decompressed(data: bytes, size: int) -> bytes:

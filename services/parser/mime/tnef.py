@@ -38,6 +38,8 @@ class Tnef:
     text: str | None = None
     html: str | None = None
     defects: tuple[str, ...] = ()
+    unpacked: int = 0
+    """Octets of RTF that were read for one of these texts."""
 
 
 @dataclass(slots=True)
@@ -65,11 +67,14 @@ def is_tnef(media_type: str, data: bytes) -> bool:
     return media_type in TYPES or data[:4] == SIGNATURE
 
 
-def read(data: bytes) -> Tnef:
+def read(data: bytes, most: int = _MOST_FILES, most_rtf: int = rtf_compressed.LIMIT) -> Tnef:
     """What is inside; of an embedded message its files follow those of the outer one (five levels, 200 files).
 
     Never raises. Damage gives what was read until there and ``tnef.damaged``; no signature gives ``tnef.not-tnef``.
+    ``most`` lowers the bound of the files, and that there are more is ``limit.tnef-files``; ``most_rtf`` that of the
+    octets that a compressed body becomes, and that there are more is ``limit.rtf``.
     """
+    most = min(most, _MOST_FILES)
     if data[:4] != SIGNATURE:
         return Tnef(defects=("tnef.not-tnef",))
     outer = _reading(memoryview(data))
@@ -77,24 +82,26 @@ def read(data: bytes) -> Tnef:
     files: list[Derived] = []
     level = outer.files
     codepage = outer.codepage
+    more = False
     for _ in range(_DEEPEST):
         embedded: list[_File] = []
-        for file in level[: _MOST_FILES - len(files)]:
+        more = more or len(level) > most - len(files)
+        for file in level[: most - len(files)]:
             made, inner = _derived(file, codepage)
             files.append(made)
             damaged = damaged or inner.damaged
             embedded += inner.files
         level = embedded
-    defects = ("tnef.damaged",) * damaged + ("limit.tnef-files",) * bool(level)
-    text, html = (outer.text, outer.html) if outer.text or outer.html else _of_rtf(outer.rtf)
-    return Tnef(tuple(files), text, html, defects)
+    defects = ("tnef.damaged",) * damaged + ("limit.tnef-files",) * (more or bool(level))
+    if outer.text or outer.html:
+        return Tnef(tuple(files), outer.text, outer.html, defects)
+    plain = rtf_compressed.unpacked(outer.rtf, most_rtf + 1) or b""
+    text, html = _of_rtf(plain[:most_rtf])
+    return Tnef(tuple(files), text, html, defects + ("limit.rtf",) * (len(plain) > most_rtf), min(len(plain), most_rtf))
 
 
-def _of_rtf(data: bytes) -> tuple[str | None, str | None]:
-    """The text or the HTML in a compressed body, where that is the only one."""
-    plain = rtf_compressed.unpacked(data)
-    if not plain:
-        return None, None
+def _of_rtf(plain: bytes) -> tuple[str | None, str | None]:
+    """The text or the HTML in a body of RTF."""
     found = rtf.read(plain)
     return (None, found.value) if found.html else (found.value or None, None)
 

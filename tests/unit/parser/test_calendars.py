@@ -119,6 +119,20 @@ def test_a_big_object_is_read_up_to_the_limit() -> None:
     assert calendar.defects == ("limit.calendar",)
 
 
+def test_components_and_people_beyond_the_limits_are_told() -> None:
+    events = [HEAD + "BEGIN:VEVENT\nUID:a\nEND:VEVENT\n" * count + "END:VCALENDAR\n" for count in (100, 101)]
+    assert [read(text, "1").defects for text in events] == [(), ("limit.calendar",)]
+    people = [
+        WHOLE.replace("SEQUENCE", "ATTENDEE:a@b\n" * (count - WHOLE.count("ATTENDEE")) + "SEQUENCE")
+        for count in (1_000, 1_001)
+    ]
+    found = [read(text, "1") for text in people]
+    assert [(len(each.digests[0].attendees), each.defects) for each in found] == [
+        (1_000, ()),
+        (1_000, ("limit.calendar",)),
+    ]
+
+
 def test_attached_files_do_not_count_against_the_limit() -> None:
     file = "ATTACH;ENCODING=BASE64;VALUE=BINARY:" + "QUJD\n " * 50_000 + "\n"
     calendar = read(WHOLE.replace("STATUS:", f"{file}STATUS:"), "1")

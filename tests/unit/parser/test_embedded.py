@@ -93,7 +93,10 @@ def test_runs_of_binhex_are_unpacked_within_bounds() -> None:
 
 
 def test_no_more_than_a_hundred() -> None:
-    assert len(extract(uuencode(b"x", b"a") * 150).files) == 100
+    hundred = extract(uuencode(b"x", b"a") * 100)
+    assert (len(hundred.files), hundred.defects) == (100, ())
+    more = extract(uuencode(b"x", b"a") * 100 + yencode(b"x", b"last"))
+    assert (len(more.files), more.defects) == (100, ("limit.files",))
 
 
 @settings(deadline=None)

@@ -44,6 +44,16 @@ def test_the_newest_received_field_is_the_first() -> None:
     assert found.received.isoformat() == "2026-11-20T17:12:00+00:00"
 
 
+def test_lists_as_long_as_a_limit_are_whole() -> None:
+    found, codes = read("To: a@b,c@d\nReferences: <a@b> <a@b> <a@b> <c@d>\n", Limits(addresses=2, references=2))
+    assert (len(found.to or ()), found.references, codes) == (2, ("a@b", "c@d"), [])
+
+
+def test_references_in_a_field_that_is_cut_are_told_to_be() -> None:
+    found, codes = read("References: <a@b> <c@d>\n", Limits(field=8))
+    assert (found.references, codes) == (("a@b",), ["limit.field"])
+
+
 def test_limits_are_told() -> None:
     limits = Limits(addresses=3, references=2, field=60)
     found, codes = read("To: " + "a@b," * 50 + "\nReferences: <a@b> <c@d> <e@f>\n", limits)

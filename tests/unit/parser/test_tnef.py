@@ -90,6 +90,14 @@ def test_an_embedded_message_is_a_file_and_its_files_follow() -> None:
     assert found.files[0].data == inner
 
 
+def test_more_files_than_are_told_are_said_to_be_there() -> None:
+    many = [read(stream(*[file(b"a", b"x")] * count)) for count in (200, 201)]
+    assert [(len(found.files), found.defects) for found in many] == [(200, ()), (200, ("limit.tnef-files",))]
+    inner = stream(*[file(b"a", b"x")] * 200)
+    nested = read(stream(file(b"fwd", None, [prop(0x3701, 0xD, MESSAGE + inner)])))
+    assert (len(nested.files), nested.defects) == (200, ("limit.tnef-files",))
+
+
 def test_embedded_messages_are_followed_five_levels_down() -> None:
     data = stream(file(b"core", b"x"))
     for _ in range(9):
