@@ -12,7 +12,7 @@ from services.parser.mime import blocks, content, fields
 from services.parser.mime.content import Content
 from services.parser.mime.limits import Limits
 from services.parser.mime.result import Octets
-from services.parser.mime.scanning import Frame, Hit, Scan
+from services.parser.mime.scanning import Frame, Hit, Scan, common
 from services.parser.mime.tree import Part, Tree
 
 _FIRST_WINDOW: Final = 4096
@@ -20,6 +20,7 @@ _PART_WINDOW: Final = 512
 _LONGEST_BOUNDARY: Final = 16_384
 _PADDING: Final = 256
 _GUESS_WINDOW: Final = 65_536
+_HUNT_WINDOW: Final = 8_192
 _PART_STARTS: Final = re.compile(rb"\n--[^\n]{1,1000}\n(?=Content-)", re.IGNORECASE)
 _BEHIND_TOKEN: Final = frozenset({b"", b"-", b" ", b"\t", b"\r", b"\n"})
 
@@ -210,18 +211,12 @@ def _push(state: Scan, part: Part, token: bytes, frame: Frame | None) -> None:
     else:
         _place(state, part, frame)
         adopter = part
-    prefix = _common(state.stack[-1].prefix, token) if state.stack else token
+    prefix = common(state.stack[-1].prefix, token) if state.stack else token
     child = content.MESSAGE if part.content.type == "multipart/digest" else content.PLAIN
     opened = Frame(part, token, state.tokens.get(token), state.newline + b"--" + prefix, prefix, adopter, child)
     state.stack.append(opened)
     state.tokens[token] = opened
     state.longest = max(state.longest, len(token))
-
-
-def _common(one: bytes, other: bytes) -> bytes:
-    """The octets that both start with."""
-    same = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
-    return one[:same]
 
 
 def _token(state: Scan, part: Part) -> bytes:
@@ -238,11 +233,23 @@ def _token(state: Scan, part: Part) -> bytes:
     token = boundary.encode(codec, "replace").rstrip()
     if len(token) > _LONGEST_BOUNDARY:
         return b""
-    if not token or state.stack or state.data.find(b"--" + token, part.body, state.end) >= 0:
+    if not token or not _is_nowhere(state, part, token):
         return token
     head = _head(state, part)
-    found = _PART_STARTS.search(head)
-    return (_guessed(state, part, head, found.start()) if found else b"") or token
+    found = _PART_STARTS.search(head, 0, len(head) if not state.stack else _HUNT_WINDOW)
+    if found is None or (state.stack and _next_delimiter(state, part.body, part.body + found.start())):
+        return token
+    return _guessed(state, part, head, found.start()) or token
+
+
+def _is_nowhere(state: Scan, part: Part, token: bytes) -> bool:
+    """True where a boundary is not used: in the whole message, or at the start of a nested multipart."""
+    if not state.stack:
+        return state.data.find(b"--" + token, part.body, state.end) < 0
+    if state.hunts == 0 or state.data.find(b"--" + token, part.body, min(part.body + _HUNT_WINDOW, state.end)) >= 0:
+        return False
+    state.hunts -= 1
+    return True
 
 
 def _head(state: Scan, part: Part) -> bytes:

@@ -44,6 +44,8 @@ class Scan:
         self.stack: list[Frame] = []
         self.tokens: dict[bytes, Frame] = {}
         self.longest = 0
+        self.hunts = 100
+        """How many nested multiparts may still be searched for the boundary that they use instead of their own."""
         self.charset: str | None = None
         """That of the first text that tells, in which raw octets of later fields probably are."""
         self.guessed: str | None = None
@@ -58,3 +60,9 @@ class Hit:
         self.after = after
         self.frame = frame
         self.closing = closing
+
+
+def common(one: bytes, other: bytes) -> bytes:
+    """The octets that both start with."""
+    same = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    return one[:same]

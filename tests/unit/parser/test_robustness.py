@@ -35,6 +35,9 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
     "empty parts": lambda n: MIXED + b"--b\r\n\r\n" * (n // 8),
     "boundary prefixes": lambda n: MIXED + b"\r\n--bx" * (n // 6),
     "guesses of a boundary": lambda n: MIXED + b"--c\r\n" * (n // 5),
+    "boundaries that are not used": lambda n: (
+        MIXED + (b"--b\r\n" + MULTIPART + b"x\r\n\r\n--y\r\nContent-Type: a/b\r\n\r\n") * (n // 80)
+    ),
     "dashes": lambda n: MIXED + b"\r\n--" * (n // 4),
     "long header line": lambda n: HEAD + b"X: " + b"a" * n + b"\r\n\r\nx",
     "many fields": lambda n: HEAD + b"X: y\r\n" * (n // 6) + b"\r\nx",

@@ -80,6 +80,35 @@ def test_a_missing_boundary_is_guessed_and_an_empty_one_is_none() -> None:
     assert leaves(b'Content-Type: multipart/mixed; boundary=""\n\n--\nbody') == {"1": b"--\nbody"}
 
 
+WRONG = b"--b\nContent-Type: multipart/mixed; boundary=wrong\n\n"
+
+
+def test_a_child_that_uses_another_boundary_than_its_own() -> None:
+    used = b"--used\nContent-Type: text/plain\n\none\n--used\n\ntwo\n--used--\n"
+    raw = MIXED + WRONG + used + b"--b\n\nthree\n--b--\n"
+    assert leaves(raw) == {"1.1": b"one", "1.2": b"two", "2": b"three"}
+    assert scanned(raw)[1] == ["multipart.boundary-guessed"]
+
+
+@pytest.mark.parametrize(
+    ("inside", "expected"),
+    [
+        (b"--note\nno field\n", b"--note\nno field"),
+        (b"x\n--b\n\n--used\nContent-Type: a/b\n\ny\n", b"x"),
+        (b"p" * 9_000 + b"\n--used\nContent-Type: a/b\n\ny\n--used--\n", None),
+    ],
+    ids=["no field behind it", "behind a line of the parent", "far behind the start"],
+)
+def test_a_line_that_starts_no_part_of_a_child(inside: bytes, expected: bytes | None) -> None:
+    raw = MIXED + WRONG + inside + b"--b--\n"
+    assert leaves(raw)["1"] == (inside[:-1] if expected is None else expected)
+
+
+def test_only_some_children_are_searched_for_what_they_use() -> None:
+    child = WRONG + b"--used\nContent-Type: text/plain\n\none\n--used--\n"
+    assert len([path for path in leaves(MIXED + child * 102 + b"--b--\n") if path.endswith(".1")]) == 100
+
+
 def test_deep_nesting_is_flattened_and_told() -> None:
     count = 2_000
     opened = b"".join(b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (n, n) for n in range(count))
