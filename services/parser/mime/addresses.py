@@ -219,7 +219,8 @@ def _unquoted(item: str) -> str:
 def _unbracketed(text: str, name: str) -> tuple[str, str]:
     """An address without brackets, after a name or alone."""
     if "@" not in text:
-        return ("", text) if text and not _BLANKS.search(text) and text == name else (name, "")
+        bare = text == name and not _BLANKS.search(text) and not text.startswith("=?")
+        return ("", text) if bare else (name, "")
     text = _AROUND_DOT.sub(".", _AROUND_AT.sub("@", text))
     head, _, last = text.rpartition(" ")
     if not _BLANKS.search(text) or ('"' in text and ("@" not in last or '"' in last)):

@@ -31,6 +31,8 @@ def pairs(value: str) -> list[tuple[str | None, str]]:
         ("foo a@b.com", [("foo", "a@b.com")]),
         ("<mailto:a@b>", [(None, "a@b")]),
         ("root", [(None, "root")]),
+        ("=?utf-8?B?Sm9obiA8akB4Pg==?=", [("John <j@x>", "")]),
+        ("=?utf-8?Q?J=C3=B6?=, a@b", [("Jö", ""), (None, "a@b")]),
         ("<>", []),
         ("", []),
     ],
