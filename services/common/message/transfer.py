@@ -3,6 +3,7 @@
 import binascii
 import re
 from collections.abc import Iterator
+from itertools import chain, islice
 
 import pybase64
 
@@ -16,6 +17,7 @@ FOREIGN = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 """Octets that are no part of base64."""
 _RUN = re.compile(rb"[^=]+")
 _ODD = re.compile(rb"=(?:[ \t=]|\r(?!\n))")
+_LINE_END = re.compile(rb"\n|\r(?![\r\n])")
 _SOFT_BREAK = re.compile(rb"=[ \t]*+(?:\r*+\n|\r|\Z)")
 
 
@@ -90,7 +92,8 @@ def _slices(data: bytes) -> Iterator[bytes]:
     """Pieces that end with a line: to replace many breaks at once takes seventy times the memory of their text."""
     start = 0
     while start < len(data):
-        end = data.find(b"\n", start + _SLICE) + 1 or len(data)
+        found = _LINE_END.search(data, start + _SLICE)
+        end = found.end() if found else len(data)
         yield data[start:end]
         start = end
 
@@ -102,31 +105,32 @@ def _repaired(lines: bytes) -> bytes:
 
 def uuencode(data: bytes) -> tuple[bytes, str | None]:
     """Lines of uuencode, with or without ``begin`` and ``end``; a damaged line gives what it can."""
-    out: list[bytes] = []
+    out = bytearray()
     damaged = False
     for line in _uu_lines(data):
-        decoded, good = _uu_line(line)
-        damaged = damaged or not good
-        out.append(decoded)
-    return b"".join(out), "transfer.uuencode-damaged" if damaged else None
+        try:
+            out += binascii.a2b_uu(line)
+        except binascii.Error:
+            damaged = not _mended_uu(line, out) or damaged
+    return bytes(out), "transfer.uuencode-damaged" if damaged else None
 
 
 def _uu_lines(data: bytes) -> Iterator[bytes]:
-    lines = data.splitlines()
-    first = next((number for number, line in enumerate(lines[:100]) if line.startswith(b"begin ")), -1)
-    for line in lines[first + 1 :]:
+    lines = chain.from_iterable(piece.splitlines() for piece in _slices(data))
+    start = list(islice(lines, 100))
+    first = next((number for number, line in enumerate(start) if line.startswith(b"begin ")), -1)
+    for line in chain(start[first + 1 :], lines):
         if line.rstrip() == b"end":
             return
         if line.strip():
             yield line
 
 
-def _uu_line(line: bytes) -> tuple[bytes, bool]:
+def _mended_uu(line: bytes, out: bytearray) -> bool:
+    """Without what stands behind the octets that the line announces; False when that does not help either."""
+    letters = (((line[0] - 32) & 63) * 4 + 5) // 3
     try:
-        return binascii.a2b_uu(line), True
+        out += binascii.a2b_uu(line[:letters])
     except binascii.Error:
-        letters = (((line[0] - 32) & 63) * 4 + 5) // 3
-        try:
-            return binascii.a2b_uu(line[:letters]), True
-        except binascii.Error:
-            return b"", False
+        return False
+    return True

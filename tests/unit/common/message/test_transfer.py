@@ -86,10 +86,20 @@ def test_lines_are_repaired_one_by_one_as_all_at_once(sent: bytes) -> None:
     assert one_by_one == transfer.quoted_printable(sent)
 
 
+@given(st.lists(st.sampled_from([b"begin 644 x", b"end", b"#0V%T", b"#0V%T x", b"!", b"\x7f", b" ", b"\n", b"\r"])))
+def test_lines_of_uuencode_are_read_one_by_one_as_all_at_once(pieces: list[bytes]) -> None:
+    sent = b"".join(pieces)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transfer, "_SLICE", 0)
+        one_by_one = transfer.uuencode(sent)
+    assert one_by_one == transfer.uuencode(sent)
+
+
 @pytest.mark.parametrize(
     ("encoding", "piece"),
     [(name, piece) for name, pieces in {
-        "base64": (b"Q=", b"=Q", b"QUJD=", b"QUI=\n"), "quoted-printable": (b"==\n", b"= \n", b"a=\nb= \n"),
+        "base64": (b"Q=", b"=Q", b"QUJD=", b"QUI=\n"), "quoted-printable": (b"==\n", b"= \n", b"a=\nb= \n", b"=== =\r"),
+        "uuencode": (b"!\x7f\n", b"#86\x7fC\r", b"!\x7f\r\n"),
     }.items() for piece in pieces],
 )  # fmt: skip
 def test_damage_everywhere_takes_a_few_times_the_memory_of_the_octets(encoding: str, piece: bytes) -> None:
