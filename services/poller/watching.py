@@ -26,6 +26,7 @@ from services.poller.imap.errors import (
     IdentificationWanted,
     ImapError,
     NetworkError,
+    ProtocolViolation,
     QuotaExceeded,
     Refused,
     SignInError,
@@ -40,6 +41,7 @@ from services.poller.work import Work
 
 TOKEN_LIFE = 3000.0
 HASTE, MOST_HASTY = 1.0, 10
+DAY, MOST_LOST = 86_400.0, 3
 PERSON = (SignInError, IdentificationWanted, TlsError, ConfigurationError, ConsentNeeded, ClientRefused)
 FAILURES = (ImapError, TokenError, Unavailable, ConfigurationError)
 
@@ -48,9 +50,10 @@ FAILURES = (ImapError, TokenError, Unavailable, ConfigurationError)
 class Watch:
     """What one account's task remembers between connections.
 
-    ``heard``: the number of messages in INBOX that was last acted upon, while it is another than the ledger's.
+    ``heard``: number of messages and UIDNEXT of INBOX that were last acted upon, while the ledger has others.
     ``hasty``: rounds in a row that took less than ``HASTE`` seconds and brought nothing. ``well_since``: when this
-    connection had done all that there was to do.
+    connection had done all that there was to do. ``lost_idles``: how many in a row ended with their connection.
+    ``idle_after``: until then (monotonic) a server that does not take IDLE is polled.
     """
 
     work: Work
@@ -58,10 +61,11 @@ class Watch:
     spool: Path | None = None
     failures: Failures = field(default_factory=Failures)
     signed_in_at: float | None = None
-    no_idle: bool = False
+    idle_after: float = float("-inf")
+    lost_idles: int = 0
     renewed: bool = False
     said: str = ""
-    heard: int | None = None
+    heard: tuple[int, int | None] | None = None
     hasty: int = 0
     well_since: float | None = None
 
@@ -169,7 +173,8 @@ async def _news(watched: Watch, session: Session, inbox: list[FolderRecord]) -> 
 
     A server whose IDLE ends at once, or which always has something to say, is polled for a while.
     """
-    if inbox and not watched.no_idle and session.has("IDLE") and watched.hasty < MOST_HASTY:
+    idles = session.has("IDLE") and watched.work.clock.monotonic() >= watched.idle_after
+    if inbox and idles and watched.hasty < MOST_HASTY:
         with contextlib.suppress(CommandRejected, Refused):
             return await _listen(watched, session, inbox[0])
     await watched.work.clock.sleep(watched.work.account.settings.poll_interval)
@@ -180,19 +185,32 @@ async def _news(watched: Watch, session: Session, inbox: list[FolderRecord]) -> 
 
 
 async def _listen(watched: Watch, session: Session, inbox: FolderRecord) -> bool:
-    """Whether INBOX has another number of messages than before, or said something. Raises as ``Session.examine``."""
-    settings = watched.work.account.settings
+    """Whether INBOX has other counters than before, or said something. Raises as ``Session.examine``.
+
+    UIDNEXT tells of mail that came while as much other mail went.
+    """
     opened = await session.examine(inbox.wire)
-    count = next((record.server_count for record in await _present(watched.work, [inbox])), None)
-    known = (count, watched.heard)
-    watched.heard = None if opened.exists == count else opened.exists
-    if opened.exists not in known:
-        return True
+    present = await _present(watched.work, [inbox])
+    count = next(((record.server_count, record.uidnext_done) for record in present), None)
+    seen, known = (opened.exists, opened.uidnext), (count, watched.heard)
+    watched.heard = None if seen == count else seen
+    return seen not in known or await _idle(watched, session)
+
+
+async def _idle(watched: Watch, session: Session) -> bool:
+    """Whether INBOX said something. A server that refuses IDLE, or ends connections at it, is polled for a day."""
+    settings, again = watched.work.account.settings, watched.work.clock.monotonic() + DAY
     try:
-        return (await session.idle(min(settings.poll_interval, settings.idle_refresh))).mailbox_changed
+        events = await session.idle(min(settings.poll_interval, settings.idle_refresh))
     except (CommandRejected, Refused):
-        watched.no_idle = True
+        watched.idle_after = again
         return False
+    except (NetworkError, ProtocolViolation):
+        watched.lost_idles += 1
+        watched.idle_after = again if watched.lost_idles >= MOST_LOST else watched.idle_after
+        raise
+    watched.lost_idles = 0
+    return events.mailbox_changed
 
 
 def _decide(watched: Watch, error: MailweirError) -> Decision:

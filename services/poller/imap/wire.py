@@ -32,6 +32,7 @@ from services.poller.imap.watch import Watch
 
 BEFORE_SIGN_IN = 64 * 1024
 _STATUSES = frozenset({b"OK", b"NO", b"BAD", b"BYE", b"PREAUTH"})
+_CROSSED = (b"DONE", "BAD")  # a server that had ended IDLE itself takes the DONE on its way for a command
 
 
 class Wire(IMAP4ClientProtocol):  # type: ignore[misc]
@@ -193,7 +194,7 @@ class Wire(IMAP4ClientProtocol):  # type: ignore[misc]
     def _tagged(self, line: bytes) -> None:
         tag, _, rest = line.partition(b" ")
         said = status(sasl.struck(rest, self.hidden))
-        if said is None or said.kind not in {"OK", "NO", "BAD"}:
+        if said is None or said.kind not in {"OK", "NO", "BAD"} or (tag.upper(), said.kind) == _CROSSED:
             self.events.ignored += 1
             if (exchange := self.flight.answered()) is not None:
                 exchange.stray(ends_an_answer=line.endswith(b")"))

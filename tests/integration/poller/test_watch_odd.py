@@ -6,7 +6,7 @@ import pytest
 
 from services.common.events import FolderCreated
 from services.poller import watching
-from tests.fakes.imap_model import Command, Mailbox, Message, Reply, Script, closes, messages, on, sample, says
+from tests.fakes.imap_model import Command, Mailbox, Message, Reply, Script, messages, on, sample, says
 from tests.integration.poller.conftest import inbox, on_server
 from tests.integration.poller.watching import IDLE, watched
 from tests.polling import until_meanwhile as until
@@ -123,8 +123,16 @@ async def test_a_folder_that_took_the_place_of_another_is_watched_on(play):
 
 
 async def test_connections_that_end_while_idle_delay_no_mail(play):
-    script = three(on("IDLE", closes("* BYE idle for too long")))
-    async with play(script, poll_interval=0.5, backoff_base=0.2, backoff_max=900) as p, watched(p):
+    idled: set[int] = set()
+
+    def ends_the_second(command: Command, _reply: Reply) -> Reply | None:
+        if command.connection in idled:
+            return Reply([b"* BYE idle for too long\r\n"], b"", close=True)
+        idled.add(command.connection)
+        return None
+
+    script = three(on("IDLE", ends_the_second))
+    async with play(script, poll_interval=0.2, backoff_base=0.2, backoff_max=900) as p, watched(p):
         await until(lambda: p.server.connections >= 12, 60)  # unforgiven, the eleventh wait alone is a minute
         script.mailboxes[b"Beta"].deliver(sample(9))
         await until(lambda: ("Beta", 7, 4) in p.stored, 10)
