@@ -11,6 +11,7 @@ from services.common.accounts.fields import SLUG
 from services.common.accounts.store import unknown
 from services.common.errors import ConfigurationError
 from services.common.lookup import Choice
+from services.common.message.search_text import query_of
 from services.front.context import Context
 
 
@@ -18,8 +19,12 @@ def choice_of(context: Context, words: str | None = None, **sides: Any) -> Choic
     """A choice from the values of click options; an account by name or address.
 
     Raises:
-        ConfigurationError: no mail of that account or folder is stored, and none is expected.
+        ConfigurationError: no mail of that account or folder is stored, and none is expected; nothing can be looked for
+            by these words.
     """
+    if words is not None and not query_of(words):
+        what = "words are letters and digits, fewer than 200 of them"
+        raise ConfigurationError(f"{words[:40]!r} holds nothing that can be looked for: {what}")
     choice = Choice(words=words, **sides)
     found = context.accounts.find(choice.account) if choice.account else None
     choice = replace(choice, account=found.slug if found else choice.account)

@@ -53,11 +53,21 @@ def _check(form: str, to: Path) -> None:
     from services.common.errors import ConfigurationError
 
     if str(to) != "-":
+        _check_kind(form, to)
         return
     if form == "eml":
         raise ConfigurationError("--to -: eml needs a folder; on standard output come mbox and jsonl (--format)")
     if form == "mbox" and is_terminal(sys.stdout):
         raise ConfigurationError("--to -: the octets of mail are not for a terminal; name a file, or pipe them on")
+
+
+def _check_kind(form: str, to: Path) -> None:
+    from services.common.errors import ConfigurationError
+
+    if form == "eml" and to.exists() and not to.is_dir():
+        raise ConfigurationError(f"--to {to}: eml needs a folder, and this is none; name one, or say --format mbox")
+    if form != "eml" and to.is_dir():
+        raise ConfigurationError(f"--to {to}: {form} needs a file, and this is a folder; name one in it")
 
 
 def _export(context: "Context", chosen: list[int], write: Write, advance: Callable[[], None]) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from services.cli.whole_files import whole_file
-from services.common.errors import Incomplete
+from services.common.errors import ConfigurationError, Incomplete
 from tests.fakes.mail_events import message
 from tests.integration.commands.conftest import MAIL, Home
 
@@ -40,6 +40,18 @@ def test_an_export_without_room_leaves_what_was_there_and_names_the_file(
     assert done.stderr.startswith(f"mailweir: {target}: ")
     assert "run this again" in done.stderr
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [(target.name, KEPT)]
+
+
+@pytest.mark.parametrize(
+    ("form", "name", "told"), [("eml", "file", "needs a folder"), ("mbox", ".", "a file"), ("jsonl", "", "a file")]
+)
+def test_a_path_of_the_wrong_kind_is_told_with_what_would_do(
+    stored: Home, tmp_path: Path, form: str, name: str, told: str
+) -> None:
+    (tmp_path / "file").write_bytes(KEPT)
+    with pytest.raises(ConfigurationError, match=rf"^--to \S+: .*{told}.* name "):
+        stored.run("export", "--format", form, "--to", str(tmp_path / name))
+    assert (tmp_path / "file").read_bytes() == KEPT
 
 
 def test_a_message_file_without_room_is_not_there(with_a_large_one: Home, tmp_path: Path) -> None:

@@ -23,13 +23,24 @@ from tests.integration.commands.conftest import MAIL, Home
         ("INVOICE example.org", ["Invoice 7"]),
         ("ada@example", ["Invoice 7", "Re: 合同", "[31mred", "第三季度合同"]),
         ("evil.exe", ["Invoice 7"]),
-        ("' & | ! <-> :* \\", []),
+        ("' & | ! <-> :* \\ evil", ["Invoice 7"]),
         ("nothing", []),
     ],
 )
 async def test_search_finds_words_and_their_beginnings(stored: Home, words: str, subjects: list[str]) -> None:
     found = [line["subject"].replace("\x1b", "") for line in stored.lines("search", words, "--json")]
     assert sorted(found) == sorted(subjects)
+
+
+@pytest.mark.parametrize("words", ["' & | ! <-> :* \\", " ", "€", "x" * 200])
+@pytest.mark.parametrize("command", [("search",), ("export", "--to", "all.mbox", "--format", "mbox", "--query")])
+def test_words_by_which_nothing_can_be_found_are_told(
+    stored: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigurationError, match="holds nothing that can be looked for: words are letters"):
+        stored.run(*command, words)
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_search_by_account_folder_and_day(stored: Home) -> None:
