@@ -89,6 +89,7 @@ def main() -> None:
         try:
             sys.exit(_run())
         finally:
+            _let_go()
             if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
                 signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while threads are waited for is the end
 
@@ -102,7 +103,7 @@ def _run() -> int:
     from services.common.errors import MailweirError
 
     try:
-        code = cli(standalone_mode=False)
+        return _command()
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -114,10 +115,37 @@ def _run() -> int:
     except MailweirError as error:
         _tell(ended(str(error)))
         return error.exit_code
+    except BrokenPipeError:
+        return 1
     except OSError as error:
-        _tell(f"{f'{error.filename}: ' if error.filename else ''}{error.strerror or error}")
+        name = error.filename or ("standard output" if _let_go() else "")
+        _tell(f"{f'{name}: ' if name else ''}{error.strerror or error}")
         return 2 if error.filename else 1
+
+
+def _command() -> int:
+    """The exit code of the command, once its output has gone where it goes. Raises what stopped either."""
+    try:
+        code = cli(standalone_mode=False)
+    except SystemExit as end:
+        code = end.code
+    if sys.stdout is not None:
+        sys.stdout.flush()
     return code if isinstance(code, int) else 0
+
+
+def _let_go() -> bool:
+    """Drop what standard output does not take; whether there was such.
+
+    Python would try it once more at its end, and end with a code of its own.
+    """
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
 
 
 def _tell(text: str) -> None:

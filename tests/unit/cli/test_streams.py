@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 import pytest
@@ -42,6 +43,35 @@ def test_a_closed_stream_is_one_line(tmp_path: Path, words: str, closed: str, to
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
     assert told in done.stderr
     assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize("words", ["--version", "parse letter.eml", "parse --json letter.eml"])
+def test_a_full_disk_below_the_output_is_one_line(tmp_path: Path, words: str) -> None:
+    """As most people have it, with a buffer before the file: Python ended with 120 and three lines of its own."""
+    (tmp_path / "letter.eml").write_text(MAIL)
+    with Path("/dev/full").open("wb") as full:
+        done = poured(tmp_path, words, full)
+    assert (done.returncode, done.stderr) == (1, "mailweir: standard output: No space left on device\n")
+
+
+@pytest.mark.parametrize("words", ["--version", "parse --json letter.eml"])
+def test_output_that_nobody_reads_is_the_end_without_a_word(tmp_path: Path, words: str) -> None:
+    (tmp_path / "letter.eml").write_text(MAIL)
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as pipe:
+        done = poured(tmp_path, words, pipe)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def poured(folder: Path, words: str, output: BinaryIO) -> "subprocess.CompletedProcess[str]":
+    """A command whose standard output goes there."""
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "LC_ALL": "C.UTF-8"}
+    environment.pop("PYTHONUNBUFFERED", None)
+    return subprocess.run(
+        [*COMMAND, *words.split()],
+        cwd=folder, env=environment, stdout=output, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("no_color", ["", "1"])
