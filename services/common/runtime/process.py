@@ -21,7 +21,7 @@ from services.common.settings import FromEnvironment, Settings, check, load, rea
 
 log = logging.getLogger(__name__)
 Body = Callable[[Settings, Health, asyncio.Event], Awaitable[None]]
-_LAST_RESORT = 10.0
+_LAST_RESORT = 3.0  # seconds
 _BEAT = 0.5
 
 
@@ -78,9 +78,13 @@ async def _run(body: Body, settings: Settings, health: Health) -> None:
     beating = asyncio.create_task(_beat(health))
     try:
         await body(settings, health, stop)
+    except BaseException:
+        _exit_at_last(1)
+        raise
+    else:
+        _exit_at_last(0)
     finally:
         beating.cancel()
-        _exit_at_last()
 
 
 async def _beat(health: Health) -> None:
@@ -89,8 +93,8 @@ async def _beat(health: Health) -> None:
         await asyncio.sleep(_BEAT)
 
 
-def _exit_at_last() -> None:
+def _exit_at_last(code: int) -> None:
     """A thread that hangs in a driver must not keep a finished process alive: what it did was not acknowledged."""
-    timer = threading.Timer(_LAST_RESORT, os._exit, (1,))
+    timer = threading.Timer(_LAST_RESORT, os._exit, (code,))
     timer.daemon = True
     timer.start()

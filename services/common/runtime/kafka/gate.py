@@ -13,26 +13,30 @@ class Gate:
         self._open.set()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._running = 0
+        self.running = 0
         self._final = False
 
     @asynccontextmanager
     async def batch(self) -> AsyncIterator[None]:
         """Wait until the gate is open, then count as running."""
         await self._open.wait()
-        self._running += 1
+        self.running += 1
         self._idle.clear()
         try:
             yield
         finally:
-            self._running -= 1
-            if not self._running:
+            self.running -= 1
+            if not self.running:
                 self._idle.set()
 
-    async def close(self, within: float, final: bool = False) -> bool:
-        """Close; True when all running batches ended within so many seconds. ``final``: it never opens again."""
+    def shut(self) -> None:
+        """Close for ever."""
         self._open.clear()
-        self._final = self._final or final
+        self._final = True
+
+    async def close(self, within: float) -> bool:
+        """Close; True when all running batches ended within so many seconds."""
+        self._open.clear()
         try:
             async with asyncio.timeout(within):
                 await self._idle.wait()

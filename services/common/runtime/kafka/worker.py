@@ -9,8 +9,8 @@ import gc
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -27,6 +27,7 @@ from services.common.dead_letters import DeadLetterCounter
 from services.common.errors import MailweirError, Unavailable
 from services.common.health import Health
 from services.common.runtime.batches import Work, process
+from services.common.runtime.kafka import ending
 from services.common.runtime.kafka.consumer import install
 from services.common.runtime.kafka.gate import Gate
 from services.common.runtime.kafka.producer import KafkaPublisher
@@ -143,8 +144,11 @@ class Runtime:
         event.ack()
 
     @asynccontextmanager
-    async def started(self) -> AsyncIterator[None]:
+    async def started(self, ask: Callable[[], Awaitable[object]]) -> AsyncIterator[None]:
         """Start the app; at the end let running batches finish within the stop grace, commit and stop it.
+
+        What could not be acknowledged is not waited for: batches that wait for a dependency, and all when ``ask``, a
+        question to the brokers, is not answered.
 
         Raises:
             Unavailable: the brokers went away since they were looked for.
@@ -163,13 +167,12 @@ class Runtime:
                 raise Unavailable("Kafka went away while this started; the next start waits for it") from error
             yield
         finally:
-            drained = self.failed.done() or await self.gate.close(self.settings.stop_grace, final=True)
-            if not drained:
-                log.warning("a batch did not end within the stop grace; it will be done again after the restart")
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self.settings.stop_grace):
-                    await self.app.consumer.commit_and_end_transactions()
-                    await self.app.stop()
+            waiting = None if self.failed.done() else self.waiting
+            await ending.end(self.gate, waiting, self._commit_and_stop, self.settings.stop_grace, ask)
+
+    async def _commit_and_stop(self) -> None:
+        await self.app.consumer.commit_and_end_transactions()
+        await self.app.stop()
 
     async def _before_revoke(self) -> None:
         if not await self.gate.close(self.settings.rebalance_timeout / 2):
@@ -211,7 +214,7 @@ def _record(read: Any, prefix: str) -> Record:
 
 
 async def _consume(runtime: Runtime, probe: LagProbe, stop: asyncio.Event) -> None:
-    async with runtime.started():
+    async with runtime.started(probe.lag):
         gc.collect()
         settle()
         log.info("running", extra={"count": len(runtime.service.subscriptions)})

@@ -39,7 +39,7 @@ async def test_closing_gives_up_on_a_batch_that_does_not_end() -> None:
 
 async def test_after_the_final_close_it_stays_closed() -> None:
     gate = Gate()
-    assert await gate.close(0.1, final=True)
+    gate.shut()
     gate.open()
     late = asyncio.create_task(work(gate, asyncio.Event(), []))
     await asyncio.sleep(0)

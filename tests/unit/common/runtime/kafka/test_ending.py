@@ -1,0 +1,68 @@
+"""What a worker that is told to stop waits for, and what not. Clocks stand still: only the order counts."""
+
+import asyncio
+
+from services.common.errors import Unavailable
+from services.common.runtime.kafka.ending import drained, ended, gone
+from services.common.runtime.kafka.gate import Gate
+
+LONG = 3600.0
+
+
+async def _for_ever() -> None:
+    await asyncio.Event().wait()
+
+
+async def _at_once() -> None:
+    pass
+
+
+async def _silent() -> None:
+    raise Unavailable("Kafka does not answer")
+
+
+async def _held(gate: Gate, begun: asyncio.Event, end: asyncio.Event) -> None:
+    async with gate.batch():
+        begun.set()
+        await end.wait()
+
+
+async def test_a_batch_that_gets_on_is_waited_for_and_one_that_waits_is_not() -> None:
+    gate, waiting, end, begun = Gate(), {"mail.parsed"}, asyncio.Event(), asyncio.Event()
+    stuck = asyncio.create_task(_held(gate, asyncio.Event(), asyncio.Event()))
+    busy = asyncio.create_task(_held(gate, begun, end))
+    await begun.wait()
+    draining = asyncio.create_task(drained(gate, waiting))
+    await asyncio.wait({draining}, timeout=0.3)
+    assert not draining.done()
+    end.set()
+    await draining
+    await busy
+    assert not stuck.done()
+    stuck.cancel()
+
+
+async def test_what_ends_in_time_ended() -> None:
+    away = asyncio.create_task(_for_ever())
+    assert await ended(_at_once(), LONG, away, 0)
+    away.cancel()
+
+
+async def test_what_does_not_end_is_given_up_after_its_grace() -> None:
+    away = asyncio.create_task(_for_ever())
+    assert not await ended(_for_ever(), 0.01, away, 0)
+    assert not away.done()
+    away.cancel()
+
+
+async def test_without_brokers_there_is_a_moment_and_not_the_grace() -> None:
+    away = asyncio.create_task(gone(_silent))
+    assert not await ended(_for_ever(), LONG, away, 0.01)
+    assert await ended(_at_once(), LONG, away, 0.01)
+
+
+async def test_brokers_that_answer_are_not_gone() -> None:
+    away = asyncio.create_task(gone(_at_once))
+    await asyncio.wait({away}, timeout=0.2)
+    assert not away.done()
+    away.cancel()
