@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from jsonschema import Draft7Validator
+from jsonschema_rs import Draft7Validator
 
 from services.common.contract.records import SPEC_BY_EVENT, SPECS, decode, encode
 from services.common.email import Email
@@ -34,9 +34,11 @@ def test_every_event_version_has_an_example_and_no_example_is_orphaned() -> None
 @pytest.mark.parametrize("path", example_files(), ids=named)
 def test_an_example_keeps_its_schemas(path: Path) -> None:
     example, name = load(path), path.parts[-3]
-    Draft7Validator(schema(f"headers/{name}.headers.v1.schema.json")).validate(example["headers"])
+    Draft7Validator(schema(f"headers/{name}.headers.v1.schema.json"), validate_formats=True).validate(
+        example["headers"]
+    )
     if "value" in example and BY_NAME[name].value != "bytes":
-        Draft7Validator(schema(f"events/{name}.v1.schema.json")).validate(example["value"])
+        Draft7Validator(schema(f"events/{name}.v1.schema.json"), validate_formats=True).validate(example["value"])
 
 
 @pytest.mark.parametrize("path", example_files(), ids=named)

@@ -41,7 +41,8 @@ MEDIA_TYPE = re.compile(r"[!#$&^_.+A-Za-z0-9-]+/[!#$&^_.+*A-Za-z0-9-]+")
 
 @cache
 def validator(path: str) -> jsonschema_rs.Draft7Validator:
-    return jsonschema_rs.Draft7Validator(json.loads((ROOT / "schemas" / path).read_text(encoding="utf-8")))
+    schema = json.loads((ROOT / "schemas" / path).read_text(encoding="utf-8"))
+    return jsonschema_rs.Draft7Validator(schema, validate_formats=True)
 
 
 def fetched(raw: bytes, uid: int) -> MessageFetched:
