@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 class FakeClock:
     """Starts at a fixed moment; :meth:`forward` and :meth:`sleep` move it."""
 
-    def __init__(self, start: datetime = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)) -> None:
-        self.moment = start
+    def __init__(self) -> None:
+        self.moment = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
         self.slept: list[float] = []
 
     def now(self) -> datetime:

@@ -44,13 +44,13 @@ class Cast:
 
 
 @contextmanager
-def cast(engine: Engine, home: Path, settings: ConsoleSettings | None = None) -> Iterator[Cast]:
+def cast(engine: Engine, home: Path) -> Iterator[Cast]:
     """Users, an account, and a console that serves them."""
     ports = console_ports(engine, home)
     people = {name: users.add(engine, name, Secret(PASSWORD), role) for name, role in _ROLES}
     ports.accounts.add(Account(slug=OWNED, host="imap.example.org", user="reader@example.org"))
     ownership.own(engine, people["owner"], OWNED)
-    with serving(ports, settings or ConsoleSettings(port=0)) as address:
+    with serving(ports, ConsoleSettings(port=0)) as address:
         browsers = {name: browser(address, name) for name, _ in _ROLES}
         nobody = httpx.Client(base_url=address, headers=HTML, timeout=PATIENCE)
         yield Cast(ports, address, nobody=nobody, **browsers)

@@ -9,8 +9,8 @@ from tests.fakes.imap_variants_sly import frozen_view
 from tests.integration.poller.conftest import Play, inbox
 
 
-def marking(number: int = 10) -> Script:
-    return Script({b"INBOX": Mailbox(messages(number)), b"Old": Mailbox(messages(4))}, peek_sets_seen=True)
+def marking() -> Script:
+    return Script({b"INBOX": Mailbox(messages(10)), b"Old": Mailbox(messages(4))}, peek_sets_seen=True)
 
 
 async def test_fetching_stops_after_three_marked_messages(play):

@@ -23,10 +23,11 @@ from tests.polling import until_meanwhile as until
 FULL = "Maximum number of connections from user+IP exceeded"
 
 
-def crowded(p: Play, most: int, name: str = "GREETING", refusal: bytes = b"* BYE %s\r\n" % FULL.encode()) -> None:
+def crowded(p: Play, most: int) -> None:
     """The server takes so many connections at once."""
+    refusal = b"* BYE %s\r\n" % FULL.encode()
     p.server.script.hooks.append(
-        on(name, lambda _c, reply: Reply(raw=refusal, close=True) if p.server.open_now > most else reply)
+        on("GREETING", lambda _c, reply: Reply(raw=refusal, close=True) if p.server.open_now > most else reply)
     )
 
 

@@ -83,9 +83,9 @@ async def set_limit(lab: Lab, milliseconds: str) -> None:
         await admin.close()
 
 
-async def again(publisher: KafkaPublisher, uid: int, within: float = 120) -> None:
+async def again(publisher: KafkaPublisher, uid: int) -> None:
     """What the poller does: try until Kafka answers."""
-    end = asyncio.get_running_loop().time() + within
+    end = asyncio.get_running_loop().time() + 120
     while True:
         try:
             return await publisher.publish([fetched(uid)])

@@ -30,8 +30,8 @@ def test_a_letter_that_fits_nowhere_keeps_its_beginning_and_says_so() -> None:
     assert (letter.key, letter.headers, letter.offset) == (b"key", record.headers, 77)
 
 
-def counter(run: int = 3, ratio: float = 0.5, window: int = 10) -> DeadLetterCounter:
-    return DeadLetterCounter(Limits(run, ratio, window), "parser on mail.fetched")
+def counter(run: int = 3) -> DeadLetterCounter:
+    return DeadLetterCounter(Limits(run, ratio=0.5, window=10), "parser on mail.fetched")
 
 
 def test_a_run_of_dead_letters_stops_the_service_over_batches() -> None:
