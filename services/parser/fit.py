@@ -17,6 +17,9 @@ _LAST_CUTS = ((1_000, 4_096), (100, 1_024), (10, 256), (1, 128))
 _HEADERS_KEPT = 100
 _PARTS_KEPT = 100
 _PART_OCTETS = 2_000  # a part is told in bodyStructure, in a body list and in mailweir.parts
+_ADDRESS_OCTETS = 1_200  # with the name of its group, of 256 characters
+_HEADER_OCTETS = 30
+_DEFECT_OCTETS = 100
 _FEW = 100
 _ESCAPED = 6  # octets of JSON that a character takes at most
 _TOLD_OF_A_HEADER = 3
@@ -44,13 +47,27 @@ def _surely_fits(email: Email, limit: int) -> bool:
     lists = (email.from_, email.to, email.cc, email.bcc, email.reply_to, email.sender)
     if facts.children or facts.calendars or facts.delivery_reports or facts.feedback_reports:
         return False
-    if sum([len(addresses) for addresses in lists if addresses]) > _FEW or len(facts.parts) > _FEW:
+    addresses = sum([len(addresses) for addresses in lists if addresses])
+    parts = [*islice(_parts(email.body_structure), _FEW + 1), *islice(email.attachments, _FEW + 1)]
+    if addresses > _FEW or len(parts) > _FEW:
         return False
     texts = sum([len(value.value) for value in email.body_values.values()]) + len(facts.derived_text or "")
     headers = sum([len(header.value) + len(header.name) for header in email.headers])
-    parts = sum([_letters(part) for part in (*email.text_body, *email.html_body, *email.attachments)])
-    characters = texts + _TOLD_OF_A_HEADER * headers + _TOLD_OF_A_PART * parts
-    return _ESCAPED * characters + _PART_OCTETS * len(facts.parts) + _FEW * len(facts.defects) + 65_536 < limit
+    told = sum([_letters(part) for part in parts])
+    declared = sum([len(part.declared_type or "") for part in facts.parts.values()])
+    protocols = sum([len(part.protocol or "") for part in facts.secured])
+    characters = texts + _TOLD_OF_A_HEADER * headers + _TOLD_OF_A_PART * told + declared + protocols
+    frame = _PART_OCTETS * len(parts) + _ADDRESS_OCTETS * addresses + _HEADER_OCTETS * len(email.headers)
+    return _ESCAPED * characters + frame + _DEFECT_OCTETS * len(facts.defects) + 65_536 < limit
+
+
+def _parts(root: EmailBodyPart) -> Iterator[EmailBodyPart]:
+    """The part and all inside it, those that are multiparts too."""
+    stack = [root]
+    while stack:
+        part = stack.pop()
+        yield part
+        stack += part.sub_parts or ()
 
 
 def _letters(part: EmailBodyPart) -> int:

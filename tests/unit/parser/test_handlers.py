@@ -11,7 +11,6 @@ import pytest
 
 from services.cli.samples import mailbox
 from services.common.contract.records import encode
-from services.common.email import Email
 from services.common.errors import Unavailable
 from services.common.events import AttachmentExtracted, DataRef, EmailParsed, Event, MessageFetched
 from services.common.message.incremental import decoder
@@ -20,9 +19,7 @@ from services.common.place import Place
 from services.common.service import Outcome, Rejected
 from services.common.stores.folder import FolderStore
 from services.parser.adapters import opener
-from services.parser.fit import fit
 from services.parser.handlers import parse
-from services.parser.mime import parse as parse_bytes
 
 RAWS = [sample.raw for sample in mailbox(22)]
 
@@ -166,48 +163,3 @@ async def test_a_hash_that_this_process_took_is_not_taken_again() -> None:
     assert isinstance(mail, EmailParsed)
     assert mail.email.id == mail.email.blob_id == taken.contentsha256
     assert all(isinstance(file, AttachmentExtracted) and file.hashed for file in files)
-
-
-def size(email: object) -> int:
-    return len(msgspec.json.encode(email))
-
-
-def test_a_small_message_is_not_touched() -> None:
-    email = parse_bytes(RAWS[0])
-    assert fit(email, 921_600) is email
-
-
-MULTIPART = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
-LARGE = {
-    "addresses": b"".join(b"%s: %s\r\n" % (name, b"a@b," * 10_000) for name in (b"To", b"Cc", b"Bcc")) + b"\r\nhello",
-    "group": b"To: " + b"g" * 100_000 + b":" + b"a@b," * 9_000 + b";\r\n\r\nhello",
-    "reports": MULTIPART
-    + b"--b\r\nContent-Type: message/delivery-status\r\n\r\nAction: x\r\n" * 4_999
-    + b"--b\r\n\r\nhello",
-    "names": MULTIPART
-    + b"".join(b'--b\r\nContent-Type: a/b; name="%s"\r\n\r\n' % (b"n" * 9_000) for _ in range(100))
-    + b"--b\r\n\r\nhello",
-    "identifier": b"Message-ID: <" + b"x" * 900_000 + b">\r\n\r\nhello",
-    "links": b"List-Unsubscribe: <http://a/" + b"x" * 900_000 + b">\r\n\r\nhello",
-}
-
-
-@pytest.mark.parametrize("kind", LARGE)
-def test_whatever_makes_a_message_large_it_fits_a_record(kind: str) -> None:
-    email = parse_bytes(LARGE[kind])
-    short = fit(email, 900_000)
-    assert size(email) > 900_000 >= size(short)
-    assert (short.id, short.size) == (email.id, email.size)
-    assert short.mailweir.defects[-1].code == "limit.event-size"
-    assert msgspec.json.decode(msgspec.json.encode(short), type=Email) == short
-
-
-def test_long_texts_headers_and_structures_are_cut_to_the_size_of_a_record_and_said() -> None:
-    text = b"Subject: x\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n" + "长".encode() * 600_000
-    headers = b"".join(b"X-Long-%d: %s\r\n" % (number, b"y" * 900) for number in range(1_200)) + b"\r\nhello"
-    parts = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n\r\nx\r\n" * 8_000 + b"--b--\r\n"
-    for raw in (text, headers, parts):
-        email = parse_bytes(raw)
-        short = fit(email, 900_000)
-        assert size(email) > 900_000 >= size(short)
-        assert "limit.event-size" in {defect.code for defect in short.mailweir.defects}
