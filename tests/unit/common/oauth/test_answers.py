@@ -7,9 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.common.accounts.expiry import warning
-from services.common.accounts.fields import Account
-from services.common.accounts.settings import AccountSettings
 from services.common.oauth.answers import Answer, Granted, Refused, is_safe, margin, read, retry_after, skew
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -135,12 +132,3 @@ def test_the_margin_is_five_minutes_or_a_tenth_and_at_most_half(life: float, ear
 )  # fmt: skip
 def test_tokens_travel_by_https_or_stay_on_this_machine(url: str, good: bool) -> None:
     assert is_safe(url) == good
-
-
-def test_an_end_is_told_two_weeks_ahead_in_both_languages() -> None:
-    account = Account(slug="work", host="h", user="u")
-    assert warning(account, None, NOW) == warning(account, NOW + timedelta(days=15), NOW) == ""
-    assert "in 6 days: run mailweir accounts authorize work" in warning(account, NOW + timedelta(days=6, hours=1), NOW)
-    assert "6 天" in warning(account, NOW + timedelta(days=6, hours=1), NOW, "zh")
-    coded = Account(slug="work", host="h", user="u", settings=AccountSettings(code_expires="2026-11-27"))
-    assert "authorization code ends in 6 days" in warning(coded, datetime(2026, 11, 27, 23, 59, tzinfo=UTC), NOW)
