@@ -3,7 +3,7 @@
 import pytest
 
 from services.poller import watching
-from tests.fakes.imap_model import Command, Mailbox, Message, Reply, Script, adds, closes, messages, on, sample
+from tests.fakes.imap_model import Command, Mailbox, Message, Reply, Script, adds, closes, messages, on, sample, says
 from tests.integration.poller.conftest import inbox, on_server
 from tests.integration.poller.watching import IDLE, watched
 from tests.polling import until_meanwhile as until
@@ -53,12 +53,12 @@ async def test_a_server_that_ends_connections_at_idle_is_polled(play, action):
         assert (p.server.counts["IDLE"], p.server.connections) == (3, 4)
 
 
-async def test_a_day_later_idle_is_tried_again(play, monkeypatch):
+@pytest.mark.parametrize(("action", "connections"), [(closes(), 4), (says("NO [UNAVAILABLE] later"), 1)])
+async def test_a_day_later_idle_is_tried_again(play, monkeypatch, action, connections):
     monkeypatch.setattr(watching, "DAY", 0.5)
-    script = five(on("IDLE", closes(), times=3))
-    async with play(script, poll_interval=0.2) as p, watched(p):
+    async with play(five(on("IDLE", action, times=3)), poll_interval=0.2) as p, watched(p):
         await until(lambda: p.server.counts["IDLE"] >= 6)
-        assert p.server.connections == 4
+        assert p.server.connections == connections
 
 
 async def test_connections_that_end_now_and_then_while_idle_do_not_end_idle(play):

@@ -123,6 +123,17 @@ async def test_what_was_noticed_is_forgotten_after_a_day():
         await task
 
 
+async def test_what_was_noticed_late_is_remembered_for_a_day_as_well():
+    turns, late = Turns(), 5 * DAY
+    await entered(turns, A)
+    assert turns.refused(B, late)
+    task = asyncio.create_task(turns.enter(C, late + DAY))
+    await queued(turns)
+    assert not task.done()
+    turns.leave(A, late + DAY)
+    await task
+
+
 async def test_a_wait_that_is_given_up_takes_no_place():
     turns = Turns()
     await only_one(turns)
