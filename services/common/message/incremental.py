@@ -2,6 +2,7 @@
 
 import binascii
 import re
+from itertools import chain, islice
 from typing import Protocol
 
 import pybase64
@@ -34,7 +35,7 @@ def decoder(encoding: str) -> Decoder:
         return Base64()
     if encoding == "quoted-printable":
         return QuotedPrintable()
-    return Whole(encoding) if encoding == "uuencode" else Identity()
+    return Uuencode() if encoding == "uuencode" else Identity()
 
 
 class Identity:
@@ -52,22 +53,42 @@ class Identity:
         return b""
 
 
-class Whole:
-    """Encodings too rare for an incremental form."""
+class Uuencode:
+    """Whole lines at a time, once it is known whether ``begin`` stands among the first ones."""
 
-    def __init__(self, encoding: str) -> None:
-        self._encoding = encoding
-        self._blocks: list[bytes] = []
+    def __init__(self) -> None:
+        self._rest: list[bytes] = []
+        self._start: list[bytes] = []
+        self._known = False
+        self._ended = False
         self.defect: str | None = None
 
     def feed(self, block: bytes) -> bytes:
-        """Nothing yet."""
-        self._blocks.append(block)
-        return b""
+        """The lines that are complete; a CR at the end of the block may be half of a line end."""
+        cut = max(block.rfind(b"\n"), block[:-1].rfind(b"\r")) + 1
+        if not cut:
+            self._rest.append(block)
+            return b""
+        data = b"".join([*self._rest, block[:cut]])
+        self._rest = [block[cut:]]
+        return self._decode(data, last=False)
 
     def finish(self) -> bytes:
-        """Everything."""
-        decoded, self.defect = transfer.decode(b"".join(self._blocks), self._encoding)
+        """The last line, and the first ones where there are no more."""
+        return self._decode(b"".join(self._rest), last=True)
+
+    def _decode(self, data: bytes, *, last: bool) -> bytes:
+        lines = transfer.lines_of(data)
+        if not self._known:
+            self._start += islice(lines, transfer.UU_START - len(self._start))
+            self._known = last or len(self._start) == transfer.UU_START
+            if not self._known:
+                return b""
+            lines = chain(transfer.behind_begin(self._start), lines)
+        if self._ended:
+            return b""
+        decoded, damaged, self._ended = transfer.uu_octets(lines)
+        self.defect = transfer.UU_DAMAGED if damaged else self.defect
         return decoded
 
 

@@ -2,13 +2,16 @@
 
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 
 import pybase64
 
 IDENTITY = frozenset({"7bit", "8bit", "binary"})
 UUENCODE = frozenset({"x-uuencode", "x-uue", "uuencode", "uue"})
+UU_START = 100
+"""Lines among which ``begin`` may stand."""
+UU_DAMAGED = "transfer.uuencode-damaged"
 _SLICE = 1 << 18
 _MISSING = (b"", b"", b"==", b"=")
 _AFTER_PADDING = b"= \t\r\n"
@@ -105,25 +108,35 @@ def _repaired(lines: bytes) -> bytes:
 
 def uuencode(data: bytes) -> tuple[bytes, str | None]:
     """Lines of uuencode, with or without ``begin`` and ``end``; a damaged line gives what it can."""
+    lines = lines_of(data)
+    decoded, damaged, _ = uu_octets(chain(behind_begin(list(islice(lines, UU_START))), lines))
+    return decoded, UU_DAMAGED if damaged else None
+
+
+def lines_of(data: bytes) -> Iterator[bytes]:
+    """The lines without their ends."""
+    return chain.from_iterable(piece.splitlines() for piece in _slices(data))
+
+
+def behind_begin(start: list[bytes]) -> list[bytes]:
+    """Of the first ``UU_START`` lines those behind ``begin``, all where it is not among them."""
+    return start[next((number for number, line in enumerate(start) if line.startswith(b"begin ")), -1) + 1 :]
+
+
+def uu_octets(lines: Iterable[bytes]) -> tuple[bytes, bool, bool]:
+    """What lines decode to, whether one of them is damaged, and whether ``end`` was among them."""
     out = bytearray()
     damaged = False
-    for line in _uu_lines(data):
+    for line in lines:
+        if line.rstrip() == b"end":
+            return bytes(out), damaged, True
+        if not line.strip():
+            continue
         try:
             out += binascii.a2b_uu(line)
         except binascii.Error:
             damaged = not _mended_uu(line, out) or damaged
-    return bytes(out), "transfer.uuencode-damaged" if damaged else None
-
-
-def _uu_lines(data: bytes) -> Iterator[bytes]:
-    lines = chain.from_iterable(piece.splitlines() for piece in _slices(data))
-    start = list(islice(lines, 100))
-    first = next((number for number, line in enumerate(start) if line.startswith(b"begin ")), -1)
-    for line in chain(start[first + 1 :], lines):
-        if line.rstrip() == b"end":
-            return
-        if line.strip():
-            yield line
+    return bytes(out), damaged, False
 
 
 def _mended_uu(line: bytes, out: bytearray) -> bool:

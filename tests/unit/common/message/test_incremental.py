@@ -40,6 +40,23 @@ def test_a_line_in_pieces_gives_what_the_whole_gives(monkeypatch: pytest.MonkeyP
     test_blocks_give_what_the_whole_gives.hypothesis.inner_test(blocks, "quoted-printable")
 
 
+UU = st.sampled_from([b"begin 644 x", b"end", b"#0V%T", b"!", b"\x7f", b" ", b"\n", b"\r\n", b"\r", b"x\n" * 99])
+
+
+@given(st.lists(st.lists(UU, max_size=12).map(b"".join), max_size=6))
+@example([b"x\n" * 98 + b"begin 644 x\n", b"#0V%T\n"])
+@example([b"x\n" * 100 + b"begin 644 x\n", b"#0V%T\n"])
+@example([b"#0V%T\r", b"\n#0V%T\r", b"#0V%T\nend\n", b"#0V%T"])
+def test_blocks_of_uuencode_give_what_the_whole_gives(blocks: Sequence[bytes]) -> None:
+    test_blocks_give_what_the_whole_gives.hypothesis.inner_test(blocks, "uuencode")
+
+
+def test_uuencode_takes_no_more_memory_than_a_few_blocks() -> None:
+    decoding = decoder("uuencode")
+    decoding.feed(b"begin 644 x\n")
+    assert octets_taken(decoding, b"#0V%T\r\n") < BLOCKS_FED // 2 * BLOCK
+
+
 def test_base64_holds_back_less_than_a_line() -> None:
     decoding = decoder("base64")
     given_back = decoding.feed(b"QUJD" * 19 + b"\r\n" + b"QUJD")
