@@ -53,6 +53,22 @@ async def test_a_dead_letter_stays_when_the_server_does_not_have_the_message_eit
     assert len(home.lines("dlq", "list", "--json")) == 2
 
 
+async def test_letters_for_another_reason_are_left_alone(home: Home) -> None:
+    await refused(home)
+    home.change("UPDATE dead_letters SET error = 'bug.ValueError'")
+    assert home.run("repair", "--check").exit_code == 0
+    home.run("repair")
+    assert len(home.lines("dlq", "list", "--json")) == 2
+
+
+async def test_letters_of_other_accounts_are_left_alone(home: Home) -> None:
+    await refused(home)
+    await home.take(MAIL[1], account="work-b")
+    home.run("repair", "work-b")
+    assert len(home.lines("dlq", "list", "--json")) == 2
+    assert home.value("SELECT (quarantined, pending, missing)::text FROM completeness") == "(1,0,0)"
+
+
 async def test_a_dead_letter_whose_raw_message_is_back_is_mended_without_the_server(home: Home) -> None:
     await refused(home)
     event = fetched(MAIL[0])

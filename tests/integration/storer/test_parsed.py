@@ -38,6 +38,23 @@ async def test_repeats_and_copies_make_no_second_row(storer: Storer) -> None:
     assert storer.rows(COUNTS) == [(1, 3, 1)]
 
 
+async def test_a_repeat_writes_no_row_anew(storer: Storer) -> None:
+    mail, _ = await parsed(with_file(message(), b"x", "a.pdf").as_bytes())
+    written = "SELECT e.xmin::text, p.xmin::text, a.xmin::text FROM emails e, email_places p, attachments a"
+    await storer.take(topics.MAIL_PARSED, [mail])
+    before = storer.rows(written)
+    await storer.take(topics.MAIL_PARSED, [mail])
+    assert storer.rows(written) == before
+
+
+async def test_a_place_that_holds_other_bytes_is_of_these(storer: Storer) -> None:
+    for text in ("before", "after"):
+        mail, _ = await parsed(message("s", text).as_bytes())
+        await storer.take(topics.MAIL_PARSED, [mail])
+    shown = "SELECT p.content_sha256, e.content_sha256 FROM email_places p JOIN emails e ON e.id = p.email_id"
+    assert storer.rows(shown) == [(mail.contentsha256, mail.contentsha256)]
+
+
 async def test_the_same_bytes_in_two_accounts_are_two_mails(storer: Storer) -> None:
     raw = message().as_bytes()
     for account in ("work", "home"):
