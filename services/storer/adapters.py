@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import Any
 
+from msgspec.structs import replace
 from sqlalchemy import Engine
 
 from services.common.database import Conflicted, transaction
@@ -85,8 +86,13 @@ def write_places(cursor: Any, events: Sequence[PlaceRelinked]) -> None:
 
 
 def _place_rows(events: Sequence[EmailParsed | PlaceRelinked]) -> list[Row]:
-    """One row per place, the last event wins."""
-    places = {(event.place.folderid, event.place.uidvalidity, event.place.uid): event for event in events}
+    """One row per place, as the first event has it: flags of a repeat are older, or none. The last one's content."""
+    places: dict[tuple[str, int, int], EmailParsed | PlaceRelinked] = {}
+    for event in events:
+        key = (event.place.folderid, event.place.uidvalidity, event.place.uid)
+        known = places.setdefault(key, event)
+        if known.contentsha256 != event.contentsha256:
+            places[key] = replace(known, contentsha256=event.contentsha256)
     return [rows.place_row(event) for event in places.values()]
 
 
