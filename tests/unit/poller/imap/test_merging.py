@@ -36,6 +36,22 @@ def test_a_message_is_given_once_when_all_that_was_asked_for_is_there(order: tup
     assert not events.changed
 
 
+def test_a_listing_in_any_order_is_given_at_once() -> None:
+    merger = Merger(("UID", "FLAGS", "RFC822.SIZE"), UidSet.range(1, 9), EventLog())
+    given = merger.take([[b"* 1 FETCH (RFC822.SIZE 5 FLAGS (\\Seen) UID 7)"]])
+    assert next(given).listing == Listing(7, ("\\Seen",), size=5)
+
+
+def test_of_many_bodies_few_bytes_are_kept_and_a_second_one_is_known_all_the_same() -> None:
+    bodies = {uid: bytes([uid]) * (1 << 20) for uid in (1, 2, 3)}
+    merger = Merger(ITEMS, UidSet.range(1, 9), EventLog())
+    found = list(merger.take([whole(uid, body) for uid, body in bodies.items()]))
+    assert [each.body for each in found] == list(bodies.values())
+    assert [isinstance(mark, bytes) for mark in merger._seen.values()] == [True, True, False]
+    again = [*merger.take([whole(3, bytes([3]) * (1 << 20))]), *merger.take([whole(3, b"other")])]
+    assert [(each.body, each.conflict) for each in again] == [(b"other", True)]
+
+
 def test_flags_that_come_twice_are_the_last_ones() -> None:
     assert merge({"UID": "7", "FLAGS": ["a"]}, {"UID": "7", "FLAGS": ["b"]}) == {"UID": "7", "FLAGS": ["b"]}
 
