@@ -40,6 +40,15 @@ class Seen(Struct, frozen=True):
     behind: bool
 
 
+class Round(Struct, frozen=True):
+    """One round: the UID sets after it, what happened meanwhile, whether mail was fetched, and whether some is left."""
+
+    ledger: Ledger
+    events: Events
+    fetched: bool
+    left: bool
+
+
 async def ledger_of(work: Work, record: FolderRecord) -> Ledger:
     """The UID sets as they are stored now."""
     return await asyncio.to_thread(work.ledger.ledger, record.id, record.epoch, record.uidvalidity or 0)
@@ -71,22 +80,28 @@ async def rounds_of(
             work.memory.run.looked(Look(record.key, opened, listed))
         whole = whole or listed.whole
         error = None if listed.complete else f"the server lists {len(listed.uids)} of {exists} messages"
-        await refuse_other_mail(work, session, record, listed.uids & (ledger.vanished | ledger.invisible))
-        compared = await compare(work, session, record, ledger, listed)
-        missing = compared.missing(await quarantined(work, record)) & listed.uids
-        events = await _fetch(work, session, record, missing, listed)
-        ledger = await ledger_of(work, record) if missing else compared
-        fetched = ledger.published != compared.published
-        rounds, idle = rounds + 1, 0 if fetched else idle + 1
-        left = missing and await _left(work, record, ledger) & listed.uids
-        grown = events.exists is not None and events.exists != exists
-        if not grown and not events.expunged and not events.vanished and not left and listed.complete:
+        done = await _round(work, session, record, ledger, listed)
+        ledger, events = done.ledger, done.events
+        rounds, idle = rounds + 1, 0 if done.fetched else idle + 1
+        more = done.left or (events.exists is not None and events.exists != exists)
+        if not more and not events.expunged and not events.vanished and listed.complete:
             break
         exists = count_after(exists, events, listed)
-        if not grown and not events.expunged and not fetched and not left:
+        if not more and not events.expunged and not done.fetched:
             break
         listed = None
     return Seen(ledger, error, whole, behind)
+
+
+async def _round(work: Work, session: Session, record: FolderRecord, ledger: Ledger, listed: Listed) -> Round:
+    """Compare what is listed with the ledger, and fetch what is missing."""
+    await refuse_other_mail(work, session, record, listed.uids & (ledger.vanished | ledger.invisible))
+    compared = await compare(work, session, record, ledger, listed)
+    missing = compared.missing(await quarantined(work, record)) & listed.uids
+    events = await _fetch(work, session, record, missing, listed)
+    after = await ledger_of(work, record) if missing else compared
+    left = bool(missing and await _left(work, record, after) & listed.uids)
+    return Round(after, events, fetched=after.published != compared.published, left=left)
 
 
 async def _news(session: Session) -> Events:
