@@ -78,6 +78,15 @@ async def test_only_a_newer_parser_version_replaces(storer: Storer) -> None:
     assert storer.rows(COUNTS) == [(1, 1, 1)]
 
 
+async def test_files_that_a_newer_parser_does_not_find_have_no_rows_any_more(storer: Storer) -> None:
+    mail, _ = await parsed(with_file(message(), b"x", "a.pdf").as_bytes())
+    await storer.take(topics.MAIL_PARSED, [mail])
+    newer = replace(mail.email.mailweir, parser_version="99.0.0")
+    email = replace(mail.email, attachments=(), has_attachment=False, mailweir=newer)
+    await storer.take(topics.MAIL_PARSED, [replace(mail, email=email)])
+    assert storer.rows(COUNTS) == [(1, 1, 0)]
+
+
 async def test_refused_rows_are_found_by_halving_and_the_rest_is_stored(storer: Storer) -> None:
     mails = [(await parsed(message(f"number {number}").as_bytes(), number))[0] for number in range(1, 20)]
     mails[7] = replace(mails[7], place=place(2**63))
