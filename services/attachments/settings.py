@@ -14,5 +14,5 @@ class AttachmentsSettings(FromEnvironment):
 
     batch: int = Field(64, ge=1, le=1000, description="Files a handler takes at once; 64 of 900 KiB stay below 64 MB.")
     within: float = Field(
-        0.25, gt=0, le=5, description="Seconds it waits for them: longer takes less CPU, and adds delay."
+        0.25, gt=0, le=5, description="Seconds to the next that is not full: longer takes less CPU, and adds delay."
     )

@@ -25,7 +25,10 @@ Handler = Callable[[Sequence[Event]], Awaitable[Sequence[Outcome]]]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """How many events a handler takes at once, and how many seconds it waits for them."""
+    """How many events a handler takes at once, and how many seconds lie between two batches that are not full.
+
+    What comes alone after a pause hardly waits.
+    """
 
     size: int = 100
     within: float = 0.05

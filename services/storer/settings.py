@@ -16,5 +16,5 @@ class StorerSettings(FromEnvironment):
         500, ge=1, le=5000, description="Events per transaction; 500 give 60 % and 2,000 all of COPY's speed."
     )
     within: float = Field(
-        0.25, gt=0, le=5, description="Seconds it waits for a batch: longer takes less CPU, and adds delay."
+        0.25, gt=0, le=5, description="Seconds to the next that is not full: longer takes less CPU, and adds delay."
     )

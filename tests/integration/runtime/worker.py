@@ -2,7 +2,8 @@
 
 ``python -m tests.integration.runtime.worker FOLDER``: the sink is FOLDER/sink; files in FOLDER steer the handler:
 ``down`` (a dependency does not answer), ``raise`` (its text: a UID that makes the handler raise), ``hang``, ``slow``
-(seconds per batch), ``most`` (lines of the sink from which on every batch waits until the file is gone).
+(seconds per batch), ``most`` (lines of the sink from which on every batch waits until the file is gone), and at the
+start ``within`` (seconds a batch waits for more).
 FOLDER/started appears with the first batch. A message whose body is ``refuse`` is rejected.
 """
 
@@ -74,7 +75,8 @@ def append(sink: Path, uids: Sequence[int]) -> None:
 
 
 def service(folder: Path) -> Service:
-    return Service("sink", [Subscription(topics.MAIL_FETCHED, partial(handle, folder=folder), Batch(BATCH, 0.05))])
+    batch = Batch(BATCH, float(told(folder / "within") or 0.05))
+    return Service("sink", [Subscription(topics.MAIL_FETCHED, partial(handle, folder=folder), batch)])
 
 
 if __name__ == "__main__":

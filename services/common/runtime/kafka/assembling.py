@@ -1,14 +1,20 @@
-"""Records on their way into batches: full ones at once, the rest when they have waited long enough (pure)."""
+"""Records on their way into batches: full ones at once, others as often as their topic allows (pure).
+
+What comes after a pause goes as soon as no more follows it: one new mail must not wait for company. While more keeps
+coming, a batch that is not full goes at the earliest ``within`` after the one before, so a stream takes few batches.
+"""
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 
 from aiokafka import ConsumerRecord
 
 from services.common.service import Batch
 
 Records = list[ConsumerRecord[bytes, bytes]]
+SETTLE = 0.02  # seconds: what was sent together is read in several pieces
 _LONGEST_LOOK = 1.0  # seconds: a reader that waits for records must see within them that it is told to stop
 
 
@@ -17,6 +23,7 @@ class _Waiting:
     records: deque[ConsumerRecord[bytes, bytes]] = field(default_factory=deque)
     octets: int = 0
     since: float = 0.0
+    last: float = 0.0
 
 
 class Assembler:
@@ -32,6 +39,7 @@ class Assembler:
         self._octets = octets
         self._waiting: defaultdict[str, _Waiting] = defaultdict(_Waiting)
         self._under_way: Counter[str] = Counter()
+        self._handed_over: dict[str, float] = {}
 
     def wants(self, topic: str) -> bool:
         """Whether more of this topic should be read."""
@@ -42,6 +50,7 @@ class Assembler:
         waiting = self._waiting[topic]
         if not waiting.records:
             waiting.since = now
+        waiting.last = now
         waiting.records.extend(records)
         waiting.octets += sum(map(_octets, records))
 
@@ -50,6 +59,7 @@ class Assembler:
         for topic in list(self._waiting):
             while self._under_way[topic] < self._ahead and self._due(topic, now):
                 self._under_way[topic] += 1
+                self._handed_over[topic] = now
                 yield topic, self._cut(topic)
 
     def done(self, topic: str) -> None:
@@ -60,15 +70,16 @@ class Assembler:
         """Forget everything: it is read again."""
         self._waiting.clear()
         self._under_way.clear()
+        self._handed_over.clear()
 
     def rest(self, now: float) -> float:
-        """Seconds until the next batch is due by its age, at most one."""
-        ages = [
-            waiting.since + self._batch(topic).within - now
+        """Seconds until the next batch that is not full is due, at most one."""
+        waits = [
+            self._turn(topic) - now
             for topic, waiting in self._waiting.items()
             if waiting.records and self._under_way[topic] < self._ahead
         ]
-        return min(_LONGEST_LOOK, max(0.0, min(ages, default=_LONGEST_LOOK)))
+        return min(_LONGEST_LOOK, max(0.0, min(waits, default=_LONGEST_LOOK)))
 
     def _batch(self, topic: str) -> Batch:
         return self._batches.get(topic, Batch(1, 0))
@@ -79,7 +90,13 @@ class Assembler:
 
     def _due(self, topic: str, now: float) -> bool:
         waiting = self._waiting[topic]
-        return bool(waiting.records) and (self._full(topic) or now - waiting.since >= self._batch(topic).within)
+        return bool(waiting.records) and (self._full(topic) or now >= self._turn(topic))
+
+    def _turn(self, topic: str) -> float:
+        """When a batch that is not full may go."""
+        waiting, within = self._waiting[topic], self._batch(topic).within
+        settled = min(waiting.last + SETTLE, waiting.since + within)
+        return max(settled, self._handed_over.get(topic, -inf) + within)
 
     def _cut(self, topic: str) -> Records:
         waiting, size = self._waiting[topic], self._batch(topic).size

@@ -1,0 +1,209 @@
+"""How long new mail takes until its row is there, one message after the other: embedded and on the stack.
+
+    python -m benchmarks.new_mail [--messages N] [--only embedded,stack]
+
+Another client appends messages to INBOX of a local Dovecot, at irregular gaps. The clock of a message runs from when
+the server told of it, heard by a third client that idles as the poller does (Dovecot gathers for half a second what it
+tells), until its row is seen. How long the steps between take on the stack, the times of its records tell.
+"""
+
+import argparse
+import asyncio
+import imaplib
+import math
+import random
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+
+from aiokafka import AIOKafkaConsumer
+from sqlalchemy import Connection, text
+
+from benchmarks.bars import Bar, held
+from benchmarks.machine import told
+from infra.local import dovecot
+from infra.local.program import Program
+from services.common.database import engine_for
+from services.common.postgres import embedded_postgres
+from tests.e2e.world import ACCOUNT, SERVICES, USER, World, embedded, stack
+
+Times = dict[int, float]
+"""By the number of a message in INBOX, which is its UID: seconds of the epoch."""
+
+BARS = {"embedded_p99": Bar(0.25), "stack_p99": Bar(0.5)}  # seconds
+GAPS = 0.05, 1.5  # seconds
+FIRST = 3  # messages that only show that all is up and the poller listens
+EVENTS = ("mail.fetched", "mail.parsed")
+_LONGEST, _LOOK = 60.0, 0.004  # seconds
+_PLACES = text("SELECT uid FROM email_places WHERE uid > :last")
+_MAIL = (
+    "From: a@example.test\r\nTo: b@example.test\r\nSubject: news {0}\r\nMessage-ID: <news-{0}@example.test>\r\n\r\n"
+    "This is message {0}.\r\n"
+)
+
+
+def client(imap: Program) -> imaplib.IMAP4_SSL:
+    """Signed in, beside the poller."""
+    context = ssl.create_default_context(cafile=str(dovecot.ca_file(imap.folder)))
+    made = imaplib.IMAP4_SSL("localhost", imap.ports["imaps"], ssl_context=context)
+    made.login(USER, dovecot.password_file(imap.folder, USER).read_text().strip())
+    return made
+
+
+@contextmanager
+def hearing(imap: Program) -> Iterator[Times]:
+    """When the server told of each message, to a client that idles all the time."""
+    listener, heard = client(imap), Times()
+    listener.select("INBOX", readonly=True)
+    listener.send(b"idle IDLE\r\n")
+
+    def listen() -> None:
+        while line := listener.readline():
+            words = line.split()
+            if words[2:] == [b"EXISTS"]:
+                heard.update(dict.fromkeys(range(len(heard) + 1, int(words[1]) + 1), time.time()))
+
+    thread = threading.Thread(target=listen)
+    thread.start()
+    try:
+        yield heard
+    finally:
+        listener.socket().shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+@contextmanager
+def seeing(url: str) -> Iterator[Times]:
+    """When the row of each message was there."""
+    rows, end = Times(), threading.Event()
+
+    def look(asking: Connection) -> None:
+        while not end.wait(_LOOK):
+            found = asking.execute(_PLACES, {"last": max(rows, default=0)}).scalars()
+            rows.update(dict.fromkeys(found, time.time()))
+            asking.rollback()
+
+    with engine_for(url).connect() as asking:
+        thread = threading.Thread(target=look, args=(asking,))
+        thread.start()
+        try:
+            yield rows
+        finally:
+            end.set()
+            thread.join()
+
+
+def deliver(world: World, url: str, count: int) -> dict[str, Times]:
+    """Append ``FIRST`` and ``count`` messages; when the server told of each, and when its row was there."""
+    chance, imap = random.Random(11), world.components.imap
+    with hearing(imap) as heard, seeing(url) as rows:
+        writer = client(imap)
+        for number in range(1, FIRST + count + 1):
+            writer.append("INBOX", "", "", _MAIL.format(number).encode())
+            if number <= FIRST:
+                until(lambda number=number: number in rows)
+            time.sleep(chance.uniform(*GAPS))
+        until(lambda: len(rows) == len(heard) == FIRST + count)
+        writer.logout()
+    return {"told": heard, "row": rows}
+
+
+def until(done: Callable[[], bool]) -> None:
+    """Wait; raises AssertionError when it takes too long."""
+    end = time.monotonic() + _LONGEST
+    while not done():
+        assert time.monotonic() < end, "mail does not come"
+        time.sleep(_LOOK)
+
+
+def in_one_process(home: Path, count: int) -> dict[str, Times]:
+    """``mailweir sync --watch`` without a stack."""
+    with embedded(home) as world, (home / "sync.log").open("wb") as log:
+        _usual_pace(world)
+        command = [sys.executable, "-m", "services.cli.main", "sync", "--watch"]
+        running = subprocess.Popen(command, env=world.mailweir.env(), stdout=log, stderr=log)
+        try:
+            return deliver(world, embedded_postgres.ensure(world.mailweir.home), count)
+        finally:
+            running.terminate()
+            running.wait()
+
+
+def on_the_stack(home: Path, count: int) -> dict[str, Times]:
+    """The services as processes."""
+    with stack(home) as world:
+        _usual_pace(world)
+        world.start(*SERVICES)
+        times = deliver(world, world.components.database_url, count)
+        return times | asyncio.run(_recorded(world.components.kafka, FIRST + count))
+
+
+def _usual_pace(world: World) -> None:
+    """The account of the tests polls every second; of others, IDLE alone tells what is new."""
+    done = world.mailweir("accounts", "set", ACCOUNT, "--set", "poll_interval=60", "--set", "list_interval=300")
+    assert done.returncode == 0, done.stderr
+
+
+async def _recorded(brokers: str, count: int) -> dict[str, Times]:
+    """When the records of each message were made."""
+    consumer = AIOKafkaConsumer(*EVENTS, bootstrap_servers=brokers, auto_offset_reset="earliest")
+    times = {name: Times() for name in EVENTS}
+    await consumer.start()
+    try:
+        while any(len(each) < count for each in times.values()):
+            for records in (await consumer.getmany(timeout_ms=1_000)).values():
+                for record in records:
+                    uid = int(dict(record.headers)["ce_subject"].rpartition(b"/")[2])
+                    times[record.topic].setdefault(uid, record.timestamp / 1_000)
+    finally:
+        await consumer.stop()
+    return times
+
+
+WAYS = {"embedded": in_one_process, "stack": on_the_stack}
+
+
+def steps(times: Mapping[str, Times]) -> dict[str, list[float]]:
+    """Sorted seconds of each step, and of all."""
+    names = ["told", *(name for name in EVENTS if name in times), "row"]
+    numbers = [number for number in times["row"] if number > FIRST]
+    pairs = dict.fromkeys([*pairwise(names), ("told", "row")])
+    return {f"{a} -> {b}": sorted(times[b][number] - times[a][number] for number in numbers) for a, b in pairs}
+
+
+def share(seconds: list[float], part: float) -> float:
+    """So many seconds or less took ``part`` of them, which are sorted."""
+    return seconds[math.ceil(part * len(seconds)) - 1]
+
+
+def p99(name: str, count: int) -> float:
+    """Print what each step took one way; seconds from told to row that 99 % of messages took at most."""
+    with tempfile.TemporaryDirectory(prefix="mailweir-bench-", ignore_cleanup_errors=True) as home:
+        took = steps(WAYS[name](Path(home), count))
+    for step, seconds in took.items():
+        told_of = (f"p{100 * part:<3g} {1_000 * share(seconds, part):5.0f} ms" for part in (0.5, 0.9, 0.99, 1))
+        print(f"{name:9} {step:28} {'  '.join(told_of)}", flush=True)
+    return round(share(took["told -> row"], 0.99), 3)
+
+
+def main() -> int:
+    """Measure each way; 1 when one misses its bar."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.new_mail", description=__doc__)
+    parser.add_argument("--messages", type=int, default=100)
+    parser.add_argument("--only", default=",".join(WAYS))
+    options = parser.parse_args()
+    print(f"{options.messages} messages, one after the other; {told()}")
+    found = {f"{name}_p99": p99(name, options.messages) for name in options.only.split(",")}
+    return 0 if held(found, {name: BARS[name] for name in found}) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
