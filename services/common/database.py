@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoneFree
 
 from services.common.errors import ConfigurationError, MailweirError, Unavailable
+from services.common.postgres.deadlines import Bounded, bounded
 
 METADATA = MetaData()
 _LOST = ("08", "25P03", "57P", "53", "55P03")
@@ -28,7 +29,7 @@ _UNREACHED = re.compile(
 
 
 # A server that went away without a word (suspended, or forgotten by a firewall) is noticed after a minute; by the
-# system's own settings an answer is waited for 15 minutes, or two hours.
+# system's own settings an answer is waited for 15 minutes, or two hours. Deadlines end what TCP does not notice.
 _NOTICED = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
 _TIMEOUTS = """
 SET timezone = 'UTC';
@@ -70,7 +71,7 @@ def engine_for(url: str, *, pool_size: int = 4, statement_timeout_ms: int = 60_0
     """
     engine = create_engine(
         _with_driver(url), pool_size=pool_size, max_overflow=2, pool_pre_ping=True, hide_parameters=True,
-        connect_args={"connect_timeout": 10, "application_name": "mailweir", **_NOTICED},
+        connect_args=reaching(statement_timeout_ms / 1_000),
     )  # fmt: skip
 
     @event.listens_for(engine, "connect")
@@ -80,6 +81,12 @@ def engine_for(url: str, *, pool_size: int = 4, statement_timeout_ms: int = 60_0
         connection.commit()
 
     return engine
+
+
+def reaching(statement_seconds: float) -> dict[str, Any]:
+    """How the driver reaches a server that ends statements after so many seconds: each wait has an end."""
+    own = {"application_name": "mailweir", "connection_factory": bounded(statement_seconds)}
+    return {"connect_timeout": 10, **own, **_NOTICED}
 
 
 def _with_driver(url: str) -> str:
@@ -96,7 +103,18 @@ def transaction(engine: Engine) -> Iterator[Connection]:
 
 def unbounded(connection: Connection) -> None:
     """Let the statements of this transaction take as long as the rows of a large account need; a person waits."""
+    driver = connection.connection.dbapi_connection
+    if isinstance(driver, Bounded):
+        driver.unbounded = True
     connection.execute(text("SET LOCAL statement_timeout = 0"))
+
+
+def unbounded_for_good(connection: Connection) -> None:
+    """The same for all that a connection does from now on: it must not go back to its pool."""
+    driver = connection.connection.dbapi_connection
+    if isinstance(driver, Bounded):
+        driver.limit = 0.0
+    connection.execute(text("SET statement_timeout = 0"))
 
 
 @contextmanager

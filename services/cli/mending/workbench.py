@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, text
 from services.cli.mending import came_back, listing, lost_claims, lost_rows, untold
 from services.cli.mending.damage import Damage
 from services.cli.progress import bar
-from services.common.database import fault_named, transaction
+from services.common.database import fault_named, transaction, unbounded_for_good
 from services.common.events import MailEvent
 from services.common.objects import ObjectStore, has_hash
 from services.storer.tables import objects
@@ -25,7 +25,6 @@ _PAGE = 100  # rows; of as many the store is asked while a transaction is open
 _LOOKS_AT_ONCE = 8
 
 _TABLES = """
-SET statement_timeout = 0;
 CREATE TEMP TABLE gone (account_id text, kind text, sha256 text, key text, size bigint, damaged boolean NOT NULL,
     read boolean NOT NULL DEFAULT false, PRIMARY KEY (account_id, kind, sha256));
 CREATE TEMP TABLE wanted (account_id text, sha256 text, copies text[], unstored boolean);
@@ -121,6 +120,7 @@ def bench(engine: Engine) -> Iterator[Connection]:
     """
     with fault_named(), engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
         try:
+            unbounded_for_good(connection)
             connection.execute(text(_TABLES))
             yield connection
         finally:

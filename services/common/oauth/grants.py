@@ -13,12 +13,13 @@ from sqlalchemy.dialects.postgresql import insert
 from services.common.accounts import secrets
 from services.common.accounts.secrets import KeySource
 from services.common.accounts.tables import account_grants, account_secrets
-from services.common.database import fault_named, transaction
+from services.common.database import fault_named, reaching, transaction
 from services.common.oauth.answers import Granted
 from services.common.secret import Secret
 
 ACCESS, REFRESH, PREVIOUS = "access_token", "refresh_token", "previous_refresh_token"
 _LOCK_SPACE = 0x4D57  # advisory locks of Mailweir's token renewals
+_ANSWER = 60.0  # seconds; trying for a lock waits for nothing
 
 
 class Grant(Struct, frozen=True):
@@ -51,7 +52,8 @@ def renewal_lock(engine: Engine, account: str) -> Iterator[bool]:
 
     A transaction-level advisory lock: it goes with the connection, so a killed process never leaves it behind.
     """
-    apart = create_engine(engine.url, poolclass=NullPool)  # a shared pool could run out of connections that all wait
+    # a shared pool could run out of connections that all wait
+    apart = create_engine(engine.url, poolclass=NullPool, connect_args=reaching(_ANSWER))
     with fault_named(), apart.connect() as connection, connection.begin():
         yield bool(connection.scalar(select(func.pg_try_advisory_xact_lock(_LOCK_SPACE, func.hashtext(account)))))
 
