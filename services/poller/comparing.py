@@ -30,7 +30,7 @@ async def compare(work: Work, session: Session, record: FolderRecord, ledger: Le
         current = replace(ledger, listed=ledger.listed | listed.uids, vanished=ledger.vanished - listed.uids)
         vanished, returned, hidden = EMPTY, listed.uids & ledger.vanished, EMPTY
     after = flagging.merged(ledger.flags, listed.flags, listed.flagged)
-    told = listed.uids if labelled else ledger.published & listed.uids
+    told = listed.uids if labelled else ledger.listed & listed.uids  # one that is fetched again is stored already
     different = flagging.changed(ledger.flags, after, told) | (listed.uids - ledger.listed if labelled else EMPTY)
     await work.say(
         *telling.vanished(work, record, vanished),

@@ -15,11 +15,12 @@ from typing import IO
 import pytest
 from sqlalchemy import text
 
+from infra.local import dovecot
 from services.common.database import engine_for
 from services.common.postgres import embedded_postgres
 from tests.corpus_mail import messages
 from tests.e2e.commands import Mailweir
-from tests.e2e.world import World, as_sent, embedded, seen_messages
+from tests.e2e.world import USER, World, as_sent, embedded, seen_messages
 from tests.fakes.ports import closed_port
 
 COUNT = int(os.environ.get("MAILWEIR_E2E_MESSAGES", "500"))
@@ -115,6 +116,23 @@ def test_lost_reports_of_folders_and_accounts_come_back_by_a_repair(world: World
     assert rows(world, f"{said} ORDER BY folder") == known[0]
     assert rows(world, "SELECT account_id, state, signin FROM account_status") == known[1]
     assert world.mailweir("repair", "--check").returncode == 0
+
+
+def test_a_message_that_is_fetched_again_has_the_flags_of_now(world: World) -> None:
+    raw = b"Subject: fetched again\n\nonly once here\n"
+    name = f"{len(world.delivered)}.mail"
+    world.deliver([raw])
+    assert world.mailweir("sync").returncode == 0
+    sha256 = hashlib.sha256(as_sent(raw)).hexdigest()
+    told = f"SELECT folder, flags FROM email_places WHERE content_sha256 = '{sha256}'"
+    assert rows(world, told) == [("INBOX", [])]
+    (object_,) = (world.mailweir.home / "objects" / "mailweir" / "work" / "messages").rglob(f"{sha256}.eml")
+    object_.unlink()
+    (mail,) = dovecot.maildir(world.components.imap.folder, USER).glob(f"*/{name}*")
+    mail.rename(mail.parent.parent / "cur" / f"{name}:2,F")
+    assert world.mailweir("repair").returncode == 0
+    assert object_.exists()
+    assert rows(world, told) == [("INBOX", ["\\Flagged"])]
 
 
 def rows(world: World, query: str) -> list[tuple[object, ...]]:
