@@ -26,7 +26,7 @@ _LOOKS_AT_ONCE = 8
 
 _TABLES = """
 CREATE TEMP TABLE gone (account_id text, kind text, sha256 text, key text, size bigint, damaged boolean NOT NULL,
-    read boolean NOT NULL DEFAULT false, PRIMARY KEY (account_id, kind, sha256));
+    read boolean NOT NULL DEFAULT false, UNIQUE (account_id, kind, sha256, key));
 CREATE TEMP TABLE wanted (account_id text, sha256 text, copies text[], unstored boolean);
 CREATE TEMP TABLE sent (folder_id text, uidvalidity bigint, uid bigint, account_id text, sha256 text);
 CREATE TEMP TABLE published_before (folder_id text, epoch bigint, uids int8multirange);
@@ -34,13 +34,16 @@ CREATE TEMP TABLE lacking (email_id bigint);
 CREATE TEMP TABLE claims (id bigint, folder_id text, uidvalidity bigint, uid bigint);
 """
 _OF = "(CAST(:account AS text) IS NULL OR {}.account_id = :account)"
+# A file has a row for its bytes, with one of its keys, and an object for each name that messages give it.
+_FILED = f"""SELECT o.account_id, o.kind, o.sha256, o.key, o.size FROM objects o WHERE {_OF.format("o")}
+UNION SELECT o.account_id, o.kind, o.sha256, concat_ws('/', a.account_id, 'attachments', a.sha256, a.safe_name), o.size
+FROM attachments a JOIN objects o ON (o.account_id, o.kind, o.sha256) = (a.account_id, 'attachment', a.sha256)
+WHERE {_OF.format("a")}"""  # noqa: S608 (constants of ours)
 _GONE = f"""INSERT INTO gone
 SELECT o.account_id, o.kind, o.sha256, o.key, o.size, l.key IS NOT NULL
-FROM objects o LEFT JOIN listed l ON l.key = o.key
-WHERE {_OF.format("o")} AND l.size IS DISTINCT FROM o.size"""  # noqa: S608 (constants of ours)
-_UNREAD = f"""SELECT o.account_id, o.kind, o.sha256, o.key, o.size FROM objects o
-WHERE {_OF.format("o")} AND NOT EXISTS (SELECT FROM gone g
-WHERE (g.account_id, g.kind, g.sha256) = (o.account_id, o.kind, o.sha256))"""  # noqa: S608 (constants of ours)
+FROM ({_FILED}) AS o LEFT JOIN listed l ON l.key = o.key WHERE l.size IS DISTINCT FROM o.size"""  # noqa: S608 (as above)
+_UNREAD = f"""SELECT * FROM ({_FILED}) AS o
+WHERE NOT EXISTS (SELECT FROM gone g WHERE g.key = o.key)"""  # noqa: S608 (constants of ours)
 _READ = text("INSERT INTO gone VALUES (:account_id, :kind, :sha256, :key, :size, :damaged, true)")
 _NEVER_FILED = f"""INSERT INTO gone SELECT e.account_id, 'message', e.content_sha256, NULL, NULL, false FROM emails e
 WHERE {_OF.format("e")}
@@ -84,7 +87,7 @@ _FILED_SINCE = text(
     "DELETE FROM gone g USING objects o "
     "WHERE g.key IS NULL AND (o.account_id, o.kind, o.sha256) = (g.account_id, g.kind, g.sha256)"
 )
-_FITS = text("DELETE FROM gone WHERE (account_id, kind, sha256) = (:account_id, :kind, :sha256)")
+_FITS = text("DELETE FROM gone WHERE key = :key")
 _FORGET = text(
     "DELETE FROM objects o USING unnest(CAST(:accounts AS text[]), CAST(:kinds AS text[]), CAST(:hashes AS text[])) "
     "AS g (account_id, kind, sha256) WHERE (o.account_id, o.kind, o.sha256) = (g.account_id, g.kind, g.sha256) "
@@ -129,7 +132,7 @@ def bench(engine: Engine) -> Iterator[Connection]:
 
 def _count(bench: Connection, account: str | None) -> int:
     """How many objects rows name."""
-    counted = text(f"SELECT count(*) FROM objects o WHERE {_OF.format('o')}")  # noqa: S608 (a constant of ours)
+    counted = text(f"SELECT count(*) FROM ({_FILED}) AS o")  # noqa: S608 (a constant of ours)
     return int(bench.execute(counted, {"account": account}).scalar_one())
 
 
@@ -189,7 +192,7 @@ def _size(store: ObjectStore, key: str) -> int | None:
 
 def _fit(bench: Connection, rows: Sequence[Any]) -> None:
     if rows:
-        bench.execute(_FITS, [{name: getattr(row, name) for name in ("account_id", "kind", "sha256")} for row in rows])
+        bench.execute(_FITS, [{"key": row.key} for row in rows])
 
 
 def _read(bench: Connection, store: ObjectStore, account: str | None, advance: Callable[[], None]) -> None:

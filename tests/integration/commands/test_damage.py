@@ -69,6 +69,26 @@ async def test_a_damaged_attachment_is_made_again(stored: Home, kind: str) -> No
     assert stored.run("repair", "--check", "--verify").exit_code == 0
 
 
+@pytest.mark.parametrize("kind", ["gone", "cut", "other"])
+@pytest.mark.parametrize("name", ["draft.pdf", "final.pdf"])
+async def test_the_same_file_comes_back_under_each_of_its_names(home: Home, kind: str, name: str) -> None:
+    names = ("draft.pdf", "final.pdf", "final.pdf")
+    await home.take(*(with_file(message(f"{uid}"), b"%PDF-1", each).as_bytes() for uid, each in enumerate(names)))
+    files = [path for path in home.objects() if path.suffix == ".pdf"]
+    assert [path.name for path in files] == ["draft.pdf", "final.pdf"]
+    (path,) = (path for path in files if path.name == name)
+    if kind == "gone":
+        path.unlink()
+    else:
+        damaged(path, kind)
+    verify = ["--verify"] if kind == "other" else []
+    looked = home.run("repair", "--check", *verify)
+    assert (looked.exit_code, "0 raw messages gone, 1 attachments gone" in looked.stdout) == (3, True)
+    assert home.run("repair", "--offline", *verify).exit_code == 0
+    assert [path.read_bytes() for path in files] == [b"%PDF-1", b"%PDF-1"]
+    assert home.run("repair", "--check", "--verify").exit_code == 0
+
+
 @pytest.mark.parametrize("kind", ["empty", "cut", "other"])
 async def test_a_damaged_raw_message_is_never_shown_as_the_exact_bytes_and_is_fetched_again(
     stored: Home, kind: str, tmp_path: Path
