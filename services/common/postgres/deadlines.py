@@ -98,6 +98,8 @@ def _look_for_ever() -> None:
 
 
 def _shut(of: connection) -> None:
+    if of.closed:
+        return
     with socket.socket(fileno=of.fileno()) as twin:
         try:
             twin.shutdown(socket.SHUT_RDWR)
