@@ -11,10 +11,10 @@ from services.common.postgres import embedded_postgres, migrations
 from services.poller import tables as poller_tables
 from services.storer import tables
 
-# The tables that mail fills: what a test empties to begin anew.
+# The tables that mail and those who fetch it fill: what a test empties to begin anew.
 FILLED = [
     *(table.name for table in (*tables.OWNED, poller_tables.folders, poller_tables.folder_ledger)),
-    *("quarantine", "settled_places", "unsettled"),
+    *("leases", "quarantine", "settled_places", "unsettled"),
 ]
 
 

@@ -1,14 +1,10 @@
 """Groups of small objects, on stores that take them apart and on others."""
 
-from urllib.parse import urlparse
-
 import pytest
-from minio import MinioAdmin
-from minio.credentials import StaticProvider
 
 from services.common.objects import NewObject
 from services.common.stores import s3
-from services.common.stores.s3 import S3Store, connect
+from services.common.stores.s3 import S3Store
 from tests.integration.stores.conftest import Minio
 
 NEWS = [NewObject(f"work/{number}", b"%d" % number, "a/b", {"part": str(number)}) for number in range(5)]
@@ -41,15 +37,10 @@ def test_a_store_that_takes_groups_apart_holds_nothing_else(minio: Minio, monkey
 def test_keys_that_may_not_write_a_group_write_its_objects(minio: Minio) -> None:
     """A policy may name the accounts below which they write."""
     fresh(minio, "some-names")
-    host, keys = urlparse(minio.components.s3_endpoint).netloc, StaticProvider(*minio.components.s3_keys)
-    admin = MinioAdmin(endpoint=host, credentials=keys, secure=False)
     allowed = [
         {"Effect": "Allow", "Action": ["s3:ListBucket", "s3:GetBucketLocation"], "Resource": ["arn:aws:s3:::*"]},
         {"Effect": "Allow", "Action": ["s3:*"], "Resource": ["arn:aws:s3:::some-names/work/*"]},
     ]
-    admin.policy_add("narrow", policy={"Version": "2012-10-17", "Statement": allowed})
-    admin.user_add("narrow", "canary-secret")
-    admin.policy_set("narrow", user="narrow")
-    store = S3Store(connect(minio.components.s3_endpoint, "narrow", "canary-secret"), "some-names")
+    store = S3Store(minio.keys("narrow", *allowed), "some-names")
     store.put_many(NEWS)
     assert sorted(store.keys("work/")) == [new.key for new in NEWS]

@@ -3,19 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from io import BytesIO
-from urllib.parse import urlparse
 
 import pytest
-from minio import MinioAdmin
 from minio.commonconfig import ENABLED, GOVERNANCE
-from minio.credentials import StaticProvider
 from minio.objectlockconfig import DAYS, ObjectLockConfig
 from minio.versioningconfig import OFF, SUSPENDED, VersioningConfig
 
 from services.common.errors import ConfigurationError, Unavailable
 from services.common.objects import NewObject
 from services.common.stores import s3
-from services.common.stores.s3 import S3Store, connect
+from services.common.stores.s3 import S3Store
 from tests.integration.stores.conftest import Minio
 
 FEW = ("s3:GetBucketLocation", "s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:DeleteObject")
@@ -24,15 +21,8 @@ KINDS = (OFF, ENABLED, SUSPENDED)
 
 def restricted(minio: Minio, user: str, actions: Sequence[str], kind: str) -> S3Store:
     """A bucket of that kind with two versions of an object, by keys that may do no more than ``actions``."""
-    admin = MinioAdmin(
-        endpoint=urlparse(minio.components.s3_endpoint).netloc,
-        credentials=StaticProvider(*minio.components.s3_keys),
-        secure=False,
-    )
     statement = {"Effect": "Allow", "Action": list(actions), "Resource": ["arn:aws:s3:::*"]}
-    admin.policy_add(user, policy={"Version": "2012-10-17", "Statement": [statement]})
-    admin.user_add(user, "canary-secret")
-    admin.policy_set(user, user=user)
+    client = minio.keys(user, statement)
     bucket = f"{user}-{kind.lower()}"
     mighty = S3Store(minio.store._client, bucket)
     mighty.ensure_bucket()
@@ -42,7 +32,7 @@ def restricted(minio: Minio, user: str, actions: Sequence[str], kind: str) -> S3
         mighty.put(NewObject("work/a", data, "a/b", {}))
     if kind == SUSPENDED:
         minio.store._client.set_bucket_versioning(bucket, VersioningConfig(SUSPENDED))
-    return S3Store(connect(minio.components.s3_endpoint, user, "canary-secret"), bucket)
+    return S3Store(client, bucket)
 
 
 def left(minio: Minio, store: S3Store) -> int:
