@@ -114,32 +114,17 @@ async def test_a_broker_that_was_away_longer_than_the_stall_time_out_finds_the_s
     await lab.stopped(worker)
 
 
+@pytest.mark.parametrize(("away", "back"), [("kill", "start"), ("pause", "resume")])
 async def test_a_worker_told_to_stop_while_the_broker_is_away_ends_and_loses_nothing(
-    lab: Lab, components: Cluster
+    lab: Lab, components: Cluster, away: str, back: str
 ) -> None:
     worker = await at_work(lab, stop_grace=600)
-    components.kill("kafka")
+    getattr(components, away)("kafka")
     try:
         worker.send_signal(signal.SIGTERM)
         assert await lab.ended(worker) == 0, lab.logs()
     finally:
-        components.start("kafka")
-    lab.release("slow")
-    worker = lab.worker()
-    await lab.complete(MANY)
-    await lab.stopped(worker)
-
-
-async def test_a_worker_told_to_stop_while_the_broker_hangs_ends_and_loses_nothing(
-    lab: Lab, components: Cluster
-) -> None:
-    worker = await at_work(lab, stop_grace=600)
-    components.pause("kafka")
-    try:
-        worker.send_signal(signal.SIGTERM)
-        assert await lab.ended(worker) == 0, lab.logs()
-    finally:
-        components.resume("kafka")
+        getattr(components, back)("kafka")
     lab.release("slow")
     worker = lab.worker()
     await lab.complete(MANY)
