@@ -26,7 +26,9 @@ _LOOKS_AT_ONCE = 8
 
 _TABLES = """
 CREATE TEMP TABLE gone (account_id text, kind text, sha256 text, key text, size bigint, damaged boolean NOT NULL,
-    read boolean NOT NULL DEFAULT false, UNIQUE (account_id, kind, sha256, key));
+    read boolean NOT NULL DEFAULT false);
+CREATE INDEX ON gone (account_id, kind, sha256);
+CREATE INDEX ON gone (key);
 CREATE TEMP TABLE wanted (account_id text, sha256 text, copies text[], unstored boolean);
 CREATE TEMP TABLE sent (folder_id text, uidvalidity bigint, uid bigint, account_id text, sha256 text);
 CREATE TEMP TABLE published_before (folder_id text, epoch bigint, uids int8multirange);
