@@ -76,11 +76,14 @@ def _thread(header: Header, limits: Limits, defects: list[Defect]) -> tuple[Ids,
 
 
 def _ids(raw: str | None, limits: Limits, defects: list[Defect]) -> Ids:
+    """Of too many the first one and the last ones: the root of a thread and the nearest ancestors."""
     if raw is None:
         return None
     if len(raw) > limits.field:
         defects.append(Defect("limit.field"))
-    found = msgids.parse(raw[: limits.field], limits.references + 1)
+        raw = msgids.without_middle(raw, limits.field)
+    found = msgids.parse(raw)
     if len(found) > limits.references:
         defects.append(Defect("limit.references"))
-    return found[: limits.references] or None
+        found = (found[0], *found[len(found) - limits.references + 1 :])
+    return found or None

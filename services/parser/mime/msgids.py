@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable
 from hashlib import sha256
-from itertools import islice
 from typing import Final
 
 _BRACKETED: Final = re.compile(r"<([^<>]*)>")
@@ -13,15 +12,20 @@ _RETURN: Final = 0x0D
 SYNTHETIC_DOMAIN: Final = "synthetic.invalid"
 
 
-def parse(value: str, limit: int = 1_000) -> tuple[str, ...]:
+def parse(value: str) -> tuple[str, ...]:
     """All identifiers of a field in order, without brackets and without repeats."""
     found = _BRACKETED.findall(value)
     if not found:
         found = _bare(value)
-    found = list(islice(dict.fromkeys(found), limit + 1))
     if not _clean("".join(found)):
         found = [_BLANKS.sub("", item) for item in found]
-    return tuple([item for item in dict.fromkeys(found) if item])[:limit]
+    return tuple([item for item in dict.fromkeys(found) if item])
+
+
+def without_middle(value: str, most: int) -> str:
+    """Beginning and end of a field, ``most`` characters together. An identifier in brackets that is cut is none."""
+    half = most // 2
+    return ("<>" if "<" in value else " ").join((value[:half], value[len(value) - half :]))
 
 
 def first(value: str) -> str | None:

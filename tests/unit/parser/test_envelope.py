@@ -49,9 +49,27 @@ def test_lists_as_long_as_a_limit_are_whole() -> None:
     assert (len(found.to or ()), found.references, codes) == (2, ("a@b", "c@d"), [])
 
 
-def test_references_in_a_field_that_is_cut_are_told_to_be() -> None:
-    found, codes = read("References: <a@b> <c@d>\n", Limits(field=8))
-    assert (found.references, codes) == (("a@b",), ["limit.field"])
+@pytest.mark.parametrize(
+    ("field", "octets", "expected"),
+    [
+        ("<a@b> <c@d>", 8, None),
+        ("<a@b> <ccc@d> <e@f>", 12, ("a@b", "e@f")),
+        ("<a@b> <ccc@d> <ddd@e> <g@h>", 18, ("a@b", "g@h")),
+        ("a@b ccc@d ddd@e g@h", 10, ("a@b", "g@h")),
+    ],
+)
+def test_of_references_in_a_field_that_is_too_long_the_middle_is_left_out(
+    field: str, octets: int, expected: tuple[str, ...] | None
+) -> None:
+    found, codes = read(f"References: {field}\n", Limits(field=octets))
+    assert (found.references, codes) == (expected, ["limit.field"])
+
+
+def test_of_too_many_references_root_and_parent_stay() -> None:
+    named = " ".join(f"<{number}@x>" for number in range(10))
+    found, codes = read(f"References: {named}\n", Limits(references=3))
+    assert (found.references, codes) == (("0@x", "8@x", "9@x"), ["limit.references"])
+    assert read(f"References: {named}\n", Limits(references=1))[0].references == ("0@x",)
 
 
 def test_limits_are_told() -> None:
