@@ -1,7 +1,6 @@
 """``mailweir repair``: make rows, objects and mailbox fit together again."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,10 +15,6 @@ if TYPE_CHECKING:
     from services.cli.mending.damage import Damage
     from services.common.events import MessageFetched
     from services.front.context import Context
-
-_LATER = "they come back when the server is asked"
-_PLACELESS, _DAMAGED = f"name no place; {_LATER}", f"are damaged; {_LATER}"
-_VANISHED = "went away while the repair ran; run it again"
 
 
 @click.command()
@@ -50,8 +45,9 @@ def repair(name: str | None, *, check: bool, verify: bool, offline: bool, as_jso
             _tell(damage, late, as_json=as_json)
             if check:
                 raise SystemExit(3 if damage.any or damage.erased else 0)
-            code = max(_mend(context, bench, name, damage), 3 if damage.erased else 0)
-            code = max(code, _offline(bench) if offline else _fetch(context, bench, name, damage, late))
+            _mend(context, bench, name, damage)
+            code = _offline(bench) if offline else _fetch(context, bench, name, damage, late)
+            code = max(code, 3 if damage.erased else 0)
     raise SystemExit(code)
 
 
@@ -112,9 +108,9 @@ def _tell(damage: "Damage", late: str, *, as_json: bool) -> None:
         )
 
 
-def _mend(context: "Context", bench: "Connection", name: str | None, damage: "Damage") -> int:
-    """Send what can be sent, and note what it was; the exit code."""
-    from services.cli.mending import known_states, lost_rows, workbench
+def _mend(context: "Context", bench: "Connection", name: str | None, damage: "Damage") -> None:
+    """Send what can be sent, and note what it was; and what could not be."""
+    from services.cli.mending import known_states, lost_rows, unmade, workbench
     from services.cli.mending.rebuilding import publish_all
     from services.cli.progress import bar
 
@@ -123,20 +119,18 @@ def _mend(context: "Context", bench: "Connection", name: str | None, damage: "Da
     lost_rows.outdate(bench)
     lost_rows.thread(bench, name)
     workbench.forget(bench, context.engine, context.store)
-    useless: Counter[str] = Counter()
     with bar("mending", damage.wanted) as advance:
-        events = _events(context, bench, useless, advance)
+        events = _events(context, bench, advance)
         published = asyncio.run(publish_all(context, events, partial(workbench.note, bench), name))
     click.echo(f"{published} messages sent through parser, attachments and storer again")
-    for why, count in useless.items():
+    unmade.forget(bench)
+    for why, count in unmade.told(bench):
         click.echo(f"{count} raw messages {why}", err=True)
-    return 3 if useless else 0
 
 
-def _events(
-    context: "Context", bench: "Connection", useless: Counter[str], advance: Callable[[], None]
-) -> "Iterator[MessageFetched]":
-    """The events of what is wanted; of a message that has none, ``useless`` gets the reason."""
+def _events(context: "Context", bench: "Connection", advance: Callable[[], None]) -> "Iterator[MessageFetched]":
+    """The events of what is wanted; of a message that has none the reason is noted."""
+    from services.cli.mending import unmade
     from services.cli.mending.workbench import wanted
 
     for copies in wanted(bench):
@@ -148,34 +142,36 @@ def _events(
             else:
                 reasons.append(reason)
         if len(reasons) == len(copies):
-            useless[reasons[0]] += 1
+            unmade.note(bench, copies[0], reasons[0])
         advance()
 
 
 def _event(context: "Context", key: str) -> "tuple[MessageFetched | None, str]":
     """The event, or why there is none."""
     from services.cli.mending.rebuilding import Damaged, from_object
+    from services.cli.mending.unmade import DAMAGED, PLACELESS, VANISHED
 
     try:
-        return from_object(context, key), _PLACELESS
+        return from_object(context, key), PLACELESS
     except Damaged:
-        return None, _DAMAGED
+        return None, DAMAGED
     except KeyError:
-        return None, _VANISHED
+        return None, VANISHED
 
 
 def _offline(bench: "Connection") -> int:
+    from services.cli.mending import unmade
     from services.cli.mending.lost_claims import settle
     from services.cli.mending.workbench import unfetched
 
     gone = unfetched(bench, []) + settle(bench, fetched=False)
     if gone:
         click.echo("raw messages that are gone come back when the server is asked, without --offline", err=True)
-    return 3 if gone else 0
+    return 3 if gone or unmade.left(bench) else 0
 
 
 def _fetch(context: "Context", bench: "Connection", name: str | None, damage: "Damage", late: str) -> int:
-    from services.cli.mending import untold
+    from services.cli.mending import unmade, untold
     from services.cli.mending.workbench import unpublish_pending
     from services.cli.sync import worst
     from services.cli.sync_run import run_once
@@ -190,11 +186,11 @@ def _fetch(context: "Context", bench: "Connection", name: str | None, damage: "D
     code = 3 if damage.lost or _resting(bench, active) else 0
     if not context.embedded:
         click.echo("the poller fetches what is missing at its next pass: mailweir status")
-        return code
+        return 3 if unmade.not_to_come(bench, active) else code
     names = [slug for slug in active if name in (None, slug)]
     results = run_once(context, names, None) if names else []
     show(results, as_json=False)
-    return worst(results) or code
+    return worst(results) or (3 if unmade.left(bench) else code)
 
 
 def _resting(bench: "Connection", active: list[str]) -> int:

@@ -135,6 +135,41 @@ def test_a_message_that_is_fetched_again_has_the_flags_of_now(world: World) -> N
     assert rows(world, told) == [("INBOX", ["\\Flagged"])]
 
 
+@pytest.mark.parametrize("lost", ["objects WHERE sha256 =", "attachments WHERE email_id =", "emails WHERE id ="])
+def test_damaged_raw_messages_of_lost_rows_are_fetched_again_by_one_repair(world: World, lost: str) -> None:
+    """With the rows of ``objects`` it is what an interrupted repair leaves."""
+    assert world.mailweir("sync").returncode == 0
+    (sha256,) = rows(world, "SELECT e.content_sha256 FROM emails e JOIN attachments a ON a.email_id = e.id LIMIT 1")[0]
+    (object_,) = (world.mailweir.home / "objects" / "mailweir" / "work" / "messages").rglob(f"{sha256}.eml")
+    raw = object_.read_bytes()
+    object_.write_bytes(b"X" + raw[1:])
+    known = f"'{sha256}'" if "sha256" in lost else f"(SELECT id FROM emails WHERE content_sha256 = '{sha256}')"
+    assert rows(world, f"DELETE FROM {lost} {known} RETURNING 1")
+    done = world.mailweir("repair")
+    assert (done.returncode, "1 raw messages are damaged" in done.stderr) == (0, True), done.stdout + done.stderr
+    assert object_.read_bytes() == raw
+    assert world.mailweir("repair", "--check", "--verify").returncode == 0
+
+
+@pytest.mark.parametrize("lost", ["emails", "email_places"])
+def test_one_repair_brings_back_all_places_and_flags_of_folders_whose_rows_are_lost_too(
+    world: World, lost: str
+) -> None:
+    raw = b"Subject: in two folders with a flag\n\nthe same\n"
+    world.deliver([raw, raw])
+    for mail in dovecot.maildir(world.components.imap.folder, USER, "Sent").glob(f"*/{len(world.delivered) - 1}.mail*"):
+        mail.rename(mail.parent.parent / "cur" / f"{mail.name.partition(':')[0]}:2,F")
+    assert world.mailweir("sync").returncode == 0
+    told = "SELECT folder_id, uid, folder, content_sha256, flags, visible FROM email_places ORDER BY 1, 2"
+    before = rows(world, told)
+    assert ["\\Flagged"] in [flags for *_, flags, _ in before]
+    assert rows(world, f"DELETE FROM {lost} RETURNING 1")
+    assert rows(world, "DELETE FROM folders RETURNING 1")
+    done = world.mailweir("repair")
+    assert (done.returncode, rows(world, told)) == (0, before), done.stderr
+    assert world.status()["pending"] == 0
+
+
 def rows(world: World, query: str) -> list[tuple[object, ...]]:
     engine = engine_for(embedded_postgres.ensure(world.mailweir.home))
     with engine.begin() as connection:
