@@ -30,13 +30,13 @@ from services.common.clock import SystemClock
 from services.common.events import Event
 from services.common.secret import Secret
 from services.common.stores.folder import FolderStore
-from services.poller.account import Result, sync_once
 from services.poller.adapters import PostgresLedger
 from services.poller.domain.state import FolderRecord, Ledger
 from services.poller.domain.uidset import UidSet
-from services.poller.folders import INBOX, folder_id
-from services.poller.lease_rows import PostgresLeases
-from services.poller.supervisor import Ports, supervising
+from services.poller.folders.catalog import INBOX, folder_id
+from services.poller.tasks.account import Result, sync_once
+from services.poller.tasks.lease_rows import PostgresLeases
+from services.poller.tasks.supervisor import Ports, supervising
 from services.poller.work import Work
 from tests.databases import connected, running
 from tests.fakes.imap_model import PASSWORD, Mailbox, Message, Script, messages, on

@@ -52,8 +52,8 @@ async def _listed(store: "AccountStore", account: "Account") -> "tuple[Folder, .
     from services.common.accounts.providers import profile
     from services.common.clock import SystemClock
     from services.common.oauth.tokens import sign_in_secret
-    from services.poller.doctor import folders_of
-    from services.poller.doctor_model import Visit
+    from services.poller.doctor.model import Visit
+    from services.poller.doctor.visit import folders_of
 
     clock = SystemClock()
     return await folders_of(

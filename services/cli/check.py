@@ -13,7 +13,7 @@ from services.cli.options import secret_options
 if TYPE_CHECKING:
     from services.common.accounts.store import AccountStore
     from services.common.secret import Secret
-    from services.poller.doctor_model import Step, Visit
+    from services.poller.doctor.model import Step, Visit
 
 
 @click.command()
@@ -53,7 +53,7 @@ def check(name: str, *, as_json: bool, lang: str | None, full: bool, secret_file
 
 
 async def _examined(visit: "Visit", show: "Callable[[Step], None] | None") -> "list[Step]":
-    from services.poller.doctor import examine
+    from services.poller.doctor.visit import examine
 
     steps = []
     async for step in examine(visit):
@@ -73,7 +73,7 @@ def _visit(store: "AccountStore", name: str, source: str | None) -> "Visit":
     from services.common.oauth.grants import notable_skew
     from services.common.oauth.tokens import sign_in_secret
     from services.front.account_input import Typed, new_account
-    from services.poller.doctor_model import Visit
+    from services.poller.doctor.model import Visit
 
     clock, stored = SystemClock(), store.find(name)
     account = stored or (new_account(name, Typed())[0] if "@" in name else store.get(name))

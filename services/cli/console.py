@@ -77,7 +77,7 @@ async def _retrieving(context: "Context", stop: asyncio.Event) -> AsyncIterator[
     """The supervisor of the poller beside the console; when it fails, the console ends, too, and says why."""
     from services.cli.sync_run import poller_ports
     from services.front.publishing import publishing
-    from services.poller.supervisor import supervising
+    from services.poller.tasks.supervisor import supervising
 
     async with publishing(context) as publisher, supervising(poller_ports(context, publisher)) as task:
         task.add_done_callback(lambda _: stop.set())

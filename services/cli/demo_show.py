@@ -11,7 +11,7 @@ from sqlalchemy import text
 from services.cli.status import table
 from services.common.completeness import FolderStatus, statuses
 from services.front.context import Context, open_context
-from services.poller.account import Result
+from services.poller.tasks.account import Result
 
 _NEWEST = text("SELECT from_name, from_email, subject FROM emails ORDER BY received_at DESC NULLS LAST LIMIT 6")
 _FILES = text("SELECT count(*), coalesce(sum(size), 0) FROM attachments")

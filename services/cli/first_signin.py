@@ -14,8 +14,8 @@ from services.common.oauth.tokens import sign_in_secret
 from services.common.secret import Secret
 from services.front.doctor_view import advice
 from services.front.retold import said
-from services.poller.doctor import first_steps
-from services.poller.doctor_model import Step, Visit
+from services.poller.doctor.model import Step, Visit
+from services.poller.doctor.visit import first_steps
 
 ANSWERS = 3
 _ASK_AGAIN = {"credential", "ambiguous"}

@@ -9,7 +9,7 @@ from services.cli import offered
 
 if TYPE_CHECKING:
     from services.front.context import Context
-    from services.poller.account import Result
+    from services.poller.tasks.account import Result
 
 
 def _positive(_context: click.Context, _option: click.Parameter, seconds: float | None) -> float | None:

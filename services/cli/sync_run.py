@@ -15,12 +15,12 @@ from services.common.secret import Secret
 from services.common.service import Publisher
 from services.common.settings import read
 from services.front.context import Context
-from services.poller.account import Result, sync_once, within
 from services.poller.adapters import PostgresContents, PostgresLedger
-from services.poller.lease import leased
-from services.poller.lease_rows import PostgresLeases
 from services.poller.settings import PollerSettings
-from services.poller.supervisor import Ports, supervising, work_on
+from services.poller.tasks.account import Result, sync_once, within
+from services.poller.tasks.lease import leased
+from services.poller.tasks.lease_rows import PostgresLeases
+from services.poller.tasks.supervisor import Ports, supervising, work_on
 
 
 def run_once(context: Context, names: Sequence[str], timeout: float | None) -> list[Result]:

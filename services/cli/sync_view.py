@@ -12,7 +12,7 @@ from services.common.completeness import AccountStatus, statuses
 from services.common.errors import MailweirError
 from services.front import plain
 from services.front.retold import told
-from services.poller.account import Result
+from services.poller.tasks.account import Result
 
 
 def show(results: Sequence[Result], *, as_json: bool) -> None:

@@ -19,17 +19,17 @@ from services.common.settings import read
 from services.console import testing
 from services.console.adapters import Ports
 from services.console.memory import mailbox_of
-from services.poller import folders
 from services.poller.adapters import PostgresLedger
-from services.poller.doctor import signed_in
-from services.poller.doctor_model import Visit
+from services.poller.doctor.model import Visit
+from services.poller.doctor.visit import signed_in
 from services.poller.domain.choose import chosen
 from services.poller.domain.state import FolderRecord
+from services.poller.folders import catalog
 from services.poller.imap.model import Folder
 from services.poller.imap.names import address
 from services.poller.imap.session import Session
-from services.poller.lease import leased
-from services.poller.lease_rows import PostgresLeases
+from services.poller.tasks.lease import leased
+from services.poller.tasks.lease_rows import PostgresLeases
 from services.poller.work import Work
 from services.storer import app as storer
 from services.storer.adapters import PostgresWriter
@@ -136,7 +136,7 @@ async def _follow(ports: Ports, account: Account, session: Session) -> bool:
     try:
         async with leased(leases, ledger, account.slug, ports.clock) as fenced:
             work = Work(account, _Tables(ports), fenced, ports.store, ports.clock, lambda: 0.0)
-            await folders.refresh(work, session)
+            await catalog.refresh(work, session)
     except (Incomplete, LeftToPoller):
         return False
     return True

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from services.common.accounts.fields import Account
 from services.common.guard import Result
 from services.common.oauth.flow import Pendings
-from services.poller.doctor_model import Step
+from services.poller.doctor.model import Step
 from services.poller.imap.model import Folder
 
 _MOST_TESTS = 200

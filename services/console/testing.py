@@ -13,8 +13,8 @@ from services.common.secret import Secret
 from services.console.adapters import Ports
 from services.console.memory import Test
 from services.poller.connect import SecretSource
-from services.poller.doctor import examine
-from services.poller.doctor_model import Step, Visit
+from services.poller.doctor.model import Step, Visit
+from services.poller.doctor.visit import examine
 
 STAGES = ("reach", "tls", "signin", "mailbox")
 TOLD = frozenset({"id", "folders", "examine", "fetch", "estimate", "idle"})

@@ -12,7 +12,7 @@ from services.common.accounts.fields import Account
 from services.common.accounts.providers import Profile
 from services.front.doctor_texts import LABELS, OUTCOMES, TEXTS
 from services.front.retold import said
-from services.poller.doctor_model import Step
+from services.poller.doctor.model import Step
 
 MARKS = {"ok": "✓", "warning": "!", "failed": "✗", "skipped": "·"}
 _PRIVATE = {"addresses", "address", "names"}

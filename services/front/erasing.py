@@ -13,9 +13,9 @@ from services.common.errors import Incomplete
 from services.common.settings import read
 from services.front.resending import not_resent
 from services.poller.imap.spooling import remove_left
-from services.poller.lease import ERASING, SECONDS, kept, owner, take
-from services.poller.lease_rows import PostgresLeases, forget
 from services.poller.settings import PollerSettings
+from services.poller.tasks.lease import ERASING, SECONDS, kept, owner, take
+from services.poller.tasks.lease_rows import PostgresLeases, forget
 from services.storer.erase import Stores as Mail
 from services.storer.erase import erase_account
 

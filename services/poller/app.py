@@ -21,10 +21,10 @@ from services.common.runtime.kafka.settings import KafkaSettings
 from services.common.settings import Database, Settings, read
 from services.common.stores.choice import open_store
 from services.poller.adapters import PostgresContents, PostgresLedger
-from services.poller.lease_rows import PostgresLeases
+from services.poller.operator_log import LoggedPublisher
 from services.poller.settings import PollerSettings
-from services.poller.supervisor import Ports, supervising
-from services.poller.told import Told
+from services.poller.tasks.lease_rows import PostgresLeases
+from services.poller.tasks.supervisor import Ports, supervising
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ async def _ports(settings: Settings, own: PollerSettings, health: Health) -> Asy
     try:
         yield Ports(
             accounts=open_accounts(engine, settings.home_path),
-            publisher=Told(publisher),
+            publisher=LoggedPublisher(publisher),
             ledger=PostgresLedger(engine),
             leases=PostgresLeases(engine),
             store=open_store(settings),

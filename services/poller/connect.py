@@ -14,7 +14,6 @@ from services.common.oauth.errors import ConsentNeeded
 from services.common.secret import Secret
 from services.poller import peeking
 from services.poller.domain.choose import chosen
-from services.poller.enumerate import MOST_SIZES, WITH_SIZES
 from services.poller.imap.errors import (
     AmbiguousRefusal,
     IdentificationWanted,
@@ -29,7 +28,8 @@ from services.poller.imap.foresight import Foresight
 from services.poller.imap.model import Credentials, Endpoint, Folder, Limits
 from services.poller.imap.names import INBOX
 from services.poller.imap.session import Session
-from services.poller.told import tell_alerts
+from services.poller.operator_log import log_alerts
+from services.poller.passes.enumerate import MOST_SIZES, WITH_SIZES
 from services.poller.work import NO_ID, ONE_BY_ONE, Work
 
 ID_FIELDS = {"name": "Mailweir", "vendor": "Mailweir project"}
@@ -76,7 +76,7 @@ async def leave(work: Work, session: Session) -> None:
     """LOGOUT. A connection that ended with commands unanswered that were sent ahead is the last of this kind."""
     try:
         await session.logout()
-        tell_alerts(work, session)
+        log_alerts(work, session)
     finally:
         work.turns.leave(work.account, work.clock.monotonic(), served=True)
     if session.overtaken:
@@ -164,7 +164,7 @@ async def _sign_in(work: Work, session: Session, secret_of: SecretSource) -> Non
         with for_a_renewed_token():
             await session.sign_in(await _credentials(work, secret_of, force=True))
     work.memory.run.facts = session.facts
-    tell_alerts(work, session)
+    log_alerts(work, session)
     await work.say(work.audit("signin", detail=session.facts.mechanism))
 
 

@@ -11,14 +11,14 @@ from services.common.message.day import HEAD_OCTETS
 from services.common.message.heading import RAW_TYPE, raw_object
 from services.common.objects import ObjectStore, uri_of
 from services.common.place import Place
-from services.poller.checkpoint import Checkpoint
 from services.poller.domain.dates import parse_internaldate
 from services.poller.domain.samples import mark, mark_by_head, outermost
 from services.poller.domain.state import FolderRecord
 from services.poller.domain.uidset import UidSet
+from services.poller.fetching.checkpoint import Checkpoint
+from services.poller.fetching.suspecting import suspect
 from services.poller.imap.model import Fetched, Spooled
 from services.poller.imap.spooling import taken
-from services.poller.suspecting import suspect
 from services.poller.work import Work
 
 Ready = tuple[MessageFetched, str]

@@ -10,8 +10,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
 from services.common.errors import MailweirError
-from services.poller.domain.state import FolderRecord, Outcome
-from services.poller.enumerate import Listed
+from services.poller.domain.state import FolderRecord, Listed, Outcome
 from services.poller.imap.errors import ImapError
 from services.poller.imap.model import Facts, Opened
 

@@ -32,7 +32,7 @@ from benchmarks.mail import messages
 from services.common.completeness import FolderStatus, folders_of, statuses
 from services.common.database import engine_for
 from services.common.errors import Unavailable
-from services.poller import lease
+from services.poller.tasks import lease
 from tests.e2e.test_stack import complete, logs, places, query
 from tests.e2e.world import ACCOUNT, SERVICES, World, bucket, seen_messages, stack, until
 

@@ -10,8 +10,8 @@ from services.cli.mending.damage import Damage
 from services.common.errors import Unavailable
 from services.common.settings import read
 from services.front.context import Context
-from services.poller.lease import is_dead
-from services.poller.lease_rows import PostgresLeases
+from services.poller.tasks.lease import is_dead
+from services.poller.tasks.lease_rows import PostgresLeases
 
 _PATIENCE = 60.0  # seconds
 _OF_A_GROUP = 20.0  # what a sync has in hand is stored within a few

@@ -1,4 +1,4 @@
-"""What the poller knows of a folder: record, ledger, quarantine, rest. Frozen; changes make new values."""
+"""What the poller knows of a folder: record, ledger, listing, quarantine, rest. Frozen; changes make new values."""
 
 from datetime import datetime
 
@@ -57,6 +57,23 @@ class Ledger(Struct, frozen=True, kw_only=True):
     def missing(self, quarantined: UidSet) -> UidSet:
         """Listed - published - quarantined - vanished: empty, or the sync is not complete."""
         return self.listed - self.published - quarantined - self.vanished
+
+
+class Listed(Struct, frozen=True):
+    """What the server lists. ``complete``: as many UIDs as it says exist, or more.
+
+    ``flagged``: UIDs whose flags were told. ``whole``: every UID was asked for, nothing was concluded from counters.
+    ``sizes``: octets by UID, as far as they were told along with the rest. ``behind``: a change is counted that was
+    not shown.
+    """
+
+    uids: UidSet
+    flags: dict[str, UidSet]
+    complete: bool
+    flagged: UidSet
+    whole: bool = True
+    sizes: dict[int, int] = {}
+    behind: bool = False
 
 
 class Outcome(Struct, frozen=True):

@@ -16,13 +16,13 @@ from services.common.stores.folder import FolderStore
 from services.front import erasing
 from services.front.erasing import InUse
 from services.front.resending import resending
-from services.poller import lease
 from services.poller.adapters import LeaseLost
-from services.poller.lease_rows import PostgresLeases
+from services.poller.tasks import lease
+from services.poller.tasks.lease_rows import PostgresLeases
 from tests.integration.commands.conftest import MAIL, Home
 from tests.polling import until
 
-HOLDER = "from services.poller.lease import owner; print(owner(), flush=True); input()"
+HOLDER = "from services.poller.tasks.lease import owner; print(owner(), flush=True); input()"
 
 
 @contextmanager

@@ -19,8 +19,8 @@ from services.console import erasing, ownership, users
 from services.console.app import ports_on
 from services.console.settings import ConsoleSettings
 from services.front import erasing as front
-from services.poller.lease import owner
-from services.poller.lease_rows import PostgresLeases
+from services.poller.tasks.lease import owner
+from services.poller.tasks.lease_rows import PostgresLeases
 from tests.integration.console.cast import Cast
 from tests.integration.console.seeds import seed
 from tests.polling import until

@@ -20,9 +20,9 @@ from services.common.completeness import FolderStatus, folders_of, statuses
 from services.common.events import AccountReported, Event, MessageFetched, PlaceRelinked, SyncReported
 from services.common.secret import Secret
 from services.common.stores.folder import FolderStore
-from services.poller.account import Result, sync_once
 from services.poller.adapters import PostgresLedger
 from services.poller.ports import Contents
+from services.poller.tasks.account import Result, sync_once
 from services.poller.work import Work
 from tests.databases import connected, running
 from tests.fakes.imap_model import PASSWORD, Mailbox, Script

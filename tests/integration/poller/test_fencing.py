@@ -7,9 +7,9 @@ from sqlalchemy import text
 
 from services.common.events import AccessAudited, AccountReported, MessageFetched
 from services.common.secret import Secret
-from services.poller.account import sync_once
 from services.poller.adapters import LeaseLost
-from services.poller.lease_rows import PostgresLeases
+from services.poller.tasks.account import sync_once
+from services.poller.tasks.lease_rows import PostgresLeases
 from tests.fakes.imap_model import PASSWORD, Action, Mailbox, Script, closes, messages, on
 from tests.integration.poller.conftest import Play, inbox
 

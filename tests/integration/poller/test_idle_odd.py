@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.poller import watching
+from services.poller.tasks import watching
 from tests.fakes.imap_model import Command, Mailbox, Message, Reply, Script, adds, closes, messages, on, sample, says
 from tests.integration.poller.conftest import inbox, on_server
 from tests.integration.poller.watching import IDLE, watched

@@ -12,7 +12,7 @@ from services.common.accounts.store import open_accounts
 from services.common.database import engine_for
 from services.common.errors import Unavailable
 from services.common.events import AccountReported
-from services.poller.account import say_state
+from services.poller.tasks.account import say_state
 from tests.fakes.imap_model import Mailbox, Script, messages, on, says
 from tests.integration.poller.conftest import inbox
 

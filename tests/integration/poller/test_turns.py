@@ -10,8 +10,8 @@ from msgspec import structs
 
 from services.common.postgres import embedded_postgres
 from services.common.secret import Secret
-from services.poller.account import sync_once
-from services.poller.supervisor import Ports, supervising
+from services.poller.tasks.account import sync_once
+from services.poller.tasks.supervisor import Ports, supervising
 from services.poller.turns import Turns
 from tests.fakes.imap_model import PASSWORD, Mailbox, Reply, Script, messages, on, sample
 from tests.fakes.imap_server import serve

@@ -13,8 +13,8 @@ from services.common.events import AccountReported, FolderCreated
 from services.common.secret import Secret
 from services.poller.adapters import LeaseLost, PostgresLedger
 from services.poller.domain.state import FolderRecord
-from services.poller.lease import leased
-from services.poller.lease_rows import PostgresLeases
+from services.poller.tasks.lease import leased
+from services.poller.tasks.lease_rows import PostgresLeases
 from tests.fakes.imap_model import PASSWORD, Mailbox, Message, Script, adds, closes, messages, on, sample, says
 from tests.integration.poller.conftest import Recorder, inbox
 from tests.integration.poller.watching import IDLE, watched

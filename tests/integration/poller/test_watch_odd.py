@@ -5,7 +5,7 @@ import time
 import pytest
 
 from services.common.events import FolderCreated
-from services.poller import watching
+from services.poller.tasks import watching
 from tests.fakes.imap_model import Command, Mailbox, Message, Reply, Script, messages, on, sample, says
 from tests.integration.poller.conftest import inbox, on_server
 from tests.integration.poller.watching import IDLE, watched

@@ -9,9 +9,9 @@ from services.common.clock import SystemClock
 from services.common.secret import Secret
 from services.common.stores.folder import FolderStore
 from services.poller.adapters import PostgresLedger
-from services.poller.lease_rows import PostgresLeases
 from services.poller.ports import Contents
-from services.poller.supervisor import Ports, supervising
+from services.poller.tasks.lease_rows import PostgresLeases
+from services.poller.tasks.supervisor import Ports, supervising
 from tests.fakes.imap_model import PASSWORD
 from tests.integration.poller.conftest import QUICK, Play
 

@@ -14,8 +14,8 @@ from services.common.oauth.errors import ConsentNeeded
 from services.common.secret import Secret
 from services.front import doctor_view as view
 from services.poller.connect import SecretSource
-from services.poller.doctor import examine, folders_of
-from services.poller.doctor_model import NAMES, Step, Visit
+from services.poller.doctor.model import NAMES, Step, Visit
+from services.poller.doctor.visit import examine, folders_of
 from services.poller.imap.errors import SignInError
 from tests.fakes.imap_model import PASSWORD, Mailbox, Script, closes, folder, messages, on, says
 from tests.fakes.imap_server import serve

@@ -21,8 +21,8 @@ from services.common.accounts.settings import AccountSettings
 from services.common.clock import SystemClock
 from services.common.secret import Secret
 from services.front import doctor_view as view
-from services.poller.doctor import examine
-from services.poller.doctor_model import Step, Visit
+from services.poller.doctor.model import Step, Visit
+from services.poller.doctor.visit import examine
 from tests.fakes.imap_tls import authority, server_context, write_ca
 
 Configure = Callable[[ssl.SSLContext], None]

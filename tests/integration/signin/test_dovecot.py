@@ -14,8 +14,8 @@ from services.common.clock import SystemClock
 from services.common.oauth.tokens import sign_in_secret
 from services.common.secret import Secret
 from services.front import doctor_view as view
-from services.poller.doctor import examine
-from services.poller.doctor_model import Step, Visit
+from services.poller.doctor.model import Step, Visit
+from services.poller.doctor.visit import examine
 from tests.dovecot_server import PASSWORD, USER, Dovecot, running
 from tests.fakes.token_endpoint import error, tokens
 from tests.fakes.token_endpoint import running as endpoint_running

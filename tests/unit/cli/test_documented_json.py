@@ -24,10 +24,10 @@ from services.common.events import AccountReported
 from services.common.lookup import Found
 from services.console.users import User
 from services.front import doctor_view
-from services.poller.account import Result
-from services.poller.doctor_model import Step
+from services.poller.doctor.model import Step
 from services.poller.domain.state import FolderRecord, Outcome
 from services.poller.imap.model import Folder
+from services.poller.tasks.account import Result
 from tests.commands_page import ROWS, commands, properties
 from tests.fakes.mail_events import fetched
 

@@ -4,7 +4,7 @@ from services.common.accounts.fields import Account
 from services.common.guard import Result
 from services.console import testing
 from services.console.memory import Memory, Test
-from services.poller.doctor_model import Step
+from services.poller.doctor.model import Step
 
 ACCOUNT = Account(slug="a", host="imap.example.org", user="a@example.org")
 REACHED = ("lookup", "connect", "tls", "greeting", "capabilities")

@@ -1,7 +1,7 @@
 """What a run that is cut short again and again uses again."""
 
+from services.poller.domain.state import Listed
 from services.poller.domain.uidset import UidSet
-from services.poller.enumerate import Listed
 from services.poller.imap.model import Opened
 from services.poller.resuming import Look, Run
 

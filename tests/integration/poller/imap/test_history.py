@@ -23,8 +23,8 @@ from services.common.accounts.settings import settings_of
 from services.common.clock import SystemClock
 from services.common.secret import Secret
 from services.common.stores.folder import FolderStore
-from services.poller.account import sync_once
 from services.poller.adapters import PostgresLedger
+from services.poller.tasks.account import sync_once
 from services.poller.work import Work
 from tests.dovecot_server import running
 from tests.fakes.imap_model import sample

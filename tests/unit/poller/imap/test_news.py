@@ -3,9 +3,9 @@
 import pytest
 
 from services.poller.domain.uidset import UidSet
-from services.poller.enumerate import enumerate_all
 from services.poller.imap.errors import ConnectionLost, Refused
 from services.poller.imap.foresight import Foresight
+from services.poller.passes.enumerate import enumerate_all
 from tests.fakes.imap_model import adds, on, sample, says
 from tests.unit.poller.imap.test_ahead import ALL, as_ever, server_of, signed_in
 

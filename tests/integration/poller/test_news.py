@@ -17,9 +17,9 @@ from services.common.events import (
     MessagesVanished,
 )
 from services.common.runtime.kafka.producer import check_size
-from services.poller import telling
 from services.poller.domain.state import FolderRecord
 from services.poller.domain.uidset import UidSet
+from services.poller.folders import news
 from services.storer.mailbox import MOST_UIDS
 from tests.fakes.imap_model import Mailbox, Script, closes, folder, messages, on
 from tests.integration.poller.conftest import Play, Recorder, inbox
@@ -119,9 +119,9 @@ async def test_what_is_said_of_any_number_of_messages_fits_and_can_be_used(play,
         work, record = p.work(), record_of(p)
         flags = {f"keyword{n}": uids & UidSet.range(uids.lowest + 7 * n, uids.highest - 5 * n) for n in range(3)}
         told = {
-            MessagesVanished: list(telling.vanished(work, record, uids)),
-            MessagesReturned: list(telling.returned(work, record, uids)),
-            FlagsChanged: list(telling.flagged(work, record, flags, uids, labelled=False)),
+            MessagesVanished: list(news.vanished(work, record, uids)),
+            MessagesReturned: list(news.returned(work, record, uids)),
+            FlagsChanged: list(news.flagged(work, record, flags, uids, labelled=False)),
         }
         for events in told.values():
             parts = [union(*texts_of(event)) for event in events]
@@ -137,7 +137,7 @@ async def test_flags_that_fill_a_record_are_said_in_several_events(play):
     async with play(Script()) as p:
         uids = UidSet.range(1, 2_000)
         flags = {f"k{n}-{'x' * 1_000}": UidSet.of([n]) for n in uids}
-        told = list(telling.flagged(p.work(), record_of(p), flags, uids, labelled=False))
+        told = list(news.flagged(p.work(), record_of(p), flags, uids, labelled=False))
         assert sum(len(event.changes) for event in told) == len(uids)
         for event in told:
             check_size(encode(event, "poller", datetime.now(UTC)))

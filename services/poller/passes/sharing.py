@@ -4,15 +4,15 @@ Only contents that this process published are shared: what an earlier one publis
 only when size and header agree: some servers give one id to several messages.
 """
 
-from services.poller.checkpoint import Checkpoint
 from services.poller.domain.dates import parse_internaldate
 from services.poller.domain.samples import content_hash, same_header
 from services.poller.domain.state import FolderRecord
 from services.poller.domain.uidset import EMPTY, UidSet
+from services.poller.fetching.checkpoint import Checkpoint
 from services.poller.imap.errors import CommandRejected, Refused
 from services.poller.imap.model import Header
 from services.poller.imap.session import Session
-from services.poller.relinking import CHUNK, Link, publish
+from services.poller.passes.relinking import CHUNK, Link, publish
 from services.poller.work import Work
 
 

@@ -5,15 +5,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from services.poller import resting
-from services.poller.delivery import Group, Put
 from services.poller.domain.state import FolderRecord
 from services.poller.domain.uidset import EMPTY, UidSet
+from services.poller.fetching import resting
+from services.poller.fetching.delivery import Group, Put
+from services.poller.fetching.suspecting import suspect
 from services.poller.imap.errors import CommandRejected, ImapError, LiteralTooLarge, QuotaExceeded, Refused
 from services.poller.imap.model import Fetched
 from services.poller.imap.session import Session
 from services.poller.imap.spooling import discard
-from services.poller.suspecting import suspect
 from services.poller.turns import TurnOver
 from services.poller.work import Progress, Work
 

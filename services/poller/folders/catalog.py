@@ -13,13 +13,13 @@ from services.common.place import wire_text
 from services.poller.domain.choose import chosen, unmatched
 from services.poller.domain.state import FolderRecord
 from services.poller.domain.uidset import UidSet
+from services.poller.folders.news import folder_fields, vanished
+from services.poller.folders.renaming import known_as
 from services.poller.imap.errors import CommandRejected, Refused
 from services.poller.imap.errors import FolderGone as NoSuchFolder
 from services.poller.imap.model import Folder, FolderStatus
 from services.poller.imap.names import INBOX, address
 from services.poller.imap.session import Session
-from services.poller.renaming import known_as
-from services.poller.telling import folder_fields, vanished
 from services.poller.work import Work
 
 OLD_COUNTERS = "list-tells-old-counters"

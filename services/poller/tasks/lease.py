@@ -16,7 +16,7 @@ from pathlib import Path
 from services.common.clock import Clock
 from services.common.errors import Incomplete, Unavailable
 from services.poller.adapters import LeaseLost, PostgresLedger
-from services.poller.lease_rows import PostgresLeases
+from services.poller.tasks.lease_rows import PostgresLeases
 
 SECONDS = 60.0
 RENEWED_EVERY = 15.0

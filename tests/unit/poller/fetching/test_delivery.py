@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.poller.delivery import AT_ONCE, Group, delivering
+from services.poller.fetching.delivery import AT_ONCE, Group, delivering
 from services.poller.imap.model import Fetched, Listing, Spooled
 
 

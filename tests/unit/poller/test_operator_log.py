@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from services.common.errors import Unavailable
 from services.common.events import AccountReported, Event, FolderCreated, SyncReported
-from services.poller.told import Told
+from services.poller.operator_log import LoggedPublisher
 
 REFUSED = AccountReported(
     account="work", state="attention", signin="credential", detail="the server refused the sign-in.",
@@ -32,7 +32,7 @@ async def test_a_refused_sign_in_is_a_warning_also_while_kafka_is_down(caplog: p
     folder = FolderCreated(account="work", folderid="f1", wire="INBOX", folder="INBOX", uidvalidity=7, sequence=1)
     way = Way()
     with pytest.raises(Unavailable):
-        await Told(way).publish([folder, REFUSED, WELL])
+        await LoggedPublisher(way).publish([folder, REFUSED, WELL])
     assert way.taken == [folder, REFUSED, WELL]
     assert [(each.levelname, each.getMessage()) for each in caplog.records] == [
         (
@@ -53,5 +53,5 @@ async def test_a_folder_that_cannot_be_read_is_a_warning_and_one_that_can_is_non
     )  # fmt: skip
     for event in (passed, replace(passed, lasterror="the server refused SELECT")):
         with pytest.raises(Unavailable):
-            await Told(Way()).publish([event])
+            await LoggedPublisher(Way()).publish([event])
     assert [each.getMessage() for each in caplog.records] == ["account work, folder Sent: the server refused SELECT"]

@@ -13,9 +13,9 @@ import msgspec
 from services.common import guard
 from services.common.accounts.providers import candidates
 from services.common.errors import ConfigurationError, MailweirError
-from services.poller import doctor_mail
 from services.poller.connect import ID_FIELDS, credentials_of, endpoint, for_a_renewed_token, introduced
-from services.poller.doctor_model import NAMES, Step, Visit
+from services.poller.doctor import mailbox
+from services.poller.doctor.model import NAMES, Step, Visit
 from services.poller.imap.errors import (
     AmbiguousRefusal,
     ConnectionLost,
@@ -81,7 +81,7 @@ async def _steps(visit: Visit) -> AsyncGenerator[Step, None]:
             yield step
         if reached[-1].outcome == "failed":
             return
-        for name, run in (*_SIGN_IN, *doctor_mail.STEPS):
+        for name, run in (*_SIGN_IN, *mailbox.STEPS):
             step = await _guarded(name, run, visit)
             yield step
             if step.outcome == "failed":

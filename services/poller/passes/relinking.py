@@ -12,15 +12,15 @@ from datetime import datetime
 from msgspec import Struct
 
 from services.common.events import PlaceRelinked
-from services.poller.checkpoint import Checkpoint
 from services.poller.domain.dates import parse_internaldate
 from services.poller.domain.state import FolderRecord
 from services.poller.domain.uidset import EMPTY, UidSet
+from services.poller.fetching.checkpoint import Checkpoint
+from services.poller.folders.recognising import content_of
 from services.poller.handlers import place_of
 from services.poller.imap.errors import CommandRejected, Refused
 from services.poller.imap.model import Header
 from services.poller.imap.session import Session
-from services.poller.recognising import content_of
 from services.poller.work import Work
 
 CHUNK = 500

@@ -4,12 +4,11 @@ import asyncio
 
 from msgspec.structs import replace
 
-from services.poller import telling
 from services.poller.domain import flags as flagging
 from services.poller.domain.presence import observe
-from services.poller.domain.state import FolderRecord, Ledger
+from services.poller.domain.state import FolderRecord, Ledger, Listed
 from services.poller.domain.uidset import EMPTY
-from services.poller.enumerate import Listed
+from services.poller.folders import news
 from services.poller.imap.session import Session
 from services.poller.work import Work
 
@@ -33,10 +32,10 @@ async def compare(work: Work, session: Session, record: FolderRecord, ledger: Le
     told = listed.uids if labelled else ledger.listed & listed.uids  # one that is fetched again is stored already
     different = flagging.changed(ledger.flags, after, told) | (listed.uids - ledger.listed if labelled else EMPTY)
     await work.say(
-        *telling.vanished(work, record, vanished),
-        *telling.vanished(work, record, hidden, confirmed=False),
-        *telling.returned(work, record, returned),
-        *telling.flagged(work, record, after, different, labelled=labelled),
+        *news.vanished(work, record, vanished),
+        *news.vanished(work, record, hidden, confirmed=False),
+        *news.returned(work, record, returned),
+        *news.flagged(work, record, after, different, labelled=labelled),
     )
     current = replace(current, flags=after)
     if current != ledger or not current.listed:  # an empty folder has its row, too

@@ -6,10 +6,10 @@ from operator import eq
 
 from services.poller.domain.samples import by_header
 from services.poller.domain.state import FolderRecord
+from services.poller.folders.recognising import recognise
 from services.poller.imap.errors import CommandRejected, ImapError, Refused
 from services.poller.imap.model import Folder, Opened
 from services.poller.imap.session import Session
-from services.poller.recognising import recognise
 from services.poller.work import Work
 
 MOST_ENDS = 2

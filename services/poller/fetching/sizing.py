@@ -2,10 +2,10 @@
 
 import contextlib
 
-from services.poller.bodies import Errand
 from services.poller.domain.uidset import UidSet
+from services.poller.fetching.bodies import Errand
+from services.poller.fetching.suspecting import suspect
 from services.poller.imap.errors import CommandRejected, Refused
-from services.poller.suspecting import suspect
 
 
 async def without_large(errand: Errand, part: UidSet) -> UidSet:

@@ -13,12 +13,11 @@ from services.common.accounts.providers import profile
 from services.common.clock import Clock
 from services.common.errors import ConfigurationError, MailweirError, Unavailable
 from services.common.oauth.errors import ClientRefused, ConsentNeeded, TokenDelayed, TokenError
-from services.poller import folders, passes
-from services.poller.account import say_state
 from services.poller.connect import SecretSource, connect, leave
 from services.poller.domain.retrying import Decision, Failures, Kind, Pace, decide
 from services.poller.domain.schedule import asked_wait
 from services.poller.domain.state import FolderRecord
+from services.poller.folders import catalog
 from services.poller.imap.errors import (
     AmbiguousRefusal,
     CommandRejected,
@@ -36,7 +35,9 @@ from services.poller.imap.errors import (
 )
 from services.poller.imap.names import INBOX, address
 from services.poller.imap.session import Session
-from services.poller.told import tell_alerts
+from services.poller.operator_log import log_alerts
+from services.poller.passes import folder_pass
+from services.poller.tasks.account import say_state
 from services.poller.work import Work
 
 TOKEN_LIFE = 3000.0
@@ -97,7 +98,7 @@ async def _connection(watched: Watch) -> None:
     work.memory.run.begin(work.clock.monotonic())
     session = await connect(work, watched.secret_of, watched.spool)
     try:
-        records = await folders.wanted(work, session)
+        records = await catalog.wanted(work, session)
         unfinished = await _pass(work, session, records, thorough=True)
         work.memory.run.ended(None)
         await _well(watched)
@@ -134,10 +135,10 @@ async def _stay(watched: Watch, session: Session, records: list[FolderRecord], l
             await _pass(work, session, inbox)
         else:
             if clock.monotonic() - listed >= settings.list_interval:
-                records, listed = await folders.refresh(work, session), clock.monotonic()
+                records, listed = await catalog.refresh(work, session), clock.monotonic()
             await _pass(work, session, records)
             polled = clock.monotonic()
-        tell_alerts(work, session)
+        log_alerts(work, session)
         quick = clock.monotonic() - began < HASTE and work.memory.published == before
         watched.hasty = watched.hasty + 1 if quick else 0
 
@@ -148,7 +149,9 @@ async def _pass(work: Work, session: Session, records: Sequence[FolderRecord], *
     for record in await _present(work, records):
         try:
             outcome = await (
-                passes.once(work, session, record) if thorough else passes.run(work, session, record, thorough=False)
+                folder_pass.once(work, session, record)
+                if thorough
+                else folder_pass.run(work, session, record, thorough=False)
             )
         except (Refused, CommandRejected) as error:
             if not error.usable or isinstance(error, IdentificationWanted):
@@ -156,7 +159,7 @@ async def _pass(work: Work, session: Session, records: Sequence[FolderRecord], *
             unfinished = True
         else:
             unfinished = unfinished or outcome.missing > 0
-    await passes.note_looks(work)
+    await folder_pass.note_looks(work)
     return unfinished
 
 

@@ -17,10 +17,11 @@ from services.common.accounts.providers import profile
 from services.common.errors import ConfigurationError, MailweirError, Unavailable
 from services.common.events import AccountReported
 from services.common.oauth.errors import ClientRefused, ConsentNeeded, TokenDelayed, TokenError
-from services.poller import folders, passes, peeking
+from services.poller import peeking
 from services.poller.connect import SecretSource, connect, leave
 from services.poller.domain.schedule import asked_wait, backoff
 from services.poller.domain.state import Outcome
+from services.poller.folders import catalog
 from services.poller.imap.errors import (
     AmbiguousRefusal,
     CommandRejected,
@@ -39,6 +40,7 @@ from services.poller.imap.errors import (
     about,
 )
 from services.poller.imap.session import Session
+from services.poller.passes import folder_pass
 from services.poller.peeking import MarksRead
 from services.poller.work import Work
 
@@ -120,18 +122,18 @@ async def _try(work: Work, secret_of: SecretSource, spool: Path | None) -> tuple
 
 async def _pass_all(work: Work, session: Session, outcomes: list[Outcome]) -> None:
     """Every wanted folder; one that is refused costs itself only."""
-    records = await folders.wanted(work, session)
+    records = await catalog.wanted(work, session)
     refused: ImapError | None = work.memory.unlisted
     for record in records:
         try:
-            outcomes.append(await passes.once(work, session, record))
+            outcomes.append(await folder_pass.once(work, session, record))
         except (Refused, PermissionRefused) as error:
             refused = refused or error
         except ImapError as error:
             if not error.usable or isinstance(error, Throttled):
                 raise
             refused = refused or error
-    await passes.note_looks(work)
+    await folder_pass.note_looks(work)
     if refused is not None:
         raise refused
 

@@ -3,7 +3,7 @@
 import statistics
 from collections.abc import Awaitable, Callable
 
-from services.poller.doctor_model import Step, Visit
+from services.poller.doctor.model import Step, Visit
 from services.poller.domain.uidset import UidSet
 from services.poller.imap.errors import CommandRejected, Refused
 from services.poller.imap.model import Fetched, FolderStatus, Spooled

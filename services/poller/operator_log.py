@@ -1,4 +1,4 @@
-"""What the poller says of accounts and of folders it could not read, in the log of the service, too; and servers."""
+"""What operators find in the log: states of accounts, folders that could not be read, warnings of servers."""
 
 import logging
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ MOST_WARNED = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class LoggedPublisher:
     """A publisher that first writes states of accounts and errors of folders into the log, where operators look."""
 
     publisher: Publisher
@@ -29,7 +29,7 @@ class Told:
         await self.publisher.publish(events)
 
 
-def tell_alerts(work: Work, session: Session) -> None:
+def log_alerts(work: Work, session: Session) -> None:
     """What the server wants a person to know, such as a full mailbox: each text once (RFC 9051 section 7.1, ALERT)."""
     for text in session.take_alerts():
         if len(work.memory.warned) >= MOST_WARNED:

@@ -6,22 +6,23 @@ from functools import partial
 
 from msgspec import Struct
 
-from services.poller import bodies, handlers, peeking
-from services.poller.checkpoint import Checkpoint
-from services.poller.comparing import compare
-from services.poller.delivery import delivering
+from services.poller import handlers, peeking
 from services.poller.domain.counters import FLAGS_EVERY
-from services.poller.domain.state import FolderRecord, Ledger
+from services.poller.domain.state import FolderRecord, Ledger, Listed
 from services.poller.domain.uidset import UidSet
-from services.poller.enumerate import ITEMS, Done, Listed, count_after, enumerate_all, enumerate_changes, first_items
-from services.poller.epochs import refuse_other_mail
+from services.poller.fetching import bodies
+from services.poller.fetching.checkpoint import Checkpoint
+from services.poller.fetching.delivery import delivering
+from services.poller.fetching.sizing import without_large
+from services.poller.folders.epochs import refuse_other_mail
 from services.poller.imap.errors import CommandRejected, Refused
 from services.poller.imap.model import Events, Opened
 from services.poller.imap.session import Session
-from services.poller.relinking import relink
+from services.poller.passes.comparing import compare
+from services.poller.passes.enumerate import ITEMS, Done, count_after, enumerate_all, enumerate_changes, first_items
+from services.poller.passes.relinking import relink
+from services.poller.passes.sharing import share
 from services.poller.resuming import Look
-from services.poller.sharing import share
-from services.poller.sizing import without_large
 from services.poller.work import Work
 
 MAX_ROUNDS = 3

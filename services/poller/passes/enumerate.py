@@ -5,6 +5,7 @@ import contextlib
 from msgspec import Struct
 
 from services.poller.domain.flags import Flags
+from services.poller.domain.state import Listed
 from services.poller.domain.uidset import EMPTY, MAX_UID, Gathering, UidSet
 from services.poller.imap.errors import CommandRejected, Refused
 from services.poller.imap.fetching import EVERYTHING
@@ -17,23 +18,6 @@ MOST_SIZES = 1000  # a server takes its time to work them out
 MOST_REFUSALS = 64
 MOST_HOLES = 200
 LAGS = "X-GM-EXT-1"  # Gmail counts what is changed on the web at once and shows it later
-
-
-class Listed(Struct, frozen=True):
-    """What the server lists. ``complete``: as many UIDs as it says exist, or more.
-
-    ``flagged``: UIDs whose flags were told. ``whole``: every UID was asked for, nothing was concluded from counters.
-    ``sizes``: octets by UID, as far as they were told along with the rest. ``behind``: a change is counted that was
-    not shown.
-    """
-
-    uids: UidSet
-    flags: dict[str, UidSet]
-    complete: bool
-    flagged: UidSet
-    whole: bool = True
-    sizes: dict[int, int] = {}
-    behind: bool = False
 
 
 class Done(Struct, frozen=True):

@@ -14,19 +14,19 @@ from msgspec.structs import replace
 
 from services.common.errors import Unavailable
 from services.common.events import SyncReported
-from services.poller import resting
 from services.poller.domain.counters import FLAGS_EVERY, Counters, believable
 from services.poller.domain.state import FolderRecord, Ledger, Outcome
 from services.poller.domain.uidset import UidSet
-from services.poller.enumerate import MOST_SIZES, first_items
-from services.poller.epochs import report_move, settle, uidnext_to_keep, verify
-from services.poller.folders import introduce
+from services.poller.fetching import resting
+from services.poller.folders.catalog import introduce
+from services.poller.folders.epochs import report_move, settle, uidnext_to_keep, verify
+from services.poller.folders.news import folder_fields
 from services.poller.imap.errors import CommandRejected, IdentificationWanted, ImapError, Refused
 from services.poller.imap.model import FolderStatus, Opened
 from services.poller.imap.names import INBOX, address
 from services.poller.imap.session import Session
-from services.poller.rounds import ledger_of, quarantined, rounds_of
-from services.poller.telling import folder_fields
+from services.poller.passes.enumerate import MOST_SIZES, first_items
+from services.poller.passes.rounds import ledger_of, quarantined, rounds_of
 from services.poller.work import Work
 
 NOTED_EVERY = timedelta(minutes=1)

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from services.common.errors import Unavailable
-from services.poller import lease
 from services.poller.adapters import LeaseLost
-from services.poller.lease import is_dead, leased, owner
+from services.poller.tasks import lease
+from services.poller.tasks.lease import is_dead, leased, owner
 
 
 class Clock:
@@ -118,7 +118,7 @@ async def test_a_lease_that_cannot_be_renewed_in_time_is_lost(monkeypatch: pytes
 
 
 def test_a_process_of_this_machine_that_is_no_more_is_dead() -> None:
-    name = "from services.poller.lease import owner; print(owner('syncing'), flush=True); input()"
+    name = "from services.poller.tasks.lease import owner; print(owner('syncing'), flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:

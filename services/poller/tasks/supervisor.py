@@ -19,11 +19,11 @@ from services.common.oauth.tokens import sign_in_secret
 from services.common.objects import ObjectStore
 from services.common.service import Publisher
 from services.poller.adapters import PostgresLedger
-from services.poller.lease import leased
-from services.poller.lease_rows import PostgresLeases
 from services.poller.ports import Contents
+from services.poller.tasks.lease import leased
+from services.poller.tasks.lease_rows import PostgresLeases
+from services.poller.tasks.watching import Watch, watch
 from services.poller.turns import Turns
-from services.poller.watching import Watch, watch
 from services.poller.work import Progress, Work, silent, unnoticed
 
 log = logging.getLogger(__name__)

@@ -9,12 +9,12 @@ from services.poller.domain.samples import by_header
 from services.poller.domain.state import FolderRecord
 from services.poller.domain.uidset import UidSet
 from services.poller.domain.validity import Verdict, judge
-from services.poller.folders import close_epoch, introduce, retire, successor
+from services.poller.folders.catalog import close_epoch, introduce, retire, successor
+from services.poller.folders.news import folder_fields
+from services.poller.folders.recognising import compare, marks, recognise
 from services.poller.imap.errors import ConnectionLost, NotNow
 from services.poller.imap.model import Opened
 from services.poller.imap.session import Session
-from services.poller.recognising import compare, marks, recognise
-from services.poller.telling import folder_fields
 from services.poller.work import Work
 
 
