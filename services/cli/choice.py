@@ -22,10 +22,7 @@ def choice_of(context: Context, words: str | None = None, **sides: Any) -> Choic
         ConfigurationError: no mail of that account or folder is stored, and none is expected; nothing can be looked for
             by these words.
     """
-    if words is not None and not query_of(words):
-        what = "words are letters and digits, fewer than 200 of them"
-        raise ConfigurationError(f"{words[:40]!r} holds nothing that can be looked for: {what}")
-    choice = Choice(words=words, **sides)
+    choice = Choice(query=None if words is None else _query(words), **sides)
     found = context.accounts.find(choice.account) if choice.account else None
     choice = replace(choice, account=found.slug if found else choice.account)
     if choice.account and found is None and not lookup.is_known(context.engine, replace(choice, folder=None)):
@@ -33,6 +30,14 @@ def choice_of(context: Context, words: str | None = None, **sides: Any) -> Choic
     if choice.folder is not None and not lookup.is_known(context.engine, choice):
         raise ConfigurationError(f"no folder is called {choice.folder!r}; `mailweir status` shows them")
     return choice
+
+
+def _query(words: str) -> str:
+    query = query_of(words)
+    if not query:
+        what = "words are letters and digits, fewer than 200 of them"
+        raise ConfigurationError(f"{words[:40]!r} holds nothing that can be looked for: {what}")
+    return query
 
 
 def account_of(context: Context, name: str, remains: Callable[[str], bool]) -> str:

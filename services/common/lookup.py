@@ -1,4 +1,4 @@
-"""Looking at stored mail: search, one message, what to export. Read-only; the console and the commands use it."""
+"""Looking at stored mail: search, one message, what to export. Read-only."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import asdict
 from sqlalchemy import Engine, bindparam, text
 
 from services.common.database import is_text, transaction
 from services.common.errors import ConfigurationError
-from services.common.message.search_text import query_of
 
 _CHOSEN = """FROM emails e WHERE (CAST(:account AS text) IS NULL OR e.account_id = :account)
 AND (CAST(:since AS timestamptz) IS NULL OR e.received_at >= :since)
@@ -60,9 +60,9 @@ _HEXADECIMAL = frozenset("0123456789abcdef")
 
 
 class Choice(Struct, frozen=True, kw_only=True):
-    """Which mail is meant; None leaves a side open. ``words`` as a person types them, ``folder`` by decoded name."""
+    """Which mail is meant; None leaves a side open. ``query`` as ``query_of`` makes it, ``folder`` by decoded name."""
 
-    words: str | None = None
+    query: str | None = None
     account: str | None = None
     folder: str | None = None
     since: datetime | None = None
@@ -86,10 +86,8 @@ class Found(Struct, frozen=True, kw_only=True):
 
 
 def search(engine: Engine, choice: Choice, most: int = 50) -> list[Found]:
-    """The newest messages that hold every word, at most ``most``; none when nothing searchable was typed."""
+    """The newest chosen messages, at most ``most``."""
     clause, values = _where(choice)
-    if clause is None:
-        return []
     with transaction(engine) as connection:
         rows = connection.execute(text(_SHOWN + clause + _ORDER), {**values, "most": most})
         return [Found(**{**row._mapping, "folders": tuple(row.folders)}) for row in rows]
@@ -98,8 +96,6 @@ def search(engine: Engine, choice: Choice, most: int = 50) -> list[Found]:
 def ids(engine: Engine, choice: Choice) -> list[int]:
     """Ids of all chosen messages, oldest first."""
     clause, values = _where(choice)
-    if clause is None:
-        return []
     with transaction(engine) as connection:
         return list(connection.execute(text(f"SELECT e.id {clause} ORDER BY e.received_at, e.id"), values).scalars())
 
@@ -112,12 +108,8 @@ def is_known(engine: Engine, choice: Choice) -> bool:
         return bool(connection.scalar(_IS_KNOWN, {"account": choice.account, "folder": choice.folder}))
 
 
-def _where(choice: Choice) -> tuple[str | None, dict[str, Any]]:
-    values: dict[str, Any] = {name: getattr(choice, name) for name in ("account", "folder", "since", "before")}
-    if choice.words is None:
-        return _CHOSEN, values
-    query = query_of(choice.words)
-    return (_CHOSEN + _MATCHING, {**values, "query": query}) if query else (None, values)
+def _where(choice: Choice) -> tuple[str, dict[str, Any]]:
+    return _CHOSEN if choice.query is None else _CHOSEN + _MATCHING, asdict(choice)
 
 
 def one(engine: Engine, name: str) -> Any:

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 from services.common import lookup, topics
 from services.common.email import EmailAddress, EmailBodyPart, EmailHeader
 from services.common.events import Event, PlaceRelinked
+from services.common.message.search_text import query_of
 from services.common.service import Rejected
 from tests.fakes.mail_events import message, parsed, place, with_file
 from tests.integration.storer.conftest import Storer
@@ -159,7 +160,7 @@ async def test_the_most_octets_of_words_that_characters_can_become_are_taken(sto
 async def test_a_word_in_which_a_line_of_the_text_was_wrapped_is_found(storer: Storer) -> None:
     mail, _ = await parsed(message("お知らせ", "来週の会議の議\n事録をお送りします。").as_bytes())
     await storer.take(topics.MAIL_PARSED, [mail])
-    assert len(lookup.search(storer.engine, lookup.Choice(words="議事録"))) == 1
+    assert len(lookup.search(storer.engine, lookup.Choice(query=query_of("議事録")))) == 1
 
 
 async def test_the_text_of_a_message_to_thousands_is_found(storer: Storer) -> None:
@@ -167,7 +168,7 @@ async def test_the_text_of_a_message_to_thousands_is_found(storer: Storer) -> No
     mail, _ = await parsed(with_file(message("to all", "the canteen is closed", Cc=many), b"x", "menu.pdf").as_bytes())
     await storer.take(topics.MAIL_PARSED, [mail])
     for words in ("canteen", "menu.pdf", "bob@example.com", "somebody.else.7"):
-        assert len(lookup.search(storer.engine, lookup.Choice(words=words))) == 1
+        assert len(lookup.search(storer.engine, lookup.Choice(query=query_of(words)))) == 1
 
 
 async def test_a_relinked_place_finds_content_that_comes_later(storer: Storer) -> None:
