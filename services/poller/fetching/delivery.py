@@ -47,6 +47,7 @@ async def delivering(deliver: Callable[[Group], Awaitable[None]]) -> AsyncIterat
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+        running.clear()  # what they failed with would hide that we are stopped
         raise
     finally:
         for result in await asyncio.gather(*running, return_exceptions=True):

@@ -79,6 +79,7 @@ async def watch(watched: Watch) -> None:
             await _connection(watched)
             watched.failures = Failures()
         except FAILURES as error:
+            _go_on_unless_stopped()
             watched.work.notice(error)
             watched.work.memory.run.ended(error)
             if watched.work.memory.progress > before:
@@ -89,6 +90,13 @@ async def watch(watched: Watch) -> None:
             if decision.wait is None:
                 return
             await watched.work.clock.sleep(decision.wait)
+
+
+def _go_on_unless_stopped() -> None:
+    """Raise CancelledError again where a failure on the way out, as of a last write, took its place."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 async def _connection(watched: Watch) -> None:

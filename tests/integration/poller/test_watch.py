@@ -13,6 +13,7 @@ from services.common.events import AccountReported, FolderCreated
 from services.common.secret import Secret
 from services.poller.adapters import LeaseLost, PostgresLedger
 from services.poller.domain.state import FolderRecord
+from services.poller.fetching import checkpoint
 from services.poller.tasks.lease import leased
 from services.poller.tasks.lease_rows import PostgresLeases
 from tests.fakes.imap_model import PASSWORD, Mailbox, Message, Script, adds, closes, messages, on, sample, says
@@ -114,6 +115,23 @@ async def test_health_is_green_when_an_account_that_waits_is_paused(play):
             await until(lambda: ports.health.state == "red")
             await asyncio.to_thread(ports.accounts.set_state, p.slug, "paused")
             await until(lambda: ports.health.state == "green")
+
+
+async def test_a_pause_counts_though_the_last_write_fails(play, monkeypatch):
+    monkeypatch.setattr(checkpoint, "SHARE", 1e9)  # what is published after the first write waits for the last one
+    refused, script = [], Script({b"INBOX": Mailbox(messages(100, size=5000))})
+    script.hooks.append(on("UID FETCH", lambda _c, r: setattr(r, "pace", (500, 0.01)), has="BODY.PEEK[]"))
+
+    def away(*given):
+        refused.append(given)
+        raise Unavailable("Postgres is away")
+
+    async with play(script, poll_interval=0.1, batch_messages=2) as p, watched(p) as ports:
+        await until(lambda: len(p.stored) > 8)
+        monkeypatch.setattr(PostgresLedger, "add_published", away)
+        await asyncio.to_thread(ports.accounts.set_state, p.slug, "paused")
+        await until(lambda: p.slug not in {task.get_name() for task in asyncio.all_tasks()})
+        assert len(refused) == 1
 
 
 async def test_new_folder_is_found(play):

@@ -97,6 +97,26 @@ def test_cancelling_ends_all_deliveries() -> None:
     assert cancelled == AT_ONCE
 
 
+def test_a_failed_delivery_does_not_hide_that_the_block_is_cancelled() -> None:
+    async def deliver(_group: Group) -> None:
+        raise ConnectionResetError
+
+    async def run() -> None:
+        async with delivering(deliver) as put:
+            await put([])
+            await asyncio.Event().wait()
+
+    async def cancel() -> None:
+        task = asyncio.create_task(run())
+        for _ in range(10):
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancel())
+
+
 def _large(folder: Path, uid: int) -> Group:
     path = folder / f"{uid}.literal"
     path.touch()
