@@ -1,6 +1,7 @@
 """``mailweir demo``: a real IMAP server with sample mail, synced into embedded stores, and shown."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,10 +11,15 @@ if TYPE_CHECKING:
     from services.cli.demo_server import DemoServer
 
 ACCOUNT = "demo"
+STORES, SERVER = "home", "server"
 
 
 @click.command()
-@click.option("--home", type=click.Path(path_type=Path), help="Where it lives; default: demo/ below MAILWEIR_HOME.")
+@click.option(
+    "--home",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where it lives; default: demo/ below MAILWEIR_HOME.",
+)
 @click.option("--fresh", is_flag=True, help="Forget an earlier demo first.")
 def demo(home: Path | None, *, fresh: bool) -> None:
     """Start a real IMAP server with 240 sample messages, retrieve them over verified TLS, show what came of them.
@@ -24,26 +30,58 @@ def demo(home: Path | None, *, fresh: bool) -> None:
     from services.cli.demo_show import show
     from services.cli.sync import sync_accounts, worst
 
-    root = home or Path(os.environ.get("MAILWEIR_HOME") or "~/.mailweir").expanduser() / "demo"
+    before, root = os.environ.get("MAILWEIR_HOME") or "", home or _usual()
     if fresh:
         _forget(root)
-    _embedded_in(root / "home")
+    _embedded_in(root / STORES)
     click.echo("Starting an IMAP server (pymap) on this machine, STARTTLS with a certificate of its own ...")
-    with running(root / "server") as server:
+    with running(root / SERVER) as server:
         _point_at(server)
         results = sync_accounts([ACCOUNT])
-    missing = show(root / "home", results)
+    missing = show(root / STORES, results, before)
     raise SystemExit(worst(results) or (3 if missing else 0))
 
 
+def _usual() -> Path:
+    """Below MAILWEIR_HOME, which in a shell that looks at the demo is in it."""
+    from services.cli.demo_server import is_whole
+
+    home = Path(os.environ.get("MAILWEIR_HOME") or "~/.mailweir").expanduser()
+    return home.parent if home.name == STORES and is_whole(home.parent / SERVER) else home / "demo"
+
+
 def _forget(root: Path) -> None:
+    """Remove an earlier demo, and nothing that lies beside it.
+
+    Raises:
+        ConfigurationError: what is there may be somebody's own.
+    """
     import shutil
 
+    from services.cli.demo_server import is_whole
+    from services.common.errors import ConfigurationError
     from services.common.postgres import embedded_postgres
 
-    if root.exists():
-        embedded_postgres.stop(root / "home")
-        shutil.rmtree(root)
+    if not root.exists() or not any(root.iterdir()):
+        return
+    if not is_whole(root / SERVER):
+        raise ConfigurationError(f"{root} holds no whole demo, so nothing was removed; run it without --fresh")
+    if own := _added(root / STORES):
+        raise ConfigurationError(
+            f"accounts that you added are in this demo ({', '.join(own)}), so nothing was removed; if they may go:"
+            f" MAILWEIR_HOME={root / STORES} mailweir accounts remove NAME --erase"
+        )
+    embedded_postgres.stop(root / STORES)
+    for folder in (STORES, SERVER):
+        shutil.rmtree(root / folder, ignore_errors=True)
+
+
+def _added(home: Path) -> list[str]:
+    from services.common.accounts import names
+
+    with suppress(OSError, UnicodeError):
+        return [name for name in names.remembered(home) if name != ACCOUNT]
+    return []
 
 
 def _embedded_in(home: Path) -> None:

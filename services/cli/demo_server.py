@@ -19,6 +19,7 @@ from services.common.testca import write_certificates
 USER = "demo@reeds.example"
 HOST = "localhost"
 _START_SECONDS = 20.0
+_WHOLE = "complete"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +54,20 @@ def running(home: Path, port: int = 0) -> Iterator[DemoServer]:
             process.wait(10)
 
 
+def is_whole(home: Path) -> bool:
+    """Whether the sample mailbox was made there."""
+    return (home / _WHOLE).exists()
+
+
 def _prepare(home: Path, port: int) -> DemoServer:
     home.mkdir(parents=True, exist_ok=True)
     certificates = write_certificates(home / "tls", HOST)
     password_file = home / "password"
-    if not (home / "complete").exists():
+    if not is_whole(home):
         asyncio.run(_write_users(home, folders.secret(password_file)))
         for sample in mailbox():
             _deliver(home / "mail", sample)
-        (home / "complete").touch()
+        (home / _WHOLE).touch()
     return DemoServer(HOST, port, certificates.ca, USER, password_file)
 
 

@@ -17,8 +17,11 @@ _NEWEST = text("SELECT from_name, from_email, subject FROM emails ORDER BY recei
 _FILES = text("SELECT count(*), coalesce(sum(size), 0) FROM attachments")
 
 
-def show(home: Path, results: Sequence[Result]) -> int:
-    """Print folders, attachments, a few subjects and where to look further; how many messages are missing."""
+def show(home: Path, results: Sequence[Result], before: str) -> int:
+    """Print folders, attachments, a few subjects and where to look further; how many messages are missing.
+
+    ``before``: the caller's MAILWEIR_HOME, "" without one.
+    """
     from rich.console import Console
     from rich.text import Text
 
@@ -36,14 +39,20 @@ def show(home: Path, results: Sequence[Result]) -> int:
             console.print(Text(result.failure))
     missing = sum(folder.missing for folder in folders)
     console.print(_verdict(folders, missing, sum(result.retrieved for result in results)))
-    console.print(Text(_next_steps(home)), soft_wrap=True)
+    console.print(Text(_next_steps(home, before)), soft_wrap=True)
     return missing
 
 
-def _next_steps(home: Path) -> str:
+def _next_steps(home: Path, before: str) -> str:
     activate = [] if shutil.which("mailweir") else [f". {shlex.quote(str(Path(sys.prefix, 'bin', 'activate')))}"]
     look = ["mailweir status", "mailweir search 合同", "mailweir ledger"]
-    lines = [*activate, f"export MAILWEIR_HOME={shlex.quote(str(home))}", *look]
+    own = f"export MAILWEIR_HOME={shlex.quote(before)}" if before not in ("", str(home)) else "unset MAILWEIR_HOME"
+    lines = [
+        *activate,
+        f"export MAILWEIR_HOME={shlex.quote(str(home))}",
+        *look,
+        f"{own}  # before you add a mailbox of your own",
+    ]
     return "\n  ".join(["Look further:", *lines])
 
 
