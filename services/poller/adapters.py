@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, Row, TextClause, text
 
 from services.common.database import transaction
 from services.common.errors import Incomplete
+from services.poller import rebuilt
 from services.poller.domain.samples import keep
 from services.poller.domain.state import FolderRecord, Ledger, Quarantined
 from services.poller.domain.uidset import UidSet
@@ -121,7 +122,7 @@ class PostgresLedger:
             connection.execute(_NOTE_LOOKS, {"ids": list(looks), "times": list(looks.values())})
 
     def ledger(self, folder_id: str, epoch: int, uidvalidity: int) -> Ledger:
-        """The ledger of one epoch; an empty one for a new epoch."""
+        """The ledger of one epoch; an empty one for a new epoch, one made of rows of mail where its own row is lost."""
         query = text(
             "SELECT uidvalidity, listed::text, published::text, vanished::text, invisible::text, invisible_since, "
             "flags "
@@ -129,7 +130,7 @@ class PostgresLedger:
         )
         with transaction(self._engine) as connection:
             row = connection.execute(query, {"folder_id": folder_id, "epoch": epoch}).one_or_none()
-        return _ledger(row) if row else Ledger(uidvalidity=uidvalidity)
+            return _ledger(row) if row else rebuilt.ledger(connection, folder_id, uidvalidity)
 
     def save_ledger(self, folder_id: str, epoch: int, ledger: Ledger) -> None:
         """Replace all sets but ``published``."""

@@ -86,13 +86,13 @@ def write_places(cursor: Any, events: Sequence[PlaceRelinked]) -> None:
 
 
 def _place_rows(events: Sequence[EmailParsed | PlaceRelinked]) -> list[Row]:
-    """One row per place, as the first event has it: flags of a repeat are older, or none. The last one's content."""
+    """One row per place, as the first event has it that tells flags: those of a repeat are older. The last content."""
     places: dict[tuple[str, int, int], EmailParsed | PlaceRelinked] = {}
     for event in events:
         key = (event.place.folderid, event.place.uidvalidity, event.place.uid)
-        known = places.setdefault(key, event)
-        if known.contentsha256 != event.contentsha256:
-            places[key] = replace(known, contentsha256=event.contentsha256)
+        known = places.get(key)
+        same = known and replace(known, contentsha256=event.contentsha256, flags=known.flags or event.flags)
+        places[key] = same or event
     return [rows.place_row(event) for event in places.values()]
 
 

@@ -148,6 +148,12 @@ def follows(old: str, new: str) -> str:
     return " OR ".join(f"{new}.{by} > {old}.{by}" for by in _ORDERS)
 
 
+# A row that a repair made of an object has no flags, and nobody told any since: who fetched it again knows them.
+_UNTOLD = "email_places.sequence = 0 AND email_places.flags = '{}' AND excluded.flags <> '{}'"
+
+# A row that a repair made of an object has no flags, and nobody told any since: who fetched it again knows them.
+_UNTOLD = "email_places.sequence = 0 AND email_places.flags = '{}' AND excluded.flags <> '{}'"
+
 PLACES = Stage(
     "stage_places",
     """folder_id text, uidvalidity bigint, uid bigint, account_id text, folder text, content_sha256 text,
@@ -160,8 +166,9 @@ SELECT s.folder_id, s.uidvalidity, s.uid, s.account_id, coalesce(
 s.content_sha256, s.internaldate, s.flags,
 (SELECT e.id FROM emails e WHERE e.account_id = s.account_id AND e.content_sha256 = s.content_sha256)
 FROM stage_places s ON CONFLICT (folder_id, uidvalidity, uid) DO UPDATE
-SET email_id = excluded.email_id, content_sha256 = excluded.content_sha256
-WHERE email_places.email_id IS DISTINCT FROM excluded.email_id;
+SET email_id = excluded.email_id, content_sha256 = excluded.content_sha256,
+flags = CASE WHEN {_UNTOLD} THEN excluded.flags ELSE email_places.flags END
+WHERE email_places.email_id IS DISTINCT FROM excluded.email_id OR {_UNTOLD};
 UPDATE email_places p SET email_id = e.id FROM stage_places s JOIN emails e USING (account_id, content_sha256)
 WHERE p.email_id IS NULL AND p.account_id = s.account_id AND p.content_sha256 = s.content_sha256;
 WITH early AS (DELETE FROM place_states t USING stage_places s

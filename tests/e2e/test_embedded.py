@@ -170,6 +170,39 @@ def test_one_repair_brings_back_all_places_and_flags_of_folders_whose_rows_are_l
     assert world.status()["pending"] == 0
 
 
+def renamed(world: World, name: str, flags: str) -> None:
+    """Give a message in INBOX these flags, as another client would."""
+    (mail,) = dovecot.maildir(world.components.imap.folder, USER).glob(f"*/{name}.mail*")
+    mail.rename(mail.parent.parent / "cur" / f"{name}.mail:2,{flags}")
+
+
+@pytest.mark.parametrize("lost", ["folder_ledger", "folder_ledger, emails", "folder_ledger, folders"])
+def test_flags_and_disappearances_are_told_also_where_the_ledger_is_lost(world: World, lost: str) -> None:
+    assert world.mailweir("sync").returncode == 0
+    first = len(world.delivered)
+    for number in range(4):
+        world.deliver([b"Subject: %d of a lost %s\n\nx\n" % (number, lost.encode())])
+        renamed(world, str(first + number), "FS")
+    assert world.mailweir("sync").returncode == 0
+    query = (
+        "SELECT flags, visible FROM email_places p JOIN emails e ON e.id = p.email_id "
+        f"WHERE subject LIKE '%of a lost {lost}' ORDER BY subject"
+    )
+    both = ["\\Flagged", "\\Seen"]
+    assert rows(world, query) == [(both, True)] * 4
+    assert rows(world, f"TRUNCATE {lost} CASCADE; SELECT 1")
+    for number, flags in enumerate(("", "F", "FS")):
+        renamed(world, str(first + number), flags)
+    (mail,) = dovecot.maildir(world.components.imap.folder, USER).glob(f"*/{first + 3}.mail*")
+    mail.unlink()
+    del world.delivered["INBOX", f"{first + 3}.mail"]
+    assert world.mailweir("repair").returncode == 0
+    told = rows(world, query)
+    assert [flags for flags, _ in told[:3]] == [[], ["\\Flagged"], both]
+    assert [visible for _, visible in told] == [True, True, True, False]
+    assert world.mailweir("repair", "--check").returncode == 0
+
+
 def rows(world: World, query: str) -> list[tuple[object, ...]]:
     engine = engine_for(embedded_postgres.ensure(world.mailweir.home))
     with engine.begin() as connection:

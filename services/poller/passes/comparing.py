@@ -38,6 +38,6 @@ async def compare(work: Work, session: Session, record: FolderRecord, ledger: Le
         *news.flagged(work, record, after, different, labelled=labelled),
     )
     current = replace(current, flags=after)
-    if current != ledger or not current.listed:  # an empty folder has its row, too
+    if current != ledger or not current.published:  # an empty folder has its row, too, and a ledger made of rows
         await asyncio.to_thread(work.ledger.save_ledger, record.id, record.epoch, current)
     return current

@@ -118,6 +118,8 @@ async def _changes(
     """Only what changed, while a whole enumeration is recent enough; None: enumerate."""
     if record.full_pass_at is None or record.uidnext_done is None or ledger.invisible or work.memory.run.thrifty:
         return None
+    if ledger.listed and not ledger.published:  # made of rows (see ``rebuilt``), which may lack some of the folder
+        return None
     age = (work.clock.now() - record.full_pass_at).total_seconds()
     thorough = thorough or age >= FLAGS_EVERY
     if age >= work.account.settings.full_pass_interval:
