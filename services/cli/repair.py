@@ -1,7 +1,7 @@
 """``mailweir repair``: make rows, objects and mailbox fit together again."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -131,12 +131,14 @@ def _mend(context: "Context", bench: "Connection", name: str | None, damage: "Da
 def _events(context: "Context", bench: "Connection", advance: Callable[[], None]) -> "Iterator[MessageFetched]":
     """The events of what is wanted; of a message that has none the reason is noted."""
     from services.cli.mending import unmade
+    from services.cli.mending.rebuilding import folder_names
     from services.cli.mending.workbench import wanted
 
+    names = folder_names(context)
     for copies in wanted(bench):
         reasons: list[str] = []
         for key in copies:
-            event, reason = _event(context, key)
+            event, reason = _event(context, key, names)
             if event:
                 yield event
             else:
@@ -146,13 +148,13 @@ def _events(context: "Context", bench: "Connection", advance: Callable[[], None]
         advance()
 
 
-def _event(context: "Context", key: str) -> "tuple[MessageFetched | None, str]":
+def _event(context: "Context", key: str, names: Mapping[str, str]) -> "tuple[MessageFetched | None, str]":
     """The event, or why there is none."""
     from services.cli.mending.rebuilding import Damaged, from_object
     from services.cli.mending.unmade import DAMAGED, PLACELESS, VANISHED
 
     try:
-        return from_object(context, key), PLACELESS
+        return from_object(context, key, names), PLACELESS
     except Damaged:
         return None, DAMAGED
     except KeyError:

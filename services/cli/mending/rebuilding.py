@@ -2,12 +2,16 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
+from msgspec.structs import replace
+from sqlalchemy import text
+
 from services.cli.stored import first_place
+from services.common.database import transaction
 from services.common.events import INLINE, DataRef, MessageFetched
 from services.common.objects import ObjectStore, has_hash, uri_of
 from services.common.place import Place
@@ -66,10 +70,16 @@ def place_of(subject: str, folder: str) -> Place | None:
     return Place(account=account, folder=folder, folderid=folderid, uidvalidity=int(uidvalidity), uid=int(uid))
 
 
-def from_object(context: Context, key: str) -> MessageFetched | None:
+def folder_names(context: Context) -> dict[str, str]:
+    """By id, as they are called now: an object has the name of its day, and a long one is cut there."""
+    with transaction(context.engine) as connection:
+        return {row.id: row.name for row in connection.execute(text("SELECT id, name FROM folders"))}
+
+
+def from_object(context: Context, key: str, names: Mapping[str, str]) -> MessageFetched | None:
     """The event of a raw message by what its object says of itself, else by its row; None when no place is known.
 
-    Raises ``KeyError`` when it went away, and ``Damaged``.
+    Its folder is called as ``names`` has it. Raises ``KeyError`` when it went away, and ``Damaged``.
     """
     found = context.store.stat(key)
     if found is None:
@@ -79,6 +89,7 @@ def from_object(context: Context, key: str) -> MessageFetched | None:
     when = _moment(found.metadata.get("internaldate"))
     if place is None or place.account != account:
         place, when = first_place(context, account, sha256) or (None, None)
+    place = place and replace(place, folder=names.get(place.folderid, place.folder))
     return fetched_again(context.store, key, sha256, place, when) if place else None
 
 

@@ -269,3 +269,11 @@ async def test_a_large_account_is_erased_however_long_it_takes_by_one_look_at_it
 async def test_wrong_use_is_one_line(home: Home, words: tuple[str, ...]) -> None:
     with pytest.raises(ConfigurationError):
         home.run(*words)
+
+
+async def test_a_folder_is_called_as_it_is_now_though_the_object_has_another_name(stored: Home) -> None:
+    named = "INSERT INTO folders (id, account, wire, name, state) VALUES ('work-INBOX', 'work', 'x', 'Neu', 'active')"
+    stored.change(named)
+    stored.change("TRUNCATE emails, email_places, email_sync_status CASCADE")
+    assert stored.run("repair", "--offline").exit_code == 0
+    assert stored.value("SELECT array_agg(DISTINCT folder) FROM email_places") == ["Neu"]

@@ -197,3 +197,22 @@ def test_a_dead_minio_is_unavailable_and_comes_back(minio: "object") -> None:
     components.start("minio")
     store.put_many([new(1), new(2)])
     assert store.stat(new(2).key) is not None
+
+
+def test_a_long_name_of_a_folder_is_whole_beside_all_else_that_is_said(store: ObjectStore) -> None:
+    said = {
+        "place": "/".join(("a" * 64, "f" * 16, "4294967295", "4294967295")),
+        "folder": "合同与发票归档" * 15,
+        "internaldate": "2026-11-20T09:12:04.123456+00:00",
+        "subject": "题" * 200,
+        "from": "发" * 200,
+    }
+    several = [NewObject(f"work/several/{number}", b"%d" % number, "message/rfc822", said) for number in range(3)]
+    store.put(NewObject("work/one", b"x", "message/rfc822", said))
+    store.put_many(several)
+    for key in ("work/one", *(each.key for each in several)):
+        found = store.stat(key)
+        assert found is not None
+        assert {name: found.metadata[name] for name in ("place", "folder", "internaldate")} == {
+            name: said[name] for name in ("place", "folder", "internaldate")
+        }
