@@ -104,10 +104,16 @@ class FolderStore:
         self._remove([self._name_of(key) for key in keys])
 
     def erase(self, prefix: str) -> int:
-        """Remove all objects below a prefix; how many there were. What killed processes left half written goes, too."""
+        """Remove all objects below a prefix; how many there were.
+
+        What killed processes left goes, too: half written objects, and empty folders, whose names tell hashes.
+        """
         names = [name for name, _ in self._found(prefix)]
         self._remove(names)
         with _world():
+            if prefix.endswith("/") and is_plain(prefix.removesuffix("/")):
+                for folder, *_ in os.walk(f"{self._top}/{prefix}", topdown=False):
+                    self._prune(Path(folder))
             remove_abandoned(self._root / _WORK)
         return len(names)
 
@@ -184,10 +190,12 @@ class FolderStore:
         return f"{self._top}/{plain(key)}"
 
     def _prune(self, folder: Path) -> None:
-        while folder != self._root and folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
-            self._known.discard(str(folder))
-            folder = folder.parent
+        """Remove a folder and those above it, up to one that is not empty, or that another process removed first."""
+        with suppress(OSError):
+            while folder != self._root:
+                folder.rmdir()
+                self._known.discard(str(folder))
+                folder = folder.parent
 
 
 @contextmanager

@@ -60,6 +60,19 @@ def test_files_that_no_key_could_name_are_erased_too(tmp_path: Path) -> None:
     assert not top.exists()
 
 
+def test_folders_that_a_killed_erasing_left_empty_are_erased_and_none_of_a_neighbour(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    hashes = [tmp_path / "mailweir" / account / "attachments" / ("a" * 64) for account in ("work", "work2")]
+    for folder in hashes:
+        folder.mkdir(parents=True)
+    store.put(NewObject("work/messages/undated/x.eml", b"x", "message/rfc822"))
+    assert store.erase("work/") == 1
+    assert not (tmp_path / "mailweir" / "work").exists()
+    assert hashes[1].is_dir()
+    store.put(NewObject("work/messages/undated/x.eml", b"x", "message/rfc822"))
+    assert list(store.keys("work/")) == ["work/messages/undated/x.eml"]
+
+
 def test_a_folder_that_cannot_be_listed_is_not_taken_for_empty(tmp_path: Path) -> None:
     store, user = FolderStore(tmp_path), os.geteuid()
     store.put(NewObject("work/messages/1", b"x", "text/plain"))
