@@ -56,6 +56,8 @@ def test_when_somebody_last_looked_is_said_and_what_nobody_has_read() -> None:
 
 def test_the_demo_tells_how_to_reach_a_command_that_is_not_on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    steps = _next_steps(Path("/a home")).splitlines()
+    steps = _next_steps(Path("/a home"), "").splitlines()
     assert steps[1].endswith("bin/activate")
     assert steps[2] == "  export MAILWEIR_HOME='/a home'"
+    assert steps[-1].startswith("  unset MAILWEIR_HOME ")
+    assert _next_steps(Path("/a home"), "/a home").splitlines()[-1] == steps[-1]
