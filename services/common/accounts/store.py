@@ -72,24 +72,27 @@ class AccountStore:
             self._check_free(connection, slug)
 
     def get(self, slug: str) -> Account:
-        """As :meth:`find`. Raises ConfigurationError when there is none."""
+        """As :meth:`find`. Raises ConfigurationError also when there is none."""
         found = self.find(slug)
         if found is None:
             raise unknown(slug)
         return found
 
     def find(self, slug: str) -> Account | None:
-        """The account of that name, or of that mail address when it is the only one."""
+        """The account of that name, or of that mail address.
+
+        Raises ConfigurationError when several have the address: none of them may be taken for the one that is meant.
+        """
         if not is_text(slug):
             return None
         with transaction(self.engine) as connection:
             row = self._row(connection, slug)
-            if row is None:
-                found = list(
-                    connection.execute(select(accounts).where(func.lower(accounts.c.username) == slug.lower()))
-                )
-                row = found[0] if len(found) == 1 else None
-        return _account(row) if row else None
+            rows = [row] if row else self._of_address(connection, slug)
+        if len(rows) > 1:
+            raise ConfigurationError(
+                f"several accounts are for {slug}: {', '.join(row.slug for row in rows)}; name one"
+            )
+        return _account(rows[0]) if rows else None
 
     def list(self) -> Sequence[Account]:
         """All accounts by name."""
@@ -220,6 +223,11 @@ class AccountStore:
 
     def _row(self, connection: Connection, slug: str) -> Row[Any] | None:
         return connection.execute(select(accounts).where(func.lower(accounts.c.slug) == slug.lower())).one_or_none()
+
+    def _of_address(self, connection: Connection, address: str) -> Sequence[Row[Any]]:
+        """By login name, if it is an address: another one may be the name of an account that was removed."""
+        wanted = func.lower(accounts.c.username) == address.lower()
+        return connection.execute(select(accounts).where(wanted).order_by("slug")).all() if "@" in address else ()
 
     def _touch(self, connection: Connection, slug: str, /, **columns: object) -> None:
         values = {**columns, "version": _next_version(connection), "changed_at": func.now()}

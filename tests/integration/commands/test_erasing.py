@@ -222,6 +222,16 @@ async def test_mail_of_an_account_that_was_removed_before_is_erased_too(stored: 
             stored.run("accounts", "remove", name, "--erase", "--yes")
 
 
+async def test_who_signs_in_by_the_name_of_a_removed_account_keeps_their_mail(stored: Home, account: str) -> None:
+    stored.run("accounts", "remove", account)
+    stored.run("accounts", "add", "new", "--host", "localhost", "--user", account, "--auth", "xoauth2")
+    await stored.take(*MAIL, account="new")
+    assert f"account {account} removed" in stored.run("accounts", "remove", account, "--erase", "--yes").stdout
+    assert stored.value("SELECT string_agg(DISTINCT account_id, ' ') FROM emails") == "new"
+    assert stored.value("SELECT string_agg(slug, ' ') FROM accounts") == "new"
+    stored.run("accounts", "remove", "new")
+
+
 async def test_mail_of_an_erased_account_that_is_here_again_is_told(stored: Home, account: str) -> None:
     """As when a group reads its topics from their start."""
     stored.run("accounts", "remove", account, "--erase", "--yes")

@@ -50,6 +50,19 @@ def test_a_name_is_taken_once_in_any_case_and_found_by_address(store: AccountSto
         store.get("nobody")
 
 
+def test_an_address_of_several_accounts_is_taken_for_none_of_them(store: AccountStore) -> None:
+    store.add(WORK)
+    store.add(replace(WORK, slug="archive"))
+    with pytest.raises(ConfigurationError, match=r"several accounts .*: archive, work; name one"):
+        store.find("U@example.org")
+
+
+def test_a_login_name_that_is_no_address_names_no_account(store: AccountStore) -> None:
+    """An account that was removed may have had that name, and its mail is still here."""
+    store.add(replace(WORK, user="anna"))
+    assert store.find("anna") is None
+
+
 def test_a_bad_field_stores_nothing(store: AccountStore) -> None:
     with pytest.raises(SettingErrors):
         store.add(replace(WORK, port=0), ("password", CODE))
