@@ -14,6 +14,8 @@ from typing import Any
 
 from psycopg2.extensions import connection, cursor
 
+from services.common.postgres import calls
+
 MARGIN = 15.0  # seconds beyond the server's own limit
 LOOK = 5.0  # seconds between two looks
 _DUE: "dict[Bounded, float]" = {}  # calls that run, and when they should have ended (monotonic)
@@ -73,7 +75,8 @@ def _ending(of: Any) -> Iterator[None]:
         return
     _DUE[of] = time.monotonic() + of.limit
     try:
-        yield
+        with calls.running(of):
+            yield
     finally:
         with _LOCK:  # not while its socket is being shut: the number may be another's a moment later
             _DUE.pop(of, None)

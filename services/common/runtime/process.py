@@ -13,6 +13,7 @@ from services.common.environment import unknown
 from services.common.errors import ConfigurationError, MailweirError
 from services.common.health import Health, path_of
 from services.common.logging import configure
+from services.common.postgres import calls
 from services.common.runtime.kafka import worker
 from services.common.runtime.kafka.settings import KafkaSettings
 from services.common.runtime.kafka.starting import is_there
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 Body = Callable[[Settings, Health, asyncio.Event], Awaitable[None]]
 _LAST_RESORT = 3.0  # seconds
 _BEAT = 0.5
+SILENCE = 20.0  # seconds; what waits for rows of another transaction ends then
 
 
 def main(name: str, body: Body, *kinds: type[FromEnvironment]) -> int:
@@ -89,8 +91,17 @@ async def _run(body: Body, settings: Settings, health: Health) -> None:
 
 async def _beat(health: Health) -> None:
     while True:
+        look_at_calls(health)
         health.beat()
         await asyncio.sleep(_BEAT)
+
+
+def look_at_calls(health: Health) -> None:
+    """Red while Postgres does not answer: that a call has failed is known a minute later, when its time is over."""
+    if calls.longest() > SILENCE:
+        health.red("postgres", f"Postgres has not answered a call for {SILENCE:.0f} s")
+    else:
+        health.green("postgres")
 
 
 def _exit_at_last(code: int) -> None:

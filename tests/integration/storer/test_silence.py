@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from typing import Any
 
@@ -10,7 +11,10 @@ from sqlalchemy import Connection, Engine, make_url, text
 
 from services.common.database import engine_for, transaction, unbounded
 from services.common.errors import Unavailable
+from services.common.health import Health
 from services.common.postgres import deadlines
+from services.common.runtime import process
+from tests import polling
 from tests.fakes.one_way import Between, between
 
 STATEMENT = 2.0  # seconds that the server gives a statement
@@ -83,3 +87,21 @@ def test_what_a_person_waits_for_has_no_end_but_the_transaction_has(gate: Betwee
         assert time.monotonic() - began > STATEMENT + deadlines.MARGIN
     with pytest.raises(Unavailable):
         into_silence(gate, behind, asked, "answers")
+
+
+def test_health_is_red_while_a_call_waits_and_green_when_it_has_ended(
+    gate: Between, behind: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "SILENCE", STATEMENT / 4)
+    health, seen = Health("storer"), list[str]()
+
+    def looked() -> bool:
+        process.look_at_calls(health)
+        seen.append(health.state)
+        return waiting.done()
+
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(into_silence, gate, behind, asked, "answers")
+        polling.until(looked)
+    assert isinstance(waiting.exception(), Unavailable)
+    assert ("red" in seen, seen[0], seen[-1]) == (True, "green", "green")
