@@ -151,9 +151,6 @@ def follows(old: str, new: str) -> str:
 # A row that a repair made of an object has no flags, and nobody told any since: who fetched it again knows them.
 _UNTOLD = "email_places.sequence = 0 AND email_places.flags = '{}' AND excluded.flags <> '{}'"
 
-# A row that a repair made of an object has no flags, and nobody told any since: who fetched it again knows them.
-_UNTOLD = "email_places.sequence = 0 AND email_places.flags = '{}' AND excluded.flags <> '{}'"
-
 PLACES = Stage(
     "stage_places",
     """folder_id text, uidvalidity bigint, uid bigint, account_id text, folder text, content_sha256 text,
