@@ -30,7 +30,7 @@ def demo(home: Path | None, *, fresh: bool) -> None:
     from services.cli.demo_show import show
     from services.cli.sync import sync_accounts, worst
 
-    before, root = os.environ.get("MAILWEIR_HOME") or "", home or _usual()
+    before, root = dict(os.environ), home or _usual()
     if fresh:
         _forget(root)
     _embedded_in(root / STORES)

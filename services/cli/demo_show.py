@@ -3,7 +3,7 @@
 import shlex
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sqlalchemy import text
@@ -14,13 +14,14 @@ from services.front.context import Context, open_context
 from services.poller.tasks.account import Result
 
 _NEWEST = text("SELECT from_name, from_email, subject FROM emails ORDER BY received_at DESC NULLS LAST LIMIT 6")
+_ELSEWHERE = ("DATABASE_URL", "DATABASE_URL_FILE", "KAFKA", "S3_ENDPOINT", "MASTER_KEY", "MASTER_KEY_FILE")
 _FILES = text("SELECT count(*), coalesce(sum(size), 0) FROM attachments")
 
 
-def show(home: Path, results: Sequence[Result], before: str) -> int:
+def show(home: Path, results: Sequence[Result], before: Mapping[str, str]) -> int:
     """Print folders, attachments, a few subjects and where to look further; how many messages are missing.
 
-    ``before``: the caller's MAILWEIR_HOME, "" without one.
+    ``before``: the caller's environment.
     """
     from rich.console import Console
     from rich.text import Text
@@ -43,12 +44,15 @@ def show(home: Path, results: Sequence[Result], before: str) -> int:
     return missing
 
 
-def _next_steps(home: Path, before: str) -> str:
+def _next_steps(home: Path, before: Mapping[str, str]) -> str:
     activate = [] if shutil.which("mailweir") else [f". {shlex.quote(str(Path(sys.prefix, 'bin', 'activate')))}"]
     look = ["mailweir status", "mailweir search 合同", "mailweir ledger"]
-    own = f"export MAILWEIR_HOME={shlex.quote(before)}" if before not in ("", str(home)) else "unset MAILWEIR_HOME"
+    mine = before.get("MAILWEIR_HOME") or str(home)
+    own = "unset MAILWEIR_HOME" if mine == str(home) else f"export MAILWEIR_HOME={shlex.quote(mine)}"
+    elsewhere = [name for each in _ELSEWHERE if before.get(name := f"MAILWEIR_{each}")]
     lines = [
         *activate,
+        *([f"unset {' '.join(elsewhere)}  # they name other stores"] if elsewhere else []),
         f"export MAILWEIR_HOME={shlex.quote(str(home))}",
         *look,
         f"{own}  # before you add a mailbox of your own",

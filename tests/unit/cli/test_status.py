@@ -56,8 +56,16 @@ def test_when_somebody_last_looked_is_said_and_what_nobody_has_read() -> None:
 
 def test_the_demo_tells_how_to_reach_a_command_that_is_not_on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    steps = _next_steps(Path("/a home"), "").splitlines()
+    steps = _next_steps(Path("/a home"), {}).splitlines()
     assert steps[1].endswith("bin/activate")
     assert steps[2] == "  export MAILWEIR_HOME='/a home'"
     assert steps[-1].startswith("  unset MAILWEIR_HOME ")
-    assert _next_steps(Path("/a home"), "/a home").splitlines()[-1] == steps[-1]
+    assert _next_steps(Path("/a home"), {"MAILWEIR_HOME": "/a home"}).splitlines() == steps
+
+
+def test_the_demo_tells_what_leads_elsewhere_in_a_shell_that_joined_a_stack() -> None:
+    before = {"MAILWEIR_HOME": "/mine", "MAILWEIR_DATABASE_URL": "postgresql://u:secret@h/n", "MAILWEIR_KAFKA": "h:1"}
+    steps = _next_steps(Path("/demo"), before)
+    assert "  unset MAILWEIR_DATABASE_URL MAILWEIR_KAFKA  #" in steps
+    assert steps.splitlines()[-1].startswith("  export MAILWEIR_HOME=/mine ")
+    assert "secret" not in steps
