@@ -113,7 +113,7 @@ def _writer(form: str, to: Path, stream: BinaryIO | None, context: "Context") ->
 def _write_eml(folder: Path, row: Any, raw: bytes) -> None:
     from services.cli.whole_files import whole_file
 
-    day = f"{row.received_at:%Y-%m-%d}" if row.received_at else "undated"
+    day = row.received_at.date().isoformat() if row.received_at else "undated"
     target = folder / row.account / f"{day}-{row.content_sha256[:16]}.eml"
     target.parent.mkdir(exist_ok=True)
     with whole_file(target) as stream:
@@ -128,7 +128,7 @@ def _write_mbox(stream: BinaryIO, row: Any, raw: bytes) -> None:
     moment = (row.received_at or datetime.fromtimestamp(0, UTC)).astimezone(UTC)
     sender = re.sub(r"[^\x21-\x7e]", "", row.from_email or "") or "MAILER-DAEMON"
     quoted = re.sub(rb"^(>*From )", rb">\1", raw.replace(b"\r\n", b"\n"), flags=re.MULTILINE)
-    stream.write(f"From {sender} {moment:%a %b %e %H:%M:%S %Y}\n".encode() + quoted)
+    stream.write(f"From {sender} {moment:%a %b %e %H:%M:%S} {moment.year:04}\n".encode() + quoted)
     stream.write(b"\n" if quoted.endswith(b"\n") else b"\n\n")
 
 

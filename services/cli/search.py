@@ -52,7 +52,7 @@ def _show(found: "Sequence[Found]") -> None:
     for name in ("id", "received (UTC)", "from", "subject", "folders"):
         shown.add_column(name, overflow="fold")
     for each in found:
-        received = f"{each.received_at:%Y-%m-%d %H:%M}" if each.received_at else ""
+        received = each.received_at.isoformat(" ")[:16] if each.received_at else ""
         clip = "@ " if each.has_attachment else ""
         texts = (each.from_name or each.from_email, clip + (each.subject or ""), ", ".join(each.folders))
         shown.add_row(str(each.id), received, *(Text(line(text)) for text in texts))

@@ -112,12 +112,13 @@ def _addresses(email: Email) -> dict[str, object]:
 
 
 def _repairs(email: Email, senders: Sequence[EmailAddress], *texts: str | None) -> list[str]:
-    """What a row cannot hold as sent: a text column has no NUL, an index no Message-ID or sender of kilobytes."""
+    """What a row cannot hold as sent: text has no NUL, an index no kilobytes of one value, UTC no year 10000."""
     written = (email.subject, *texts, *(part.name for part in email.attachments))
     codes = ["store.nul-removed"] if any(text and "\x00" in text for text in written) else []
     own, sender = (email.message_id or ("",))[0], (senders[0].email if senders else "")
     codes += ["store.message-id-cut"] if cut(own) != own else []
-    return codes + (["store.sender-cut"] if cut(sender) != sender else [])
+    codes += ["store.sender-cut"] if cut(sender) != sender else []
+    return codes + (["store.date-removed"] if email.sent_at and _instant(email.sent_at) is None else [])
 
 
 def _instant(text: str | None) -> datetime | None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from services.cli.whole_files import whole_file
 from services.common.errors import ConfigurationError, Incomplete
@@ -149,3 +150,15 @@ def _with_room(octets: int, home: Home, *words: str) -> "subprocess.CompletedPro
         env={"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1", **home.environment},
         capture_output=True, text=True, timeout=180, check=False,
     )  # fmt: skip
+
+
+def test_a_year_of_fewer_digits_is_written_with_four(stored: Home, tmp_path: Path) -> None:
+    """Files sort by their day, and every reader of mbox knows a separator by its four digits."""
+    with stored.context.engine.begin() as connection:
+        connection.execute(text("UPDATE emails SET received_at = '0099-02-03 04:05:06+00'"))
+    assert stored.run("export", "--to", str(tmp_path)).exit_code == 0
+    assert {path.name[:11] for path in tmp_path.rglob("*.eml")} == {"0099-02-03-"}
+    assert stored.run("export", "--format", "mbox", "--to", str(tmp_path / "all")).exit_code == 0
+    separators = [line for line in (tmp_path / "all").read_bytes().splitlines() if line.startswith(b"From ")]
+    assert {line.split(b" ", 2)[2] for line in separators} == {b"Tue Feb  3 04:05:06 0099"}
+    assert "0099-02-03 04:05" in stored.run("search", "合同").output

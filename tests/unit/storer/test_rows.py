@@ -80,8 +80,8 @@ async def test_who_sent_it_where_nobody_is_from_and_who_it_is_for() -> None:
     )
     assert [nobody[name] for name in ("from_email", "from_name", "message_id", "sent_at")] == [None] * 4
     assert (nobody["in_reply_to"], nobody["reference_ids"]) == ((), ())
-    assert nobody["defects"] == ("store.message-id-cut",)
-    dateless = row(replace(event, email=replace(event.email, message_id=None, sent_at="no date")))
+    assert nobody["defects"] == ("store.message-id-cut", "store.date-removed")
+    dateless = row(replace(event, email=replace(event.email, message_id=None, sent_at=None)))
     assert (dateless["message_id"], dateless["sent_at"], dateless["defects"]) == (None, None, ())
 
 
@@ -93,6 +93,7 @@ async def test_what_a_row_cannot_hold_is_told_once() -> None:
         ({"subject": "a\x00b"}, "store.nul-removed"),
         ({"message_id": ("a" * 1_001,)}, "store.message-id-cut"),
         ({"from_": (odd,)}, "store.sender-cut"),
+        ({"sent_at": "9999-12-31T23:59:59-12:00"}, "store.date-removed"),
     ):
         assert row(replace(event, email=replace(event.email, **changed)))["defects"] == (code,)
 
