@@ -17,7 +17,7 @@ from services.common import events as ev
 from services.common import topics
 from services.common.accounts.fields import SLUG
 from services.common.contract.attributes import mail_attributes, mail_fields, text_attributes
-from services.common.contract.violations import check_told_once, check_values, shape
+from services.common.contract.violations import check_filed, check_told_once, check_values, shape
 from services.common.email import Email
 from services.common.errors import ContractViolated, Malformed
 from services.common.topics import SUFFIX, Topic
@@ -263,6 +263,8 @@ def _check_identity(event: ev.Event, record: Record, attributes: dict[str, str])
         said = mail_fields(type(event), attributes)["place"]
         if said.subject != subject or attributes["contentsha256"] != event.contentsha256:
             raise Malformed("the attributes are about another message than the value")
+    if isinstance(event, ev.ObjectFiled):
+        check_filed(event)
 
 
 def _check_email(mail: ev.EmailParsed) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 
 from services.common.errors import Malformed
+from services.common.events import ObjectFiled
+from services.common.objects import is_plain
 
 LARGEST = 2**53 - 1  # what every reader of JSON keeps (RFC 8259 section 6)
 _SAID: tuple[tuple[type[Exception], str], ...] = (
@@ -55,6 +57,18 @@ def check_values(event: Any) -> None:
             in_utc(name, value)
         elif isinstance(value, int) and value > LARGEST:
             raise Malformed(f"{name} is larger than a JSON number is for every reader")
+
+
+def check_filed(event: ObjectFiled) -> None:
+    """Raise for an object that is not where its account and hash say: a reader would be led to mail of others."""
+    below = f"{event.place.account}/{event.kind}s/"
+    if event.kind == "message":
+        owned = event.sha256 == event.contentsha256 and event.key.endswith(f"/{event.sha256}.eml")
+    else:
+        below += f"{event.sha256}/"
+        owned = True
+    if not (owned and event.key.startswith(below) and is_plain(event.key)):
+        raise Malformed("the key is not one of this account, kind and hash")
 
 
 def in_utc(name: str, moment: datetime) -> datetime:

@@ -32,7 +32,7 @@ def filed(event: MessageFetched) -> ObjectFiled:
         kind="message",
         sha256=event.contentsha256,
         bucket="b",
-        key="k",
+        key=f"{event.place.account}/messages/undated/{event.contentsha256}.eml",
         objectsize=event.size,
         contenttype="message/rfc822",
     )

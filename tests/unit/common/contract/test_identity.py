@@ -7,7 +7,7 @@ from msgspec import structs
 
 from services.common.contract.records import SPEC_BY_TYPE, SPECS, EventSpec, Record, decode
 from services.common.errors import ContractViolated
-from services.common.events import EmailParsed
+from services.common.events import EmailParsed, ObjectFiled
 from tests.contract import records
 
 
@@ -58,3 +58,47 @@ def test_parsed_mail_whose_value_names_another_place_is_refused(name: str) -> No
         decode(structs.replace(good, value=json.dumps(email).encode()))
     email["mailweir"]["place"] = None
     assert isinstance(decode(structs.replace(good, value=json.dumps(email).encode())), EmailParsed)
+
+
+SHA = "a" * 64
+OTHER = "b" * 64
+
+
+@pytest.mark.parametrize(
+    ("kind", "sha256", "key"),
+    [
+        ("message", SHA, f"other/messages/2026/11/20/{SHA}.eml"),
+        ("message", SHA, f"work/../other/messages/{SHA}.eml"),
+        ("message", SHA, f"work/messages/../../other/messages/{SHA}.eml"),
+        ("message", SHA, f"work/messages/2026/11/20/{OTHER}.eml"),
+        ("message", OTHER, f"work/messages/2026/11/20/{OTHER}.eml"),
+        ("message", SHA, f"work/attachments/{SHA}/a.eml"),
+        ("attachment", OTHER, f"other/attachments/{OTHER}/a.pdf"),
+        ("attachment", OTHER, f"work/attachments/{SHA}/a.pdf"),
+        ("attachment", OTHER, f"work/attachments/{OTHER}/../../../other/a.pdf"),
+        ("attachment", OTHER, f"work/attachments/{OTHER}/"),
+    ],
+)
+def test_an_object_that_is_filed_elsewhere_than_its_account_and_hash_say_is_refused(
+    kind: str, sha256: str, key: str
+) -> None:
+    with pytest.raises(ContractViolated, match="the key is not one of this account, kind and hash"):
+        decode(filed(kind, sha256, key))
+
+
+def test_an_object_is_read_where_every_version_files_it() -> None:
+    for kind, sha256, key in (
+        ("message", SHA, f"work/messages/undated/{SHA}.eml"),
+        ("message", SHA, f"work/messages/2026/11/20/{SHA}.eml"),
+        ("attachment", OTHER, f"work/attachments/{OTHER}/合同 (1).pdf"),
+    ):
+        event = decode(filed(kind, sha256, key))
+        assert isinstance(event, ObjectFiled)
+        assert event.key == key
+
+
+def filed(kind: str, sha256: str, key: str) -> Record:
+    good = records.record(min((records.EXAMPLES / "object-filed" / "v1").glob("*.json")), "mail.filed")
+    value = json.loads(good.value or b"") | {"kind": kind, "sha256": sha256, "key": key, "contentsha256": SHA}
+    named = with_header(good, "ce_contentsha256", SHA.encode())
+    return structs.replace(named, value=json.dumps(value).encode())
