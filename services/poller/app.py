@@ -1,7 +1,7 @@
 """Wiring of the poller: accounts and ledger in Postgres, messages to the object store and to Kafka.
 
-Entry points: ``supervise`` (all accounts, for ever), ``watch`` (one account, for ever), ``sync_once`` (one account, until
-nothing is missing), all in ``tasks``. All run ``folder_pass.run`` on each folder of a signed-in session:
+Entry points, all in ``tasks``: ``supervise`` (all accounts, for ever), ``watch`` (one account, for ever), ``sync_once``
+(one account, until nothing is missing). All run ``folder_pass.run`` on each folder of a signed-in session:
 
     connect ──▶ folders/catalog ──▶ passes/folder_pass ──▶ enumerate ──▶ fetching/bodies ──▶ handlers ──▶ ledger
 """
