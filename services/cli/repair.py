@@ -98,6 +98,8 @@ def _tell(damage: "Damage", late: str, *, as_json: bool) -> None:
         click.echo(f"{damage.untold} folders whose last report is lost; the next look at them reports again")
     if damage.unthreaded:
         click.echo(f"{damage.unthreaded} ids of messages whose threads are forgotten")
+    if damage.undescribed:
+        click.echo(f"{damage.undescribed} raw messages whose objects do not say where they belong, as their rows do")
     if damage.refused:
         click.echo(f"{damage.refused} messages in dead letters, as their raw messages were gone when they were read")
     if damage.lost:
@@ -110,7 +112,7 @@ def _tell(damage: "Damage", late: str, *, as_json: bool) -> None:
 
 def _mend(context: "Context", bench: "Connection", name: str | None, damage: "Damage") -> None:
     """Send what can be sent, and note what it was; and what could not be."""
-    from services.cli.mending import known_states, lost_rows, unmade, workbench
+    from services.cli.mending import known_states, lost_rows, undescribed, unmade, workbench
     from services.cli.mending.rebuilding import publish_all
     from services.cli.progress import bar
 
@@ -123,6 +125,8 @@ def _mend(context: "Context", bench: "Connection", name: str | None, damage: "Da
         events = _events(context, bench, advance)
         published = asyncio.run(publish_all(context, events, partial(workbench.note, bench), name))
     click.echo(f"{published} messages sent through parser, attachments and storer again")
+    if damage.undescribed:
+        click.echo(f"{undescribed.mend(context, bench)} raw messages written again with what their rows say of them")
     unmade.forget(bench)
     for why, count in unmade.told(bench):
         click.echo(f"{count} raw messages {why}", err=True)

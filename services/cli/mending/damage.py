@@ -12,6 +12,7 @@ class Damage(Struct, frozen=True, kw_only=True):
     became dead letters as their raw message was gone. ``wanted``: messages to be sent again, for all that can be made
     from them. ``erased``: names of accounts that were erased and have mail again, which a repair does not touch.
     ``untold``: folders whose last report is lost. ``unthreaded``: ids of messages whose threads are forgotten.
+    ``undescribed``: raw messages, of those that were read, whose objects do not say where they belong; no damage yet.
     """
 
     unstored: int
@@ -25,6 +26,7 @@ class Damage(Struct, frozen=True, kw_only=True):
     erased: tuple[str, ...]
     untold: int
     unthreaded: int
+    undescribed: int
 
     @property
     def any(self) -> bool:

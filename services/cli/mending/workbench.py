@@ -12,7 +12,7 @@ from msgspec import json
 from msgspec.structs import replace
 from sqlalchemy import Connection, Engine, text
 
-from services.cli.mending import came_back, listing, lost_claims, lost_rows, untold
+from services.cli.mending import came_back, listing, lost_claims, lost_rows, undescribed, untold
 from services.cli.mending.damage import Damage
 from services.cli.mending.owners import of_account
 from services.cli.progress import bar
@@ -35,6 +35,7 @@ CREATE TEMP TABLE sent (folder_id text, uidvalidity bigint, uid bigint, account_
 CREATE TEMP TABLE published_before (folder_id text, epoch bigint, uids int8multirange);
 CREATE TEMP TABLE lacking (email_id bigint);
 CREATE TEMP TABLE unmade (account_id text, sha256 text, why text);
+CREATE TEMP TABLE undescribed (account_id text, sha256 text, key text, size bigint);
 CREATE TEMP TABLE claims (id bigint, folder_id text, uidvalidity bigint, uid bigint);
 """
 _OF = "(CAST(:account AS text) IS NULL OR {}.account_id = :account)"
@@ -169,6 +170,7 @@ def compare(bench: Connection, store: ObjectStore, account: str | None, *, verif
         refused=lost_claims.find(bench, account),
         untold=untold.count(bench, account),
         unthreaded=lost_rows.unthreaded(bench, account),
+        undescribed=undescribed.count(bench),
         **bench.execute(_COUNTS).one()._mapping,
     )
 
@@ -211,6 +213,8 @@ def _read(bench: Connection, store: ObjectStore, account: str | None, advance: C
             damaged = _is_damaged(store, row.key, row.sha256)
             if damaged is not None:
                 bench.execute(_READ, {**row._mapping, "damaged": damaged})
+            else:
+                undescribed.look(bench, store, row)
             advance()
 
 

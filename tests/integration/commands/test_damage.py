@@ -1,6 +1,7 @@
 """Objects that are not what their names say, objects of strangers, and large messages: on real embedded stores."""
 
 import hashlib
+import os
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from services.common.errors import Incomplete
 from services.common.events import MessageFetched
+from services.common.stores import folder
 from services.front.embedded import publisher
 from services.poller import handlers
 from services.poller.domain.state import FolderRecord
@@ -147,6 +149,33 @@ async def test_an_object_without_metadata_takes_its_place_from_its_row(stored: H
     assert stored.run("repair", "--offline").exit_code == 0
     assert stored.run("repair", "--check").exit_code == 0
     assert stored.value("SELECT count(*) FROM email_places") == before
+
+
+async def test_an_object_without_metadata_is_told_and_written_again_with_what_its_row_knows(stored: Home) -> None:
+    (path, other, *_) = (path for path in stored.objects() if path.suffix == ".eml")
+    before = stored.context.store.stat(path.relative_to(stored.path / "objects" / "mailweir").as_posix())
+    for each in (path, other):
+        os.removexattr(each, "user.mailweir")
+    told = "2 raw messages whose objects do not say where they belong"
+    checked = stored.run("repair", "--check", "--verify")
+    assert (checked.exit_code, told in checked.stdout) == (0, True)
+    done = stored.run("repair", "--offline", "--verify")
+    assert (done.exit_code, "2 raw messages written again" in done.stdout) == (0, True)
+    assert stored.context.store.stat(path.relative_to(stored.path / "objects" / "mailweir").as_posix()) == before
+    places = stored.value("SELECT count(*) FROM email_places")
+    stored.change(f"TRUNCATE {', '.join(TABLES)} CASCADE")
+    assert stored.run("repair", "--offline", "--verify").exit_code == 0
+    assert stored.value("SELECT count(*) FROM email_places") == places
+    assert told not in stored.run("repair", "--check", "--verify").stdout
+
+
+async def test_a_store_that_keeps_no_metadata_is_no_failure(stored: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    for path in stored.objects():
+        os.removexattr(path, "user.mailweir")
+    monkeypatch.setattr(folder, "describe", lambda *_: None)  # as where a file system has no extended attributes
+    done = stored.run("repair", "--offline", "--verify")
+    assert (done.exit_code, "\n0 raw messages written again" in done.stdout) == (0, True)
+    assert stored.run("repair", "--check", "--verify").exit_code == 0
 
 
 def picture(*, alone: bool) -> bytes:
