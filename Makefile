@@ -9,6 +9,8 @@ TIDY = && rm -rf $$root
 # So many test files run side by side, each with components of its own where it needs any.
 N := 2
 PARALLEL = -n $(N) --dist loadfile
+# One more where a test waits for processes as much as it computes, in the order of tests/integration/conftest.py.
+BESIDE = -n $$(($(N) + 1)) --dist loadfile --no-loadscope-reorder
 CODE := services infra tests benchmarks
 .DEFAULT_GOAL := help
 .PHONY: help setup demo bytecode assets compiled components test unit contract integration e2e lint format schemas pins fuzz bench scenarios chaos up down
@@ -52,7 +54,7 @@ components: $(STAMP) bytecode assets compiled
 	$(BIN)/python -m infra.local install
 
 integration: components  ## real Kafka, Postgres, MinIO, Dovecot
-	$(PYTEST) tests/integration $(PARALLEL) -q $(TIDY)
+	$(PYTEST) tests/integration $(BESIDE) -q $(TIDY)
 
 e2e: components  ## mail in, topics, rows and objects out; embedded and stack
 	$(PYTEST) tests/e2e -q $(TIDY)

@@ -7,9 +7,9 @@ from infra.local import cluster
 from infra.local.cluster import Cluster
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def components(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """All four components, started once for the tests of this folder."""
+    """All four components, for whichever files of this folder a process runs."""
     home: Path = tmp_path_factory.mktemp("components") / "a home, 合同"
     with cluster.running(cluster.NAMES, home) as found:
         yield found

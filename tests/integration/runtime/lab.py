@@ -26,6 +26,7 @@ from services.common.runtime.kafka.topics_admin import create, wanted
 
 PARTITIONS = 4
 QUICK = {"session_timeout": 10, "commit_interval": 0.2, "probe_interval": 0.5, "retry_base": 0.1, "retry_cap": 0.5}
+MANY = range(1, 3001)  # UIDs that a worker is busy with for a while
 READ, WRITTEN = topics.MAIL_FETCHED, topics.MAIL_FILED
 ROOT = Path(__file__).parents[3]
 
