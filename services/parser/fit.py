@@ -7,15 +7,16 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from services.common.email import Defect, Email, EmailBodyPart, EmailBodyValue, EmailHeader
+from services.common.email import Defect, Email, EmailBodyPart, EmailBodyValue, EmailHeader, PartFacts
 
 _ENCODER = msgspec.json.Encoder()
 _TEXT_CUTS = (131_072, 16_384, 1_024)
-_BARE_CUTS = (16_384, 1_024)
+_BARE_CUTS = ((16_384, 800), (1_024, 800), (1_024, 400), (1_024, 200), (1_024, 100))
+"""Characters of each text and number of files that stay."""
 _LAST_CUTS = ((1_000, 4_096), (100, 1_024), (10, 256), (1, 128))
 """Entries of each list and characters of each text that stay where nothing else helped."""
 _HEADERS_KEPT = 100
-_PARTS_KEPT = 100
+_DEFECTS_KEPT = 100
 _PART_OCTETS = 2_000  # a part is told in bodyStructure, in a body list and in mailweir.parts
 _ADDRESS_OCTETS = 1_200  # with the name of its group, of 256 characters
 _HEADER_OCTETS = 30
@@ -79,10 +80,10 @@ def _letters(part: EmailBodyPart) -> int:
 def _shorter(email: Email) -> Iterator[Email]:
     for cut in _TEXT_CUTS:
         yield _with_short_texts(email, cut)
-    for cut in _BARE_CUTS:
-        yield _bare(email, cut)
+    for cut, most in _BARE_CUTS:
+        yield _bare(email, cut, most)
     for most, letters in _LAST_CUTS:
-        bare = _bare(email, 4 * letters)
+        bare = _bare(email, 4 * letters, 100)
         short = _within(bare, most, letters)
         facts = replace(short.mailweir, place=bare.mailweir.place, defects=bare.mailweir.defects[-most:])
         yield replace(short, mailweir=facts)
@@ -100,30 +101,44 @@ def _cut_value(value: EmailBodyValue, cut: int) -> EmailBodyValue:
     return replace(value, value=value.value[:cut], is_truncated=True) if len(value.value) > cut else value
 
 
-def _bare(email: Email, cut: int) -> Email:
+def _bare(email: Email, cut: int, most: int) -> Email:
     """What is left of a message whose structure alone is larger than a record."""
     short = _with_short_texts(email, cut)
-    kept = dict(list(short.body_values.items())[:_PARTS_KEPT])
-    facts = short.mailweir
-    few = replace(facts, parts=dict(list(facts.parts.items())[:_PARTS_KEPT]), defects=facts.defects[-_PARTS_KEPT:])
-    return replace(
+    kept = replace(
         short,
         headers=tuple(_cut_header(header) for header in short.headers[:_HEADERS_KEPT]),
-        body_structure=_cut_part(short.body_structure),
-        body_values=kept,
-        text_body=short.text_body[:_PARTS_KEPT],
-        html_body=short.html_body[:_PARTS_KEPT],
-        attachments=short.attachments[:_PARTS_KEPT],
-        mailweir=few,
+        body_structure=_cut_part(short.body_structure, most),
+        body_values=dict(islice(short.body_values.items(), most)),
+        text_body=short.text_body[:most],
+        html_body=short.html_body[:most],
+        attachments=short.attachments[:most],
     )
+    facts = kept.mailweir
+    few = replace(facts, parts=dict(islice(_told(email, kept), 3 * most)), defects=facts.defects[-_DEFECTS_KEPT:])
+    return replace(kept, mailweir=few)
+
+
+def _told(email: Email, kept: Email) -> Iterator[tuple[str, PartFacts]]:
+    """What is known of parts, of files that are kept first and of files that are not nothing.
+
+    Without it nobody knows the name under which a file is in the store, and with it a repair looks for its row.
+    """
+    facts = email.mailweir.parts
+    first = dict.fromkeys(_listed(kept))
+    gone = set(_listed(email)) - set(first)
+    return ((part, facts[part]) for part in dict.fromkeys((*first, *facts)) if part in facts and part not in gone)
+
+
+def _listed(email: Email) -> Iterator[str]:
+    return (part.part_id or "" for part in (*email.attachments, *email.html_body, *email.text_body))
 
 
 def _cut_header(header: EmailHeader) -> EmailHeader:
     return replace(header, value=header.value[:1_024])
 
 
-def _cut_part(root: EmailBodyPart) -> EmailBodyPart:
-    children = (root.sub_parts or ())[:_PARTS_KEPT]
+def _cut_part(root: EmailBodyPart, most: int) -> EmailBodyPart:
+    children = (root.sub_parts or ())[:most]
     return replace(root, sub_parts=tuple(replace(child, sub_parts=None) for child in children) or None)
 
 

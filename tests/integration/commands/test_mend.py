@@ -33,6 +33,17 @@ async def test_rows_come_back_from_the_object_store_alone(stored: Home) -> None:
     assert stored.run("repair", "--check").exit_code == 0
 
 
+async def test_a_message_of_more_files_than_a_record_tells_is_whole(home: Home) -> None:
+    """Every file is in the store, the first ones have rows; a repair looks for those under their names."""
+    one = '--b\r\n\r\ntext {0}\r\n--b\r\nContent-Type: application/pdf; name="report {0}.pdf"\r\n\r\nfile {0}\r\n'
+    head = "Subject: many\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+    await home.take((head + "".join(map(one.format, range(1_000))) + "--b--\r\n").encode())
+    assert home.value("SELECT count(*) FROM attachments WHERE safe_name = name AND name ~ '^report'") == 400
+    assert "limit.event-size" in home.value("SELECT defects FROM emails")
+    assert sum("/attachments/" in key for key in home.context.store.keys("work/")) == 1_000
+    assert home.run("repair", "--check").exit_code == 0
+
+
 async def test_a_repair_names_an_account_that_is_there(stored: Home) -> None:
     for name in ("wrok", "../work", "wor", "/", "..", "../..", "/etc", "work/", "work/messages"):
         with pytest.raises(ConfigurationError, match="there is no account"):

@@ -89,7 +89,7 @@ HEADERS = b"".join(b"X-%d: %s\r\n" % (number, b"y" * 899) for number in range(1_
         (MULTIPART + texts(20, 100_000), 16_384, 20, 1),
         (MULTIPART + texts(400, 3_000), 1_024, 400, 1),
         (MULTIPART[:-2] + HEADERS + b"\r\n" + texts(20, 20_000), 16_384, 20, 100),
-        (MULTIPART[:-2] + HEADERS + b"\r\n" + texts(300, 10_000), 1_024, 100, 100),
+        (MULTIPART[:-2] + HEADERS + b"\r\n" + texts(300, 10_000), 1_024, 300, 100),
     ],
 )
 def test_the_longest_go_first_and_no_more_than_has_to(raw: bytes, letters: int, values: int, headers: int) -> None:
@@ -98,6 +98,26 @@ def test_the_longest_go_first_and_no_more_than_has_to(raw: bytes, letters: int, 
     assert [len(value.value) for value in short.body_values.values()] == [letters] * values
     assert all(value.is_truncated for value in short.body_values.values())
     assert short.headers == email.headers[:headers]
+
+
+def files(count: int, name: bytes = b"report") -> bytes:
+    """Each behind a text of its own, as a list archive sends them."""
+    one = b'--b\r\n\r\ntext\r\n--b\r\nContent-Type: application/pdf; name="%s %d.pdf"\r\n\r\nfile\r\n'
+    return b"".join(one % (name, number) for number in range(count))
+
+
+@pytest.mark.parametrize(
+    ("count", "name", "kept"),
+    [(700, b"report", 400), (5_000, b"report", 400), (900, b"n" * 200, 400), (900, b"n" * 1_400, 100)],
+)
+def test_every_file_that_is_told_has_the_name_under_which_it_is_stored(count: int, name: bytes, kept: int) -> None:
+    email = parse(MULTIPART + files(count, name))
+    short = fit(email, 900_000)
+    assert [part.part_id for part in short.attachments] == [part.part_id for part in email.attachments[:kept]]
+    named = {part: facts.safe_name for part, facts in short.mailweir.parts.items() if facts.safe_name}
+    assert {part: name for part, name in named.items() if int(part) % 2 == 0} == {
+        part.part_id: email.mailweir.parts[part.part_id or ""].safe_name for part in short.attachments
+    }
 
 
 def test_a_text_that_is_short_is_not_called_cut() -> None:
