@@ -96,6 +96,8 @@ def _tell(damage: "Damage", late: str, *, as_json: bool) -> None:
     )
     if damage.untold:
         click.echo(f"{damage.untold} folders whose last report is lost; the next look at them reports again")
+    if damage.unlisted:
+        click.echo(f"{damage.unlisted} folders whose list of messages is lost; the next look at them fetches all again")
     if damage.unthreaded:
         click.echo(f"{damage.unthreaded} ids of messages whose threads are forgotten")
     if damage.undescribed:

@@ -193,6 +193,8 @@ def test_flags_and_disappearances_are_told_also_where_the_ledger_is_lost(world: 
     assert rows(world, f"TRUNCATE {lost} CASCADE; SELECT 1")
     for number, flags in enumerate(("", "F", "FS")):
         renamed(world, str(first + number), flags)
+    checked = world.mailweir("repair", "--check")
+    assert (checked.returncode, "folders whose list of messages is lost" in checked.stdout) == (3, True)
     (mail,) = dovecot.maildir(world.components.imap.folder, USER).glob(f"*/{first + 3}.mail*")
     mail.unlink()
     del world.delivered["INBOX", f"{first + 3}.mail"]

@@ -11,7 +11,8 @@ class Damage(Struct, frozen=True, kw_only=True):
     repair, or still on their way. ``lost``: raw messages gone that the server no longer has. ``refused``: messages that
     became dead letters as their raw message was gone. ``wanted``: messages to be sent again, for all that can be made
     from them. ``erased``: names of accounts that were erased and have mail again, which a repair does not touch.
-    ``untold``: folders whose last report is lost. ``unthreaded``: ids of messages whose threads are forgotten.
+    ``untold``: folders whose last report is lost; ``unlisted``: folders whose ledger is. ``unthreaded``: ids of
+    messages whose threads are forgotten.
     ``undescribed``: raw messages, of those that were read, whose objects do not say where they belong; no damage yet.
     """
 
@@ -25,11 +26,20 @@ class Damage(Struct, frozen=True, kw_only=True):
     wanted: int
     erased: tuple[str, ...]
     untold: int
+    unlisted: int
     unthreaded: int
     undescribed: int
 
     @property
     def any(self) -> bool:
         """Whether there is anything to mend."""
-        losses = (self.unstored, self.raw_gone, self.files_gone, self.refused, self.untold, self.unthreaded)
+        losses = (
+            self.unstored,
+            self.raw_gone,
+            self.files_gone,
+            self.refused,
+            self.untold,
+            self.unlisted,
+            self.unthreaded,
+        )
         return any(losses)

@@ -10,6 +10,18 @@ AND (CAST(:account AS text) IS NULL OR account = :account)
 AND NOT EXISTS (SELECT FROM email_sync_status s WHERE (s.account_id, s.folder_id) = (f.account, f.id))"""
 _COUNT = text(f"SELECT count(*) FROM {_LOST}")  # noqa: S608 (a constant of ours)
 _LOOK = text(f"UPDATE folders SET full_pass_at = NULL WHERE id IN (SELECT id FROM {_LOST}) RETURNING account")  # noqa: S608 (as above)
+# The last report outlives the rows that it was made of.
+_UNLISTED = """email_sync_status s WHERE state = 'active' AND listed > 0
+AND account_id IN (SELECT slug FROM accounts WHERE state = 'active')
+AND (CAST(:account AS text) IS NULL OR account_id = :account)
+AND NOT EXISTS (SELECT FROM folders f JOIN folder_ledger l ON (l.folder_id, l.epoch) = (f.id, f.epoch)
+WHERE f.id = s.folder_id)"""
+_COUNT_UNLISTED = text(f"SELECT count(*) FROM {_UNLISTED}")  # noqa: S608 (a constant of ours)
+_LOOK_WHOLE = text(
+    f"""WITH unlisted AS (SELECT account_id, folder_id FROM {_UNLISTED}), whole AS (
+    UPDATE folders SET full_pass_at = NULL WHERE id IN (SELECT folder_id FROM unlisted)
+) SELECT DISTINCT account_id FROM unlisted"""  # noqa: S608 (a constant of ours)
+)
 _SILENT = text(
     "SELECT slug FROM accounts a WHERE state = 'active' AND (CAST(:account AS text) IS NULL OR slug = :account) "
     "AND NOT EXISTS (SELECT FROM account_status s WHERE s.account_id = a.slug)"
@@ -21,9 +33,14 @@ def count(bench: Connection, account: str | None) -> int:
     return int(bench.execute(_COUNT, {"account": account}).scalar_one())
 
 
+def unlisted(bench: Connection, account: str | None) -> int:
+    """How many folders of active accounts held mail and have no row in ``folders`` or ``folder_ledger``."""
+    return int(bench.execute(_COUNT_UNLISTED, {"account": account}).scalar_one())
+
+
 def ask(context: Context, bench: Connection, account: str | None) -> None:
     """Let the next pass read these whole, which it reports; on the stack a poller begins with it in two seconds."""
     values = {"account": account}
-    wanted = {*bench.execute(_LOOK, values).scalars(), *bench.execute(_SILENT, values).scalars()}
+    wanted = {slug for query in (_LOOK, _LOOK_WHOLE, _SILENT) for slug in bench.execute(query, values).scalars()}
     for slug in () if context.embedded else wanted:
         context.accounts.look_now(slug)

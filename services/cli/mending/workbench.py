@@ -169,6 +169,7 @@ def compare(bench: Connection, store: ObjectStore, account: str | None, *, verif
         erased=came_back.erased(bench, account),
         refused=lost_claims.find(bench, account),
         untold=untold.count(bench, account),
+        unlisted=untold.unlisted(bench, account),
         unthreaded=lost_rows.unthreaded(bench, account),
         undescribed=undescribed.count(bench),
         **bench.execute(_COUNTS).one()._mapping,
@@ -181,7 +182,8 @@ def look_again(bench: Connection, store: ObjectStore, account: str | None, damag
     bench.execute(_FILED_SINCE)
     bench.execute(text("TRUNCATE wanted"))
     bench.execute(text(_WANTED), {"account": account})
-    return replace(damage, untold=untold.count(bench, account), **bench.execute(_COUNTS).one()._mapping)
+    told = {"untold": untold.count(bench, account), "unlisted": untold.unlisted(bench, account)}
+    return replace(damage, **told, **bench.execute(_COUNTS).one()._mapping)
 
 
 def _look_again(bench: Connection, store: ObjectStore) -> None:
