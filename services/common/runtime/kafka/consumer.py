@@ -9,6 +9,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
@@ -52,6 +53,11 @@ class PromptThread(AIOKafkaConsumerThread):
         await super().on_start()
         be_patient(self._ensure_consumer()._fetcher)
         await self._identify()
+
+    def set_shutdown(self) -> None:
+        """Tell who started this, unless it ended: a stop without brokers does not wait for this thread."""
+        with suppress(RuntimeError):  # its loop is closed
+            super().set_shutdown()
 
     async def _fetch_records(
         self,

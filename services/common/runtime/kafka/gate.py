@@ -11,8 +11,6 @@ class Gate:
     def __init__(self) -> None:
         self._open = asyncio.Event()
         self._open.set()
-        self._idle = asyncio.Event()
-        self._idle.set()
         self.running = 0
         self._final = False
 
@@ -21,28 +19,19 @@ class Gate:
         """Wait until the gate is open, then count as running."""
         await self._open.wait()
         self.running += 1
-        self._idle.clear()
         try:
             yield
         finally:
             self.running -= 1
-            if not self.running:
-                self._idle.set()
+
+    def close(self) -> None:
+        """Let no batch start until it is opened again."""
+        self._open.clear()
 
     def shut(self) -> None:
         """Close for ever."""
-        self._open.clear()
+        self.close()
         self._final = True
-
-    async def close(self, within: float) -> bool:
-        """Close; True when all running batches ended within so many seconds."""
-        self._open.clear()
-        try:
-            async with asyncio.timeout(within):
-                await self._idle.wait()
-        except TimeoutError:
-            return False
-        return True
 
     def open(self) -> None:
         """Let batches start again."""

@@ -10,7 +10,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -175,8 +175,13 @@ class Runtime:
         await self.app.stop()
 
     async def _before_revoke(self) -> None:
-        if not await self.gate.close(self.settings.rebalance_timeout / 2):
-            log.warning("partitions move while a batch runs; it will be done again by their next owner")
+        self.gate.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.settings.rebalance_timeout / 2):
+                await ending.drained(self.gate, self.waiting)
+        if self.gate.running:
+            why = "waits for a dependency" if self.waiting else "runs"
+            log.warning("partitions move while a batch %s; it will be done again by their next owner", why)
 
 
 class _App(faust.App):
