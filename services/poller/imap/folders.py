@@ -17,6 +17,7 @@ from services.poller.imap.responses import (
     list_entry,
     natural,
     nz_number,
+    object_id,
     raw_bytes,
     status,
     status_entry,
@@ -101,7 +102,7 @@ async def _list(connection: Connection, options: bytes) -> tuple[Folder, ...]:
 
 async def folder_status(connection: Connection, wire: bytes) -> FolderStatus:
     """STATUS. Raises Refused when the answer does not say anything."""
-    items = status_items(frozenset(connection.capabilities))
+    items = status_items(frozenset(connection.capabilities) - {"OBJECTID"})  # who opens it is told that
     frames, _ = await run(connection, "STATUS", [string(wire), items], frozenset({b"STATUS"}))
     for frame in frames:
         try:
@@ -168,5 +169,5 @@ def _opened(connection: Connection, wire: bytes, frames: list[list[Part]], answe
         uidnext=nz_number(codes.get("UIDNEXT")),
         highestmodseq=(natural(codes.get("HIGHESTMODSEQ"), _MODSEQ) or None) if condstore else None,
         nomodseq="NOMODSEQ" in codes,
-        mailboxid=codes["MAILBOXID"].strip("()").replace("\0", "") if "MAILBOXID" in codes else None,
+        mailboxid=object_id(codes.get("MAILBOXID", "").strip("()")),
     )

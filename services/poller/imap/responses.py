@@ -14,6 +14,7 @@ from services.poller.imap.tokens import Part, Unparsable, Value, parse
 MAX_UID = 0xFFFFFFFF
 _LONGEST_NAME = 2_000  # octets; the database has an index of names, of which none may be longer than 2.7 kB
 _STATUS = re.compile(rb" *(OK|NO|BAD|BYE|PREAUTH)(?: (.*))?$", re.IGNORECASE | re.DOTALL)
+_OBJECT_ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _CODE = re.compile(rb"\[([^\s\]]{1,200})(?: ([^\]]*))?\] ?(.*)$", re.DOTALL)
 _SPECIAL = {
     "\\all": "\\All",
@@ -139,8 +140,13 @@ def status_entry(parts: Sequence[Part], start: int) -> tuple[bytes, FolderStatus
         uidvalidity=nz_number(items.get("UIDVALIDITY")),
         highestmodseq=natural(items.get("HIGHESTMODSEQ"), (1 << 63) - 1),
         unseen=natural(items.get("UNSEEN")),
-        mailboxid=text_of(identifier[0] if isinstance(identifier, list) and identifier else identifier),
+        mailboxid=object_id(text_of(identifier[0] if isinstance(identifier, list) and identifier else identifier)),
     )
+
+
+def object_id(told: str | None) -> str | None:
+    """An identifier as RFC 8474 section 7 has it, else None: Cyrus 3.6.1 tells octets of its memory in STATUS."""
+    return told if told and _OBJECT_ID.fullmatch(told) else None
 
 
 def text_of(value: Value) -> str | None:

@@ -1,5 +1,7 @@
 """Answers that look well and are not: each of these once stored, dropped or blamed the wrong message."""
 
+from dataclasses import replace
+
 import pytest
 
 from services.common.events import FolderGone
@@ -129,6 +131,24 @@ async def test_two_folders_that_swapped_names_are_told_apart_by_their_mailboxid(
         boxes[b"One"], boxes[b"Two"] = boxes[b"Two"], boxes[b"One"]
         assert (await p.sync()).exit_code == 0
         assert p.stored == on_server(script)
+
+
+async def test_folders_whose_status_tells_no_real_mailboxid_are_not_opened_again_for_it(play):
+    """Cyrus 3.6.1: EXAMINE tells the identifier, STATUS octets of its memory."""
+    boxes = {name: Mailbox(messages(2), mailboxid="7i3s4t3zn0w03q54mz7ry8jf") for name in (b"INBOX", b"Lists")}
+    script = Script(boxes, capabilities=QRESYNC)
+
+    def octets(_command: Command, reply: Reply) -> Reply:
+        lines = [line.replace(b"7i3s4t3zn0w03q54mz7ry8jf", b":\xda!\x7f\xbfU") for line in reply.untagged]
+        return replace(reply, untagged=lines)
+
+    script.hooks.append(on("LIST", octets))
+    async with play(script) as p:
+        assert (await p.sync()).exit_code == 0
+        opened = len(p.server.commands("EXAMINE"))
+        assert (await p.sync()).exit_code == 0
+        assert [line for line in p.server.commands("EXAMINE")[opened:] if "Lists" in line] == []
+        assert p.complete()
 
 
 async def test_a_message_id_with_nul_does_not_stop_a_new_epoch(play):

@@ -57,6 +57,29 @@ async def test_list_status_in_one_round_trip(play):
         assert len(listed) == 100
 
 
+# What Cyrus 3.6.1 says in place of an identifier: octets of its memory, some of which end a list or a line.
+_OCTETS = {b"INBOX": b":\xda!\x7f\xbfU", b"Lists": b")z)\x7f\xbfU", b"News": b"\n\xd1\x80U"}
+
+
+def _cyrus_status(name: bytes) -> bytes:
+    counters = b"MESSAGES 2 UIDNEXT 3 UIDVALIDITY 7 MAILBOXID (" + _OCTETS[name] + b") UNSEEN 0 HIGHESTMODSEQ 9"
+    return b"* STATUS " + name + b" (" + counters + b")"
+
+
+async def test_octets_in_place_of_a_mailboxid_are_none(play):
+    lines = [part for name in _OCTETS for part in (b'* LIST () "." ' + name, _cyrus_status(name))]
+    async with play(Script(capabilities=RICH, hooks=[on("LIST", says("OK done", *lines))])) as (session, _):
+        told = {folder.wire: folder.status for folder in await session.list_folders(status=True)}
+        assert told == {b"INBOX": FolderStatus(2, 3, 7, 9, 0), b"Lists": None, b"News": None}
+        assert session.unreadable == 0
+
+
+async def test_counters_of_one_folder_are_asked_for_without_its_mailboxid(play):
+    async with play(Script({b"INBOX": Mailbox(messages(2), mailboxid="id")}, capabilities=RICH)) as (session, server):
+        assert (await session.status(b"INBOX")).messages == 2
+        assert server.commands("STATUS") == ['STATUS "INBOX" (MESSAGES UIDNEXT UIDVALIDITY UNSEEN HIGHESTMODSEQ)']
+
+
 async def test_rich_list_steps_down(play):
     script = Script(capabilities=RICH, hooks=[on("LIST", says("BAD what"), has="RETURN")])
     async with play(script) as (session, server):
