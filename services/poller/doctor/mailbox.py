@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from services.poller.doctor.model import Step, Visit
 from services.poller.domain.uidset import UidSet
 from services.poller.imap.errors import CommandRejected, Refused
+from services.poller.imap.fetching import EVERYTHING
 from services.poller.imap.model import Fetched, FolderStatus, Spooled
 from services.poller.imap.names import INBOX, address
 
@@ -59,7 +60,7 @@ async def _uidvalidity(visit: Visit) -> Step:
 async def _fetch(visit: Visit) -> Step:
     """Whether the newest message, if it is small, comes whole, and stays unseen while it is looked at."""
     exists = visit.opened.exists if visit.opened else 0
-    newest = await visit.connected.highest_uid() if exists else None
+    newest = await _newest(visit) if exists else None
     if newest is None:
         return Step("fetch", "ok", {"messages": 0})
     sizes = await _sizes(visit, newest)
@@ -75,6 +76,16 @@ async def _fetch(visit: Visit) -> Step:
     if "\\seen" in after - before:
         return Step("fetch", "warning", seen, reason="the message became read while it was looked at")
     return Step("fetch", "ok", seen)
+
+
+async def _newest(visit: Visit) -> int | None:
+    """The highest UID; where ``*`` alone is refused, by the listing that a sync begins with."""
+    try:
+        return await visit.connected.highest_uid()
+    except (Refused, CommandRejected) as error:
+        if not error.usable:
+            raise
+        return max([listing.uid async for listing in visit.connected.fetch_listing(EVERYTHING)], default=None)
 
 
 async def _sizes(visit: Visit, newest: int) -> dict[int, int]:

@@ -17,7 +17,7 @@ from services.poller.connect import SecretSource
 from services.poller.doctor.model import NAMES, Step, Visit
 from services.poller.doctor.visit import examine, folders_of
 from services.poller.imap.errors import SignInError
-from tests.fakes.imap_model import PASSWORD, Mailbox, Script, closes, folder, messages, on, says
+from tests.fakes.imap_model import PASSWORD, Command, Mailbox, Reply, Script, closes, folder, messages, on, says
 from tests.fakes.imap_server import serve
 from tests.fakes.imap_variants_sly import frozen_view
 from tests.fakes.ports import closed_port
@@ -83,6 +83,20 @@ async def test_a_wrong_secret_is_exit_4_with_advice_of_the_provider(tmp_path: Pa
     assert "授权码" in view.advice(bad, account, profile(provider), "en")
     assert "授权码" in view.advice(bad, account, profile(provider), "zh")
     assert {step.outcome for step in steps[NAMES.index("signin") + 1 :]} == {"skipped"}
+
+
+async def test_a_server_that_refuses_the_star_alone_can_be_read_all_the_same(tmp_path: Path) -> None:
+    """Hoodiecrow says that the space after ``*`` is unexpected."""
+    refused = says("BAD Error parsing command", "* BAD [SYNTAX] Unexpected whitespace at position 22")
+
+    def refused_alone(command: Command, reply: Reply) -> Reply:
+        return refused(command, reply) if command.text.startswith("* ") else reply
+
+    script = Script({b"INBOX": Mailbox(messages(7))}, hooks=[on("UID FETCH", refused_alone)])
+    steps, _ = await visited(script, tmp_path)
+    fetch = next(step for step in steps if step.name == "fetch")
+    assert (fetch.outcome, fetch.seen["uid"]) == ("ok", 7)
+    assert all(step.outcome != "failed" for step in steps)
 
 
 async def test_no_secret_says_how_to_store_one(tmp_path: Path) -> None:
