@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from services.cli.mending import unmade, workbench
 from services.common.errors import Incomplete
 from services.common.events import MessageFetched
 from services.common.stores import folder
@@ -113,6 +114,20 @@ async def test_a_damaged_raw_message_is_never_shown_as_the_exact_bytes_and_is_fe
     await stored.take(*MAIL)
     assert path.read_bytes() == MAIL[1]
     assert stored.run("repair", "--check", "--verify").exit_code == 0
+
+
+async def test_a_damaged_raw_message_comes_from_the_server_if_that_is_known_to_have_it(stored: Home) -> None:
+    name = hashlib.sha256(MAIL[1]).hexdigest()
+    with workbench.bench(stored.context.engine) as bench:
+        unmade.note(bench, f"work/messages/2026/11/20/{name}.eml", unmade.DAMAGED)
+        unmade.forget(bench)
+        assert (unmade.left(bench), unmade.not_to_come(bench, ["work"]), unmade.not_to_come(bench, [])) == (1, 0, 1)
+        stored.change(f"UPDATE email_places SET visible = false WHERE content_sha256 = '{name}'")
+        assert unmade.not_to_come(bench, ["work"]) == 1
+        await stored.take(*MAIL)
+        assert unmade.left(bench) == 0
+        unmade.note(bench, f"work/messages/2026/11/20/{name}.eml", unmade.PLACELESS)
+        assert unmade.not_to_come(bench, ["work"]) == 2
 
 
 async def test_objects_of_strangers_and_copies_are_left_alone(stored: Home) -> None:
