@@ -2,12 +2,13 @@
 
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine
 
-from tests.databases import connected, running
+from tests.databases import connected, copied, running
 
 _BUSY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no bug
 settings.register_profile("mailweir", _BUSY, derandomize=True)  # the same examples in every run
@@ -18,8 +19,16 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell's jobs in th
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(scope="session")
+def server_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Of a real Postgres whose database has the present schema and nothing else."""
+    home = tmp_path_factory.mktemp("database")
+    with running(home):
+        yield home
+
+
 @pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """A real Postgres with the present schema, for one module."""
-    with running(tmp_path_factory.mktemp("database")) as url, connected(url) as engine:
+def database(server_home: Path) -> Iterator[Engine]:
+    """A database with the present schema, for one module."""
+    with copied(server_home) as url, connected(url) as engine:
         yield engine

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 from sqlalchemy import Engine, text
 
@@ -27,6 +28,17 @@ def running(home: Path) -> Iterator[str]:
         yield url
     finally:
         embedded_postgres.stop(home)
+
+
+@contextmanager
+def copied(home: Path) -> Iterator[str]:
+    """The URL of a copy of the database of the server below ``home``, which goes with the block."""
+    url, name = embedded_postgres.ensure(home), f"copy_{uuid4().hex}"
+    done_as_owner(url, f"CREATE DATABASE {name} TEMPLATE postgres")
+    try:
+        yield url.replace("/postgres?", f"/{name}?")
+    finally:
+        done_as_owner(url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @contextmanager
