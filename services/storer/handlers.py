@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from services.common.database import Refused, TookTooLong
+from services.common.errors import Malformed
 from services.common.events import Event
 from services.common.service import Handler, Outcome, Rejected, side_by_side
 
@@ -72,4 +73,4 @@ def _halves(part: list[Event]) -> list[list[Event]]:
 
 def _reason(error: Exception) -> str:
     """Texts of other exceptions may hold mail content; only ours are shown."""
-    return str(error) if isinstance(error, Refused) else type(error).__name__
+    return str(error) if isinstance(error, Refused | Malformed) else type(error).__name__

@@ -1,5 +1,6 @@
 """Events of ``mail.mailbox`` as changes of rows. An event older than the row does not overwrite it."""
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from operator import mul
@@ -7,6 +8,7 @@ from typing import Any
 
 from psycopg2.extras import execute_values
 
+from services.common.errors import Malformed
 from services.common.events import (
     AccountReported,
     Event,
@@ -39,6 +41,7 @@ _NAMED = """UPDATE email_places SET folder = %(name)s WHERE ctid = ANY (ARRAY(
 SELECT ctid FROM email_places WHERE folder_id = %(folder)s AND folder <> %(name)s LIMIT 50000))"""
 _NAME = "SELECT folder FROM email_sync_status WHERE (account_id, folder_id) = (%s, %s)"
 
+_SIGNS = re.compile("[0-9:,]*")
 Ranges = list[tuple[int, int]]
 # Flags, labels, visible, None for what stays as it is; the numbers of the event that tells the flags and of that which
 # tells whether it is visible, 0 for none.
@@ -133,11 +136,11 @@ def _states(event: FlagsChanged | MessagesVanished | MessagesReturned) -> Iterat
 
 
 def _check_size(folderid: str, groups: Sequence[tuple[Ranges, Now]]) -> None:
-    """Raise ValueError for what would take all memory, or longer than a statement may: refused as data."""
+    """Raise Malformed for what would take all memory, or longer than a statement may: refused as data."""
     uids = [sum(last - first + 1 for first, last in ranges) for ranges, _ in groups]
     texts = [len(folderid) + sum(map(len, (*(flags or ()), *(labels or ())))) for _, (flags, labels, *_) in groups]
     if sum(uids) > MOST_UIDS or sum(map(mul, uids, texts)) > MOST_TEXT:
-        raise ValueError("too many UIDs, or too much text about them, in one event")
+        raise Malformed("too many UIDs, or too much text about them, in one event")
 
 
 def _groups(event: FlagsChanged | MessagesVanished | MessagesReturned) -> Iterator[tuple[Ranges, Now]]:
@@ -150,7 +153,15 @@ def _groups(event: FlagsChanged | MessagesVanished | MessagesReturned) -> Iterat
 
 
 def _ranges(text: str) -> Ranges:
-    """First and last of each range of a sequence-set, whose ends may stand in any order (RFC 3501 section 9)."""
+    """First and last of each range of a sequence-set, whose ends may stand in any order (RFC 3501 section 9).
+
+    Raises Malformed for what is none of numbers: ``*`` is the last message for the server alone.
+    """
     ends = [part.partition(":") for part in text.split(",") if part]
-    pairs = [(int(one), int(other or one)) for one, _, other in ends]
+    try:
+        pairs = [(int(one), int(other or one)) for one, _, other in ends]
+    except ValueError:
+        pairs = []
+    if _SIGNS.fullmatch(text) is None or len(pairs) != len(ends):
+        raise Malformed("uids is no sequence-set of numbers")
     return [(min(pair), max(pair)) for pair in pairs]

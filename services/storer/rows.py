@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from services.common import topics
 from services.common.email import Email, EmailAddress, EmailBodyPart, PartFacts
+from services.common.errors import Malformed
 from services.common.events import (
     AccessAudited,
     DeadLetter,
@@ -66,15 +67,15 @@ def email_row(event: EmailParsed) -> Row:
 
 
 def _version(email: Email) -> str:
-    """Raises ``ValueError`` for what cannot be compared: such a row would keep every later parser out."""
+    """Raises ``Malformed`` for what cannot be compared: such a row would keep every later parser out."""
     version = email.mailweir.parser_version
     if _VERSION.fullmatch(version) is None:
-        raise ValueError("a parser version is numbers with dots between them")
+        raise Malformed("a parser version is numbers with dots between them")
     return version
 
 
 def version(email: Email) -> tuple[int, ...]:
-    """The parser's version as it is compared. Raises ``ValueError`` for what cannot be."""
+    """The parser's version as it is compared. Raises ``Malformed`` for what cannot be."""
     return numbers(_version(email))
 
 

@@ -81,6 +81,14 @@ async def test_too_many_uids_are_refused_as_data(storer: Storer, uids: str) -> N
         assert outcome.error == "refused.data"
 
 
+@pytest.mark.parametrize("uids", ["1:*", "-5", ":1", "1::2", "a", "１", "1 2", "9" * 5_000])
+async def test_what_is_no_set_of_uids_is_refused_with_why(storer: Storer, uids: str) -> None:
+    outcomes = await storer.take(topics.MAIL_MAILBOX, [flags(1, uids, "\\Seen"), flags(2, "7,9:8", "\\Seen")])
+    reasons = [outcome.reason for outcome in outcomes if isinstance(outcome, Rejected)]
+    assert reasons == ["uids is no sequence-set of numbers"]
+    assert storer.rows("SELECT uid FROM place_states ORDER BY uid") == [(7,), (8,), (9,)]
+
+
 async def test_too_many_uids_in_many_groups_are_refused_as_data(storer: Storer) -> None:
     groups = tuple(FlagSet(uids="1:900000", flags=(f"n{number}",)) for number in range(5_000))
     (outcome,) = await storer.take(topics.MAIL_MAILBOX, [FlagsChanged(**about(1), changes=groups)])

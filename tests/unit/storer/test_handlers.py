@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.common.database import Refused, TookTooLong
-from services.common.errors import Unavailable
+from services.common.errors import Malformed, Unavailable
 from services.common.service import Rejected
 from services.storer.handlers import Parts, storing
 from tests.fakes.mail_events import fetched
@@ -61,6 +61,7 @@ async def test_exactly_the_bad_ones_are_rejected(bad: set[int], parts: Parts | N
     [
         (Refused("the database refuses the data"), "the database refuses the data"),
         (ValueError("Dear Ada"), "ValueError"),
+        (Malformed("uids is no sequence-set"), "uids is no sequence-set"),
         (UnicodeEncodeError("utf-8", "Dear Ada", 0, 1, "surrogates not allowed"), "UnicodeEncodeError"),
         (TypeError("Dear Ada"), "TypeError"),
     ],
