@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from services.poller.doctor.model import Step, Visit
 from services.poller.domain.uidset import UidSet
+from services.poller.folders.catalog import unread_lines
 from services.poller.imap.errors import CommandRejected, Refused
 from services.poller.imap.fetching import EVERYTHING
 from services.poller.imap.model import Fetched, FolderStatus, Spooled
@@ -29,9 +30,8 @@ async def _folders(visit: Visit) -> Step:
     selectable = sum(folder.selectable for folder in visit.folders)
     names = [folder.name for folder in visit.folders]
     seen = {"count": len(visit.folders), "selectable": selectable, "special_uses": uses, "names": names}
-    return Step(
-        "folders", "ok" if selectable else "warning", seen, reason="" if selectable else "no folder can be opened"
-    )
+    reason = unread_lines(visit.connected.unreadable) or ("" if selectable else "no folder can be opened")
+    return Step("folders", "warning" if reason else "ok", seen, reason=reason)
 
 
 async def _examine(visit: Visit) -> Step:

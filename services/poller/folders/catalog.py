@@ -129,10 +129,16 @@ async def _listed(work: Work, session: Session, known: Sequence[FolderRecord]) -
     return (Folder(INBOX, "INBOX", special_use="\\Inbox", status=status), *listed)
 
 
+def unread_lines(unreadable: int) -> str:
+    """What that many lines of a folder list mean that cannot be read; "" for none."""
+    told = f"{unreadable} lines of the folder list cannot be read, so folders may be missing from it"
+    return told if unreadable else ""
+
+
 def _doubt(unreadable: int, listed: Sequence[Folder], known: Sequence[FolderRecord]) -> str:
     """Why the folder list is not the whole truth, "" when nothing speaks against it."""
     if unreadable:
-        return f"{unreadable} lines of the folder list cannot be read, so folders may be missing from it"
+        return unread_lines(unreadable)
     others = [record for record in known if record.state == "active" and address(record.wire) != INBOX]
     if others and not listed:
         return f"the server lists no folder at all, though {len(others)} besides INBOX are known"

@@ -17,7 +17,7 @@ from services.poller.connect import SecretSource
 from services.poller.doctor.model import NAMES, Step, Visit
 from services.poller.doctor.visit import examine, folders_of
 from services.poller.imap.errors import SignInError
-from tests.fakes.imap_model import PASSWORD, Command, Mailbox, Reply, Script, closes, folder, messages, on, says
+from tests.fakes.imap_model import PASSWORD, Command, Mailbox, Reply, Script, adds, closes, folder, messages, on, says
 from tests.fakes.imap_server import serve
 from tests.fakes.imap_variants_sly import frozen_view
 from tests.fakes.ports import closed_port
@@ -97,6 +97,17 @@ async def test_a_server_that_refuses_the_star_alone_can_be_read_all_the_same(tmp
     fetch = next(step for step in steps if step.name == "fetch")
     assert (fetch.outcome, fetch.seen["uid"]) == ("ok", 7)
     assert all(step.outcome != "failed" for step in steps)
+
+
+async def test_a_folder_that_cannot_be_read_in_the_list_is_told(tmp_path: Path) -> None:
+    """GreenMail sends a quotation mark in a name as it is."""
+    script = Script(hooks=[on("LIST", adds('* LIST () "." "qu"ote"'))])
+    steps, account = await visited(script, tmp_path)
+    folders = next(step for step in steps if step.name == "folders")
+    told = "1 lines of the folder list cannot be read, so folders may be missing from it"
+    assert (folders.outcome, folders.reason, folders.seen["count"]) == ("warning", told, 1)
+    assert all(step.outcome != "failed" for step in steps)
+    assert "文件夹列表中有 1 行无法读取" in str(view.as_json(steps, account, profile("generic"), "zh", full=False))
 
 
 async def test_no_secret_says_how_to_store_one(tmp_path: Path) -> None:
