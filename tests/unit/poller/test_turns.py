@@ -57,6 +57,12 @@ async def test_who_was_refused_waits_until_another_leaves_in_order():
     await again
 
 
+async def test_who_has_a_connection_does_not_wait_for_its_own_turn_to_end():
+    turns = Turns()
+    await only_one(turns)
+    await entered(turns, A)
+
+
 async def test_who_gave_up_in_the_moment_of_its_turn_is_passed_over():
     turns = Turns()
     await only_one(turns)
@@ -111,6 +117,17 @@ async def test_a_server_may_take_a_while_to_notice_that_there_is_room():
     await entered(turns, B)
     turns.leave(B, GRACE)
     assert not turns.refused(B, GRACE)
+
+
+async def test_who_is_refused_while_others_are_in_waits_though_one_has_just_left():
+    turns = Turns()
+    await entered(turns, A, B)
+    turns.leave(A, 0.0, served=True)
+    assert turns.refused(C, 1.0)
+    (task,) = await queued(turns, C)
+    assert not task.done()
+    turns.leave(B, 1.0)
+    await task
 
 
 async def test_what_was_noticed_is_forgotten_after_a_day():

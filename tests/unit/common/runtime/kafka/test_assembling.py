@@ -73,10 +73,13 @@ def test_nothing_more_is_taken_or_wanted_without_room() -> None:
 
 def test_a_batch_is_full_by_octets_and_a_larger_record_goes_alone() -> None:
     assembler = Assembler(TEN, ahead=9, octets=100)
-    assembler.add("a", records(3, octets=40), now=0)
+    assembler.add("a", records(1, octets=99), now=0)
+    assert assembler.wants("a")
+    assert taken(assembler, now=9) == [("a", 1)]
+    assembler.add("a", records(3, octets=40), now=9)
     assert not assembler.wants("a")
-    assembler.add("a", records(1, octets=500), now=0)
-    assert taken(assembler, now=0) == [("a", 2), ("a", 1), ("a", 1)]
+    assembler.add("a", records(1, octets=500), now=9)
+    assert taken(assembler, now=9) == [("a", 2), ("a", 1), ("a", 1)]
     assert assembler.wants("a")
 
 
@@ -103,6 +106,17 @@ def test_what_is_forgotten_makes_room_once() -> None:
     assert taken(assembler, now=9) == []
     assembler.add("a", records(25), now=9)
     assert taken(assembler, now=9) == [("a", 10)]
+
+
+def test_what_is_read_again_waits_neither_for_batches_from_before_nor_for_their_time() -> None:
+    assembler = Assembler(TEN, ahead=1)
+    assembler.add("a", records(10), now=0)
+    assert taken(assembler, now=0) == [("a", 10)]
+    assert not assembler.wants("a")
+    assembler.clear()
+    assert assembler.wants("a")
+    assembler.add("a", records(3), now=0.1)
+    assert taken(assembler, now=0.1 + SETTLE) == [("a", 3)]
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 60)), max_size=20))
