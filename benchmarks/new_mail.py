@@ -3,8 +3,12 @@
     python -m benchmarks.new_mail [--messages N] [--only embedded,stack]
 
 Another client appends messages to INBOX of a local Dovecot, at irregular gaps. The clock of a message runs from when
-the server told of it, heard by a third client that idles as the poller does (Dovecot gathers for half a second what it
-tells), until its row is seen. How long the steps between take on the stack, the times of its records tell.
+the server told the poller of it (EXISTS, unasked or as answer to EXAMINE), heard by a relay between the two, until its
+row is seen. How long the steps between take on the stack, the times of its records tell.
+
+Dovecot gathers for half a second what it tells a connection that idles, from the first news on, for each connection on
+its own; what opens the folder anew is told at once. So another client hears of a message up to half a second before the
+poller or after it, and cannot hold the clock. How long a message waits in the server, from APPEND on, is in no bar.
 """
 
 import argparse
@@ -12,7 +16,6 @@ import asyncio
 import imaplib
 import math
 import random
-import socket
 import ssl
 import subprocess
 import sys
@@ -28,6 +31,7 @@ from aiokafka import AIOKafkaConsumer
 from sqlalchemy import Connection, text
 
 from benchmarks.bars import Bar, held
+from benchmarks.hearing import between
 from benchmarks.machine import told
 from infra.local import dovecot
 from infra.local.program import Program
@@ -59,28 +63,6 @@ def client(imap: Program) -> imaplib.IMAP4_SSL:
 
 
 @contextmanager
-def hearing(imap: Program) -> Iterator[Times]:
-    """When the server told of each message, to a client that idles all the time."""
-    listener, heard = client(imap), Times()
-    listener.select("INBOX", readonly=True)
-    listener.send(b"idle IDLE\r\n")
-
-    def listen() -> None:
-        while line := listener.readline():
-            words = line.split()
-            if words[2:] == [b"EXISTS"]:
-                heard.update(dict.fromkeys(range(len(heard) + 1, int(words[1]) + 1), time.time()))
-
-    thread = threading.Thread(target=listen)
-    thread.start()
-    try:
-        yield heard
-    finally:
-        listener.socket().shutdown(socket.SHUT_RDWR)
-        thread.join()
-
-
-@contextmanager
 def seeing(url: str) -> Iterator[Times]:
     """When the row of each message was there."""
     rows, end = Times(), threading.Event()
@@ -101,19 +83,20 @@ def seeing(url: str) -> Iterator[Times]:
             thread.join()
 
 
-def deliver(world: World, url: str, count: int) -> dict[str, Times]:
-    """Append ``FIRST`` and ``count`` messages; when the server told of each, and when its row was there."""
-    chance, imap = random.Random(11), world.components.imap
-    with hearing(imap) as heard, seeing(url) as rows:
+def deliver(imap: Program, url: str, count: int) -> dict[str, Times]:
+    """Append ``FIRST`` and ``count`` messages; when each was to be appended, and when its row was there."""
+    chance, appended = random.Random(11), Times()
+    with seeing(url) as rows:
         writer = client(imap)
         for number in range(1, FIRST + count + 1):
+            appended[number] = time.time()
             writer.append("INBOX", "", "", _MAIL.format(number).encode())
             if number <= FIRST:
                 until(lambda number=number: number in rows)
             time.sleep(chance.uniform(*GAPS))
-        until(lambda: len(rows) == len(heard) == FIRST + count)
+        until(lambda: len(rows) == FIRST + count)
         writer.logout()
-    return {"told": heard, "row": rows}
+    return {"appended": appended, "row": rows}
 
 
 def until(done: Callable[[], bool]) -> None:
@@ -126,12 +109,12 @@ def until(done: Callable[[], bool]) -> None:
 
 def in_one_process(home: Path, count: int) -> dict[str, Times]:
     """``mailweir sync --watch`` without a stack."""
-    with embedded(home) as world, (home / "sync.log").open("wb") as log:
-        _usual_pace(world)
+    with embedded(home) as world, by_relay(world, count) as heard, (home / "sync.log").open("wb") as log:
         command = [sys.executable, "-m", "services.cli.main", "sync", "--watch"]
         running = subprocess.Popen(command, env=world.mailweir.env(), stdout=log, stderr=log)
         try:
-            return deliver(world, embedded_postgres.ensure(world.mailweir.home), count)
+            times = deliver(world.components.imap, embedded_postgres.ensure(world.mailweir.home), count)
+            return times | {"told": heard()}
         finally:
             running.terminate()
             running.wait()
@@ -139,17 +122,24 @@ def in_one_process(home: Path, count: int) -> dict[str, Times]:
 
 def on_the_stack(home: Path, count: int) -> dict[str, Times]:
     """The services as processes."""
-    with stack(home) as world:
-        _usual_pace(world)
+    with stack(home) as world, by_relay(world, count) as heard:
         world.start(*SERVICES)
-        times = deliver(world, world.components.database_url, count)
-        return times | asyncio.run(_recorded(world.components.kafka, FIRST + count))
+        times = deliver(world.components.imap, world.components.database_url, count)
+        recorded = asyncio.run(_recorded(world.components.kafka, FIRST + count))
+        return times | {"told": heard()} | recorded
 
 
-def _usual_pace(world: World) -> None:
-    """The account of the tests polls every second; of others, IDLE alone tells what is new."""
-    done = world.mailweir("accounts", "set", ACCOUNT, "--set", "poll_interval=60", "--set", "list_interval=300")
-    assert done.returncode == 0, done.stderr
+@contextmanager
+def by_relay(world: World, count: int) -> Iterator[Callable[[], Times]]:
+    """When the poller was told of each message. Its account is reached by way of the relay, and at the usual pace.
+
+    The account of the tests polls every second; of others, IDLE alone tells what is new.
+    """
+    with between(world.components.imap, FIRST + count) as (port, when):
+        pace = "--set", "poll_interval=60", "--set", "list_interval=300"
+        done = world.mailweir("accounts", "set", ACCOUNT, "--port", str(port), *pace)
+        assert done.returncode == 0, done.stderr
+        yield lambda: {number: seconds for number, seconds in enumerate(when) if seconds}
 
 
 async def _recorded(brokers: str, count: int) -> dict[str, Times]:
@@ -173,7 +163,7 @@ WAYS = {"embedded": in_one_process, "stack": on_the_stack}
 
 def steps(times: Mapping[str, Times]) -> dict[str, list[float]]:
     """Sorted seconds of each step, and of all."""
-    names = ["told", *(name for name in EVENTS if name in times), "row"]
+    names = ["appended", "told", *(name for name in EVENTS if name in times), "row"]
     numbers = [number for number in times["row"] if number > FIRST]
     pairs = dict.fromkeys([*pairwise(names), ("told", "row")])
     return {f"{a} -> {b}": sorted(times[b][number] - times[a][number] for number in numbers) for a, b in pairs}
