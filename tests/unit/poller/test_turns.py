@@ -83,6 +83,10 @@ async def test_a_turn_lasts_from_one_poll_to_the_next_and_only_while_somebody_wa
     turns.leave(A, POLL)
     await task
     assert not turns.over(B, 3 * POLL)
+    (again,) = await queued(turns, A)
+    assert (turns.over(B, 2 * POLL - 1), turns.over(B, 2 * POLL)) == (False, True)
+    turns.leave(B, 2 * POLL)
+    await again
 
 
 async def test_who_is_refused_alone_is_not_kept_out_by_others_for_a_day():
@@ -159,6 +163,15 @@ async def test_a_wait_that_is_given_up_takes_no_place():
     await asyncio.gather(waiting, return_exceptions=True)
     turns.leave(A, 0.0)
     await behind
+
+
+async def test_who_waits_no_more_ends_nobodys_turn():
+    turns = Turns()
+    await only_one(turns)
+    (waiting,) = await queued(turns, B)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    assert not turns.over(A, 2 * POLL)
 
 
 async def test_a_turn_that_comes_while_the_wait_is_given_up_goes_to_the_next():
