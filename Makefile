@@ -57,7 +57,7 @@ integration: components  ## real Kafka, Postgres, MinIO, Dovecot
 	$(PYTEST) tests/integration $(BESIDE) -q $(TIDY)
 
 e2e: components  ## mail in, topics, rows and objects out; embedded and stack
-	$(PYTEST) tests/e2e $(PARALLEL) -q $(TIDY)
+	$(PYTEST) tests/e2e -q $(TIDY)
 
 lint: $(STAMP)  ## ruff, mypy strict, import-linter, module sizes
 	$(BIN)/ruff check $(CODE)
