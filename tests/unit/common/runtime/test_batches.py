@@ -95,6 +95,23 @@ async def test_a_record_that_breaks_the_contract_and_a_rejected_event_become_dea
     assert (broken.error, broken.value, broken.headers, broken.offset) == ("contract.type", b"\xff", odd.headers, 9)
 
 
+@pytest.mark.parametrize("number", [0, 1, 2])
+@pytest.mark.parametrize("same", [True, False])
+async def test_the_letter_holds_the_very_record_that_was_refused(number: int, same: bool) -> None:
+    """Of equal ones (``same``) the one that was handed over; of others the one that equals what came back."""
+
+    async def refuse(batch: Sequence[Event]) -> Sequence[Outcome]:
+        event = batch[number] if same else fetched(number + 1)
+        return [Rejected(event, "refused.x", "why")]
+
+    sink = Sink()
+    given = [encode(fetched(1 if same else uid), "poller", AT) for uid in (1, 2, 3)]
+    given = [Record(each.topic, each.key, each.value, each.headers, 0, offset) for offset, each in enumerate(given)]
+    await process(work(refuse, sink), given)
+    (letter,) = sink.letters()
+    assert (letter.offset, letter.headers) == (number, given[number].headers)
+
+
 async def test_a_record_that_is_sent_again_is_read_by_whom_it_is_meant_for_and_counts_for_no_limit() -> None:
     bad = [Record("mail.fetched", b"k", b"\xff", (("x", b"y"),)) for _ in range(9)]
     again, still = ([replayed(record, "parser") for record in each] for each in (records(1, 2), bad))
