@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from services.common.events import MessageFetched
     from services.front.context import Context
 
+_FURTHER = {
+    "untold": "folders whose last report is lost; the next look at them reports again",
+    "unlisted": "folders whose list of messages is lost; the next look at them fetches all again",
+    "unthreaded": "ids of messages whose threads are forgotten",
+    "outdated": "places with other flags than were told, or visible though gone; the next look at them tells all again",
+    "undescribed": "raw messages whose objects do not say where they belong, as their rows do",
+    "refused": "messages in dead letters, as their raw messages were gone when they were read",
+}
+
 
 @click.command()
 @click.argument("name", required=False, shell_complete=offered.accounts)
@@ -94,16 +103,9 @@ def _tell(damage: "Damage", late: str, *, as_json: bool) -> None:
         + (f"; {damage.damaged} of these are there, but damaged" if damage.damaged else "")
         + (f"; {damage.unfiled} of these were gone before, or are still on their way" if damage.unfiled else "")
     )
-    if damage.untold:
-        click.echo(f"{damage.untold} folders whose last report is lost; the next look at them reports again")
-    if damage.unlisted:
-        click.echo(f"{damage.unlisted} folders whose list of messages is lost; the next look at them fetches all again")
-    if damage.unthreaded:
-        click.echo(f"{damage.unthreaded} ids of messages whose threads are forgotten")
-    if damage.undescribed:
-        click.echo(f"{damage.undescribed} raw messages whose objects do not say where they belong, as their rows do")
-    if damage.refused:
-        click.echo(f"{damage.refused} messages in dead letters, as their raw messages were gone when they were read")
+    for field, what in _FURTHER.items():
+        if count := getattr(damage, field):
+            click.echo(f"{count} {what}")
     if damage.lost:
         click.echo(f"{damage.lost} raw messages that are gone are not on the server any more, either", err=True)
     for name in damage.erased:
@@ -179,7 +181,7 @@ def _offline(bench: "Connection") -> int:
 
 
 def _fetch(context: "Context", bench: "Connection", name: str | None, damage: "Damage", late: str) -> int:
-    from services.cli.mending import unmade, untold
+    from services.cli.mending import outdated, unmade, untold
     from services.cli.mending.workbench import unpublish_pending
     from services.cli.sync import worst
     from services.cli.sync_run import run_once
@@ -190,6 +192,7 @@ def _fetch(context: "Context", bench: "Connection", name: str | None, damage: "D
         return 3
     unpublish_pending(bench, name, on_the_way=not context.embedded)
     untold.ask(context, bench, name)
+    outdated.tell_again(context, bench)
     active = [account.slug for account in context.accounts.list() if account.state == "active"]
     code = 3 if damage.lost or _resting(bench, active) else 0
     if not context.embedded:

@@ -205,6 +205,30 @@ def test_flags_and_disappearances_are_told_also_where_the_ledger_is_lost(world: 
     assert world.mailweir("repair", "--check").returncode == 0
 
 
+def test_flags_and_disappearances_that_were_told_and_not_stored_come_back_by_a_repair(world: World) -> None:
+    """The rows have what they had before: as if the events had been removed from their topic before they were read."""
+    first = len(world.delivered)
+    for number in range(4):
+        world.deliver([b"Subject: %d passed over\n\nx\n" % number])
+    assert world.mailweir("sync").returncode == 0
+    mine = "email_id IN (SELECT id FROM emails WHERE subject LIKE '%passed over')"
+    told = f"SELECT flags, visible FROM email_places JOIN emails e ON e.id = email_id WHERE {mine} ORDER BY subject"
+    for number, flags in enumerate(("F", "S", "FS")):
+        renamed(world, str(first + number), flags)
+    (mail,) = dovecot.maildir(world.components.imap.folder, USER).glob(f"*/{first + 3}.mail*")
+    mail.unlink()
+    del world.delivered["INBOX", f"{first + 3}.mail"]
+    assert world.mailweir("sync").returncode == 0
+    after = [(["\\Flagged"], True), (["\\Seen"], True), (["\\Flagged", "\\Seen"], True), ([], False)]
+    assert rows(world, told) == after
+    assert rows(world, f"UPDATE email_places SET flags = '{{}}', visible = true WHERE {mine} RETURNING 1")
+    checked = json.loads(world.mailweir("repair", "--check", "--json").stdout)
+    assert checked["outdated"] == 4
+    assert world.mailweir("repair").returncode == 0
+    assert rows(world, told) == after
+    assert world.mailweir("repair", "--check").returncode == 0
+
+
 def rows(world: World, query: str) -> list[tuple[object, ...]]:
     engine = engine_for(embedded_postgres.ensure(world.mailweir.home))
     with engine.begin() as connection:

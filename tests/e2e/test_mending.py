@@ -193,6 +193,7 @@ def test_every_table_of_the_storer_is_rebuilt_from_the_objects(world: World) -> 
     change(world, f"TRUNCATE {', '.join(STORED)} CASCADE")
     mended(world)
     hold(world)
+    until(lambda: world.mailweir("repair", "--check").returncode == 0, 120, lambda: logs(world))  # reports come last
 
 
 def test_a_repair_beside_an_import_takes_nothing_on_its_way_for_lost(world: World) -> None:

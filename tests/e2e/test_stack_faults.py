@@ -7,16 +7,20 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from email.message import EmailMessage
+from pathlib import Path
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.records_to_delete import RecordsToDelete
+from aiokafka.structs import TopicPartition
 
 from benchmarks.mail import messages
+from infra.local import dovecot
 from services.common.objects import NewObject
 from services.common.topics import ALL_TOPICS
 from tests.e2e.chaos import hold, tend
-from tests.e2e.test_stack import change, complete, logs
-from tests.e2e.world import ACCOUNT, SERVICES, World, as_sent, bucket, stack, until
+from tests.e2e.test_stack import change, complete, logs, query
+from tests.e2e.world import ACCOUNT, SERVICES, USER, World, as_sent, bucket, stack, until
 
 FIRST, MORE = 20, 300
 
@@ -134,6 +138,47 @@ def test_topics_deleted_and_made_anew_in_the_middle_end_the_services_and_repair_
     done = world.mailweir("repair")
     assert done.returncode == 0, done.stdout + done.stderr
     settled(world)
+
+
+def test_flags_and_disappearances_whose_records_were_removed_unread_are_told_again_after_a_repair(world: World) -> None:
+    first = len(world.delivered)
+    world.deliver([message("flagged"), message("gone")])
+    until(lambda: complete(world), 90, lambda: logs(world))
+    world.kill("storer")
+    flagged, gone = (mail_of(world, number) for number in (first, first + 1))
+    flagged.rename(flagged.parent.parent / "cur" / f"{first}.mail:2,F")
+    gone.unlink()
+    told = "SELECT bool_or(flags ? '\\Flagged') AND bool_or(NOT isempty(vanished)) FROM folder_ledger"
+    until(lambda: query(world, told) == [(True,)], 60, lambda: logs(world))
+    asyncio.run(remove_all(world.components.kafka, "mail.mailbox"))
+    world.start("storer")
+    stored = "SELECT flags, visible FROM email_places p JOIN emails e ON e.id = p.email_id WHERE subject = '{}'"
+    checked = world.mailweir("repair", "--check")
+    assert (checked.returncode, "\n2 places with other flags" in checked.stdout) == (3, True), checked.stdout
+    assert query(world, stored.format("flagged")) == [([], True)]
+    done = world.mailweir("repair")
+    assert done.returncode == 0, done.stdout + done.stderr
+    until(lambda: query(world, stored.format("flagged")) == [(["\\Flagged"], True)], 60, lambda: logs(world))
+    until(lambda: query(world, stored.format("gone")) == [([], False)], 60, lambda: logs(world))
+    checked = world.mailweir("repair", "--check")
+    assert checked.returncode == 0, checked.stdout
+
+
+def mail_of(world: World, number: int) -> Path:
+    (found,) = dovecot.maildir(world.components.imap.folder, USER).parent.rglob(f"{number}.mail*")
+    return found
+
+
+async def remove_all(brokers: str, topic: str) -> None:
+    """As retention does."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=brokers)
+    await admin.start()
+    try:
+        count = len((await admin.describe_topics([topic]))[0]["partitions"])
+        ends = {TopicPartition(topic, number): RecordsToDelete(before_offset=-1) for number in range(count)}
+        await admin.delete_records(ends)
+    finally:
+        await admin.close()
 
 
 async def delete_all(brokers: str) -> None:

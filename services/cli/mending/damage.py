@@ -12,7 +12,7 @@ class Damage(Struct, frozen=True, kw_only=True):
     became dead letters as their raw message was gone. ``wanted``: messages to be sent again, for all that can be made
     from them. ``erased``: names of accounts that were erased and have mail again, which a repair does not touch.
     ``untold``: folders whose last report is lost; ``unlisted``: folders whose ledger is. ``unthreaded``: ids of
-    messages whose threads are forgotten.
+    messages whose threads are forgotten. ``outdated``: places with other flags or visibility than the poller told.
     ``undescribed``: raw messages, of those that were read, whose objects do not say where they belong; no damage yet.
     """
 
@@ -28,6 +28,7 @@ class Damage(Struct, frozen=True, kw_only=True):
     untold: int
     unlisted: int
     unthreaded: int
+    outdated: int
     undescribed: int
 
     @property
@@ -41,5 +42,6 @@ class Damage(Struct, frozen=True, kw_only=True):
             self.untold,
             self.unlisted,
             self.unthreaded,
+            self.outdated,
         )
         return any(losses)

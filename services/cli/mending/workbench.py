@@ -12,7 +12,7 @@ from msgspec import json
 from msgspec.structs import replace
 from sqlalchemy import Connection, Engine, text
 
-from services.cli.mending import came_back, listing, lost_claims, lost_rows, undescribed, untold
+from services.cli.mending import came_back, listing, lost_claims, lost_rows, outdated, undescribed, untold
 from services.cli.mending.damage import Damage
 from services.cli.mending.owners import of_account
 from services.cli.progress import bar
@@ -35,6 +35,7 @@ CREATE TEMP TABLE sent (folder_id text, uidvalidity bigint, uid bigint, account_
 CREATE TEMP TABLE published_before (folder_id text, epoch bigint, uids int8multirange);
 CREATE TEMP TABLE lacking (email_id bigint);
 CREATE TEMP TABLE unmade (account_id text, sha256 text, why text);
+CREATE TEMP TABLE outdated (folder_id text, uidvalidity bigint, uid bigint);
 CREATE TEMP TABLE undescribed (account_id text, sha256 text, key text, size bigint);
 CREATE TEMP TABLE claims (id bigint, folder_id text, uidvalidity bigint, uid bigint);
 """
@@ -171,6 +172,7 @@ def compare(bench: Connection, store: ObjectStore, account: str | None, *, verif
         untold=untold.count(bench, account),
         unlisted=untold.unlisted(bench, account),
         unthreaded=lost_rows.unthreaded(bench, account),
+        outdated=outdated.find(bench, account),
         undescribed=undescribed.count(bench),
         **bench.execute(_COUNTS).one()._mapping,
     )
@@ -183,7 +185,7 @@ def look_again(bench: Connection, store: ObjectStore, account: str | None, damag
     bench.execute(text("TRUNCATE wanted"))
     bench.execute(text(_WANTED), {"account": account})
     told = {"untold": untold.count(bench, account), "unlisted": untold.unlisted(bench, account)}
-    return replace(damage, **told, **bench.execute(_COUNTS).one()._mapping)
+    return replace(damage, **told, outdated=outdated.still(bench, account), **bench.execute(_COUNTS).one()._mapping)
 
 
 def _look_again(bench: Connection, store: ObjectStore) -> None:
