@@ -41,6 +41,7 @@ from services.poller.tasks.account import say_state
 from services.poller.work import Work
 
 TOKEN_LIFE = 3000.0
+LIST_STATUS = "LIST-STATUS"
 HASTE, MOST_HASTY = 1.0, 10
 DAY, MOST_LOST = 86_400.0, 3
 PERSON = (SignInError, IdentificationWanted, TlsError, ConfigurationError, ConsentNeeded, ClientRefused)
@@ -133,7 +134,10 @@ def _life(work: Work) -> float:
 
 
 async def _stay(watched: Watch, session: Session, records: list[FolderRecord], life: float) -> None:
-    """Look at INBOX when it says something, and at all folders at least every ``poll_interval``."""
+    """Look at INBOX when it says something, and at all folders at least every ``poll_interval``.
+
+    Where the list tells the counters of all folders (RFC 5819), each poll asks for it instead of opening them.
+    """
     work, clock, settings = watched.work, watched.work.clock, watched.work.account.settings
     end, listed, polled = clock.monotonic() + life, clock.monotonic(), clock.monotonic()
     while (began := clock.monotonic()) < end and not work.turns.over(work.account, began):
@@ -142,7 +146,7 @@ async def _stay(watched: Watch, session: Session, records: list[FolderRecord], l
         if await _news(watched, session, inbox) and clock.monotonic() - polled < settings.poll_interval:
             await _pass(work, session, inbox)
         else:
-            if clock.monotonic() - listed >= settings.list_interval:
+            if session.has(LIST_STATUS) or clock.monotonic() - listed >= settings.list_interval:
                 records, listed = await catalog.refresh(work, session), clock.monotonic()
             await _pass(work, session, records)
             polled = clock.monotonic()

@@ -48,6 +48,21 @@ async def test_one_changed_folder_among_many_is_the_only_one_opened_beside_inbox
         assert p.server.commands("EXAMINE")[before:] == ['EXAMINE "INBOX" (CONDSTORE)', 'EXAMINE "F3" (CONDSTORE)']
 
 
+async def test_polls_between_two_looks_at_the_list_open_no_folder_that_is_unchanged(play):
+    boxes = {f"F{n}".encode(): Mailbox(messages(2), uidvalidity=n + 1) for n in range(5)}
+    script = Script({b"INBOX": Mailbox(messages(1)), **boxes}, capabilities=RICH)
+    async with play(script, poll_interval=0.1, list_interval=300) as p:
+        await p.sync()
+        before = len(p.server.record)
+        async with watched(p):
+            await until(lambda: sum("LIST" in line for _, line in p.server.record[before:]) > 3, 30)
+            script.mailboxes[b"F3"].deliver(b"Subject: new\r\n\r\nnew\r\n")
+            await until(lambda: p.stored == on_server(script), 30)
+        opened = {line for line in p.server.commands("EXAMINE") if "INBOX" not in line}
+        since = [line for _, line in p.server.record[before:] if line.startswith("EXAMINE") and "INBOX" not in line]
+        assert (len(opened), since) == (5, ['EXAMINE "F3" (CONDSTORE)'])
+
+
 def cached(script: Script) -> None:
     """LIST tells the counters of the first time for ever; EXAMINE tells the truth."""
     first: list[list[bytes]] = []
