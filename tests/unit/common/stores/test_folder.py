@@ -73,6 +73,63 @@ def test_folders_that_a_killed_erasing_left_empty_are_erased_and_none_of_a_neigh
     assert list(store.keys("work/")) == ["work/messages/undated/x.eml"]
 
 
+def test_what_a_link_names_is_neither_listed_nor_erased(tmp_path: Path) -> None:
+    store, elsewhere = FolderStore(tmp_path), tmp_path / "elsewhere"
+    store.put(NewObject("work/1", b"x", "text/plain"))
+    elsewhere.mkdir()
+    (elsewhere / "2").write_bytes(b"x")
+    (tmp_path / "mailweir" / "work" / "link").symlink_to(elsewhere)
+    assert list(store.keys("")) == ["work/1"]
+    assert store.erase("work/") == 1
+    assert (elsewhere / "2").exists()
+
+
+@pytest.mark.parametrize("prefix", ["../", "../../", "work/../../", "../full/", "../empty/"])
+def test_nothing_beside_the_objects_is_listed_or_erased(tmp_path: Path, prefix: str) -> None:
+    store = FolderStore(tmp_path / "objects")
+    store.put(NewObject("work/1", b"x", "text/plain"))
+    for beside in (tmp_path / "empty", tmp_path / "objects" / "empty", tmp_path / "objects" / "full"):
+        beside.mkdir()
+    (tmp_path / "objects" / "full" / "2").write_bytes(b"x")
+    before = sorted(tmp_path.rglob("*"))
+    assert list(store.keys(prefix)) == []
+    assert store.erase(prefix) == 0
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_what_is_not_whole_yet_is_not_listed(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    seen: list[list[str]] = []
+
+    class Source(BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            seen.append([*store.keys(""), *store.keys("work/")])
+            return super().read(size)
+
+    store.put_file("work/1", Source(b"x"), 1, "text/plain", {})
+    assert seen == [[], []]
+    assert list(store.keys("")) == ["work/1"]
+
+
+def test_damage_of_the_same_length_is_mended_by_the_next_put(tmp_path: Path) -> None:
+    store, new = FolderStore(tmp_path), NewObject("work/1", b"whole", "text/plain")
+    store.put(new)
+    (tmp_path / "mailweir" / "work" / "1").write_bytes(b"wrong")
+    store.put(new)
+    assert store.read("work/1") == b"whole"
+
+
+def test_no_file_stays_open_and_no_empty_folder_stays(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    keys = [f"work/{number}/x" for number in range(5)]
+    store.put_many([NewObject(key, b"x", "text/plain") for key in keys])
+    store.put_file("work/9/x", BytesIO(b"x"), 1, "text/plain", {})
+    opened = {each.resolve() for each in Path("/proc/self/fd").iterdir()}
+    assert not [path for path in tmp_path.rglob("x") if path in opened]
+    store.delete([*keys, "work/9/x", "work/none"])
+    assert not (tmp_path / "mailweir" / "work").exists()
+
+
 def test_a_folder_that_cannot_be_listed_is_not_taken_for_empty(tmp_path: Path) -> None:
     store, user = FolderStore(tmp_path), os.geteuid()
     store.put(NewObject("work/messages/1", b"x", "text/plain"))

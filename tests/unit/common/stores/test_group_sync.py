@@ -2,7 +2,8 @@
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,29 @@ def test_both_ways_store_the_same_and_leave_nothing_behind(
     store.put_many(news)
     assert {key: store.read(key) for key in store.keys("work/")} == {new.key: new.data for new in news}
     assert sum(path.is_file() for path in tmp_path.rglob("*")) == len(news)
+
+
+@pytest.mark.parametrize("many", [1, 1_000], ids=["as a whole", "each"])
+def test_bytes_are_on_disk_before_they_have_a_name_and_the_name_before_they_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    """What a power cut would show, which no test can make: what is synced, and when."""
+    done: list[tuple[str, str]] = []
+
+    def noted(module: object, name: str, tells: Callable[..., str]) -> None:
+        real = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *given: [done.append((name, tells(*given))), real(*given)][1])
+
+    for of_one in ("fdatasync", "fsync"):
+        noted(os, of_one, lambda descriptor: str(Path(f"/proc/self/fd/{descriptor}").resolve()))
+    noted(os, "rename", lambda source, target: f"{source} {target}")
+    noted(group_sync, "sync_file_system", lambda _: "")
+    monkeypatch.setattr(group_sync, "MANY", many)
+    store = FolderStore(tmp_path)
+    store.put_many([NewObject(f"work/{number}/x", b"x", "text/plain") for number in range(3)])
+    store.put_file("work/3/x", BytesIO(b"x"), 1, "text/plain", {})
+    renamed = [(at, *said.split(" ")) for at, (name, said) in enumerate(done) if name == "rename"]
+    assert len(renamed) == 4
+    for at, unfinished, target in renamed:
+        assert {("fdatasync", unfinished), ("sync_file_system", "")} & {*done[:at]}
+        assert {("fsync", str(Path(target).parent)), ("sync_file_system", "")} & {*done[at:]}
