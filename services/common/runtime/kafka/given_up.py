@@ -4,6 +4,7 @@ Whoever published was told by then that they failed, and publishes again. Later 
 erased meanwhile: when the brokers are back, or by a process that stood still. And until then each would hold memory.
 """
 
+import time
 from collections.abc import Collection
 from typing import Any
 
@@ -30,3 +31,17 @@ def timely(producer: AIOKafkaProducer, within: float) -> AIOKafkaProducer:
     waiting = producer._message_accumulator
     waiting.__class__, waiting._batch_ttl = Timely, within
     return producer
+
+
+class Pace:
+    """How long the steps of one delivery take: after a standstill its words may count no more."""
+
+    def __init__(self, within: float) -> None:
+        self._within = within
+        self._last = time.monotonic()
+
+    def step(self) -> None:
+        """Raise TimeoutError where the last step was more than ``within`` seconds ago."""
+        before, self._last = self._last, time.monotonic()
+        if self._last - before > self._within:
+            raise TimeoutError

@@ -2,10 +2,9 @@
 
 import asyncio
 import logging
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -23,10 +22,11 @@ from aiokafka.errors import (
 )
 
 from services.common import metrics
-from services.common.contract.records import Record, encode
+from services.common.contract.records import Record, encode, topic_of
 from services.common.errors import ContractViolated, Unavailable
 from services.common.events import Event
-from services.common.runtime.kafka.given_up import timely
+from services.common.runtime.kafka.given_up import Pace, timely
+from services.common.runtime.kafka.packing import Packed, packed
 from services.common.runtime.kafka.settings import KafkaSettings
 from services.common.topics import SUFFIX
 
@@ -81,16 +81,16 @@ class KafkaPublisher:
         if not events:
             return
         producer, now = await self._ready(), datetime.now(UTC)
+        pace = Pace(self._within)
         deliveries: list[asyncio.Future[Any]] = []
         records: Counter[str] = Counter()
         octets: Counter[str] = Counter()
         try:
-            for event in self._in_time(events):
-                record = encode(event, self._service, now)
-                check_size(record)
-                deliveries.append(await self._send(producer, record))
-                records[record.topic] += 1
-                octets[record.topic] += len(record.value or b"") + len(record.key)
+            partitions = await self._partitions(producer, events)
+            for batch in packed(producer.create_batch, partitions, (self._record(event, now) for event in events)):
+                deliveries.append(await self._send(producer, batch, pace))
+                records[batch.topic] += batch.builder.record_count()
+                octets[batch.topic] += batch.octets
         finally:
             failures = await self._settle(deliveries)
             self._judge(producer, failures)
@@ -101,33 +101,41 @@ class KafkaPublisher:
             metrics.PUBLISHED_OCTETS.labels(self._service, topic).inc(octets[topic])
         self._failed = 0
 
-    def _in_time(self, events: Sequence[Event]) -> Iterator[Event]:
-        """Raises Unavailable where one took so long that this process stood still: its word may count no more."""
-        asked = time.monotonic()
-        for event in events:
-            before, asked = asked, time.monotonic()
-            if asked - before > self._within:
-                raise translated(TimeoutError())
-            yield event
+    async def _partitions(self, producer: AIOKafkaProducer, events: Sequence[Event]) -> dict[str, list[int]]:
+        """By topic, without its prefix."""
+        prefix = self._settings.topic_prefix
+        with self._judged(producer):
+            return {
+                topic: sorted(await producer.partitions_for(prefix + topic)) for topic in set(map(topic_of, events))
+            }
 
-    async def _send(self, producer: AIOKafkaProducer, record: Record) -> "asyncio.Future[Any]":
-        size = len(record.value or b"") + len(record.key) + 512
+    def _record(self, event: Event, now: datetime) -> Record:
+        record = encode(event, self._service, now)
+        check_size(record)
+        return record
+
+    async def _send(self, producer: AIOKafkaProducer, batch: Packed, pace: Pace) -> "asyncio.Future[Any]":
+        size = batch.builder.size()
         await self._budget.take(size)
         try:
-            sent: asyncio.Future[Any] = await producer.send(
-                self._settings.topic_prefix + record.topic,
-                value=record.value,
-                key=record.key,
-                headers=list(record.headers),
-            )
-        except BaseException as error:
+            with self._judged(producer):
+                pace.step()
+                batch.builder.close()
+                topic = self._settings.topic_prefix + batch.topic
+                sent: asyncio.Future[Any] = await producer.send_batch(batch.builder, topic, partition=batch.partition)
+        except BaseException:
             self._budget.give(size)
-            if isinstance(error, Exception):
-                self._judge(producer, [error])
-                raise translated(error) from error
             raise
         sent.add_done_callback(partial(self._ended, size))
         return sent
+
+    @contextmanager
+    def _judged(self, producer: AIOKafkaProducer) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            self._judge(producer, [error])
+            raise translated(error) from error
 
     def _ended(self, size: int, delivery: "asyncio.Future[Any]") -> None:
         """Free its memory; what failed after it was given up is told to nobody."""
@@ -167,9 +175,7 @@ class KafkaPublisher:
             enable_idempotence=True,
             acks="all",
             compression_type=settings.codec,
-            linger_ms=int(settings.linger * 1000),
             max_batch_size=settings.batch_bytes,
-            max_request_size=MAX_LETTER,
             request_timeout_ms=int(settings.request_timeout * 1000),
         )
         return timely(producer, self._within)
@@ -219,8 +225,13 @@ class ByteBudget:
 
 
 def check_size(record: Record) -> None:
-    """Raise ContractViolated when a record is larger than its topic takes; dead letters are left to the broker."""
-    if len(record.value or b"") + len(record.key) > MAX_RECORD and not record.topic.endswith(SUFFIX):
+    """Raise ContractViolated when a record is larger than its topic takes; most dead letters the broker judges."""
+    size = len(record.value or b"") + len(record.key)
+    most = MAX_RECORD
+    if record.topic.endswith(SUFFIX):
+        size += sum(len(name) + len(value) for name, value in record.headers)
+        most = MAX_LETTER
+    if size > most:
         raise translated(MessageSizeTooLargeError())
 
 

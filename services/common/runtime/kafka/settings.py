@@ -51,9 +51,6 @@ class KafkaSettings(TopicSettings):
     fetch_bytes: int = Field(
         default=512 * 1024, ge=64 * 1024, description="Read ahead per partition; a larger record still comes whole."
     )
-    linger: float = Field(
-        default=0.005, ge=0, le=1, description="Wait for more records in a batch; more is only delay."
-    )
     compression: str = Field(
         default="zstd",
         pattern="^(none|gzip|lz4|zstd)$",

@@ -12,8 +12,9 @@ from aiokafka.errors import (
     ProducerFenced,
 )
 
+from services.common.contract.records import Record
 from services.common.errors import ContractViolated, Unavailable
-from services.common.runtime.kafka.producer import ByteBudget, KafkaPublisher, translated
+from services.common.runtime.kafka.producer import MAX_LETTER, ByteBudget, KafkaPublisher, check_size, translated
 from services.common.runtime.kafka.settings import KafkaSettings
 from tests.fakes.ports import closed_port
 
@@ -41,6 +42,15 @@ def test_transient_failures_are_unavailable_and_the_rest_is_fatal() -> None:
     assert isinstance(translated(MessageSizeTooLargeError()), ContractViolated)
     fatal = ProducerFenced()
     assert translated(fatal) is fatal
+
+
+def test_records_are_as_large_as_their_topics_take_and_letters_larger() -> None:
+    for topic, most in (("mail.fetched", 1_048_588), ("mail.fetched.dlq", MAX_LETTER)):
+        check_size(Record(topic, b"key", bytes(most - 3), ()))
+        with pytest.raises(ContractViolated, match=r"record\.too-large"):
+            check_size(Record(topic, b"key", bytes(most - 2), ()))
+    with pytest.raises(ContractViolated, match=r"record\.too-large"):
+        check_size(Record("mail.fetched.dlq", b"key", None, (("name", bytes(MAX_LETTER)),)))
 
 
 async def test_without_a_broker_it_is_unavailable_and_can_be_asked_again() -> None:
