@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoneFree
 
 from services.common.errors import ConfigurationError, MailweirError, Unavailable
-from services.common.postgres.deadlines import Bounded, bounded
+from services.common.postgres.deadlines import Bounded, bounded, pinging_briefly
 
 METADATA = MetaData()
 _LOST = ("08", "25P03", "57P", "53", "55P03")
@@ -73,6 +73,7 @@ def engine_for(url: str, *, pool_size: int = 4, statement_timeout_ms: int = 60_0
         _with_driver(url), pool_size=pool_size, max_overflow=2, pool_pre_ping=True, hide_parameters=True,
         connect_args=reaching(statement_timeout_ms / 1_000),
     )  # fmt: skip
+    engine.dialect.do_ping = pinging_briefly(engine.dialect.do_ping)  # type: ignore[assignment]
 
     @event.listens_for(engine, "connect")
     def _set_timeouts(connection: Any, _record: object) -> None:

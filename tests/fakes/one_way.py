@@ -23,6 +23,7 @@ class Between:
         self.heal()
         self._server = server
         self._open: list[socket.socket] = []
+        self._forgotten: list[Event] = []
         self._lock = threading.Lock()
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
@@ -32,6 +33,14 @@ class Between:
         """Pass on again what is sent; nothing that was held is lost."""
         self.asks.set()
         self.answers.set()
+
+    def forget(self) -> None:
+        """Pass nothing on any more of the connections that are open now; new ones work."""
+        self._forgotten += [self.asks, self.answers]
+        self.asks.clear()
+        self.answers.clear()
+        self.asks, self.answers = Event(), Event()
+        self.heal()
 
     def reset(self) -> None:
         """End all connections by RST, in the middle of whatever they do."""
@@ -46,6 +55,8 @@ class Between:
     def close(self) -> None:
         """End all; whoever waits wakes up."""
         self.heal()
+        for each in self._forgotten:
+            each.set()
         with suppress(OSError):
             self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()

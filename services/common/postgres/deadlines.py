@@ -14,9 +14,10 @@ from typing import Any
 
 from psycopg2.extensions import connection, cursor
 
-from services.common.postgres import calls
+from services.common import calls
 
 MARGIN = 15.0  # seconds beyond the server's own limit
+PING = 20.0  # seconds for the question whether a connection of the pool still stands
 LOOK = 5.0  # seconds between two looks
 _DUE: "dict[Bounded, float]" = {}  # calls that run, and when they should have ended (monotonic)
 _LOCK = threading.Lock()
@@ -38,7 +39,7 @@ class _Cursor(cursor):  # type: ignore[misc]
 class Bounded(connection):  # type: ignore[misc]
     """A connection of which each call ends ``limit`` seconds after its begin, by its loss; 0: none has an end.
 
-    ``unbounded``: nor has any until the transaction ends.
+    ``unbounded``: nor has any until the transaction ends. ``pinged``: it is asked only whether it still stands.
     """
 
     limit = 0.0
@@ -46,7 +47,7 @@ class Bounded(connection):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.cursor_factory = _Cursor
-        self.unbounded = False
+        self.unbounded = self.pinged = False
         _watch()
 
     def commit(self) -> None:
@@ -68,14 +69,31 @@ def bounded(statement_seconds: float) -> Callable[..., connection]:
     return type("Bounded", (Bounded,), {"limit": limit})
 
 
+def pinging_briefly(ping: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    """The dialect's ``ping`` with an end of its own.
+
+    A connection that lay in the pool while a firewall or a proxy forgot it would else keep its work waiting as long as
+    the longest statement may take; each of them, one after the other.
+    """
+
+    def briefly(driver: Any) -> bool:
+        driver.pinged = True
+        try:
+            return ping(driver)
+        finally:
+            driver.pinged = False
+
+    return briefly
+
+
 @contextmanager
 def _ending(of: Any) -> Iterator[None]:
     if not of.limit or of.unbounded:
         yield
         return
-    _DUE[of] = time.monotonic() + of.limit
+    _DUE[of] = time.monotonic() + (min(PING, of.limit) if of.pinged else of.limit)
     try:
-        with calls.running(of):
+        with calls.running(calls.DATABASE, of):
             yield
     finally:
         with _LOCK:  # not while its socket is being shut: the number may be another's a moment later

@@ -8,12 +8,11 @@ import threading
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from services.common import metrics
+from services.common import calls, metrics
 from services.common.environment import unknown
 from services.common.errors import ConfigurationError, MailweirError
 from services.common.health import Health, path_of
 from services.common.logging import configure
-from services.common.postgres import calls
 from services.common.runtime.kafka import worker
 from services.common.runtime.kafka.settings import KafkaSettings
 from services.common.runtime.kafka.starting import is_there
@@ -97,11 +96,12 @@ async def _beat(health: Health) -> None:
 
 
 def look_at_calls(health: Health) -> None:
-    """Red while Postgres does not answer: that a call has failed is known a minute later, when its time is over."""
-    if calls.longest() > SILENCE:
-        health.red("postgres", f"Postgres has not answered a call for {SILENCE:.0f} s")
-    else:
-        health.green("postgres")
+    """Red while database or store does not answer: that a call has failed is known minutes later, after all tries."""
+    for called in (calls.DATABASE, calls.STORE):
+        if calls.longest(called) > SILENCE:
+            health.red(called, f"{called} has not answered a call for {SILENCE:.0f} s")
+        else:
+            health.green(called)
 
 
 def _exit_at_last(code: int) -> None:

@@ -79,6 +79,20 @@ def test_a_connection_that_fell_silent_in_the_pool_ends(gate: Between, behind: E
         asked(connection)
 
 
+def test_connections_that_were_forgotten_in_the_pool_are_replaced_before_a_statement_would_end(
+    gate: Between, behind: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deadlines, "PING", 0.2)
+    with transaction(behind) as first, transaction(behind) as second:
+        asked(first)
+        asked(second)
+    gate.forget()
+    began = time.monotonic()
+    with transaction(behind) as connection:
+        assert connection.scalar(text("SELECT 1")) == 1
+    assert time.monotonic() - began < STATEMENT
+
+
 def test_what_a_person_waits_for_has_no_end_but_the_transaction_has(gate: Between, behind: Engine) -> None:
     with transaction(behind) as connection:
         unbounded(connection)
