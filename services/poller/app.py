@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from services.common.accounts.store import AccountStore, open_accounts
 from services.common.clock import SystemClock
@@ -18,6 +19,7 @@ from services.common.health import Health
 from services.common.postgres.migrations import check
 from services.common.runtime.kafka.producer import KafkaPublisher
 from services.common.runtime.kafka.settings import KafkaSettings
+from services.common.runtime.kafka.starting import is_there
 from services.common.settings import Database, Settings, read
 from services.common.stores.choice import open_store
 from services.poller.adapters import PostgresContents, PostgresLedger
@@ -30,17 +32,24 @@ log = logging.getLogger(__name__)
 
 
 async def run(settings: Settings, health: Health, stop: asyncio.Event) -> None:
-    """Retrieve for all accounts until ``stop`` is set."""
+    """Retrieve for all accounts until ``stop`` is set; a database that is away or too old is waited for."""
     own = read(PollerSettings)
     async with _ports(settings, own, health) as ports:
-        await asyncio.to_thread(check, read(Database).database_url.reveal())
-        await asyncio.to_thread(ports.accounts.check_start)
-        await asyncio.to_thread(_tell_unknown, ports.accounts, own.only)
+        look = partial(asyncio.to_thread, _look, ports.accounts, own.only)
+        if not await is_there("start", look, read(KafkaSettings), health, stop):
+            return
         async with supervising(ports, own.only) as supervisor:
             supervisor.add_done_callback(lambda _: stop.set())
             await stop.wait()
             if supervisor.done():
                 supervisor.result()
+
+
+def _look(accounts: AccountStore, only: frozenset[str]) -> None:
+    """Raises Unavailable for what can be waited for, ConfigurationError for what a person has to change."""
+    check(read(Database).database_url.reveal())
+    accounts.check_start()
+    _tell_unknown(accounts, only)
 
 
 def _tell_unknown(accounts: AccountStore, only: frozenset[str]) -> None:

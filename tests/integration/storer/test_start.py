@@ -1,4 +1,4 @@
-"""The storer as a process before its first batch: what it needs is looked at, told and waited for."""
+"""The services on the database as processes, before their first batch: what they need is told and waited for."""
 
 import json
 import os
@@ -14,8 +14,11 @@ from services.common.postgres import migrations
 from tests.databases import done_as_owner
 from tests.polling import until
 
+NEXT = {"storer": "Kafka", "poller": "None"}  # what the heartbeat says once the tables are there: no account, no Kafka
 
-def test_a_database_without_tables_is_waited_for_and_health_says_why(empty: str, tmp_path: Path) -> None:
+
+@pytest.mark.parametrize("service", ["storer", "poller"])
+def test_a_database_without_tables_is_waited_for_and_health_says_why(service: str, empty: str, tmp_path: Path) -> None:
     environment = {
         "PATH": os.environ["PATH"],
         "MAILWEIR_HOME": str(tmp_path),
@@ -25,21 +28,21 @@ def test_a_database_without_tables_is_waited_for_and_health_says_why(empty: str,
     }
     log = tmp_path / "log"
     with log.open("wb") as stream:
-        storer = subprocess.Popen([sys.executable, "-m", "services.storer"], env=environment, stderr=stream)
+        process = subprocess.Popen([sys.executable, "-m", f"services.{service}"], env=environment, stderr=stream)
     try:
-        until(lambda: "run `mailweir migrate`" in _reason(tmp_path), said=log.read_text)
+        until(lambda: "run `mailweir migrate`" in _reason(tmp_path, service), said=log.read_text)
         migrations.upgrade(empty)
-        until(lambda: "Kafka" in _reason(tmp_path) and "migrate" not in _reason(tmp_path), said=log.read_text)
-        storer.send_signal(signal.SIGTERM)
-        assert storer.wait(60) == 0, log.read_text()
+        until(lambda: _reason(tmp_path, service).startswith(NEXT[service]), said=log.read_text)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0, log.read_text()
     finally:
-        storer.kill()
-        storer.wait()
+        process.kill()
+        process.wait()
     assert "waiting: the database is at no revision" in log.read_text()
 
 
-def _reason(home: Path) -> str:
-    path = home / "health" / "storer.json"
+def _reason(home: Path, service: str) -> str:
+    path = home / "health" / f"{service}.json"
     return str(json.loads(path.read_text())["reason"]) if path.exists() else ""
 
 
