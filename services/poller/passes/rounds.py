@@ -152,9 +152,9 @@ async def _fetch(work: Work, session: Session, record: FolderRecord, missing: Ui
 
 
 async def _ready(errand: bodies.Errand, unread: UidSet, part: UidSet) -> UidSet:
-    """What of a slice may be fetched in groups: neither large nor fetched already to see whether that marks as read."""
+    """What of a slice may be fetched in groups; one that is fetched to see whether that marks as read is settled."""
     small = await without_large(errand, part)
     among = unread & UidSet.range(part.lowest, part.highest) & small - errand.work.memory.suspected(errand.record.key)
     looked_at = await peeking.check(errand.work, errand.session, among, lambda one: bodies.ask(errand, [one]))
     errand.settled.update(looked_at)
-    return small - looked_at
+    return small

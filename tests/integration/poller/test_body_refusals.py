@@ -77,6 +77,22 @@ async def test_quarantine_is_not_asked_again_before_its_time(play):
         assert not [line for line in p.server.commands("UID FETCH")[before:] if "BODY.PEEK[]" in line]
 
 
+async def test_a_message_in_quarantine_comes_when_its_time_is_over(play):
+    script = ten()
+    script.hooks.append(bodies(refuses(5, b"NO [UNAVAILABLE] server error")))
+    async with play(script) as p:
+        await p.sync()
+        script.hooks.clear()
+        assert (await p.sync()).exit_code == 3
+        assert list(p.quarantined()) == [5]
+        with p.engine.begin() as connection:
+            connection.execute(text("UPDATE quarantine SET next_try = now()"))
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+        assert p.quarantined() == {}
+        assert (p.report().quarantined, p.report().missing) == (0, 0)
+
+
 @pytest.mark.parametrize("uid", [1, 5, 10])
 async def test_a_uid_that_closes_the_connection_each_time(play, uid):
     script = ten()
