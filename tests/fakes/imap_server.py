@@ -25,7 +25,8 @@ from tests.fakes.imap_tls import server_context, write_ca
 
 _LITERAL = re.compile(rb"\{(\d+)(\+?)\}\r\n$")
 _BEFORE = ("CAPABILITY", "ID", "LOGIN", "AUTHENTICATE", "STARTTLS", "ENABLE", "NAMESPACE", "LIST", "STATUS")
-READ_ONLY = frozenset({*_BEFORE, "EXAMINE", "NOOP", "IDLE", "DONE", "UNSELECT", "LOGOUT", "UID FETCH", "UID SEARCH"})
+_OTHERS = ("NOTIFY", "EXAMINE", "NOOP", "IDLE", "DONE", "UNSELECT", "LOGOUT", "UID FETCH", "UID SEARCH")
+READ_ONLY = frozenset({*_BEFORE, *_OTHERS})
 
 
 class Closed(Exception):

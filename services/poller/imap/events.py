@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from services.poller.domain.uidset import UidSet
 from services.poller.imap.errors import ConnectionLost
 from services.poller.imap.model import Events, Listing
-from services.poller.imap.responses import Status, natural, uid_ranges
+from services.poller.imap.notify import News
+from services.poller.imap.responses import Status, natural, status_entry, uid_ranges
 from services.poller.imap.tokens import Part, Unparsable
 
 _EMPTY = UidSet.of(())
@@ -19,6 +20,7 @@ class EventLog:
         self.uidvalidity: int | None = None  # of the open folder
         self._opening: int | None = None  # of the folder that is being opened, as told so far
         self._alerts: list[str] = []
+        self.news: News | None = None  # of folders that are not open, once NOTIFY asked for it
         self._reset()
 
     def _reset(self) -> None:
@@ -69,7 +71,8 @@ class EventLog:
     def changed(self) -> bool:
         """Whether something about the mailbox or the connection was said."""
         counted = self.exists is not None or self.expunged > 0
-        return counted or bool(self.vanished or self.flags) or self.bye is not None
+        told = self.news is not None and self.news.waits
+        return counted or told or bool(self.vanished or self.flags) or self.bye is not None
 
     def count(self, number: int, word: bytes) -> None:
         """``number`` EXISTS or EXPUNGE."""
@@ -89,6 +92,15 @@ class EventLog:
         except Unparsable:
             self.expunged += 1
 
+    def counted(self, parts: Sequence[Part]) -> None:
+        """A STATUS that nobody asked for: of a folder that is not open, where NOTIFY asked for such news."""
+        if self.news is None:
+            return
+        try:
+            self.news.hear(*status_entry(parts, 8))
+        except Unparsable:
+            self.ignored += 1
+
     def flagged(self, listing: Listing) -> None:
         """A FETCH that nobody asked for."""
         if len(self.flags) < _KEEP:
@@ -102,6 +114,8 @@ class EventLog:
             self._alerts.append(status.text)
         if status.code == "THROTTLED" or "[THROTTLED]" in status.text.upper():
             self.throttled = True
+        if status.code == "NOTIFICATIONOVERFLOW" and self.news is not None:
+            self.news.ended = True
         if status.kind == "BYE":
             self.bye = status.text
         if self._renumbered(status):

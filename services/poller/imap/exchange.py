@@ -14,7 +14,8 @@ from services.poller.imap.spooling import discard
 from services.poller.imap.tokens import Part
 
 _BEFORE = ("CAPABILITY", "ID", "LOGIN", "AUTHENTICATE", "STARTTLS", "ENABLE", "NAMESPACE", "LIST", "STATUS")
-ALLOWED = frozenset({*_BEFORE, "EXAMINE", "UID FETCH", "UID SEARCH", "NOOP", "IDLE", "UNSELECT", "LOGOUT"})
+ALLOWED = frozenset({*_BEFORE, "NOTIFY", "EXAMINE", "UID FETCH", "UID SEARCH", "NOOP", "IDLE", "UNSELECT", "LOGOUT"})
+_OF_FOLDERS = frozenset({"LIST", "NOTIFY", "EXAMINE"})
 _MOST_MESSAGES = 20_000_000
 _FOLDERS = 200_000
 _NOISE = 20_000
@@ -102,9 +103,9 @@ def made(line: Line, tag: bytes, state: str, exists: int, limits: Limits) -> Exc
 def response_caps(name: str, exists: int, limits: Limits) -> tuple[int, int]:
     """Responses and bytes of lines that one command may bring: what is plausible for a folder of ``exists`` messages.
 
-    LIST and EXAMINE have to be kept whole, so theirs is lower than the stream of a FETCH.
+    Those of ``_OF_FOLDERS`` have to be kept whole, so theirs is lower than the stream of a FETCH.
     """
     plausible = min(exists, _MOST_MESSAGES)
     if name.startswith("UID"):
         return min(limits.items, _NOISE) + 4 * plausible, limits.response + 1024 * plausible
-    return min(limits.items, _FOLDERS if name in {"LIST", "EXAMINE"} else _NOISE + 4 * plausible), limits.response
+    return min(limits.items, _FOLDERS if name in _OF_FOLDERS else _NOISE + 4 * plausible), limits.response

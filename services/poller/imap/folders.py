@@ -11,6 +11,7 @@ from services.poller.imap.events import numbered
 from services.poller.imap.exchange import Line
 from services.poller.imap.model import Folder, FolderStatus, Opened
 from services.poller.imap.names import address
+from services.poller.imap.notify import News, notify_line
 from services.poller.imap.protocol import Connection
 from services.poller.imap.responses import (
     Status,
@@ -94,7 +95,8 @@ async def _list(connection: Connection, options: bytes) -> tuple[Folder, ...]:
                 folders[address(folder.wire)] = known if known.selectable else folder
             else:
                 wire, state = status_entry(frame, 8)
-                states[address(wire)] = state
+                if not _unasked(connection, wire, state):
+                    states[address(wire)] = state
         except Unparsable:
             connection.unreadable += line[2:6].upper() == b"LIST"
     return tuple(replace(folder, status=states.get(key)) for key, folder in folders.items())
@@ -104,14 +106,40 @@ async def folder_status(connection: Connection, wire: bytes) -> FolderStatus:
     """STATUS. Raises Refused when the answer does not say anything."""
     items = status_items(frozenset(connection.capabilities) - {"OBJECTID"})  # who opens it is told that
     frames, _ = await run(connection, "STATUS", [string(wire), items], frozenset({b"STATUS"}))
+    found: FolderStatus | None = None
     for frame in frames:
         try:
             named, state = status_entry(frame, 8)
         except Unparsable:
             continue
-        if address(named) == address(wire):
-            return state
-    raise Refused("the server answered STATUS without a status", usable=True)
+        partial = _unasked(connection, named, state)
+        if address(named) == address(wire) and (found is None or not partial):
+            found = state
+    if found is None:
+        raise Refused("the server answered STATUS without a status", usable=True)
+    return found
+
+
+def _unasked(connection: Connection, wire: bytes, state: FolderStatus) -> bool:
+    """Whether it is news that NOTIFY asked for, which tells less than what a command asks for (RFC 5465 section 5)."""
+    news = connection.events.news
+    if news is None or state.uidvalidity is not None:
+        return False
+    news.hear(wire, state)
+    return True
+
+
+async def notify(connection: Connection, news: News) -> None:
+    """NOTIFY; what is told is in ``news``, and in ``connection.events`` from now on."""
+    connection.events.news = news
+    try:
+        frames, _ = await run(connection, *notify_line())
+    except BaseException:
+        connection.events.news = None
+        raise
+    for frame in frames:
+        with suppress(Unparsable):
+            news.hear(*status_entry(frame, 8))
 
 
 async def namespace(connection: Connection) -> tuple[tuple[bytes, str | None], ...]:

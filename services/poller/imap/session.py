@@ -1,14 +1,14 @@
 """One IMAP connection as the sync engine uses it: read-only by construction, one answer at a time.
 
 Commands that can reach the wire: CAPABILITY, ID, LOGIN, AUTHENTICATE, STARTTLS, ENABLE, NAMESPACE, LIST, STATUS,
-EXAMINE, UID FETCH with ``BODY.PEEK[...]``, UID SEARCH, NOOP, IDLE, UNSELECT, LOGOUT. Nothing else exists here.
+NOTIFY, EXAMINE, UID FETCH with ``BODY.PEEK[...]``, UID SEARCH, NOOP, IDLE, UNSELECT, LOGOUT. Nothing else exists here.
 
 Every method may raise ``NetworkError`` (``OperationTimeout``, ``ConnectionLost``, ``ServerBye``),
 ``ProtocolViolation``, ``Throttled``, ``Temporary`` and ``CommandRejected`` besides what it names. After an error with
 ``usable`` False, after a cancelled method and after an iterator left early the connection is closed; open a new one.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from services.poller.domain.uidset import UidSet
 from services.poller.imap import fetching, folders, searching
@@ -32,12 +32,14 @@ from services.poller.imap.model import (
     Listing,
     Opened,
 )
+from services.poller.imap.notify import Known, News
 
 
 class Session(Lifecycle):
     """A connection whose folders and messages are read; ``Lifecycle`` opens it, signs in and leaves."""
 
     _opened: Opened | None = None
+    _names: frozenset[str] = frozenset()
     tells_sizes = True  # False once RFC822.SIZE was refused: it is not asked for again on this connection
 
     @property
@@ -78,9 +80,26 @@ class Session(Lifecycle):
 
         ``status``: with LIST-STATUS advertised the folders carry STATUS in the same round trip.
         """
+        if self.news is not None:
+            self.news.unlisted = False  # also where the list is refused: it would be asked for without end
         found = await folders.list_folders(self._connection, with_status=status, plain=plain)
         list_ahead(self._connection, self.foresight, found)
+        self._names = frozenset(folder.name for folder in found)
+        if self.news is not None:
+            self.news.list(self._names)
         return found
+
+    @property
+    def news(self) -> News | None:
+        """What is told of folders that are not open; None unless ``notify`` asked for it."""
+        return self._connection.events.news
+
+    async def notify(self, heeded: Mapping[str, Known]) -> None:
+        """Have news told of folders that are not open (RFC 5465), from now on and while ``idle`` waits.
+
+        ``heeded``: those that are read, by name as it is shown. Raises CommandRejected or Refused: nothing changed.
+        """
+        await folders.notify(self._connection, News(heeded, self._names))
 
     async def status(self, wire: bytes) -> FolderStatus:
         """STATUS of a folder that is not open now. Raises FolderGone, PermissionRefused, Refused."""
@@ -168,8 +187,9 @@ class Session(Lifecycle):
         return await searching.highest_uid(self._connection)
 
     async def idle(self, seconds: float) -> Events:
-        """IDLE until something comes (coalesced) or ``seconds`` are over; DONE sent and answered. Cancel-safe: no.
+        """IDLE until something comes (coalesced), ``news`` too, or ``seconds`` are over; DONE sent and answered.
 
+        Cancel-safe: no.
         Raises CommandRejected or Refused when the server does not want it.
         """
         await idle(self._connection, seconds)

@@ -166,6 +166,8 @@ class Wire(IMAP4ClientProtocol):  # type: ignore[misc]
             return
         if word == b"VANISHED":
             self.events.gone(parts)
+        elif word == b"STATUS":
+            self.events.counted(parts)
         elif number is not None and word in {b"EXISTS", b"EXPUNGE"}:
             self.events.count(number, word)
         discard(parts)

@@ -1,7 +1,6 @@
 """One account, for ever: a kept connection, IDLE as a hint, polling beside it, and a try again after each failure."""
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -25,7 +24,6 @@ from services.poller.imap.errors import (
     IdentificationWanted,
     ImapError,
     NetworkError,
-    ProtocolViolation,
     QuotaExceeded,
     Refused,
     SignInError,
@@ -33,17 +31,17 @@ from services.poller.imap.errors import (
     TlsError,
     about,
 )
-from services.poller.imap.names import INBOX, address
 from services.poller.imap.session import Session
 from services.poller.operator_log import log_alerts
 from services.poller.passes import folder_pass
+from services.poller.tasks import listening
 from services.poller.tasks.account import say_state
+from services.poller.tasks.listening import Ear
 from services.poller.work import Work
 
 TOKEN_LIFE = 3000.0
 LIST_STATUS = "LIST-STATUS"
-HASTE, MOST_HASTY = 1.0, 10
-DAY, MOST_LOST = 86_400.0, 3
+HASTE = 1.0
 PERSON = (SignInError, IdentificationWanted, TlsError, ConfigurationError, ConsentNeeded, ClientRefused)
 FAILURES = (ImapError, TokenError, Unavailable, ConfigurationError)
 
@@ -52,10 +50,7 @@ FAILURES = (ImapError, TokenError, Unavailable, ConfigurationError)
 class Watch:
     """What one account's task remembers between connections.
 
-    ``heard``: number of messages and UIDNEXT of INBOX that were last acted upon, while the ledger has others.
-    ``hasty``: rounds in a row that took less than ``HASTE`` seconds and brought nothing. ``well_since``: when this
-    connection had done all that there was to do. ``lost_idles``: how many in a row ended with their connection.
-    ``idle_after``: until then (monotonic) a server that does not take IDLE is polled.
+    ``well_since``: when this connection had done all that there was to do.
     """
 
     work: Work
@@ -63,12 +58,9 @@ class Watch:
     spool: Path | None = None
     failures: Failures = field(default_factory=Failures)
     signed_in_at: float | None = None
-    idle_after: float = float("-inf")
-    lost_idles: int = 0
     renewed: bool = False
     said: str = ""
-    heard: tuple[int, int | None] | None = None
-    hasty: int = 0
+    ear: Ear = field(default_factory=Ear)
     well_since: float | None = None
 
 
@@ -134,31 +126,38 @@ def _life(work: Work) -> float:
 
 
 async def _stay(watched: Watch, session: Session, records: list[FolderRecord], life: float) -> None:
-    """Look at INBOX when it says something, and at all folders at least every ``poll_interval``.
+    """Look at a folder when it has news, and at all folders at least every ``poll_interval``.
 
     Where the list tells the counters of all folders (RFC 5819), each poll asks for it instead of opening them.
     """
-    work, clock, settings = watched.work, watched.work.clock, watched.work.account.settings
+    work, ear, clock, settings = watched.work, watched.ear, watched.work.clock, watched.work.account.settings
     end, listed, polled = clock.monotonic() + life, clock.monotonic(), clock.monotonic()
     while (began := clock.monotonic()) < end and not work.turns.over(work.account, began):
-        before = work.memory.published
-        inbox = [record for record in records if address(record.wire) == INBOX]
-        if await _news(watched, session, inbox) and clock.monotonic() - polled < settings.poll_interval:
-            await _pass(work, session, inbox)
+        before, due = work.memory.published, polled + settings.poll_interval
+        told = await listening.news(work, ear, session, records, due - began)
+        if told and clock.monotonic() < due:
+            await _pass(work, session, told)
+        elif listening.deaf(work, ear, session):
+            return
         else:
-            if session.has(LIST_STATUS) or clock.monotonic() - listed >= settings.list_interval:
+            if _lists(session) or clock.monotonic() - listed >= settings.list_interval:
                 records, listed = await catalog.refresh(work, session), clock.monotonic()
             await _pass(work, session, records)
             polled = clock.monotonic()
         log_alerts(work, session)
         quick = clock.monotonic() - began < HASTE and work.memory.published == before
-        watched.hasty = watched.hasty + 1 if quick else 0
+        ear.hasty = ear.hasty + 1 if quick else 0
+
+
+def _lists(session: Session) -> bool:
+    """Whether each poll asks for the folder list, or a folder was told of that is not on it."""
+    return session.has(LIST_STATUS) or (session.news is not None and session.news.unlisted)
 
 
 async def _pass(work: Work, session: Session, records: Sequence[FolderRecord], *, thorough: bool = False) -> bool:
     """Pass over folders; one that is refused costs itself only. Whether something is left to do."""
     unfinished = False
-    for record in await _present(work, records):
+    for record in await listening.present(work, records):
         try:
             outcome = await (
                 folder_pass.once(work, session, record)
@@ -173,59 +172,6 @@ async def _pass(work: Work, session: Session, records: Sequence[FolderRecord], *
             unfinished = unfinished or outcome.missing > 0
     await folder_pass.note_looks(work)
     return unfinished
-
-
-async def _present(work: Work, records: Sequence[FolderRecord]) -> list[FolderRecord]:
-    """What is known of these folders now; one that is gone is left to the folder that took its name, if any."""
-    known = await asyncio.to_thread(work.ledger.folders, work.account.slug)
-    by_id, by_wire = {record.id: record for record in known}, {record.wire: record for record in known}
-    found = [by_id.get(record.id) or by_wire.get(record.wire) for record in records]
-    return [record for record in found if record is not None]
-
-
-async def _news(watched: Watch, session: Session, inbox: list[FolderRecord]) -> bool:
-    """Wait until INBOX says something, or until it is time to poll.
-
-    A server whose IDLE ends at once, or which always has something to say, is polled for a while.
-    """
-    idles = session.has("IDLE") and watched.work.clock.monotonic() >= watched.idle_after
-    if inbox and idles and watched.hasty < MOST_HASTY:
-        with contextlib.suppress(CommandRejected, Refused):
-            return await _listen(watched, session, inbox[0])
-    await watched.work.clock.sleep(watched.work.account.settings.poll_interval)
-    watched.hasty = 0
-    with contextlib.suppress(CommandRejected, Refused):
-        await session.noop()
-    return False
-
-
-async def _listen(watched: Watch, session: Session, inbox: FolderRecord) -> bool:
-    """Whether INBOX has other counters than before, or said something. Raises as ``Session.examine``.
-
-    UIDNEXT tells of mail that came while as much other mail went.
-    """
-    opened = await session.examine(inbox.wire)
-    present = await _present(watched.work, [inbox])
-    count = next(((record.server_count, record.uidnext_done) for record in present), None)
-    seen, known = (opened.exists, opened.uidnext), (count, watched.heard)
-    watched.heard = None if seen == count else seen
-    return seen not in known or await _idle(watched, session)
-
-
-async def _idle(watched: Watch, session: Session) -> bool:
-    """Whether INBOX said something. A server that refuses IDLE, or ends connections at it, is polled for a day."""
-    settings, again = watched.work.account.settings, watched.work.clock.monotonic() + DAY
-    try:
-        events = await session.idle(min(settings.poll_interval, settings.idle_refresh))
-    except (CommandRejected, Refused):
-        watched.idle_after = again
-        return False
-    except (NetworkError, ProtocolViolation):
-        watched.lost_idles += 1
-        watched.idle_after = again if watched.lost_idles >= MOST_LOST else watched.idle_after
-        raise
-    watched.lost_idles = 0
-    return events.mailbox_changed
 
 
 def _decide(watched: Watch, error: MailweirError) -> Decision:

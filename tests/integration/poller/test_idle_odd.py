@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.poller.tasks import watching
+from services.poller.tasks import listening
 from tests.fakes.imap_model import Command, Mailbox, Message, Reply, Script, adds, closes, messages, on, sample, says
 from tests.integration.poller.conftest import inbox, on_server
 from tests.integration.poller.watching import IDLE, watched
@@ -55,7 +55,7 @@ async def test_a_server_that_ends_connections_at_idle_is_polled(play, action):
 
 @pytest.mark.parametrize(("action", "connections"), [(closes(), 4), (says("NO [UNAVAILABLE] later"), 1)])
 async def test_a_day_later_idle_is_tried_again(play, monkeypatch, action, connections):
-    monkeypatch.setattr(watching, "DAY", 0.5)
+    monkeypatch.setattr(listening, "DAY", 0.5)
     async with play(five(on("IDLE", action, times=3)), poll_interval=0.2) as p, watched(p):
         await until(lambda: p.server.counts["IDLE"] >= 6)
         assert p.server.connections == connections
