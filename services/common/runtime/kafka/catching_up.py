@@ -22,34 +22,40 @@ async def catch_up(settings: KafkaSettings, within: float) -> None:
 
     """
     probes = {name: _probe(settings, name) for topic in ALL_TOPICS for name in topic.readers}
-    busy = next(iter(probes))
+    busy, silence = next(iter(probes)), list[Unavailable]()
     try:
         async with asyncio.timeout(within):
             for _ in range(_ROUNDS):
-                goals = {name: (await _lag(probe)).ends for name, probe in probes.items()}
+                goals = {name: (await _lag(probe, silence)).ends for name, probe in probes.items()}
                 for busy, probe in probes.items():
-                    await _done(probe, goals[busy])
+                    await _done(probe, goals[busy], silence)
     except TimeoutError:
-        raise Unavailable(f"{busy} has not read what waits for it; see `mailweir stack status` and try again") from None
+        why = silence[0] if silence else f"{busy} has not read what waits for it"
+        raise Unavailable(f"{why}; see `mailweir stack status` and try again") from None
     finally:
         for probe in probes.values():
             await probe.close()
 
 
-async def _done(probe: LagProbe, goal: Mapping[TopicPartition, int]) -> None:
+async def _done(probe: LagProbe, goal: Mapping[TopicPartition, int], silence: list[Unavailable]) -> None:
     while True:
-        committed = (await _lag(probe)).committed
+        committed = (await _lag(probe, silence)).committed
         if all(committed.get(partition, 0) >= end for partition, end in goal.items()):
             return
         await asyncio.sleep(_LOOK)
 
 
-async def _lag(probe: LagProbe) -> Lag:
+async def _lag(probe: LagProbe, silence: list[Unavailable]) -> Lag:
+    """Until a broker answers; ``silence`` has the last failure while none does."""
     while True:
         try:
-            return await probe.lag()
-        except Unavailable:
+            lag = await probe.lag()
+        except Unavailable as failure:
+            silence[:] = [failure]
             await asyncio.sleep(_LOOK)
+        else:
+            silence.clear()
+            return lag
 
 
 def _probe(settings: KafkaSettings, name: str) -> LagProbe:
