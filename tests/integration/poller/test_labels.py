@@ -97,9 +97,12 @@ async def test_headers_that_are_shown_otherwise_are_learned(play):
         assert asked[3:] == [0, 0]
 
 
-async def test_ids_that_are_refused_cost_a_second_download_only(play):
+@pytest.mark.parametrize(
+    "answer", [says("NO not now"), says("BAD what"), changes(lambda chunk: re.sub(rb"FLAGS \([^)]*\)", b"", chunk))]
+)
+async def test_ids_that_are_refused_or_half_told_cost_a_second_download_only(play, answer):
     script = labelled()
-    script.hooks.append(on("UID FETCH", says("NO not now"), has="BODY.PEEK[HEADER]"))
+    script.hooks.append(on("UID FETCH", answer, has="BODY.PEEK[HEADER]"))
     async with play(script) as p:
         assert (await p.sync()).exit_code == 0
         assert p.complete()
@@ -111,6 +114,16 @@ async def test_an_id_that_several_messages_have_is_not_believed(play, name):
         return Mailbox([Message(n, sample(first + n), emailid=name(n)) for n in range(1, 5)])
 
     async with play(Script({b"INBOX": box(10), b"Work": box(20)}, capabilities=("IMAP4rev1", "OBJECTID"))) as p:
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+
+
+async def test_an_id_of_messages_that_differ_in_length_only_is_not_believed(play):
+    """As where a list server or a filter adds its lines to one copy of a message."""
+    short = [Message(n, sample(n), emailid=f"E{n}") for n in range(1, 5)]
+    long = [Message(n, sample(n) + b"Added to this copy only.\r\n", emailid=f"E{n}") for n in range(1, 5)]
+    boxes = {b"INBOX": Mailbox(short), b"Work": Mailbox(long)}
+    async with play(Script(boxes, capabilities=("IMAP4rev1", "OBJECTID"))) as p:
         assert (await p.sync()).exit_code == 0
         assert p.complete()
 
