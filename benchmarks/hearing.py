@@ -1,4 +1,4 @@
-"""Hears when an IMAP server tells the poller of each message of INBOX, as a relay between the two, in both with TLS."""
+"""Hears when an IMAP server tells the poller of each message of the one folder with mail, as a relay, with TLS."""
 
 import asyncio
 import multiprocessing
@@ -64,7 +64,8 @@ async def _passed_on(reader: StreamReader, writer: StreamWriter, told: "Array[c_
 
 
 def _note(words: list[bytes], told: "Array[c_double]") -> None:
-    """``* 5 EXISTS``: five messages are told of, those that were not before now."""
-    if words[2:] == [b"EXISTS"]:
-        count, now = int(words[1]), time.time()
+    """``* 5 EXISTS`` or ``* STATUS Lists (MESSAGES 5 ...)``: five are told of, those that were not before now."""
+    counted = words[1:2] == [b"STATUS"] and words[3:4] == [b"(MESSAGES"]
+    if counted or words[2:] == [b"EXISTS"]:
+        count, now = int(words[4 if counted else 1]), time.time()
         told[1 : count + 1] = [each or now for each in told[1 : count + 1]]

@@ -1,10 +1,10 @@
 """How long new mail takes until its row is there, one message after the other: embedded and on the stack.
 
-    python -m benchmarks.new_mail [--messages N] [--only embedded,stack]
+    python -m benchmarks.new_mail [--messages N] [--only embedded,stack] [--folder NAME]
 
-Another client appends messages to INBOX of a local Dovecot, at irregular gaps. The clock of a message runs from when
-the server told the poller of it (EXISTS, unasked or as answer to EXAMINE), heard by a relay between the two, until its
-row is seen. How long the steps between take on the stack, the times of its records tell.
+Another client appends messages to INBOX of a local Dovecot, or to another folder, at irregular gaps. The clock of a
+message runs from when the server told the poller of it (EXISTS or STATUS, unasked or not), heard by a relay between the
+two, until its row is seen. How long the steps between take on the stack, the times of its records tell.
 
 Dovecot gathers for half a second what it tells a connection that idles, from the first news on, for each connection on
 its own; what opens the folder anew is told at once. So another client hears of a message up to half a second before the
@@ -37,10 +37,10 @@ from infra.local import dovecot
 from infra.local.program import Program
 from services.common.database import engine_for
 from services.common.postgres import embedded_postgres
-from tests.e2e.world import ACCOUNT, SERVICES, USER, World, embedded, stack
+from tests.e2e.world import ACCOUNT, FOLDERS, SERVICES, USER, World, embedded, stack
 
 Times = dict[int, float]
-"""By the number of a message in INBOX, which is its UID: seconds of the epoch."""
+"""By the number of a message in its folder, which is its UID: seconds of the epoch."""
 
 BARS = {"embedded_p99": Bar(0.25), "stack_p99": Bar(0.5)}  # seconds
 GAPS = 0.05, 1.5  # seconds
@@ -83,14 +83,14 @@ def seeing(url: str) -> Iterator[Times]:
             thread.join()
 
 
-def deliver(imap: Program, url: str, count: int) -> dict[str, Times]:
+def deliver(imap: Program, url: str, count: int, folder: str) -> dict[str, Times]:
     """Append ``FIRST`` and ``count`` messages; when each was to be appended, and when its row was there."""
     chance, appended = random.Random(11), Times()
     with seeing(url) as rows:
         writer = client(imap)
         for number in range(1, FIRST + count + 1):
             appended[number] = time.time()
-            writer.append("INBOX", "", "", _MAIL.format(number).encode())
+            writer.append(folder, "", "", _MAIL.format(number).encode())
             if number <= FIRST:
                 until(lambda number=number: number in rows)
             time.sleep(chance.uniform(*GAPS))
@@ -107,24 +107,24 @@ def until(done: Callable[[], bool]) -> None:
         time.sleep(_LOOK)
 
 
-def in_one_process(home: Path, count: int) -> dict[str, Times]:
+def in_one_process(home: Path, count: int, folder: str) -> dict[str, Times]:
     """``mailweir sync --watch`` without a stack."""
     with embedded(home) as world, by_relay(world, count) as heard, (home / "sync.log").open("wb") as log:
         command = [sys.executable, "-m", "services.cli.main", "sync", "--watch"]
         running = subprocess.Popen(command, env=world.mailweir.env(), stdout=log, stderr=log)
         try:
-            times = deliver(world.components.imap, embedded_postgres.ensure(world.mailweir.home), count)
+            times = deliver(world.components.imap, embedded_postgres.ensure(world.mailweir.home), count, folder)
             return times | {"told": heard()}
         finally:
             running.terminate()
             running.wait()
 
 
-def on_the_stack(home: Path, count: int) -> dict[str, Times]:
+def on_the_stack(home: Path, count: int, folder: str) -> dict[str, Times]:
     """The services as processes."""
     with stack(home) as world, by_relay(world, count) as heard:
         world.start(*SERVICES)
-        times = deliver(world.components.imap, world.components.database_url, count)
+        times = deliver(world.components.imap, world.components.database_url, count, folder)
         recorded = asyncio.run(_recorded(world.components.kafka, FIRST + count))
         return times | {"told": heard()} | recorded
 
@@ -174,10 +174,10 @@ def share(seconds: list[float], part: float) -> float:
     return seconds[math.ceil(part * len(seconds)) - 1]
 
 
-def p99(name: str, count: int) -> float:
+def p99(name: str, count: int, folder: str) -> float:
     """Print what each step took one way; seconds from told to row that 99 % of messages took at most."""
     with tempfile.TemporaryDirectory(prefix="mailweir-bench-", ignore_cleanup_errors=True) as home:
-        took = steps(WAYS[name](Path(home), count))
+        took = steps(WAYS[name](Path(home), count, folder))
     for step, seconds in took.items():
         told_of = (f"p{100 * part:<3g} {1_000 * share(seconds, part):5.0f} ms" for part in (0.5, 0.9, 0.99, 1))
         print(f"{name:9} {step:28} {'  '.join(told_of)}", flush=True)
@@ -189,9 +189,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.new_mail", description=__doc__)
     parser.add_argument("--messages", type=int, default=100)
     parser.add_argument("--only", default=",".join(WAYS))
+    parser.add_argument("--folder", default="INBOX", choices=[name for name in FOLDERS if name.isascii()])
     options = parser.parse_args()
-    print(f"{options.messages} messages, one after the other; {told()}")
-    found = {f"{name}_p99": p99(name, options.messages) for name in options.only.split(",")}
+    print(f"{options.messages} messages to {options.folder}, one after the other; {told()}")
+    found = {f"{name}_p99": p99(name, options.messages, options.folder) for name in options.only.split(",")}
     return 0 if held(found, {name: BARS[name] for name in found}) else 1
 
 
