@@ -1,13 +1,14 @@
 """Flags, labels and visibility of messages whose rows are lost, as the poller's ledger knows them.
 
 Objects do not tell them, and the poller tells only what changes. They wait in ``place_states``, as those of every
-message that is not stored yet, with a sequence below that of any event.
+message that is not stored yet, with a sequence below that of any event: of what an event told since they stay as told.
 """
 
 from sqlalchemy import Connection, text
 
 from services.cli.mending.owners import of_account
 from services.poller.domain.flags import LABEL
+from services.storer.merging import followed
 
 _KEEP = text(
     f"""WITH lost AS (
@@ -29,7 +30,8 @@ SELECT l.folder_id, l.uidvalidity, l.uid,
     (SELECT array_agg(substr(name, length(:label) + 1) ORDER BY name) FROM unnest(f.names) AS name
      WHERE starts_with(name, :label)),
     l.visible, 1, 1
-FROM lost l LEFT JOIN flagged f USING (folder_id, epoch, uid) ON CONFLICT DO NOTHING"""  # noqa: S608 (a condition of ours)
+FROM lost l LEFT JOIN flagged f USING (folder_id, epoch, uid) ON CONFLICT (folder_id, uidvalidity, uid)
+DO UPDATE SET {followed("place_states", "excluded")}"""  # noqa: S608 (a condition of ours)
 )
 
 

@@ -6,13 +6,14 @@ What is found stands in temporary tables of one connection, so the memory does n
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from msgspec import json
 from msgspec.structs import replace
 from sqlalchemy import Connection, Engine, text
 
-from services.cli.mending import came_back, listing, lost_claims, lost_rows, outdated, undescribed, untold
+from services.cli.mending import came_back, listing, lost_claims, lost_rows, outdated, taken_over, undescribed, untold
 from services.cli.mending.damage import Damage
 from services.cli.mending.owners import of_account
 from services.cli.progress import bar
@@ -85,7 +86,7 @@ count(*) FILTER (WHERE kind = 'message') AS raw_gone, count(*) FILTER (WHERE kin
 count(*) FILTER (WHERE damaged) AS damaged, count(*) FILTER (WHERE key IS NULL) AS unfiled,
 count(*) FILTER (WHERE kind = 'message'
 AND NOT EXISTS (SELECT FROM wanted w WHERE (w.account_id, w.sha256) = (g.account_id, g.sha256))
-AND (SELECT NOT bool_or(p.visible) FROM email_places p
+AND (SELECT NOT coalesce(bool_or(p.visible), g.key IS NOT NULL) FROM email_places p
 WHERE (p.account_id, p.content_sha256) = (g.account_id, g.sha256))) AS lost FROM gone g"""
 )
 _PUBLISHED = text("INSERT INTO published_before SELECT folder_id, epoch, published FROM folder_ledger")
@@ -165,7 +166,7 @@ def compare(bench: Connection, store: ObjectStore, account: str | None, *, verif
     bench.execute(text(_NEVER_FILED), values)
     bench.execute(text("ANALYZE gone"))
     lost_rows.find(bench, account)
-    bench.execute(text(_WANTED), values)
+    _want(bench, store, account)
     return Damage(
         erased=came_back.erased(bench, account),
         refused=lost_claims.find(bench, account),
@@ -183,9 +184,16 @@ def look_again(bench: Connection, store: ObjectStore, account: str | None, damag
     _look_again(bench, store)
     bench.execute(_FILED_SINCE)
     bench.execute(text("TRUNCATE wanted"))
-    bench.execute(text(_WANTED), {"account": account})
+    _want(bench, store, account)
     told = {"untold": untold.count(bench, account), "unlisted": untold.unlisted(bench, account)}
     return replace(damage, **told, outdated=outdated.still(bench, account), **bench.execute(_COUNTS).one()._mapping)
+
+
+def _want(bench: Connection, store: ObjectStore, account: str | None) -> None:
+    bench.execute(text(_WANTED), {"account": account})
+    with ThreadPoolExecutor(_LOOKS_AT_ONCE) as threads:
+        for page in _pages(bench, taken_over.PLACELESS):
+            taken_over.leave(bench, zip(page, threads.map(partial(taken_over.said, store), page), strict=True))
 
 
 def _look_again(bench: Connection, store: ObjectStore) -> None:

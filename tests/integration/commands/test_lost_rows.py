@@ -10,6 +10,7 @@ from tests.integration.commands.conftest import Home
 
 FILES = "SELECT string_agg(part_path || name || sha256, '|' ORDER BY sha256) FROM attachments"
 THREADS = "SELECT string_agg(message_id || ' ' || thread_id, '|' ORDER BY message_id) FROM thread_refs"
+STATES = "SELECT array_agg((uid, flags, labels, visible)::text ORDER BY uid) FROM email_places"
 SHOWN = "SELECT string_agg(message_id || ' ' || thread_id, '|' ORDER BY message_id) FROM emails"
 
 
@@ -72,3 +73,25 @@ async def test_ids_that_no_row_can_hold_whole_are_not_told_as_lost(home: Home) -
         b"Message-ID: <\xed\xa0\x80\xff@x>\r\nReferences: <\xed\xa0\x80@x>\r\nSubject: octets\r\n\r\nx",
     )
     assert json.loads(home.run("repair", "--check", "--offline", "--json").stdout)["unthreaded"] == 0
+
+
+async def test_a_message_that_vanished_after_its_row_was_lost_keeps_its_flags(stored: Home) -> None:
+    """What an event told of it waits for its row: the ledger knows the rest."""
+    stored.change(
+        "INSERT INTO folders (id, account, wire, name, state) VALUES ('work-INBOX', 'work', 'INBOX', 'I', 'active')"
+    )
+    stored.change(
+        "INSERT INTO folder_ledger (folder_id, epoch, uidvalidity, listed, published, vanished, flags) VALUES "
+        "('work-INBOX', 1, 1700000000, '{[1,5)}', '{[1,5)}', '{[2,3)}', "
+        """'{"\\\\Seen": "1:2", "X-GM-LABELS to do": "1"}')"""
+    )
+    stored.change("DELETE FROM emails")
+    waiting = (
+        "INSERT INTO place_states (folder_id, uidvalidity, uid, flags, visible, sequence, visible_sequence) VALUES"
+    )
+    stored.change(f"{waiting} ('work-INBOX', 1700000000, 1, NULL, false, 0, 9)")
+    stored.change(f"{waiting} ('work-INBOX', 1700000000, 2, '{{newer}}', NULL, 9, 0)")
+    assert stored.run("repair", "--offline").exit_code == 0
+    one, two, *_ = stored.value(STATES)
+    assert one == r"""(1,"{""\\\\Seen""}","{""to do""}",f)"""
+    assert two == "(2,{newer},,f)"
