@@ -3,7 +3,7 @@
 import pytest
 
 from tests.fakes.imap_fetch import literal, response
-from tests.fakes.imap_model import Command, Message, Reply, adds, on, sample
+from tests.fakes.imap_model import Command, Message, Reply, adds, closes, on, sample
 from tests.integration.poller.conftest import inbox
 from tests.integration.poller.ten_messages import ALL, only_missing, ten
 
@@ -134,6 +134,18 @@ async def test_declared_size_that_lies(play, size):
     async with play(script) as p:
         assert (await p.sync()).exit_code == 0
         assert p.complete()
+
+
+@pytest.mark.parametrize("octets", [0, 500_000], ids=["in vain", "rightly"])
+async def test_a_size_that_is_doubted_is_looked_at_once_where_the_look_ends_the_connection(play, octets):
+    """Else it would end each connection before any body comes."""
+    script = ten(size=500_000)
+    inbox(script).messages[4].raw += b"x" * octets
+    script.hooks.append(on("UID FETCH", closes(), has="BODY.PEEK[]<"))
+    async with play(script, max_message_bytes=100_000) as p:
+        assert (await p.sync()).exit_code == (3 if octets else 0)
+        assert len([line for line in p.server.commands("UID FETCH") if "BODY.PEEK[]<" in line]) == 1
+        assert only_missing(p, *[5] if octets else [])
 
 
 async def test_short_literal_and_close_keeps_nothing_short(play):

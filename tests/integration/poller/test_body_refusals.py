@@ -1,5 +1,7 @@
 """Scenario 7: a message that is refused, left out, or kills the connection must not touch the others."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import text
 
@@ -75,6 +77,21 @@ async def test_quarantine_is_not_asked_again_before_its_time(play):
         before = len(p.server.commands("UID FETCH"))
         assert (await p.sync()).exit_code == 3
         assert not [line for line in p.server.commands("UID FETCH")[before:] if "BODY.PEEK[]" in line]
+
+
+@pytest.mark.parametrize(("failures", "left"), [(2, []), (3, [5])])
+async def test_a_message_is_tried_as_often_as_is_set(play, failures, left):
+    script, alone = ten(), []
+
+    def action(command: Command, reply: Reply) -> Reply | None:
+        alone.extend([command.text] if command.text.startswith("5 (UID FLAGS") else [])
+        return refuses(5, b"NO later")(command, reply) if len(alone) <= failures else None
+
+    script.hooks.append(bodies(action))
+    async with play(script, quarantine_after=3) as p:
+        assert (await p.sync()).exit_code == (3 if left else 0)
+        assert list(p.quarantined()) == left
+        assert only_missing(p, *left)
 
 
 async def test_a_message_in_quarantine_comes_when_its_time_is_over(play):
@@ -255,8 +272,15 @@ async def test_many_bad_messages_that_are_due_again_hold_up_no_new_mail(play):
         assert len(p.quarantined()) == 30
         with p.engine.begin() as connection:
             connection.execute(text("UPDATE quarantine SET next_try = now()"))
+        before = len(p.server.commands("UID FETCH"))
         assert "quarantine" in (await p.sync()).failure
         assert p.last_errors()["INBOX"] is None
+        asked = [line for line in p.server.commands("UID FETCH")[before:] if "BODY.PEEK[]" in line]
+        assert len(asked) == len(set(asked))  # the server sends other mail: no reason to let the folder rest
+        mine = "SELECT next_try - now() FROM quarantine JOIN folders f ON f.id = folder_id WHERE f.account = :account"
+        with p.engine.connect() as connection:
+            waits = connection.scalars(text(mine), {"account": p.slug}).all()
+        assert timedelta(hours=5) < min(waits) <= max(waits) < timedelta(hours=6)
         inbox(script).deliver(sample(99))
         assert (await p.sync()).exit_code == 3
         assert {place[2] for place in p.stored} == {31, 32, 33, 34, 35, 36}
