@@ -70,16 +70,18 @@ def join(
 def parts(events: Sequence[EmailParsed], size: int) -> list[list[EmailParsed]]:
     """Events in parts of about ``size``, to be written side by side; those that share an id are in the same part.
 
+    So are those that share a place or their content: of a place the last one counts.
+
     A long text counts as several events: the words of its index take most of the time of a statement.
 
     Two writers that name the same id wait for each other, and then merge the threads that both began. Measured on a
     synthetic mailbox cut by position: more than every second part waited and merged.
     """
-    mails = [refs(event) for event in events]
+    mails = [_written(event) for event in events]
     group_of = {ref: number for number, group in enumerate(_groups(mails)) for ref in group}
-    together: dict[object, list[EmailParsed]] = {}
+    together: dict[int, list[EmailParsed]] = {}
     for event, mail in zip(events, mails, strict=True):
-        together.setdefault(group_of[mail[0]] if mail else event.contentsha256, []).append(event)
+        together.setdefault(group_of[mail[0]], []).append(event)
     filled: list[list[EmailParsed]] = []
     room = 0
     for group in together.values():
@@ -89,6 +91,14 @@ def parts(events: Sequence[EmailParsed], size: int) -> list[list[EmailParsed]]:
         filled[-1] += group
         room -= sum(map(_weight, group))
     return filled
+
+
+def _written(event: EmailParsed) -> list[Ref]:
+    """What only one transaction at a time may write."""
+    place = event.place
+    content = (f"{place.account}/", event.contentsha256)
+    where = (f"{place.folderid}/{place.uidvalidity}", f"{place.uid}")
+    return [*refs(event), content, where]
 
 
 def _weight(event: EmailParsed) -> int:

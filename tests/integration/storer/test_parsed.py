@@ -56,6 +56,13 @@ async def test_a_place_that_holds_other_bytes_is_of_these(storer: Storer) -> Non
     assert storer.rows(shown) == [(mail.contentsha256, mail.contentsha256)]
 
 
+async def test_the_last_bytes_of_a_place_count_in_a_batch_of_several_transactions(storer: Storer) -> None:
+    mails = [(await parsed(message(f"{uid}", Message_ID=f"<{uid}@x>").as_bytes(), uid))[0] for uid in range(1, 131)]
+    late, _ = await parsed(message("late", Message_ID="<late@x>").as_bytes(), 1)
+    assert await storer.take(topics.MAIL_PARSED, [*mails, late]) == []
+    assert storer.value("SELECT content_sha256 FROM email_places WHERE uid = 1") == late.contentsha256
+
+
 async def test_the_same_bytes_in_two_accounts_are_two_mails(storer: Storer) -> None:
     raw = message().as_bytes()
     for account in ("work", "home"):

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from services.common.events import EmailParsed
 from services.storer.threads import Ref, cut, join, parts, refs
-from tests.fakes.mail_events import message, parsed
+from tests.fakes.mail_events import message, parsed, place
 
 
 def ids(*names: str) -> list[Ref]:
@@ -71,6 +71,7 @@ async def replying(answers: dict[str, str]) -> list[EmailParsed]:
             template,
             email=replace(template.email, message_id=(own,) if own else None, references=(to,) if to else None),
             contentsha256=f"{own}{number}",
+            place=place(number + 1),
         )
         for number, (own, to) in enumerate(answers.items())
     ]
@@ -85,6 +86,16 @@ async def test_no_two_parts_share_an_id() -> None:
     assert sorted(event.contentsha256 for part in made for event in part) == sorted(e.contentsha256 for e in events)
     named = [{ref for event in part for ref in refs(event)} for part in made]
     assert sum(map(len, named)) == len(set.union(*named)) == 200
+
+
+async def test_messages_of_one_place_or_one_content_are_in_one_part_in_their_order() -> None:
+    events = await replying({f"m{number}@x": f"r{number}@x" for number in range(60)})
+    late = replace(events[-1], place=events[0].place)
+    copy = replace(events[-2], contentsha256=events[3].contentsha256)
+    made = parts([*events[:-2], copy, late], 10)
+    (first,) = (part for part in made if late in part)
+    assert first.index(events[0]) < first.index(late)
+    assert [copy in part for part in made] == [events[3] in part for part in made]
 
 
 async def test_one_conversation_is_one_part_however_long() -> None:
