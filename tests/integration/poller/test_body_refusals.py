@@ -110,6 +110,20 @@ async def test_a_message_in_quarantine_comes_when_its_time_is_over(play):
         assert (p.report().quarantined, p.report().missing) == (0, 0)
 
 
+async def test_what_is_due_again_is_not_asked_for_while_the_folder_seems_empty(play):
+    """It would be told that the server lists it and does not send it."""
+    script = ten()
+    script.hooks.append(bodies(refuses(5, b"NO [UNAVAILABLE] server error")))
+    async with play(script) as p:
+        await p.sync()
+        with p.engine.begin() as connection:
+            connection.execute(text("UPDATE quarantine SET next_try = now()"))
+        before, inbox(script).messages = len(p.server.commands("UID FETCH")), []
+        await p.sync()
+        assert not [line for line in p.server.commands("UID FETCH")[before:] if "BODY.PEEK[]" in line]
+        assert p.quarantined() == {5: "refused"}
+
+
 @pytest.mark.parametrize("uid", [1, 5, 10])
 async def test_a_uid_that_closes_the_connection_each_time(play, uid):
     script = ten()

@@ -2,6 +2,10 @@
 
 import pytest
 
+from services.poller.domain.state import Listed
+from services.poller.domain.uidset import UidSet
+from services.poller.imap.model import Events
+from services.poller.passes.enumerate import count_after
 from tests.fakes.imap_model import Action, Command, Mailbox, Message, Reply, Script, changes, messages, on, sample, says
 from tests.integration.poller.conftest import inbox
 
@@ -48,6 +52,52 @@ async def test_a_server_that_lists_in_parts_only(play, action, step):
     async with play(Script({b"INBOX": Mailbox(messages(40, step=step))}, hooks=hooks)) as p:
         assert (await p.sync()).exit_code == 0
         assert p.complete()
+
+
+def without_the_newest(which: str) -> Action:
+    """Unless it is asked for in this way."""
+
+    def action(command: Command, reply: Reply) -> None:
+        if "BODY" not in command.text and which not in f" {command.text} ":
+            reply.untagged = [chunk for chunk in reply.untagged if b"UID 10 " not in chunk and b"UID 10)" not in chunk]
+
+    return action
+
+
+@pytest.mark.parametrize(
+    ("which", "search"),
+    [(" (UID) ", [on("UID SEARCH", says("NO not here"))]), (" 10 (UID", [])],
+    ids=["without flags", "by its number"],
+)
+async def test_one_that_is_listed_in_one_way_only_is_found(play, which, search):
+    hooks = [on("UID FETCH", without_the_newest(which)), *search]
+    async with play(Script({b"INBOX": Mailbox(messages(10))}, hooks=hooks)) as p:
+        assert (await p.sync()).exit_code == 0
+        assert p.complete()
+
+
+@pytest.mark.parametrize("refusal", ["NO not here", "BAD what"])
+async def test_one_that_is_counted_and_never_listed_is_told_where_a_search_is_refused_too(play, refusal):
+    hooks = [on("UID FETCH", without_the_newest("never")), on("UID SEARCH", says(refusal))]
+    async with play(Script({b"INBOX": Mailbox(messages(10))}, hooks=hooks), attempts=2) as p:
+        result = await p.sync()
+        assert (result.exit_code, result.failure) == (3, "the server lists 9 of 10 messages")
+        assert {uid for _, _, uid in p.stored} == {*range(1, 10)}
+
+
+@pytest.mark.parametrize(
+    ("events", "count"),
+    [
+        (Events(), 10),
+        (Events(exists=12), 12),
+        (Events(exists=11, expunged=1), 11),
+        (Events(expunged=2), 8),
+        (Events(vanished=UidSet.of([3, 99])), 9),
+    ],
+)
+def test_how_many_there_are_after_what_was_said(events, count):
+    listed = Listed(UidSet.range(1, 10), {}, complete=True, flagged=UidSet.range(1, 10))
+    assert count_after(10, events, listed) == count
 
 
 async def test_a_listing_that_is_refused_in_every_form_is_told(play):

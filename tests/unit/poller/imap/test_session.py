@@ -1,5 +1,7 @@
 import hashlib
 
+import pytest
+
 from services.poller.domain.uidset import UidSet
 from services.poller.imap.model import Spooled
 from tests.fakes.imap_model import Mailbox, Message, Script, folder, messages, sample
@@ -37,3 +39,16 @@ async def test_big_message_goes_to_a_file_hashed_on_the_way(play, tmp_path):
         assert fetched.body.path.read_bytes() == big
         assert fetched.body.sha256 == hashlib.sha256(big).hexdigest()
         assert await session.fetch_piece(7, len(big) - 10, 100) == big[-10:]
+
+
+@pytest.mark.parametrize("data", [b"DONE\r\nA1 DELETE INBOX", b"DONE\nA1 DELETE INBOX", b"\r"])
+async def test_what_answers_a_server_is_one_line(play, data):
+    async with play(Script()) as (session, server):
+        exchange = await session._connection.begin("NOOP", (), frozenset())
+        with pytest.raises(AssertionError, match="not one line"):
+            session._connection.answer(exchange, data)
+        while await session._connection.frames(exchange):
+            pass
+        assert session._connection.finish(exchange).kind == "OK"
+        assert await session.noop()
+        assert not [line for line in server.commands() if "DELETE" in line or "DONE" in line]
