@@ -15,8 +15,11 @@ _PIECE = 65_536
 class Between:
     """Listens on ``port`` and passes on to a server (host and port, or a path).
 
-    As long as ``asks`` is set what goes to it is passed on, as long as ``answers`` is set what comes from it.
+    As long as ``asks`` is set what goes to it is passed on, as long as ``answers`` is set what comes from it. Of that a
+    new connection passes ``most`` octets on at most, and ends.
     """
+
+    most: int | None = None
 
     def __init__(self, server: tuple[str, int] | str) -> None:
         self.asks, self.answers = Event(), Event()
@@ -78,15 +81,17 @@ class Between:
                     continue
                 with self._lock:
                     self._open += [near, far]
-                Thread(target=_pass_on, args=(near, far, self.asks), daemon=True).start()
-                Thread(target=_pass_on, args=(far, near, self.answers), daemon=True).start()
+                Thread(target=_pass_on, args=(near, far, self.asks, None), daemon=True).start()
+                Thread(target=_pass_on, args=(far, near, self.answers, self.most), daemon=True).start()
 
 
-def _pass_on(source: socket.socket, target: socket.socket, open_now: Event) -> None:
+def _pass_on(source: socket.socket, target: socket.socket, open_now: Event, most: int | None) -> None:
+    left = float("inf") if most is None else most
     with suppress(OSError):
-        while piece := source.recv(_PIECE):
+        while left > 0 and (piece := source.recv(int(min(_PIECE, left)))):
             open_now.wait()
             target.sendall(piece)
+            left -= len(piece)
     with suppress(OSError):
         target.shutdown(socket.SHUT_WR)
 

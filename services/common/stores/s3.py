@@ -13,10 +13,10 @@ import urllib3
 from minio import Minio
 from minio.error import S3Error
 
-from services.common import calls
 from services.common.errors import Unavailable
 from services.common.objects import NewObject, ObjectInfo, plain
 from services.common.stores import s3_erasing, s3_versions
+from services.common.stores.s3_connections import Connections
 from services.common.stores.s3_refusals import ADVICE, REFUSED, world
 from services.common.stores.snowball import AUTO_EXTRACT, packed
 
@@ -38,22 +38,13 @@ _TYPE = re.compile(r"[!-~]{1,100}(?: [!-~]{1,100})?")  # what each store takes a
 _BEHIND_THE_END = "InvalidRange"
 
 
-class _Watched(urllib3.PoolManager):
-    """Connections whose requests are known while they wait for an answer, with all their tries."""
-
-    def urlopen(self, *args: Any, **kwargs: Any) -> Any:
-        """One request."""
-        with calls.running(calls.STORE, object()):
-            return super().urlopen(*args, **kwargs)
-
-
 def connect(endpoint: str, access_key: str, secret_key: str) -> Minio:
     """A client with its own pool: connections for every thread, 30 s to answer, three more tries within seconds.
 
     Longer a service waits where its health tells of it: MinIO asks for a minute each time when it is busy or starts.
     """
     address = urlparse(endpoint)
-    pool = _Watched(
+    pool = Connections(
         maxsize=_PUTS_AT_ONCE + 4,
         timeout=urllib3.Timeout(connect=5, read=30),
         retries=urllib3.Retry(

@@ -49,5 +49,5 @@ def _unreached(error: Exception) -> str:
         return type(error).__name__
     where = f"{getattr(error.pool, 'host', '')}:{getattr(error.pool, 'port', '')}"
     said = error.reason.args[-1] if error.reason and error.reason.args else ""  # the first may be the connection
-    reason = re.sub(r"HTTPS?Connection(?:Pool)?\([^)]*\): ", "", str(said))
+    reason = re.sub(r"\w*HTTPS?Connection(?:Pool)?\([^)]*\): ", "", str(said))
     return f"{where}: {reason[:160]}"
