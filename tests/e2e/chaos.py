@@ -5,15 +5,15 @@
 A fault is ``stop-``, ``kill-`` or ``pause-`` (SIGSTOP: it hangs, with its connections) with the name of a component,
 ``services`` (30 random SIGKILLs), ``together`` (Kafka is away while Postgres is killed twice), ``pairs`` (a component
 is killed together with a service), ``readonly`` (Postgres takes no changes, as a standby), ``stutter`` (MinIO hangs
-every other second), ``asleep`` (the poller hangs until another has its lease), or ``disk-`` with minio, postgres or
-kafka (it runs on a disk that gets full; needs root). Each runs in the middle of N messages of its own, and all
+every other second), ``asleep`` (the poller hangs until another has its lease), ``copies`` (second services join, first
+ones are killed meanwhile or sleep beyond their session), or ``disk-`` with minio, postgres or kafka (it runs on a disk
+that gets full; needs root). Each runs in the middle of N messages of its own, and all
 the while the figures of each folder have to add up.
 """
 
 import argparse
 import hashlib
 import random
-import signal
 import subprocess
 import sys
 import tempfile
@@ -32,7 +32,7 @@ from benchmarks.mail import messages
 from services.common.completeness import FolderStatus, folders_of, statuses
 from services.common.database import engine_for
 from services.common.errors import Unavailable
-from services.poller.tasks import lease
+from tests.e2e.copies import come_and_go, sleep_poller
 from tests.e2e.test_stack import complete, logs, places, query
 from tests.e2e.world import ACCOUNT, SERVICES, World, bucket, seen_messages, stack, until
 
@@ -46,6 +46,7 @@ FAULTS = (
     "readonly",
     "stutter",
     "asleep",
+    "copies",
     *(f"disk-{name}" for name in DISKS_MB),
 )
 KILLS = 30
@@ -129,15 +130,6 @@ def stutter(world: World, name: str, seconds: float) -> None:
         time.sleep(1)
 
 
-def sleep_poller(world: World, seconds: float) -> None:
-    """The poller stands still until another one has taken its lease, and goes on beside it."""
-    world.processes["asleep"] = asleep = world.processes.pop("poller")
-    asleep.send_signal(signal.SIGSTOP)
-    world.start("poller")
-    time.sleep(lease.SECONDS + seconds)
-    asleep.send_signal(signal.SIGCONT)
-
-
 def fill_disk(world: World, name: str, seconds: float) -> None:
     """Wait until the component refuses, stay so, then make room; a component that ended by itself is started."""
     service, said = _TOLD[name]
@@ -217,6 +209,7 @@ def run(fault: str, world: World, news: list[bytes], seconds: float) -> float:
         "readonly": lambda: refuse_changes(world, seconds),
         "stutter": lambda: stutter(world, "minio", seconds),
         "asleep": lambda: sleep_poller(world, seconds),
+        "copies": lambda: come_and_go(world, seconds),
         "disk": lambda: fill_disk(world, name, seconds),
     }
     with adding_up(world):
