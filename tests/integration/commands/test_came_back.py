@@ -3,6 +3,7 @@
 import pytest
 
 from services.cli.mending import workbench
+from services.common.objects import NewObject
 from tests.integration.commands.conftest import Home
 
 OBJECT = "INSERT INTO objects VALUES ('work', 'message', 'aa', 'mailweir', 'work/x', 1, 'message/rfc822', NULL, now())"
@@ -42,3 +43,11 @@ def test_mail_of_an_account_that_is_there_is_its_own(home: Home, account: str) -
     home.change(f"DELETE FROM audit_log WHERE account_id = '{account}' AND action <> 'erase'")
     with workbench.bench(home.context.engine) as bench:
         assert workbench.compare(bench, home.context.store, None).erased == ()
+
+
+def test_objects_alone_that_came_back_are_told_and_those_of_others_are_not(home: Home) -> None:
+    home.change(audited("erase", 0))
+    for owner, told in (("work-b", ()), ("work", ("work",))):
+        home.context.store.put(NewObject(f"{owner}/messages/undated/{'a' * 64}.eml", b"x", "message/rfc822"))
+        with workbench.bench(home.context.engine) as bench:
+            assert workbench.compare(bench, home.context.store, None).erased == told

@@ -6,6 +6,7 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from services.cli.mending import unmade, workbench
 from services.common.errors import Incomplete
@@ -120,7 +121,12 @@ async def test_a_damaged_raw_message_comes_from_the_server_if_that_is_known_to_h
     name = hashlib.sha256(MAIL[1]).hexdigest()
     with workbench.bench(stored.context.engine) as bench:
         unmade.note(bench, f"work/messages/2026/11/20/{name}.eml", unmade.DAMAGED)
+        other = hashlib.sha256(MAIL[2]).hexdigest()
+        unmade.note(bench, f"work/messages/2026/11/20/{other}.eml", unmade.PLACELESS)
+        rows = stored.value("SELECT count(*) FROM objects")
         unmade.forget(bench)
+        assert stored.value("SELECT count(*) FROM objects") == rows - 1
+        bench.execute(text("DELETE FROM unmade WHERE why <> :damaged"), {"damaged": unmade.DAMAGED})
         assert (unmade.left(bench), unmade.not_to_come(bench, ["work"]), unmade.not_to_come(bench, [])) == (1, 0, 1)
         stored.change(f"UPDATE email_places SET visible = false WHERE content_sha256 = '{name}'")
         assert unmade.not_to_come(bench, ["work"]) == 1

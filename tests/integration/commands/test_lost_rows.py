@@ -40,6 +40,7 @@ async def test_rows_of_attachments_come_back(stored: Home, lost: str, unstored: 
     assert (looked.exit_code, json.loads(looked.stdout)["unstored"]) == (3, unstored)
     assert stored.run("repair", "--offline").exit_code == 0
     assert stored.value(FILES) == before
+    assert stored.value("SELECT count(*) FROM emails WHERE parser_version = '0'") == 0
     assert stored.run("repair", "--check").exit_code == 0
 
 
@@ -81,8 +82,8 @@ async def test_a_message_that_vanished_after_its_row_was_lost_keeps_its_flags(st
         "INSERT INTO folders (id, account, wire, name, state) VALUES ('work-INBOX', 'work', 'INBOX', 'I', 'active')"
     )
     stored.change(
-        "INSERT INTO folder_ledger (folder_id, epoch, uidvalidity, listed, published, vanished, flags) VALUES "
-        "('work-INBOX', 1, 1700000000, '{[1,5)}', '{[1,5)}', '{[2,3)}', "
+        "INSERT INTO folder_ledger (folder_id, epoch, uidvalidity, listed, published, vanished, invisible, flags) "
+        "VALUES ('work-INBOX', 1, 1700000000, '{[1,5)}', '{[1,5)}', '{[2,3)}', '{[3,4)}', "
         """'{"\\\\Seen": "1:2", "X-GM-LABELS to do": "1"}')"""
     )
     stored.change("DELETE FROM emails")
@@ -92,6 +93,6 @@ async def test_a_message_that_vanished_after_its_row_was_lost_keeps_its_flags(st
     stored.change(f"{waiting} ('work-INBOX', 1700000000, 1, NULL, false, 0, 9)")
     stored.change(f"{waiting} ('work-INBOX', 1700000000, 2, '{{newer}}', NULL, 9, 0)")
     assert stored.run("repair", "--offline").exit_code == 0
-    one, two, *_ = stored.value(STATES)
+    one, two, hidden, _ = stored.value(STATES)
     assert one == r"""(1,"{""\\\\Seen""}","{""to do""}",f)"""
-    assert two == "(2,{newer},,f)"
+    assert (two, hidden) == ("(2,{newer},,f)", "(3,{},,f)")

@@ -10,6 +10,7 @@ from services.common.message.search_text import query_of
 from services.common.service import Rejected
 from tests.fakes.mail_events import message, parsed, place, with_file
 from tests.integration.storer.conftest import Storer
+from tests.integration.storer.test_mailbox import flags
 
 COUNTS = "SELECT (SELECT count(*) FROM emails), (SELECT count(*) FROM email_places), (SELECT count(*) FROM attachments)"
 
@@ -61,6 +62,33 @@ async def test_the_last_bytes_of_a_place_count_in_a_batch_of_several_transaction
     late, _ = await parsed(message("late", Message_ID="<late@x>").as_bytes(), 1)
     assert await storer.take(topics.MAIL_PARSED, [*mails, late]) == []
     assert storer.value("SELECT content_sha256 FROM email_places WHERE uid = 1") == late.contentsha256
+
+
+async def test_a_repeat_gives_no_flags_back_that_were_taken_off_or_changed(storer: Storer) -> None:
+    for uid in (1, 2):
+        mail, _ = await parsed(message().as_bytes(), uid, flags=("\\Seen",))
+        await storer.take(topics.MAIL_PARSED, [mail])
+    await storer.take(topics.MAIL_MAILBOX, [flags(5, "1")])
+    for uid in (1, 2):
+        older, _ = await parsed(message().as_bytes(), uid, flags=("\\Flagged",))
+        await storer.take(topics.MAIL_PARSED, [older])
+    assert storer.rows("SELECT uid, flags FROM email_places ORDER BY uid") == [(1, []), (2, ["\\Seen"])]
+
+
+async def test_a_row_that_was_made_without_flags_gets_those_of_who_fetched_it(storer: Storer) -> None:
+    for names in ((), ("\\Seen",)):
+        mail, _ = await parsed(message().as_bytes(), flags=names)
+        await storer.take(topics.MAIL_PARSED, [mail])
+    assert storer.value("SELECT flags FROM email_places") == ["\\Seen"]
+
+
+async def test_a_place_that_waits_for_its_message_gets_none_of_another_account(storer: Storer) -> None:
+    mail, _ = await parsed(message().as_bytes())
+    where = place(9, account="home")
+    waits = PlaceRelinked(place=where, contentsha256=mail.contentsha256, internaldate=None, size=1, flags=())
+    await storer.take(topics.MAIL_MAILBOX, [waits])
+    await storer.take(topics.MAIL_PARSED, [mail])
+    assert storer.value("SELECT email_id IS NULL FROM email_places WHERE account_id = 'home'")
 
 
 async def test_the_same_bytes_in_two_accounts_are_two_mails(storer: Storer) -> None:
