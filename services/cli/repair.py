@@ -190,11 +190,11 @@ def _fetch(context: "Context", bench: "Connection", name: str | None, damage: "D
     if late and not context.embedded:
         click.echo(f"nothing is fetched again while the services are behind: {late}", err=True)
         return 3
+    active = [account.slug for account in context.accounts.list() if account.state == "active"]
+    code = 3 if damage.lost or _resting(bench, active) else 0
     unpublish_pending(bench, name, on_the_way=not context.embedded)
     untold.ask(context, bench, name)
     outdated.tell_again(context, bench)
-    active = [account.slug for account in context.accounts.list() if account.state == "active"]
-    code = 3 if damage.lost or _resting(bench, active) else 0
     if not context.embedded:
         click.echo("the poller fetches what is missing at its next pass: mailweir status")
         return 3 if unmade.not_to_come(bench, active) else code
@@ -206,9 +206,10 @@ def _fetch(context: "Context", bench: "Connection", name: str | None, damage: "D
 
 def _resting(bench: "Connection", active: list[str]) -> int:
     """How many raw messages nobody fetches; said."""
+    from services.cli.mending import lost_claims
     from services.cli.mending.workbench import unfetched
 
-    resting = unfetched(bench, active)
+    resting = unfetched(bench, active) + lost_claims.resting(bench, active)
     if resting:
         reason = "their account is paused or removed; they come back with the first sync after it goes on"
         click.echo(f"{resting} raw messages that are gone are not fetched: {reason}", err=True)

@@ -3,6 +3,8 @@
 ``claims`` and ``sent`` are temporary tables of the bench of a repair.
 """
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection, text
 
 _FIND = text(
@@ -12,6 +14,11 @@ _FIND = text(
     "AND (CAST(:account AS text) IS NULL OR d.account_id = :account)"
 )
 _COUNT = text("SELECT count(DISTINCT (folder_id, uidvalidity, uid)) FROM claims")
+_RESTING = text(
+    "SELECT count(DISTINCT (c.folder_id, c.uidvalidity, c.uid)) FROM claims c JOIN dead_letters d USING (id) "
+    "WHERE d.account_id <> ALL(:fetched) AND NOT EXISTS (SELECT FROM sent s "
+    "WHERE (s.folder_id, s.uidvalidity, s.uid) = (c.folder_id, c.uidvalidity, c.uid))"
+)
 _SETTLE = text(
     "WITH settled AS (DELETE FROM claims c WHERE :fetched OR EXISTS (SELECT FROM sent s "
     "WHERE (s.folder_id, s.uidvalidity, s.uid) = (c.folder_id, c.uidvalidity, c.uid)) RETURNING id) "
@@ -23,6 +30,11 @@ def find(bench: Connection, account: str | None) -> int:
     """Note in ``claims`` those that are open, of messages that the server still lists; how many messages these are."""
     bench.execute(_FIND, {"account": account})
     return _left(bench)
+
+
+def resting(bench: Connection, fetched: Sequence[str]) -> int:
+    """How many of these messages were not sent, and are of other accounts than those ``fetched`` from."""
+    return int(bench.execute(_RESTING, {"fetched": list(fetched)}).scalar_one())
 
 
 def settle(bench: Connection, *, fetched: bool) -> int:

@@ -2,6 +2,7 @@
 
 from msgspec.structs import replace
 
+from services.cli.mending import lost_claims, workbench
 from services.common.events import DataRef, MessageFetched
 from services.common.message.heading import RAW_TYPE, raw_object
 from services.common.objects import NewObject, uri_of
@@ -40,7 +41,13 @@ async def test_a_dead_letter_whose_raw_message_is_gone_is_fetched_again_by_a_rep
     assert (looked.exit_code, "1 messages in dead letters" in looked.stdout) == (3, True)
     assert home.run("repair", "--offline").exit_code == 3
     assert len(home.lines("dlq", "list", "--json")) == 2
-    home.run("repair")
+    with workbench.bench(home.context.engine) as bench:
+        assert workbench.compare(bench, home.context.store, None).refused == 1
+        assert (lost_claims.resting(bench, ["work"]), lost_claims.resting(bench, ["other"])) == (0, 1)
+        workbench.note(bench, [fetched(MAIL[0])])
+        assert lost_claims.resting(bench, []) == 0
+    done = home.run("repair")
+    assert (done.exit_code, "1 raw messages that are gone are not fetched: their account" in done.stderr) == (3, True)
     assert home.lines("dlq", "list", "--json") == []
     assert home.value("SELECT (quarantined, pending, missing)::text FROM completeness") == "(0,0,1)"
     assert home.run("repair", "--check").exit_code == 0
