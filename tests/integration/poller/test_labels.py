@@ -1,10 +1,14 @@
 """Scenario 17: labels as folders. A message is fetched once, has all its places, and its labels are followed."""
 
 import re
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from services.common.events import FlagsChanged, MessageFetched
+from services.poller.domain.counters import FLAGS_EVERY
+from services.poller.passes import folder_pass
 from tests.fakes.imap_model import Mailbox, Message, Script, changes, messages, on, sample, says
 from tests.integration.poller.conftest import Play, inbox
 
@@ -173,3 +177,18 @@ async def test_a_change_that_is_counted_before_it_is_shown_is_told_when_it_is_sh
 
 def changes_asked(p: Play) -> int:
     return sum("CHANGEDSINCE" in line for line in p.server.commands("UID FETCH"))
+
+
+async def test_a_change_that_is_counted_and_never_shown_is_waited_for_a_quarter_of_an_hour(play):
+    clock, record = SimpleNamespace(time=1000.0), SimpleNamespace(id="f1", modseq_done=7)
+    clock.monotonic = lambda: clock.time
+    async with play(labelled()) as p:
+        work = replace(p.work(), clock=clock)
+
+        def kept(told: int | None, *, behind: bool = True) -> int | None:
+            return folder_pass._modseq_to_keep(work, record, SimpleNamespace(highestmodseq=told), behind=behind)
+
+        assert (kept(9, behind=False), kept(None)) == (9, None)
+        for told, moment, expected in ((9, 0, 7), (9, FLAGS_EVERY - 1, 7), (12, 2, 7), (12, FLAGS_EVERY, 12)):
+            clock.time += moment
+            assert kept(told) == expected

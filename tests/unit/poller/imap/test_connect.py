@@ -27,7 +27,7 @@ from tests.fakes.imap_server import serve
 from tests.fakes.imap_tls import server_context, write_ca
 from tests.fakes.ports import closed_port, nobody_knows
 from tests.polling import until_meanwhile
-from tests.unit.poller.imap.conftest import QUICK
+from tests.unit.poller.imap.conftest import QUICK, USER
 
 
 async def attempt(play, script: Script, **options):
@@ -267,3 +267,19 @@ async def test_handshake_that_never_comes(tls):
 async def test_other_protocols_are_recognised_at_once(play, greeting):
     with pytest.raises(ProtocolViolation, match="not greet as an IMAP"):
         await attempt(play, Script(greeting=greeting))
+
+
+@pytest.mark.parametrize(("tls", "asked"), [("implicit", 0), ("starttls", 2)])
+async def test_what_is_known_of_a_server_is_asked_all_the_same_where_something_was_said_before_tls(
+    tmp_path, tls, asked
+):
+    async with serve(Script(tls=tls, capability_in="nowhere"), tmp_path) as server:
+        endpoint, known = Endpoint("localhost", server.port, tls, server.ca_file), None
+        for questions in (2, asked):
+            before = len(server.commands("CAPABILITY"))
+            session = await Session.open(endpoint, known=known)
+            await session.sign_in(USER)
+            assert len(server.commands("CAPABILITY")) - before >= questions
+            assert questions or len(server.commands("CAPABILITY")) == before
+            known = session.facts
+            await session.logout()

@@ -4,7 +4,7 @@ import pytest
 
 from services.poller.domain.uidset import UidSet
 from services.poller.imap.model import Spooled
-from tests.fakes.imap_model import Mailbox, Message, Script, folder, messages, sample
+from tests.fakes.imap_model import Mailbox, Message, Script, folder, messages, on, sample, says
 from tests.unit.poller.imap.conftest import QUICK
 
 
@@ -52,3 +52,11 @@ async def test_what_answers_a_server_is_one_line(play, data):
         assert session._connection.finish(exchange).kind == "OK"
         assert await session.noop()
         assert not [line for line in server.commands() if "DELETE" in line or "DONE" in line]
+
+
+@pytest.mark.parametrize("said", ["NO stay", "BAD what", "OK bye"])
+async def test_leaving_ends_the_connection_whatever_the_server_says_of_it(play, said):
+    async with play(Script(hooks=[on("LOGOUT", says(said))])) as (session, _):
+        await session.logout()
+        assert not session.alive
+        assert session._connection.closed.is_set()
