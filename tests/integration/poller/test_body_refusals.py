@@ -94,8 +94,11 @@ async def test_a_message_is_tried_as_often_as_is_set(play, failures, left):
         assert only_missing(p, *left)
 
 
-async def test_a_message_in_quarantine_comes_when_its_time_is_over(play):
-    script = ten()
+@pytest.mark.parametrize("capabilities", [(), ("LIST-EXTENDED", "LIST-STATUS", "CONDSTORE")], ids=["opened", "listed"])
+async def test_a_message_in_quarantine_comes_when_its_time_is_over(play, capabilities):
+    """Also in a folder of which nothing is new."""
+    boxes = {name: Mailbox(messages(10), uidvalidity=7) for name in (b"INBOX", b"Work")}
+    script = Script(boxes, capabilities=("IMAP4rev1", *capabilities))
     script.hooks.append(bodies(refuses(5, b"NO [UNAVAILABLE] server error")))
     async with play(script) as p:
         await p.sync()
@@ -107,7 +110,7 @@ async def test_a_message_in_quarantine_comes_when_its_time_is_over(play):
         assert (await p.sync()).exit_code == 0
         assert p.complete()
         assert p.quarantined() == {}
-        assert (p.report().quarantined, p.report().missing) == (0, 0)
+        assert (p.report("Work").quarantined, p.report("Work").missing) == (0, 0)
 
 
 async def test_what_is_due_again_is_not_asked_for_while_the_folder_seems_empty(play):
