@@ -23,18 +23,22 @@ class _Lines:
         self.last = self._stream.readline(limit)
         return self.last
 
+    def close(self) -> None:
+        self._stream.close()
+
 
 class _WholeAnswer(HTTPResponse):
     """Headers that end with their connection would be taken for all: an object without octets, or of no size."""
 
     def begin(self) -> None:
         """Read the headers. Raises RemoteDisconnected where they have no end."""
-        stream, lines = self.fp, _Lines(self.fp)
-        self.fp = lines  # type: ignore[assignment]
+        stream = self.fp
+        lines: Any = _Lines(stream)
+        self.fp = lines
         try:
             super().begin()
         finally:
-            self.fp = stream
+            self.fp = stream if self.fp is lines else self.fp  # which is None where it was closed
         if lines.last not in _END:
             raise RemoteDisconnected("the connection ended before the headers of an answer did")
 

@@ -38,8 +38,8 @@ def stat(store: S3Store) -> object:
 
 
 @pytest.mark.parametrize("call", [read, stat, listed, deleted])
-@pytest.mark.parametrize("octets", [17, 30, 75])  # behind the status, within the first header, behind the second
-def test_headers_that_were_cut_off_are_the_worlds_fault_and_hold_nothing(
+@pytest.mark.parametrize("octets", [0, 5, 17, 30, 75])  # before, in and behind the status, in the first header, later
+def test_an_answer_whose_beginning_was_cut_off_is_the_worlds_fault_and_holds_nothing(
     minio: Minio, gate: Between, call: Callable[[S3Store], object], octets: int
 ) -> None:
     minio.store.put(NewObject(KEY, b"there" * 20, "text/plain", {"folder": "INBOX"}))
