@@ -2,7 +2,8 @@
 # ruff: noqa: PTH103, PTH104, PTH108, PTH112, PTH114, PTH116, PTH120, PTH123, PTH208 -- measured: with Path objects the CPU time of our own doubles
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -20,6 +21,7 @@ File = tuple[str, int]  # name and descriptor
 _BLOCK = 1 << 20
 _WORK = ".incoming"
 _OPEN_AT_ONCE = 128  # files; a process may often open 1,024
+_ON_DISK_AFTER = 600.0  # seconds: systems write by themselves what nobody synced, after half a minute by default
 
 
 class FolderStore:
@@ -55,8 +57,11 @@ class FolderStore:
         with _world():
             named = {self._name_of(new.key): new for new in news}
             fresh = [name for name, new in named.items() if not _holds(name, new.data)]
+            young = {os.path.dirname(name) for name in named.keys() - set(fresh) if _is_young(name)}
             for start in range(0, len(fresh), _OPEN_AT_ONCE):
-                self._put_group({name: named[name] for name in fresh[start : start + _OPEN_AT_ONCE]})
+                self._put_group({name: named[name] for name in fresh[start : start + _OPEN_AT_ONCE]}, young)
+            if not fresh:
+                self._sync.names([], list(young))
 
     def put_file(self, key: str, source: BinaryIO, size: int, content_type: str, metadata: Mapping[str, str]) -> None:
         """Copy a file block by block; durable on return. Raises ``Unavailable`` when it is shorter than ``size``."""
@@ -133,8 +138,8 @@ class FolderStore:
                     os.unlink(name)
                 self._prune(Path(name).parent)
 
-    def _put_group(self, news: Mapping[str, NewObject]) -> None:
-        folders = {self._made(os.path.dirname(name)) for name in news}
+    def _put_group(self, news: Mapping[str, NewObject], young: Set[str]) -> None:
+        folders = {self._made(os.path.dirname(name)) for name in news} | young
         with self._incoming() as made:
             files = [_filled(made(), new) for new in news.values()]
             descriptors = [descriptor for _, descriptor in files]
@@ -214,6 +219,11 @@ def _holds(name: str, data: bytes) -> bool:
             return os.fstat(file.fileno()).st_size == len(data) and file.read() == data
     except FileNotFoundError:
         return False
+
+
+def _is_young(name: str) -> bool:
+    """Whether another process may have been killed, or is, between giving the file its name and syncing that."""
+    return time.time() - os.stat(name).st_ctime < _ON_DISK_AFTER
 
 
 def _files(top: str) -> Iterator[tuple[str, int]]:

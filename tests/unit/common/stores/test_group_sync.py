@@ -80,3 +80,27 @@ def test_bytes_are_on_disk_before_they_have_a_name_and_the_name_before_they_coun
     for at, unfinished, target in renamed:
         assert {("fdatasync", unfinished), ("sync_file_system", "")} & {*done[:at]}
         assert {("fsync", str(Path(target).parent)), ("sync_file_system", "")} & {*done[at:]}
+
+
+@pytest.mark.parametrize("fresh", [0, 1, 20])
+def test_a_name_that_nobody_may_have_synced_yet_is_on_disk_before_it_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh: int
+) -> None:
+    """Of a process that was killed in between, or still runs."""
+    there = NewObject("work/there/x", b"x", "text/plain")
+    FolderStore(tmp_path).put(there)
+    synced: list[str] = []
+    real, whole = os.fsync, group_sync.sync_file_system
+
+    def noted(descriptor: int) -> None:
+        synced.append(str(Path(f"/proc/self/fd/{descriptor}").resolve()))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    monkeypatch.setattr(group_sync, "sync_file_system", lambda file: (synced.append("all"), whole(file)))
+    FolderStore(tmp_path).put_many([there, *(NewObject(f"work/{n}/x", b"x", "text/plain") for n in range(fresh))])
+    assert {"all", str(tmp_path / "mailweir" / "work" / "there")} & set(synced)
+    synced.clear()
+    monkeypatch.setattr("services.common.stores.folder._ON_DISK_AFTER", 0.0)
+    FolderStore(tmp_path).put_many([there])
+    assert not synced
