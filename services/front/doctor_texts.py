@@ -87,6 +87,10 @@ TEXTS: dict[str, dict[str, tuple[Rule, ...]]] = {
             ({}, "INBOX is empty"),
         ),
         "estimate": (
+            (
+                {"refused": ""},
+                "about {messages} messages in {folders_looked_at} folders; {refused} cannot be counted",
+            ),
             ({"octets": ""}, "about {messages} messages, {octets} octets in {folders_looked_at} folders"),
             ({}, "about {messages} messages in {folders_looked_at} folders"),
         ),
@@ -126,6 +130,7 @@ TEXTS: dict[str, dict[str, tuple[Rule, ...]]] = {
             ({}, "收件箱为空"),
         ),
         "estimate": (
+            ({"refused": ""}, "约 {messages} 封邮件，{folders_looked_at} 个文件夹；另有 {refused} 个文件夹无法统计"),
             ({"octets": ""}, "约 {messages} 封邮件，{octets} 字节，{folders_looked_at} 个文件夹"),
             ({}, "约 {messages} 封邮件，{folders_looked_at} 个文件夹"),
         ),

@@ -8,7 +8,7 @@ from services.poller.domain.uidset import UidSet
 from services.poller.folders.catalog import unread_lines
 from services.poller.imap.errors import CommandRejected, Refused
 from services.poller.imap.fetching import EVERYTHING
-from services.poller.imap.model import Fetched, FolderStatus, Spooled
+from services.poller.imap.model import Fetched, Spooled
 from services.poller.imap.names import INBOX, address
 
 STATUS_FOLDERS = 50
@@ -113,20 +113,22 @@ async def _estimate(visit: Visit) -> Step:
     """How much mail there is: counts by STATUS, octets from the average of the newest in INBOX."""
     await visit.connected.unselect()
     opened = [folder for folder in visit.folders if folder.selectable]
-    counts = [await _count(visit, folder.wire) for folder in opened[:STATUS_FOLDERS]]
+    told = [await _count(visit, folder.wire) for folder in opened[:STATUS_FOLDERS]]
+    counts = [count for count in told if count is not None]
     messages = sum(counts)
     octets = None if visit.average_octets is None else round(messages * visit.average_octets)
-    return Step("estimate", "ok", {"messages": messages, "octets": octets, "folders_looked_at": len(counts)})
+    refused = {"refused": len(told) - len(counts)} if None in told else {}
+    return Step("estimate", "ok", {"messages": messages, "octets": octets, "folders_looked_at": len(counts), **refused})
 
 
-async def _count(visit: Visit, wire: bytes) -> int:
+async def _count(visit: Visit, wire: bytes) -> int | None:
+    """How many messages; None where the server refuses to say."""
     if visit.opened and address(wire) == INBOX:
         return visit.opened.exists
     try:
-        status = await visit.connected.status(wire)
+        return (await visit.connected.status(wire)).messages
     except (Refused, CommandRejected):
-        status = FolderStatus()
-    return status.messages or 0
+        return None
 
 
 async def _idle(visit: Visit) -> Step:

@@ -110,6 +110,16 @@ async def test_a_folder_that_cannot_be_read_in_the_list_is_told(tmp_path: Path) 
     assert "文件夹列表中有 1 行无法读取" in str(view.as_json(steps, account, profile("generic"), "zh", full=False))
 
 
+async def test_a_folder_whose_mail_may_not_be_counted_is_not_counted_as_empty(tmp_path: Path) -> None:
+    boxes = {b"INBOX": Mailbox(messages(7)), b"Shared": Mailbox(messages(3)), b"Work": Mailbox(messages(2))}
+    script = Script(boxes, hooks=[on("STATUS", says("NO [NOPERM] not yours"), has="Shared")])
+    steps, account = await visited(script, tmp_path)
+    estimate = next(step for step in steps if step.name == "estimate")
+    assert estimate.seen | {"octets": None} == {"messages": 9, "octets": None, "folders_looked_at": 2, "refused": 1}
+    assert "1 cannot be counted" in view.line(estimate, account, "en", full=False)
+    assert "另有 1 个文件夹无法统计" in view.line(estimate, account, "zh", full=False)
+
+
 async def test_no_secret_says_how_to_store_one(tmp_path: Path) -> None:
     steps, account = await visited(Script(), tmp_path, given(None))
     assert "accounts secret work" in view.advice(failed(steps), account, profile("generic"), "en")
