@@ -17,15 +17,19 @@ _SAME = (
     " restarted"
 )
 
+_NONE = "no secret is stored yet; with the first one a master key is made"
+
 
 @contextmanager
-def _opened() -> "Iterator[tuple[AccountStore, MasterKeys]]":
+def _opened() -> "Iterator[tuple[AccountStore, MasterKeys | None]]":
+    """Without keys where none is stored yet and so none is needed: looking must not make one."""
     from services.common.accounts import master_key
     from services.front.context import open_context
 
     with open_context() as context:
-        may_create = not context.accounts.key_ids()
-        yield context.accounts, master_key.load(context.home, os.environ, may_create=may_create)
+        needed = context.accounts.key_ids() or master_key.is_there(context.home, os.environ)
+        keys = master_key.load(context.home, os.environ, may_create=False) if needed else None
+        yield context.accounts, keys
 
 
 @click.group()
@@ -42,7 +46,7 @@ def check() -> None:
     """Open every stored secret once, without showing any."""
     with _opened() as (store, keys):
         count = store.check_keys()
-    click.echo(f"{count} secrets, all open with master key {keys.key_id}")
+    click.echo(f"{count} secrets, all open with master key {keys.key_id}" if keys else _NONE)
 
 
 @secrets.command()
@@ -53,6 +57,9 @@ def rotate() -> None:
     MAILWEIR_MASTER_KEY_FILE (one per line), rotate, then remove the old one.
     """
     with _opened() as (store, keys), store.rotation():
+        if keys is None:
+            click.echo(_NONE)
+            return
         store.check_keys()
         if keys.path is not None:
             _rotate_file(store, keys.path)

@@ -91,6 +91,11 @@ def load(home: Path, environ: Mapping[str, str], *, may_create: bool) -> MasterK
     return MasterKeys(parse(_read(path, "master key"), str(path)), path)
 
 
+def is_there(home: Path, environ: Mapping[str, str]) -> bool:
+    """Whether ``load`` would find a key, of whatever form, and not make one."""
+    return bool(environ.get(VARIABLE) or environ.get(f"{VARIABLE}_FILE")) or (home / FILE_NAME).exists()
+
+
 def parse(text: str, source: str) -> tuple[bytes, ...]:
     """Keys of a text. Raises ConfigurationError, which never shows the text."""
     keys = tuple(_key(word, source) for word in re.split(r"[\s,]+", text.strip()) if word)

@@ -32,3 +32,13 @@ def test_a_rotation_says_when_the_master_key_is_the_one_of_before(run: Run) -> N
     )
     other = run("secrets", "rotate", MAILWEIR_MASTER_KEY=f"{new},{old}")
     assert (other.code, other.err, "may be removed" in other.out) == (0, "", True)
+
+
+def test_without_a_secret_a_look_at_the_keys_makes_none(run: Run, tmp_path: Path) -> None:
+    run("accounts", "add", "work", "--host", "h", "--user", USER)
+    for command in ("check", "rotate"):
+        looked = run("secrets", command)
+        assert (looked.code, "no secret is stored yet" in looked.out) == (0, True)
+    assert not (tmp_path / "home" / "master.key").exists()
+    wrong = run("secrets", "check", MAILWEIR_MASTER_KEY="short")
+    assert (wrong.code, "MAILWEIR_MASTER_KEY" in wrong.err) == (2, True)
