@@ -13,7 +13,7 @@ from services.common.errors import ConfigurationError, Incomplete, MailweirError
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """A file to write, called ``NAME.part`` until the block ends well: until then what had the name stays.
+    """A file to write, called ``NAME.mailweir-part`` until the block ends well: until then what had the name stays.
 
     What is there and is no file (a pipe, a device) is written directly. Raises OSError with its name where the path
     cannot be used, MailweirError where there is no room for all of it, Incomplete where another process writes it.
@@ -25,7 +25,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     if not path.parent.exists():
         raise ConfigurationError(f"{path}: there is no folder {path.parent}; make it, then run this again")
     target = Path(os.path.realpath(path))  # of a link, what it leads to; of one to itself, the link
-    part = target.with_name(f"{target.name}.part")
+    part = target.with_name(f"{target.name}.mailweir-part")
     with _told(path, part), _own(path, part) as stream:
         try:
             if target.exists():

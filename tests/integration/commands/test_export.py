@@ -112,10 +112,18 @@ def test_what_a_killed_export_left_is_in_nobodys_way(stored: Home, tmp_path: Pat
     target = tmp_path / "all.mbox"
     with writing(target) as killed:
         killed.kill()
-    assert [path.name for path in tmp_path.iterdir()] == ["all.mbox.part"]
+    assert [path.name for path in tmp_path.iterdir()] == ["all.mbox.mailweir-part"]
     assert stored.run("export", "--format", "mbox", "--to", str(target)).exit_code == 0
     assert [path.name for path in tmp_path.iterdir()] == ["all.mbox"]
     assert target.read_bytes().startswith(b"From ada@example.org ")
+
+
+def test_a_file_of_somebody_elses_is_not_taken_for_what_an_export_left(stored: Home, tmp_path: Path) -> None:
+    """Browsers call what they have not whole so, too."""
+    target, other = tmp_path / "all.mbox", tmp_path / "all.mbox.part"
+    other.write_bytes(KEPT)
+    assert stored.run("export", "--format", "mbox", "--to", str(target)).exit_code == 0
+    assert other.read_bytes() == KEPT
 
 
 def test_what_only_the_owner_may_read_nobody_else_may_read_meanwhile(tmp_path: Path) -> None:
@@ -123,7 +131,7 @@ def test_what_only_the_owner_may_read_nobody_else_may_read_meanwhile(tmp_path: P
     target.write_bytes(KEPT)
     target.chmod(0o600)
     with writing(target):
-        assert (tmp_path / "all.mbox.part").stat().st_mode & 0o777 == 0o600
+        assert (tmp_path / "all.mbox.mailweir-part").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_link_that_leads_to_itself_is_no_traceback(tmp_path: Path) -> None:
