@@ -33,7 +33,8 @@ from services.common.stores.folder import FolderStore
 from services.poller.adapters import PostgresLedger
 from services.poller.domain.state import FolderRecord, Ledger
 from services.poller.domain.uidset import UidSet
-from services.poller.folders.catalog import INBOX, folder_id
+from services.poller.folders.catalog import folder_id
+from services.poller.imap.names import INBOX
 from services.poller.tasks.account import Result, sync_once
 from services.poller.tasks.lease_rows import PostgresLeases
 from services.poller.tasks.supervisor import Ports, supervising

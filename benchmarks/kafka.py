@@ -138,7 +138,7 @@ class Broker:
 
     def cpu(self) -> float:
         """CPU seconds."""
-        return sum(self._process.cpu_times()[:2])
+        return float(sum(self._process.cpu_times()[:2]))
 
     def octets(self, prefix: str) -> int:
         """Size of the logs of all topics that begin so."""

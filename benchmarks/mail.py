@@ -63,8 +63,8 @@ def _multipart(number: int, text: str, size: int, chance: random.Random) -> byte
         head = f'Content-Type: application/octet-stream\r\nContent-Disposition: attachment; filename="{name}"\r\n'
         parts.append(head.encode() + b"Content-Transfer-Encoding: base64\r\n\r\n" + data)
     mark = f"--bench-{number}".encode()
-    head = f"Content-Type: multipart/mixed; boundary=bench-{number}\r\n\r\n".encode()
-    return head + b"".join(mark + b"\r\n" + part + b"\r\n" for part in parts) + mark + b"--\r\n"
+    top = f"Content-Type: multipart/mixed; boundary=bench-{number}\r\n\r\n".encode()
+    return top + b"".join(mark + b"\r\n" + part + b"\r\n" for part in parts) + mark + b"--\r\n"
 
 
 def _attachment_size(chance: random.Random) -> int:

@@ -24,7 +24,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from itertools import pairwise
+from operator import contains
 from pathlib import Path
 
 from aiokafka import AIOKafkaConsumer
@@ -92,7 +94,7 @@ def deliver(imap: Program, url: str, count: int, folder: str) -> dict[str, Times
             appended[number] = time.time()
             writer.append(folder, "", "", _MAIL.format(number).encode())
             if number <= FIRST:
-                until(lambda number=number: number in rows)
+                until(partial(contains, rows, number))
             time.sleep(chance.uniform(*GAPS))
         until(lambda: len(rows) == FIRST + count)
         writer.logout()
