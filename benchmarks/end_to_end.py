@@ -24,7 +24,7 @@ from sqlalchemy import Connection, text
 from benchmarks.bars import Bar, held
 from benchmarks.machine import told
 from benchmarks.mail import messages
-from infra.local import cluster, dovecot
+from infra.local import apt, cluster, dovecot
 from infra.local.program import Program
 from services.common.database import engine_for
 from tests.e2e.test_stack import complete, filed
@@ -63,20 +63,20 @@ def mbsync(home: Path, count: int) -> tuple[float, float]:
         world = World(components, None)  # type: ignore[arg-type]
         world.deliver(list(messages(count)))
         imap = components.imap
-        configuration = mbsyncrc(home, imap, imap.ports["imaps"])
-        took = timed(lambda: subprocess.run(["mbsync", "-q", "-c", str(configuration), "-a"], check=True))
+        command = mbsync_command(home, imap, imap.ports["imaps"])
+        took = timed(lambda: subprocess.run(command, check=True))
         found = sum(1 for path in (home / "mail").rglob("*") if path.is_file() and path.parent.name in ("cur", "new"))
         assert found == count, f"mbsync fetched {found} of {count}"
         return took
 
 
-def mbsyncrc(home: Path, imap: Program, port: int) -> Path:
-    """Configuration of mbsync for an empty Maildir below ``home``, with the server behind ``port``."""
+def mbsync_command(home: Path, imap: Program, port: int) -> list[str | Path]:
+    """mbsync, installed when it is missing, into an empty Maildir below ``home`` from the server behind ``port``."""
     (home / "mail").mkdir()
     files = {"password": dovecot.password_file(imap.folder, USER), "ca": dovecot.ca_file(imap.folder)}
     path = home / "mbsyncrc"
     path.write_text(MBSYNC.format(port=port, user=USER, mail=home / "mail", **files))
-    return path
+    return [apt.program("mbsync", "isync", "which this is compared with"), "-q", "-c", path, "-a"]
 
 
 def in_one_process(home: Path, count: int) -> tuple[float, float]:

@@ -21,7 +21,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.bars import Bar, held
-from benchmarks.end_to_end import mbsyncrc, timed
+from benchmarks.end_to_end import mbsync_command, timed
 from benchmarks.machine import told
 from benchmarks.mail import messages
 from infra.local import cluster, dovecot
@@ -90,7 +90,7 @@ def mbsync(home: Path, count: int) -> dict[str, float]:
     with cluster.running({"dovecot"}, home) as components:
         _deliver(components.imap, count)
         with far_away(components.imap.ports["imaps"]) as port:
-            command = ["mbsync", "-q", "-c", str(mbsyncrc(home, components.imap, port)), "-a"]
+            command = mbsync_command(home, components.imap, port)
             seconds, _ = timed(lambda: subprocess.run(command, check=True))
     found = sum(1 for path in (home / "mail").glob("INBOX/*/*") if path.parent.name in ("cur", "new"))
     assert found == count, f"mbsync fetched {found} of {count}"

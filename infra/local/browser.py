@@ -1,10 +1,8 @@
 """Debian's Chromium for tests of pages: driven without a window, with an empty profile, and quiet towards the world."""
 
-import shutil
 from pathlib import Path
 
 from infra.local import apt
-from services.common.errors import ConfigurationError
 
 ARGUMENTS = (
     "--no-sandbox",  # the tests run as root, where Chromium refuses its own sandbox
@@ -19,9 +17,4 @@ ARGUMENTS = (
 
 def install() -> Path:
     """Path of the browser, installed by apt when missing. Raises ConfigurationError when that cannot be done."""
-    if shutil.which("chromium") is None:
-        apt.install("chromium")
-    found = shutil.which("chromium")
-    if found is None:
-        raise ConfigurationError("chromium is missing, the browser of the tests: apt-get install -y chromium")
-    return Path(found)
+    return apt.program("chromium", "chromium", "the browser of the tests")

@@ -4,7 +4,6 @@ Runs as root, for its sign-in processes change their user; mail lies as Maildir 
 """
 
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,12 +32,7 @@ class Options:
 
 def install() -> Path:
     """Path of the server, installed by apt when missing. Raises ConfigurationError when that cannot be done."""
-    if _binary() is None:
-        apt.install("dovecot-imapd")
-    found = _binary()
-    if found is None:
-        raise ConfigurationError("dovecot is missing, the IMAP server of the tests: apt-get install -y dovecot-imapd")
-    return Path(found)
+    return apt.program("dovecot", "dovecot-imapd", "the IMAP server of the tests")
 
 
 def program(folder: Path, wanted: Mapping[str, int] | None = None, options: Options | None = None) -> Program:
@@ -47,7 +41,7 @@ def program(folder: Path, wanted: Mapping[str, int] | None = None, options: Opti
     return Program(
         "dovecot",
         folder,
-        (_binary() or "dovecot", "-F", "-c", str(folder / "dovecot.conf")),
+        (apt.path_of("dovecot") or "dovecot", "-F", "-c", str(folder / "dovecot.conf")),
         ready=lambda: greets(ports["imaps"], HOST, ca_file(folder)),
         prepare=lambda: _prepare(folder, ports, options),
         ports=ports,
@@ -93,11 +87,6 @@ def deliver(folder: Path, user: str, messages: Mapping[str, bytes], name: str = 
         fresh.write_bytes(raw)
         hand_over(fresh)
         fresh.rename(target / "new" / file_name)
-
-
-def _binary() -> str | None:
-    """A user's PATH may lack the folder of servers."""
-    return shutil.which("dovecot", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
 
 
 def hand_over(path: Path) -> None:
