@@ -20,6 +20,7 @@ from typing import Any
 import psutil
 from aiokafka import AIOKafkaConsumer
 
+from benchmarks.disk import xfs
 from benchmarks.end_to_end import on_the_stack
 from benchmarks.machine import told
 from benchmarks.mail import messages
@@ -151,7 +152,7 @@ def main() -> int:
     print(f"{count} messages; {told()}")
     costs: dict[str, float] = {}
     with tempfile.TemporaryDirectory(prefix="mailweir-bench-", ignore_cleanup_errors=True) as home:
-        with stack(Path(home)) as world:
+        with xfs(Path(home) / "minio" / "data"), stack(Path(home)) as world:
             world.deliver(list(messages(count)))
             asyncio.run(walk(world, costs))
         total, cores = sum(costs.values()), os.cpu_count() or 1
