@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _FURTHER = {
     "untold": "folders whose last report is lost; the next look at them reports again",
     "unlisted": "folders whose list of messages is lost; the next look at them fetches all again",
+    "silent": "accounts whose last report is lost; the next look at them reports again",
     "unthreaded": "ids of messages whose threads are forgotten",
     "outdated": "places with other flags than were told, or visible though gone; the next look at them tells all again",
     "undescribed": "raw messages whose objects do not say where they belong, as their rows do",

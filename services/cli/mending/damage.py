@@ -11,9 +11,10 @@ class Damage(Struct, frozen=True, kw_only=True):
     repair, or still on their way. ``lost``: raw messages gone that the server no longer has. ``refused``: messages that
     became dead letters as their raw message was gone. ``wanted``: messages to be sent again, for all that can be made
     from them. ``erased``: names of accounts that were erased and have mail again, which a repair does not touch.
-    ``untold``: folders whose last report is lost; ``unlisted``: folders whose ledger is. ``unthreaded``: ids of
-    messages whose threads are forgotten. ``outdated``: places with other flags or visibility than the poller told.
-    ``undescribed``: raw messages, of those that were read, whose objects do not say where they belong; no damage yet.
+    ``untold``: folders whose last report is lost; ``unlisted``: folders whose ledger is; ``silent``: accounts whose
+    last report is. ``unthreaded``: ids of messages whose threads are forgotten. ``outdated``: places with other flags or
+    visibility than the poller told. ``undescribed``: raw messages, of those that were read, whose objects do not say
+    where they belong; no damage yet.
     """
 
     unstored: int
@@ -27,6 +28,7 @@ class Damage(Struct, frozen=True, kw_only=True):
     erased: tuple[str, ...]
     untold: int
     unlisted: int
+    silent: int
     unthreaded: int
     outdated: int
     undescribed: int
@@ -41,6 +43,7 @@ class Damage(Struct, frozen=True, kw_only=True):
             self.refused,
             self.untold,
             self.unlisted,
+            self.silent,
             self.unthreaded,
             self.outdated,
         )

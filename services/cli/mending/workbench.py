@@ -170,11 +170,10 @@ def compare(bench: Connection, store: ObjectStore, account: str | None, *, verif
     return Damage(
         erased=came_back.erased(bench, account),
         refused=lost_claims.find(bench, account),
-        untold=untold.count(bench, account),
-        unlisted=untold.unlisted(bench, account),
         unthreaded=lost_rows.unthreaded(bench, account),
         outdated=outdated.find(bench, account),
         undescribed=undescribed.count(bench),
+        **untold.counted(bench, account),
         **bench.execute(_COUNTS).one()._mapping,
     )
 
@@ -185,7 +184,7 @@ def look_again(bench: Connection, store: ObjectStore, account: str | None, damag
     bench.execute(_FILED_SINCE)
     bench.execute(text("TRUNCATE wanted"))
     _want(bench, store, account)
-    told = {"untold": untold.count(bench, account), "unlisted": untold.unlisted(bench, account)}
+    told = untold.counted(bench, account)
     return replace(damage, **told, outdated=outdated.still(bench, account), **bench.execute(_COUNTS).one()._mapping)
 
 

@@ -1,4 +1,4 @@
-"""Which folders count as those whose last report, or whose ledger, is lost: those alone that the next pass mends."""
+"""Which folders and accounts count as those whose last report, or ledger, is lost: those that the next pass mends."""
 
 import pytest
 
@@ -35,7 +35,7 @@ async def test_a_folder_that_was_read_and_has_no_report_is_told(
     )
     home.change(changed)
     with workbench.bench(home.context.engine) as bench:
-        assert untold.count(bench, name) == lost
+        assert untold.counted(bench, name)["untold"] == lost
 
 
 LEDGER = (
@@ -67,4 +67,27 @@ async def test_a_folder_that_held_mail_and_has_no_ledger_is_told(
     )
     home.change(changed)
     with workbench.bench(home.context.engine) as bench:
-        assert untold.unlisted(bench, name) == lost
+        assert untold.counted(bench, name)["unlisted"] == lost
+
+
+@pytest.mark.parametrize(
+    ("name", "changed", "lost"),
+    [
+        (None, "SELECT 1", 1),
+        ("work", "SELECT 1", 1),
+        ("other", "SELECT 1", 0),
+        (None, "INSERT INTO account_status VALUES ('work', 'ok', 'ok', '', '', NULL, NULL, 1)", 0),
+        (None, PAUSED, 0),
+        (None, "UPDATE folders SET pass_at = NULL", 0),
+    ],
+)
+async def test_an_account_that_was_read_and_has_no_report_is_told(
+    home: Home, account: str, name: str | None, changed: str, lost: int
+) -> None:
+    home.change(
+        "INSERT INTO folders (id, account, wire, name, state, uidvalidity, pass_at) "
+        f"VALUES ('{account}-INBOX', '{account}', 'INBOX', 'INBOX', 'active', 1, now())"
+    )
+    home.change(changed)
+    with workbench.bench(home.context.engine) as bench:
+        assert untold.counted(bench, name)["silent"] == lost
