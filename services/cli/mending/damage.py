@@ -12,8 +12,8 @@ class Damage(Struct, frozen=True, kw_only=True):
     became dead letters as their raw message was gone. ``wanted``: messages to be sent again, for all that can be made
     from them. ``erased``: names of accounts that were erased and have mail again, which a repair does not touch.
     ``untold``: folders whose last report is lost; ``unlisted``: folders whose ledger is; ``silent``: accounts whose
-    last report is. ``unthreaded``: ids of messages whose threads are forgotten. ``outdated``: places with other flags or
-    visibility than the poller told. ``undescribed``: raw messages, of those that were read, whose objects do not say
+    last report is. ``unthreaded``: ids of messages whose threads are forgotten. ``outdated``: places with other flags
+    or visibility than the poller told. ``undescribed``: raw messages, of those that were read, whose objects do not say
     where they belong; no damage yet.
     """
 
