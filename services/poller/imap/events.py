@@ -26,7 +26,7 @@ class EventLog:
     def _reset(self) -> None:
         self.exists: int | None = None
         self.expunged = 0
-        self.vanished = _EMPTY
+        self.vanished = self.since = _EMPTY
         self.flags: list[Listing] = []
         self.throttled = False
         self.bye: str | None = None
@@ -42,6 +42,7 @@ class EventLog:
             throttled=self.throttled,
             bye=self.bye,
             ignored=self.ignored,
+            since=self.since,
         )
         self._reset()
         return events
@@ -53,8 +54,8 @@ class EventLog:
 
     def forget_mailbox(self) -> None:
         """Another folder is opened: what was said of the last one is of no use."""
-        self.exists, self.expunged, self.vanished, self.uidvalidity = None, 0, _EMPTY, None
-        self._opening = None
+        self.exists, self.expunged, self.vanished, self.since = None, 0, _EMPTY, _EMPTY
+        self.uidvalidity = self._opening = None
         self.flags.clear()
 
     def opened(self) -> None:
@@ -77,20 +78,27 @@ class EventLog:
     def count(self, number: int, word: bytes) -> None:
         """``number`` EXISTS or EXPUNGE."""
         if word == b"EXISTS":
-            self.exists = number
+            self.exists, self.since = number, _EMPTY
         elif word == b"EXPUNGE":
             self.expunged += 1
             self.exists = self.exists - 1 if self.exists else self.exists
 
     def gone(self, parts: Sequence[Part]) -> None:
-        """VANISHED with or without (EARLIER); a set that cannot be read counts as "something went away"."""
+        """VANISHED; a set that cannot be read counts as "something went away".
+
+        Only without (EARLIER) it lowers the number of messages that was told last (RFC 7162 section 3.2.10.2).
+        """
         line = parts[0]
         assert isinstance(line, bytes)
-        text = line.split(b" ", 2)[2] if line.count(b" ") > 1 else b""
+        text = line.split(b" ", 2)[2].upper() if line.count(b" ") > 1 else b""
         try:
-            self.vanished |= uid_ranges(text.upper().removeprefix(b"(EARLIER) "))
+            uids = uid_ranges(text.removeprefix(b"(EARLIER) "))
         except Unparsable:
             self.expunged += 1
+            return
+        self.vanished |= uids
+        if self.exists is not None and not text.startswith(b"(EARLIER) "):
+            self.since |= uids
 
     def counted(self, parts: Sequence[Part]) -> None:
         """A STATUS that nobody asked for: of a folder that is not open, where NOTIFY asked for such news."""

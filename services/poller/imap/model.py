@@ -189,7 +189,8 @@ class Opened:
 class Events:
     """What came unasked since the last look.
 
-    ``exists``: last count, less what went since; ``expunged``: number of EXPUNGE responses.
+    ``exists``: last count, less what EXPUNGE took since; ``expunged``: number of EXPUNGE responses; ``since``: what of
+    ``vanished`` went after that count was told, and may name UIDs that were never there.
     ``ignored`` counts responses that had to be left out (no UID, UID 0 or above 32 bits, body of another UID).
     """
 
@@ -200,6 +201,7 @@ class Events:
     throttled: bool = False
     bye: str | None = None
     ignored: int = 0
+    since: UidSet = field(default_factory=lambda: UidSet.of(()))
 
     @property
     def mailbox_changed(self) -> bool:

@@ -138,7 +138,7 @@ class Session(Lifecycle):
         if not _continues(before, opened):
             self.close()
             raise ConnectionLost("another folder has the name of the one that was open; it is opened anew")
-        changed = so_far.exists is not None or opened.exists != before.exists
+        changed = so_far.mailbox_changed or opened.exists != before.exists  # one may have gone and another come
         self._connection.events.resume(so_far, opened.exists if changed else None)
 
     def fetch_listing(self, uids: UidSet, items: Sequence[str] = ("FLAGS",)) -> AsyncIterator[Listing]:

@@ -106,7 +106,7 @@ async def enumerate_all(session: Session, exists: int, known: UidSet, items: tup
 def count_after(exists: int, events: Events, listed: Listed) -> int:
     """How many messages there are after ``events``. VANISHED may name UIDs that were never there (RFC 7162)."""
     if events.exists is not None:
-        return events.exists
+        return max(events.exists - len(events.since & listed.uids), 0)
     return exists - events.expunged - len(events.vanished & listed.uids)
 
 

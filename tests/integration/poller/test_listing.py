@@ -7,7 +7,8 @@ from services.poller.domain.uidset import UidSet
 from services.poller.imap.model import Events
 from services.poller.passes.enumerate import count_after
 from tests.fakes.imap_model import Action, Command, Mailbox, Message, Reply, Script, changes, messages, on, sample, says
-from tests.integration.poller.conftest import inbox
+from tests.fakes.imap_scenarios import QRESYNC
+from tests.integration.poller.conftest import inbox, on_server
 
 LISTING = "(UID FLAGS)"
 
@@ -93,11 +94,35 @@ async def test_one_that_is_counted_and_never_listed_is_told_where_a_search_is_re
         (Events(exists=11, expunged=1), 11),
         (Events(expunged=2), 8),
         (Events(vanished=UidSet.of([3, 99])), 9),
+        (Events(exists=12, vanished=UidSet.of([2, 3, 99]), since=UidSet.of([3, 99])), 11),
+        (Events(exists=0, since=UidSet.of([3])), 0),
     ],
 )
 def test_how_many_there_are_after_what_was_said(events, count):
     listed = Listed(UidSet.range(1, 10), {}, complete=True, flagged=UidSet.range(1, 10))
     assert count_after(10, events, listed) == count
+
+
+@pytest.mark.parametrize("order", ["EXISTS VANISHED", "EXISTS RECENT VANISHED", "VANISHED EXISTS"])
+@pytest.mark.parametrize(("come", "go"), [(2, 3), (3, 3), (1, 2)])
+async def test_what_comes_and_vanishes_in_one_answer_is_counted(play, order, come, go):
+    script = Script({b"INBOX": Mailbox(messages(10))}, capabilities=QRESYNC)
+
+    def both(_command: Command, reply: Reply) -> None:
+        box = inbox(script)
+        for number in range(come):
+            box.deliver(sample(60 + number))
+        box.expunge(*range(1, go + 1))
+        exists = 10 + come if order.startswith("EXISTS") else len(box.messages)
+        said = {"EXISTS": f"* {exists} EXISTS", "RECENT": "* 1 RECENT", "VANISHED": f"* VANISHED 1:{go}"}
+        reply.untagged += [said[word].encode() + b"\r\n" for word in order.split()]
+
+    script.hooks.append(on("UID FETCH", both, has="BODY.PEEK[]", times=1, skip=1))
+    async with play(script, attempts=1) as p:
+        assert (await p.sync()).exit_code == 0
+        assert on_server(script).items() <= p.stored.items()
+        assert p.last_errors() == {"INBOX": None}
+        assert (p.server.connections, p.server.counts["UID SEARCH"]) == (1, 0)
 
 
 async def test_a_listing_that_is_refused_in_every_form_is_told(play):

@@ -47,9 +47,8 @@ def test_what_was_taken_is_not_told_again():
     log.flagged(Listing(3, ("\\Seen",)))
     log.ignored += 1
     assert log.changed
-    assert log.take() == Events(
-        4, 1, UidSet.range(7, 9), (Listing(3, ("\\Seen",)),), throttled=True, bye="done", ignored=1
-    )
+    gone, flags = UidSet.range(7, 9), (Listing(3, ("\\Seen",)),)
+    assert log.take() == Events(4, 1, gone, flags, throttled=True, bye="done", ignored=1, since=gone)
     assert not log.changed
     assert log.take() == Events()
 
@@ -59,6 +58,28 @@ def test_vanished_is_read_in_any_form(line):
     log = EventLog()
     log.gone([line])
     assert (log.take().vanished, log.changed) == (UidSet.of([3, 5, 6]), False)
+
+
+@pytest.mark.parametrize(
+    ("lines", "exists", "since"),
+    [
+        ((b"12 EXISTS", b"VANISHED 1:3"), 12, [1, 2, 3]),
+        ((b"12 EXISTS", b"12 RECENT", b"VANISHED 1", b"VANISHED 2"), 12, [1, 2]),
+        ((b"VANISHED 1:3", b"9 EXISTS"), 9, []),
+        ((b"12 EXISTS", b"VANISHED 1", b"11 EXISTS", b"VANISHED 2"), 11, [2]),
+        ((b"12 EXISTS", b"VANISHED (EARLIER) 1:3"), 12, []),
+        ((b"12 EXISTS", b"3 EXPUNGE", b"VANISHED 2"), 11, [2]),
+        ((b"VANISHED 1:3",), None, []),
+    ],
+)
+def test_what_vanishes_after_the_count_was_told_is_not_in_it(lines, exists, since):
+    log = EventLog()
+    for line in lines:
+        number, word = numbered(b"* " + line)
+        log.gone([b"* " + line]) if word == b"VANISHED" else log.count(number or 0, word)
+    taken = log.take()
+    assert (taken.exists, taken.since) == (exists, UidSet.of(since))
+    assert log.take() == Events()
 
 
 @pytest.mark.parametrize("line", [b"* VANISHED", b"* VANISHED x", b"* VANISHED (EARLIER) 0"])

@@ -78,6 +78,18 @@ async def test_opening_the_folder_anew_forgets_no_news(play):
         assert (news.exists, news.vanished) == (4, UidSet.of([2]))
 
 
+async def test_as_many_as_before_are_counted_anew_where_some_went(play):
+    async with signed_in(play, server_of(on("NOOP", adds("* VANISHED 2"))), Foresight()) as (session, server):
+        await session.enable("QRESYNC")
+        opened = await session.examine(b"INBOX", condstore=True)
+        of_inbox(server).expunge(2)
+        await session.poke()
+        of_inbox(server).deliver(sample(9))
+        await session.reopen()
+        news = session.take_events()
+        assert (opened.exists, news.exists, news.vanished, news.since) == (3, 3, UidSet.of([2]), UidSet.of([]))
+
+
 @pytest.mark.parametrize(
     ("told", "read", "flagged"),
     [
