@@ -68,7 +68,8 @@ class Memory:
     ``unlisted``: what was wrong with the folder list. ``avoids_plain``: AUTHENTICATE PLAIN ended the last connection.
     ``behind``: the HIGHESTMODSEQ of a folder, by id, that counts what is not shown, and since when (monotonic).
     ``warned``: texts of the server that were told already.
-    ``published`` counts messages and ``steps`` what was found out since, to tell progress from running in circles.
+    ``changes`` counts looks that found flags changed, or mail gone or back; ``published`` counts messages and
+    ``steps`` what was found out since, to tell progress from running in circles.
     """
 
     suspects: dict[Key, int] = field(default_factory=dict)
@@ -77,6 +78,7 @@ class Memory:
     steps: int = 0
     connection: int = 0
     published: int = 0
+    changes: int = 0
     doubted: dict[str, int] = field(default_factory=dict)
     moved: dict[str, UidValidityChanged] = field(default_factory=dict)
     relinked: Counter[str] = field(default_factory=Counter)

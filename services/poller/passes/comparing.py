@@ -37,6 +37,7 @@ async def compare(work: Work, session: Session, record: FolderRecord, ledger: Le
         *news.returned(work, record, returned),
         *news.flagged(work, record, after, different, labelled=labelled),
     )
+    work.memory.changes += bool(vanished or hidden or returned or different)
     current = replace(current, flags=after)
     if current != ledger or not current.published:  # an empty folder has its row, too, and a ledger made of rows
         await asyncio.to_thread(work.ledger.save_ledger, record.id, record.epoch, current)

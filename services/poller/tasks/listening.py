@@ -17,7 +17,7 @@ from services.poller.imap.session import Session
 from services.poller.work import Work
 
 log = logging.getLogger(__name__)
-DAY, MOST_LOST, MOST_HASTY = 86_400.0, 3, 10
+DAY, MOST_LOST, MOST_HASTY, CALM = 86_400.0, 3, 10, 1.0
 _REFUSED = (CommandRejected, Refused)
 
 
@@ -47,13 +47,21 @@ class Ear:
     """What one account's task remembers of how its server tells of mail, between connections.
 
     ``heard``: id, number of messages, UIDNEXT and HIGHESTMODSEQ of the watched folder that were last acted upon, while
-    the ledger has others. ``hasty``: rounds in a row that took next to no time and brought nothing.
+    the ledger has others. ``hasty``: rounds in a row that took next to no time and brought no mail. ``stirred``: one of
+    them found something else changed. ``calm``: seconds of the next pause for that.
     """
 
     idles: Trust = field(default_factory=Trust)
     notifies: Trust = field(default_factory=Trust)
     heard: tuple[str, int | None, int | None, int | None] | None = None
     hasty: int = 0
+    stirred: bool = False
+    calm: float = CALM
+
+    def note(self, *, hasty: bool, stirred: bool) -> None:
+        """One more round, hasty or not."""
+        self.hasty, self.stirred = (self.hasty + 1, self.stirred or stirred) if hasty else (0, False)
+        self.calm = self.calm if hasty else CALM
 
 
 async def news(
@@ -72,6 +80,16 @@ async def news(
     with contextlib.suppress(*_REFUSED):
         await session.noop()
     return []
+
+
+async def calm(work: Work, ear: Ear) -> None:
+    """Let changes other than mail come together where they come fast, such as deletions one by one.
+
+    Each pause is twice as long as the last; where that does not help, the server is polled for a while.
+    """
+    if ear.hasty >= MOST_HASTY and ear.stirred and ear.calm < work.account.settings.poll_interval:
+        await work.clock.sleep(ear.calm)
+        ear.hasty, ear.stirred, ear.calm = 0, False, 2 * ear.calm
 
 
 async def _listen(

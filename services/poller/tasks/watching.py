@@ -133,7 +133,7 @@ async def _stay(watched: Watch, session: Session, records: list[FolderRecord], l
     work, ear, clock, settings = watched.work, watched.ear, watched.work.clock, watched.work.account.settings
     end, listed, polled = clock.monotonic() + life, clock.monotonic(), clock.monotonic()
     while (began := clock.monotonic()) < end and not work.turns.over(work.account, began):
-        before, due = work.memory.published, polled + settings.poll_interval
+        mail, changes, due = work.memory.published, work.memory.changes, polled + settings.poll_interval
         told = await listening.news(work, ear, session, records, due - began)
         if told and clock.monotonic() < due:
             await _pass(work, session, told)
@@ -145,8 +145,9 @@ async def _stay(watched: Watch, session: Session, records: list[FolderRecord], l
             await _pass(work, session, records)
             polled = clock.monotonic()
         log_alerts(work, session)
-        quick = clock.monotonic() - began < HASTE and work.memory.published == before
-        ear.hasty = ear.hasty + 1 if quick else 0
+        hasty = clock.monotonic() - began < HASTE and work.memory.published == mail
+        ear.note(hasty=hasty, stirred=work.memory.changes > changes)
+        await listening.calm(work, ear)
 
 
 def _lists(session: Session) -> bool:

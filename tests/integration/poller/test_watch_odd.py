@@ -38,6 +38,38 @@ async def test_an_idle_that_never_waits_is_not_hurried(play, action, monkeypatch
         assert p.server.connections == 1
 
 
+def flagged(script: Script) -> Reply:
+    """Somebody else marks a message, or takes the mark off."""
+    first = inbox(script).messages[0]
+    first.flags ^= {"\\Flagged"}
+    first.modseq = inbox(script).modseq() + 1
+    return says_at_once(b"* 1 FETCH (UID 1 FLAGS ())\r\n", b"* %d EXISTS\r\n" % len(inbox(script).messages))
+
+
+async def test_flags_that_change_one_by_one_put_off_no_mail(play, monkeypatch):
+    monkeypatch.setattr(watching, "HASTE", 60.0)
+    script = three(capabilities=(*IDLE, "CONDSTORE"))
+
+    def stirs(command: Command, _reply: Reply) -> Reply:
+        if command.number == 25:
+            inbox(script).deliver(sample(9))
+        return flagged(script) if command.number <= 25 else Reply([b"+ idling\r\n"], b"")
+
+    script.hooks.append(on("IDLE", stirs))
+    async with play(script, poll_interval=3600) as p, watched(p):
+        await until(lambda: ("INBOX", 5, 4) in p.stored, 20)
+        assert p.server.connections == 1
+
+
+async def test_flags_that_change_without_end_are_polled(play, monkeypatch):
+    monkeypatch.setattr(watching, "HASTE", 60.0)
+    script = three(capabilities=(*IDLE, "CONDSTORE"))
+    script.hooks.append(on("IDLE", lambda _c, _r: flagged(script)))
+    async with play(script, poll_interval=1.5) as p, watched(p):
+        await until(lambda: p.server.counts["NOOP"] >= 6, 30)  # three of them after bodies
+        assert p.server.counts["IDLE"] <= 100
+
+
 @pytest.mark.parametrize(
     "script",
     [lambda: three(peek_sets_seen=True, first=6), lambda: three(on("UID FETCH", says("NO no"), has=FLAGS))],
