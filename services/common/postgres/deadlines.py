@@ -22,6 +22,7 @@ LOOK = 5.0  # seconds between two looks
 _DUE: "dict[Bounded, float]" = {}  # calls that run, and when they should have ended (monotonic)
 _LOCK = threading.Lock()
 _WATCHING: list[threading.Thread] = []
+_ENOUGH = threading.Event()
 
 
 class _Cursor(cursor):  # type: ignore[misc]
@@ -100,6 +101,21 @@ def _ending(of: Any) -> Iterator[None]:
             _DUE.pop(of, None)
 
 
+@contextmanager
+def unwatched() -> Iterator[None]:
+    """No thread looks while the block runs: a process is forked that must have one thread. It begins its own."""
+    watching = _WATCHING[:]
+    _ENOUGH.set()
+    for thread in watching:
+        thread.join()
+    _ENOUGH.clear()
+    try:
+        yield
+    finally:
+        if watching:
+            _watch()
+
+
 def _watch() -> None:
     """A process that was forked has none."""
     with _LOCK:
@@ -109,8 +125,7 @@ def _watch() -> None:
 
 
 def _look_for_ever() -> None:
-    while True:
-        time.sleep(LOOK)
+    while not _ENOUGH.wait(LOOK):
         with _LOCK:
             now = time.monotonic()
             for late in [of for of, due in list(_DUE.items()) if due < now]:

@@ -73,6 +73,8 @@ def caught(mailweir: Mailweir, signals: Path, number: int, least: int) -> "subpr
         until((signals / f"held-{number}").exists, 120, lambda: f"the sync ended with {process.poll()}")
         until(lambda: stored(mailweir) >= least, 120, lambda: f"{stored(mailweir)} stored instead of {least}")
         assert process.poll() is None
+        helpers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        assert len(helpers) == (os.cpu_count() != 1), "a sync without a stack has a second process (ADR 0015)"
     except BaseException:
         kill(process)
         raise

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from sqlalchemy import Engine
 
 from services.cli.helper import helper
 from services.common.database import engine_for
@@ -211,9 +212,13 @@ def test_a_parent_that_is_killed_takes_its_helper_along(tmp_path: Path) -> None:
         until(lambda: gone((tmp_path / "helper").read_text() or "self"))
 
 
-def test_there_is_one_unless_other_threads_run(tmp_path: Path) -> None:
+def test_there_is_one_unless_other_threads_run(tmp_path: Path, database: Engine) -> None:
+    url = database.url.render_as_string(hide_password=False)
+
     def of_one_thread(_connection: socket.socket) -> None:
-        context = Context(Settings(home=tmp_path), "postgresql:///nowhere", engine_for("postgresql:///nowhere"))
+        context = Context(Settings(home=tmp_path), url, engine_for(url))
+        with context.engine.connect():
+            pass  # as every command has asked the database before
         with helper(context) as alone, ThreadPoolExecutor() as threads:
             threads.submit(os.getpid).result()
             with helper(context) as beside:
