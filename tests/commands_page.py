@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from itertools import takewhile
 from pathlib import Path
 
+import click
+
 PAGE = (Path(__file__).parents[1] / "docs" / "commands.md").read_text(encoding="utf-8")
 ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in PAGE.splitlines() if line.startswith("|")]
 
@@ -21,3 +23,15 @@ def commands() -> Iterator[str]:
     for name, *_ in ROWS:
         for words in re.findall(r"`([^`]* --json)`", name):
             yield " ".join(takewhile(lambda word: word.isalpha() and word.islower(), words.split()))
+
+
+def with_json(command: click.Command, *words: str) -> Iterator[str]:
+    """The words of each command below this one that has ``--json``."""
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            found = command.get_command(context, name)
+            assert found
+            yield from with_json(found, *words, name)
+    elif any("--json" in option.opts for option in command.params):
+        yield " ".join(words)

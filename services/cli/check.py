@@ -28,8 +28,6 @@ def check(name: str, *, as_json: bool, lang: str | None, full: bool, secret_file
     The result is safe to paste into a ticket: no secret, no address unless --full. Exit codes: 0 all is well,
     2 configuration, 3 try again later, 4 sign-in refused, 5 connection or TLS failure.
     """
-    import msgspec
-
     from services.cli.account_store import opened
     from services.cli.language import language
     from services.cli.secret_input import source_of
@@ -43,7 +41,7 @@ def check(name: str, *, as_json: bool, lang: str | None, full: bool, secret_file
         show = None if as_json else lambda step: _print(view.line(step, account, lang, full=full), step.outcome)
         steps = asyncio.run(_examined(visit, show))
     if as_json:
-        click.echo(msgspec.json.format(plain.json(view.as_json(steps, account, known, lang, full=full))))
+        click.echo(plain.indented(view.as_json(steps, account, known, lang, full=full)))
     else:
         for text in filter(None, (view.untried(steps, lang), view.verdict(steps, lang))):
             click.echo(text)

@@ -1,7 +1,7 @@
 """``mailweir repair``: make rows, objects and mailbox fit together again."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -48,7 +48,7 @@ def repair(name: str | None, *, check: bool, verify: bool, offline: bool, as_jso
     if as_json and not check:
         raise ConfigurationError("--json tells what does not fit; say --check with it")
     with open_context() as context:
-        _restore(context, check=check)
+        _restore(context, check=check, as_json=as_json)
         name = account_of(context, name, partial(has_objects, context)) if name else None
         with workbench.bench(context.engine) as bench:
             damage, late = _arrived(context, bench, name, workbench.compare(bench, context.store, name, verify=verify))
@@ -61,9 +61,10 @@ def repair(name: str | None, *, check: bool, verify: bool, offline: bool, as_jso
     raise SystemExit(code)
 
 
-def _restore(context: "Context", *, check: bool) -> None:
+def _restore(context: "Context", *, check: bool, as_json: bool) -> None:
     """Make dropped tables anew. With ``check`` only say so, and end: the rest cannot be looked at without them."""
-    from services.cli.mending.whole_schema import whole_schema
+    from services.cli.mending.damage import Damage
+    from services.cli.mending.whole_schema import RENEWED, whole_schema
     from services.common.postgres import restoring
     from services.storer.tables import DERIVED, REPORTED
 
@@ -73,9 +74,11 @@ def _restore(context: "Context", *, check: bool) -> None:
         return
     click.echo(f"tables that are gone, or lack columns: {', '.join(lost)}", err=True)
     if check:
+        if as_json:
+            _print_json(dict.fromkeys(Damage.__struct_fields__), "", lost)
         raise SystemExit(3)
     derived = (DERIVED if DERIVED & set(lost) else set()) | (REPORTED & set(lost))
-    restoring.restore(context.database_url, schema, derived)
+    restoring.restore(context.database_url, schema, derived, RENEWED)
     click.echo("they were made anew; rows of mail come back from the object store")
 
 
@@ -91,10 +94,8 @@ def _arrived(context: "Context", bench: "Connection", name: str | None, damage: 
 def _tell(damage: "Damage", late: str, *, as_json: bool) -> None:
     from msgspec.structs import asdict
 
-    from services.front import plain
-
     if as_json:
-        click.echo(plain.json(asdict(damage) | {"late": late or None}))
+        _print_json(asdict(damage), late, [])
         return
     if damage.any and late:
         click.echo(f"some of this may only be on its way: {late}", err=True)
@@ -113,6 +114,13 @@ def _tell(damage: "Damage", late: str, *, as_json: bool) -> None:
         click.echo(
             f"mail of {name}, which was erased, is here again: mailweir accounts remove {name} --erase", err=True
         )
+
+
+def _print_json(found: Mapping[str, object], late: str, tables: Sequence[str]) -> None:
+    """One object. Where tables are gone the rest is not known."""
+    from services.front import plain
+
+    click.echo(plain.json({**found, "late": late or None, "tables": tables}))
 
 
 def _mend(context: "Context", bench: "Connection", name: str | None, damage: "Damage") -> None:

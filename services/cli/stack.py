@@ -1,6 +1,5 @@
 """``mailweir stack``: real Kafka, MinIO, Postgres, a test Dovecot and the services as processes of this machine."""
 
-import json
 import sys
 import time
 from pathlib import Path
@@ -79,10 +78,11 @@ def down() -> None:
 def status(*, as_json: bool) -> None:
     """Show endpoints, files of credentials, pids and health. Exit code 1 when something does not run."""
     from infra.local import stack as local
+    from services.front import plain
 
     found = local.require(_home())
     if as_json:
-        click.echo(json.dumps(_facts(found), indent=2))
+        click.echo(plain.indented(_facts(found)))
     else:
         _show(found)
     lines = local.trouble(found)

@@ -1,10 +1,8 @@
 """The properties that docs/commands.md names are those of what the commands print."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 from msgspec import Struct
 
@@ -28,7 +26,7 @@ from services.poller.doctor.model import Step
 from services.poller.domain.state import FolderRecord, Outcome
 from services.poller.imap.model import Folder
 from services.poller.tasks.account import Result
-from tests.commands_page import ROWS, commands, properties
+from tests.commands_page import ROWS, commands, properties, with_json
 from tests.fakes.mail_events import fetched
 
 ACCOUNT = Account(slug="work", host="h", user="u")
@@ -79,17 +77,6 @@ def test_the_rows_of_the_stack(tmp_path: Path) -> None:
 
 def test_every_command_with_json_has_a_row_and_no_other() -> None:
     assert set(commands()) == set(with_json(cli))
-
-
-def with_json(command: click.Command, *words: str) -> Iterator[str]:
-    if isinstance(command, click.Group):
-        context = click.Context(command)
-        for name in command.list_commands(context):
-            found = command.get_command(context, name)
-            assert found
-            yield from with_json(found, *words, name)
-    elif any("--json" in option.opts for option in command.params):
-        yield " ".join(words)
 
 
 def test_each_exit_code_of_an_error_is_explained() -> None:
