@@ -13,6 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from services.attachments import handlers
+from services.common.claims import raw_key
 from services.common.errors import Unavailable
 from services.common.events import AttachmentExtracted, DataRef, ObjectFiled
 from services.common.message.day import header_block, message_day
@@ -139,6 +140,19 @@ async def test_a_large_file_is_streamed_out_of_its_message(store: FolderStore, e
     (filed,) = await handlers.file_attachments([event], store=store)
     assert filed == said_of(event, store, len(data))
     assert store.read(filed.key) == data
+
+
+async def test_a_claim_check_without_offsets_is_the_whole_message(store: FolderStore) -> None:
+    event = claim(store, b"%PDF-1" + bytes(range(256)) * 40_000, "identity")
+    assert isinstance(event.body, DataRef)
+    raw = store.read(raw_key(event, event.body, store))
+    rest = raw[event.body.first or 0 :]
+    whole = replace(event, body=replace(event.body, first=None, last=None), partsha256=hashlib.sha256(raw).hexdigest())
+    open_end = replace(event, body=replace(event.body, last=None), partsha256=hashlib.sha256(rest).hexdigest())
+    for reference, data in ((whole, raw), (open_end, rest)):
+        (filed,) = await handlers.file_attachments([reference], store=store)
+        assert isinstance(filed, ObjectFiled)
+        assert store.read(filed.key) == data
 
 
 def said_of(event: AttachmentExtracted, store: FolderStore, size: int) -> ObjectFiled:
