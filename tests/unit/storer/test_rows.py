@@ -35,7 +35,9 @@ async def test_a_message_by_its_columns() -> None:
             In_Reply_To="<parent@x>",
             References="<root@x> <parent@x>",
             Cc="Cleo <cleo@example.org>",
+            Bcc="hidden@example.org",
             Reply_To="desk@example.org",
+            Sender="office@example.org",
         ).as_bytes()
     )
     found = row(event)
@@ -50,7 +52,7 @@ async def test_a_message_by_its_columns() -> None:
         "subject": "合同",
         "from_email": "ada@example.org",
         "from_name": "Ada",
-        "recipients": ("bob@example.com", "cleo@example.org"),
+        "recipients": ("bob@example.com", "cleo@example.org", "hidden@example.org"),
         "sent_at": datetime(2026, 11, 20, 9, tzinfo=UTC),
         "received_at": INTERNALDATE,
         "has_attachment": False,
@@ -59,8 +61,10 @@ async def test_a_message_by_its_columns() -> None:
     lists = found["addresses"].value
     assert {name: [each.email for each in value] for name, value in lists.items() if value} == {
         "from": ["ada@example.org"],
+        "sender": ["office@example.org"],
         "to": ["bob@example.com"],
         "cc": ["cleo@example.org"],
+        "bcc": ["hidden@example.org"],
         "replyTo": ["desk@example.org"],
     }
     assert found["body_text"].strip() == "Good morning"
@@ -145,6 +149,22 @@ async def test_a_place_a_file_and_an_object_by_their_columns() -> None:
         bucket="mail", key="work/x", objectsize=6, contenttype=kind, detectedtype="image/png",
     )  # fmt: skip
     assert rows.object_row(filed) == ("work", "attachment", "c" * 64, "mail", "work/x", 6, kind, "image/png")
+
+
+async def test_a_file_out_of_a_text_names_the_part_that_it_comes_from() -> None:
+    event, (file,) = await parsed(message(text="See below\n\nbegin 644 cat.txt\n#0V%T\n`\nend\n").as_bytes())
+    ((*_, name, _, _, parent),) = rows.attachment_rows(event)
+    assert (file.partid, name, parent) == ("1.d1", "cat.txt", "1")
+
+
+@pytest.mark.parametrize("kind", ["image/png", "audio/ogg", "video/mp4"])
+async def test_media_that_a_text_shows_have_a_row(kind: str) -> None:
+    mail = message()
+    mail.make_mixed()
+    mail.add_attachment(b"data", *kind.split("/"), disposition="inline")
+    event, (file,) = await parsed(mail.as_bytes())
+    assert event.email.attachments == ()
+    assert [row[2:6] for row in rows.attachment_rows(event)] == [(file.partid, file.partsha256, 4, kind)]
 
 
 def test_a_report_by_its_columns() -> None:
