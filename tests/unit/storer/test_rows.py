@@ -114,6 +114,16 @@ async def test_a_text_that_was_derived_stands_in_where_there_is_none() -> None:
     both = row(replace(event, email=replace(event.email, mailweir=facts)))
     assert both["body_text"].strip() == "plain words"
     assert "derived" not in both["searched"]
+    assert both["facts"].value == replace(facts, place=None, derived_text=None)
+
+
+async def test_the_texts_of_one_mail_stand_on_lines_of_their_own() -> None:
+    mail = message(text="first")
+    mail.make_mixed()
+    mail.add_attachment("second", disposition="inline")
+    event, _ = await parsed(mail.as_bytes())
+    first, second = (value.value for value in event.email.body_values.values())
+    assert row(event)["body_text"] == f"{first}\n{second}"
 
 
 @pytest.mark.parametrize("version", ["", "1.x", "v1", "1.", "1.0-beta", "1" * 10, "1.2\n"])
