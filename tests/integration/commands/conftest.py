@@ -25,6 +25,9 @@ from tests.databases import FILLED
 from tests.fakes.mail_events import fetched, message, with_file
 
 TABLES = FILLED
+# Whatever tables there are, but those that a migration filled: a test that fails leaves rows of accounts and users.
+EMPTIED = """DO $$ BEGIN EXECUTE (SELECT 'TRUNCATE ' || string_agg(quote_ident(tablename), ', ') || ' CASCADE'
+FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN ('alembic_version', 'account_changes')); END $$"""
 MAIL = [
     with_file(message("第三季度合同", "请查收附件", Message_ID="<a@x>"), b"%PDF-1 first", "合同.pdf").as_bytes(),
     message("Re: 合同", "From here it works\n>From there too", Message_ID="<b@x>", References="<a@x>").as_bytes(),
@@ -94,7 +97,7 @@ def home(home_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
     monkeypatch.setenv("MAILWEIR_HOME", str(home_path))
     with open_context(Settings(home=home_path)) as context:
         made = Home(context, home_path, {"MAILWEIR_HOME": str(home_path), "COLUMNS": "200"})
-        made.change(f"TRUNCATE {', '.join(TABLES)} CASCADE")
+        made.change(EMPTIED)
         context.store.delete(list(context.store.keys("")))
         yield made
 
