@@ -29,7 +29,7 @@ def test_a_store_that_keeps_the_group_as_it_is_loses_nothing_of_it(
 
 def test_a_store_that_takes_groups_apart_holds_nothing_else(minio: Minio, monkeypatch: pytest.MonkeyPatch) -> None:
     store = fresh(minio, "takes-groups")
-    monkeypatch.setattr(S3Store, "put", lambda *_: pytest.fail("an object of a group went alone"))
+    monkeypatch.setattr(S3Store, "_put", lambda *_: pytest.fail("an object of a group went alone"))
     store.put_many(NEWS)
     assert {key: store.read(key) for key in store.keys("")} == {new.key: new.data for new in NEWS}
 

@@ -118,11 +118,13 @@ def test_what_was_damaged_or_deleted_is_whole_again(minio: Minio) -> None:
     store, client = kept(minio, "damaged"), minio.store._client
     news = [NewObject(f"work/{number}", b"whole", "a/b") for number in range(3)]
     store.put_many(news)
-    client.put_object("damaged", "work/0", BytesIO(b"other"), 5)
+    for key in ("work/0", "work/file"):
+        client.put_object("damaged", key, BytesIO(b"other"), 5)
     store.delete(["work/1"])
     store.put_many(news)
-    store.put_file("work/0", BytesIO(b"whole"), 5, "a/b", {})
-    assert [store.read(new.key) for new in news] == [b"whole"] * 3
+    store.put_file("work/file", BytesIO(b"whole"), 5, "a/b", {})
+    assert {store.read(key) for key in store.keys("")} == {b"whole"}
+    assert len(list(store.keys(""))) == len(news) + 1
 
 
 def test_a_lock_of_the_bucket_is_named_when_it_keeps_what_is_erased(minio: Minio) -> None:
