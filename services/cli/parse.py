@@ -144,12 +144,14 @@ def json_line(email: "Email") -> bytes:
 
 def summary(email: "Email") -> bytes:
     """What a person wants to see first: who, when, what, which files, and how many repairs."""
+    from services.front.plain import named
+
     lines = [
         f"{email.subject or '(no subject)'}",
         f"  from {_people(email.from_)}  to {_people(email.to)}  {email.sent_at or 'no date'}  {email.size:,} bytes",
     ]
     shown = email.attachments[:_MOST_SHOWN]
-    lines += [f"  file {part.name or part.part_id} ({part.type}, {part.size:,} bytes)" for part in shown]
+    lines += [f"  file {named(part.name) or part.part_id} ({part.type}, {part.size:,} bytes)" for part in shown]
     if len(email.attachments) > len(shown):
         lines.append(f"  and {len(email.attachments) - len(shown)} more files")
     if email.mailweir.defects:

@@ -43,7 +43,7 @@ def _show(found: "Sequence[Found]") -> None:
     from rich.text import Text
 
     from services.cli.terminal import tables
-    from services.front.plain import line
+    from services.front.plain import line, named
 
     if not found:
         click.echo("nothing found")
@@ -54,7 +54,8 @@ def _show(found: "Sequence[Found]") -> None:
     for each in found:
         received = each.received_at.isoformat(" ")[:16] if each.received_at else ""
         clip = "@ " if each.has_attachment else ""
-        texts = (each.from_name or each.from_email, clip + (each.subject or ""), ", ".join(each.folders))
-        shown.add_row(str(each.id), received, *(Text(line(text)) for text in texts))
+        texts = (line(each.from_name or each.from_email), line(clip + (each.subject or "")))
+        folders = ", ".join(map(named, each.folders))
+        shown.add_row(str(each.id), received, *map(Text, (*texts, folders)))
     tables().print(shown)
     click.echo("look at one: mailweir show ID", err=True)

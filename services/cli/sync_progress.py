@@ -13,7 +13,7 @@ from services.cli.terminal import has_cursor
 from services.common.clock import SystemClock
 from services.common.events import AccountReported, Event
 from services.common.service import Publisher
-from services.front.plain import line
+from services.front.plain import named
 from services.front.retold import told
 from services.poller.work import Progress
 
@@ -48,7 +48,7 @@ def bar(names: Sequence[str]) -> Iterator[Watcher]:
         def watch(step: Progress) -> None:
             key = (step.account, step.folder)
             if key not in tasks:
-                tasks[key] = bars.add_task(escape(f"{step.account}: {line(step.folder)}"), total=step.wanted)
+                tasks[key] = bars.add_task(escape(f"{step.account}: {named(step.folder)}"), total=step.wanted)
             bars.update(tasks[key], total=step.wanted, completed=step.done)  # type: ignore[arg-type]
 
         try:
@@ -80,7 +80,7 @@ def _wait(event: AccountReported) -> str:
 
 
 def _so_far(step: Progress) -> str:
-    return f"{step.account}: {line(step.folder)}: {step.done} of {step.wanted}"
+    return f"{step.account}: {named(step.folder)}: {step.done} of {step.wanted}"
 
 
 def _say(text: str) -> None:

@@ -65,7 +65,7 @@ def _state(event: AccountReported) -> Told:
 
 def _line(told: Told) -> str:
     if "messages" in told:
-        return f"{told['account']}: {plain.line(str(told['folder']))}: {told['messages']} retrieved"
+        return f"{told['account']}: {plain.named(str(told['folder']))}: {told['messages']} retrieved"
     account = str(told["account"])
     why = "; ".join(retold.told(str(told["detail"]), str(told["advice"]), account, language()))
     return f"{account}: {told['state']}, sign-in {told['signin']}{': ' if why else ''}{why}"

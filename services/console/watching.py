@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 
 from services.common.database import transaction
 from services.common.settled import COUNTED, settle
-from services.front.plain import line
+from services.front.plain import line, named
 
 PACE_SECONDS = 60
 _LINES = text(
@@ -243,8 +243,9 @@ def _rows(engine: Engine, query: Any, window: Window, **values: Any) -> list[dic
     """Rows with strangers' texts made plain; one more than asked for tells that there is a next page."""
     with transaction(engine) as connection:
         found = connection.execute(query, {**values, "skip": window.skip, "most": window.most + 1})
-        return [{name: _plain(value) for name, value in row._mapping.items()} for row in found]
+        return [{name: _plain(name, value) for name, value in row._mapping.items()} for row in found]
 
 
-def _plain(value: Any) -> Any:
-    return line(value) if isinstance(value, str) else value
+def _plain(name: str, value: Any) -> Any:
+    made = named if name == "folder" else line
+    return made(value) if isinstance(value, str) else value

@@ -18,10 +18,10 @@ from services.console.settings import ConsoleSettings
 from services.console.static_files import address
 from services.console.texts import Language, lookup, preferred
 from services.console.users import User
-from services.front.plain import line
+from services.front.plain import line, named
 
 PAGES = Environment(loader=PackageLoader("services.console"), autoescape=True, undefined=StrictUndefined)
-PAGES.filters["plain"] = line
+PAGES.filters |= {"plain": line, "named": named}
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _POLL = "x-poll"
 

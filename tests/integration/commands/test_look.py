@@ -9,7 +9,8 @@ import pytest
 
 from services.common.accounts.store import Account
 from services.common.errors import ConfigurationError
-from tests.fakes.mail_events import message, with_file
+from services.front.embedded import publisher
+from tests.fakes.mail_events import fetched, message, with_file
 from tests.integration.commands.conftest import MAIL, Home
 
 
@@ -71,6 +72,18 @@ async def test_nothing_of_a_stranger_moves_the_cursor(stored: Home) -> None:
     (found,) = stored.lines("search", "escape", "--json")
     for words in (("search", "ada"), ("show", str(found["id"])), ("show", str(found["id"]), "--text")):
         assert "\x1b" not in stored.run(*words).stdout.replace("\x1b[0m", "").replace("\x1b[1m", "")
+
+
+async def test_names_that_nobody_would_see_are_seen(home: Home) -> None:
+    raw = with_file(message("unseen", "x", Message_ID="<u1@x>"), b"%PDF-1", "\u3164").as_bytes()
+    await publisher(home.context).publish([fetched(raw, folder="\u200b")])
+    (found,) = home.lines("search", "unseen", "--json")
+    assert found["folders"] == ["\u200b"]
+    assert "│ � " in home.run("search", "unseen").stdout
+    shown = home.run("show", str(found["id"])).stdout
+    assert "Place:     work / � / UID 1" in shown
+    assert "File:      �, application/pdf" in shown
+    assert shown.count("/�\n") == 1  # the end of its key
 
 
 async def test_json_of_a_stranger_moves_no_cursor_and_says_the_same(home: Home) -> None:
