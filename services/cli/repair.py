@@ -22,6 +22,7 @@ _FURTHER = {
     "silent": "accounts whose last report is lost; the next look at them reports again",
     "unthreaded": "ids of messages whose threads are forgotten",
     "outdated": "places with other flags than were told, or visible though gone; the next look at them tells all again",
+    "strays": "folders whose mail is shown, and of which the poller knows nothing, or not with that UIDVALIDITY",
     "undescribed": "raw messages whose objects do not say where they belong, as their rows do",
     "refused": "messages in dead letters, as their raw messages were gone when they were read",
 }
@@ -125,7 +126,7 @@ def _print_json(found: Mapping[str, object], late: str, tables: Sequence[str]) -
 
 def _mend(context: "Context", bench: "Connection", name: str | None, damage: "Damage") -> None:
     """Send what can be sent, and note what it was; and what could not be."""
-    from services.cli.mending import known_states, lost_rows, undescribed, unmade, workbench
+    from services.cli.mending import known_states, lost_rows, strays, undescribed, unmade, workbench
     from services.cli.mending.rebuilding import publish_all
     from services.cli.progress import bar
 
@@ -140,6 +141,9 @@ def _mend(context: "Context", bench: "Connection", name: str | None, damage: "Da
     click.echo(f"{published} messages sent through parser, attachments and storer again")
     if damage.undescribed:
         click.echo(f"{undescribed.mend(context, bench)} raw messages written again with what their rows say of them")
+    asked, hidden = strays.mend(context, bench, name)
+    if asked or hidden:
+        click.echo(f"{asked} folders that the poller is to look for; {hidden} past ones are hidden")
     unmade.forget(bench)
     for why, count in unmade.told(bench):
         click.echo(f"{count} raw messages {why}", err=True)

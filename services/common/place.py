@@ -1,8 +1,11 @@
 """A place: where a message is. The identity of every mail event and of a row in ``email_places``."""
 
+import re
 from typing import Annotated
 
 from msgspec import Meta, Struct
+
+_ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
 
 
 class Place(Struct, frozen=True, kw_only=True, order=True):
@@ -25,3 +28,8 @@ class Place(Struct, frozen=True, kw_only=True, order=True):
 def wire_text(wire: bytes) -> str:
     r"""The raw name of a folder as text: non-ASCII octets, control characters and the backslash as ``\xNN``."""
     return "".join(chr(octet) if 32 <= octet < 127 and octet != 92 else f"\\x{octet:02x}" for octet in wire)
+
+
+def wire_octets(told: str) -> bytes:
+    """The raw name of which ``wire_text`` made this."""
+    return _ESCAPED.sub(lambda found: bytes([int(found[1], 16)]), told.encode())

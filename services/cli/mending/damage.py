@@ -13,7 +13,8 @@ class Damage(Struct, frozen=True, kw_only=True):
     from them. ``erased``: names of accounts that were erased and have mail again, which a repair does not touch.
     ``untold``: folders whose last report is lost; ``unlisted``: folders whose ledger is; ``silent``: accounts whose
     last report is. ``unthreaded``: ids of messages whose threads are forgotten. ``outdated``: places with other flags
-    or visibility than the poller told. ``undescribed``: raw messages, of those that were read, whose objects do not say
+    or visibility than the poller told. ``strays``: folders, each with a UIDVALIDITY, whose mail is shown though the
+    poller knows nothing of them. ``undescribed``: raw messages, of those that were read, whose objects do not say
     where they belong; no damage yet.
     """
 
@@ -31,6 +32,7 @@ class Damage(Struct, frozen=True, kw_only=True):
     silent: int
     unthreaded: int
     outdated: int
+    strays: int
     undescribed: int
 
     @property
@@ -46,5 +48,6 @@ class Damage(Struct, frozen=True, kw_only=True):
             self.silent,
             self.unthreaded,
             self.outdated,
+            self.strays,
         )
         return any(losses)

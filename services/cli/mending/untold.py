@@ -10,12 +10,13 @@ AND (CAST(:account AS text) IS NULL OR account = :account)
 AND NOT EXISTS (SELECT FROM email_sync_status s WHERE (s.account_id, s.folder_id) = (f.account, f.id))"""
 _COUNT = text(f"SELECT count(*) FROM {_LOST}")  # noqa: S608 (a constant of ours)
 _LOOK = text(f"UPDATE folders SET full_pass_at = NULL WHERE id IN (SELECT id FROM {_LOST}) RETURNING account")  # noqa: S608 (as above)
-# The last report outlives the rows that it was made of.
+# The last report outlives the rows that it was made of. Of a folder that is absent nothing is fetched.
 _UNLISTED = """email_sync_status s WHERE state = 'active' AND listed > 0
 AND account_id IN (SELECT slug FROM accounts WHERE state = 'active')
 AND (CAST(:account AS text) IS NULL OR account_id = :account)
 AND NOT EXISTS (SELECT FROM folders f JOIN folder_ledger l ON (l.folder_id, l.epoch) = (f.id, f.epoch)
-WHERE f.id = s.folder_id)"""
+WHERE f.id = s.folder_id)
+AND NOT EXISTS (SELECT FROM folders f WHERE f.id = s.folder_id AND f.state = 'absent')"""
 _COUNT_UNLISTED = text(f"SELECT count(*) FROM {_UNLISTED}")  # noqa: S608 (a constant of ours)
 _LOOK_WHOLE = text(
     f"""WITH unlisted AS (SELECT account_id, folder_id FROM {_UNLISTED}), whole AS (

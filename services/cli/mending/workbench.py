@@ -3,7 +3,7 @@
 What is found stands in temporary tables of one connection, so the memory does not grow with the account.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -13,18 +13,27 @@ from msgspec import json
 from msgspec.structs import replace
 from sqlalchemy import Connection, Engine, text
 
-from services.cli.mending import came_back, listing, lost_claims, lost_rows, outdated, taken_over, undescribed, untold
+from services.cli.mending import (
+    came_back,
+    listing,
+    looking,
+    lost_claims,
+    lost_rows,
+    outdated,
+    strays,
+    taken_over,
+    undescribed,
+    untold,
+)
 from services.cli.mending.damage import Damage
 from services.cli.mending.owners import of_account
 from services.cli.progress import bar
 from services.common.database import fault_named, transaction, unbounded_for_good
 from services.common.events import MailEvent
-from services.common.objects import ObjectStore, has_hash
+from services.common.objects import ObjectStore
 from services.storer.tables import objects
 
 Key = tuple[str, str, str]
-_PAGE = 100  # rows; of as many the store is asked while a transaction is open
-_LOOKS_AT_ONCE = 8
 
 _TABLES = """
 CREATE TEMP TABLE gone (account_id text, kind text, sha256 text, key text, size bigint, damaged boolean NOT NULL,
@@ -51,7 +60,6 @@ SELECT o.account_id, o.kind, o.sha256, o.key, o.size, l.key IS NOT NULL
 FROM ({_FILED}) AS o LEFT JOIN listed l ON l.key = o.key WHERE l.size IS DISTINCT FROM o.size"""  # noqa: S608 (as above)
 _UNREAD = f"""SELECT * FROM ({_FILED}) AS o
 WHERE NOT EXISTS (SELECT FROM gone g WHERE g.key = o.key)"""  # noqa: S608 (constants of ours)
-_READ = text("INSERT INTO gone VALUES (:account_id, :kind, :sha256, :key, :size, :damaged, true)")
 _NEVER_FILED = f"""INSERT INTO gone SELECT e.account_id, 'message', e.content_sha256, NULL, NULL, false FROM emails e
 WHERE {_OF.format("e")}
 AND NOT EXISTS (SELECT FROM objects o
@@ -94,7 +102,6 @@ _FILED_SINCE = text(
     "DELETE FROM gone g USING objects o "
     "WHERE g.key IS NULL AND (o.account_id, o.kind, o.sha256) = (g.account_id, g.kind, g.sha256)"
 )
-_FITS = text("DELETE FROM gone WHERE key = :key")
 _FORGET = text(
     "DELETE FROM objects o USING unnest(CAST(:accounts AS text[]), CAST(:kinds AS text[]), CAST(:hashes AS text[])) "
     "AS g (account_id, kind, sha256) WHERE (o.account_id, o.kind, o.sha256) = (g.account_id, g.kind, g.sha256) "
@@ -159,10 +166,10 @@ def compare(bench: Connection, store: ObjectStore, account: str | None, *, verif
     with bar("listing", None) as advance:
         listing.load(bench, store, account, advance)
     bench.execute(text(_GONE), values)
-    _look_again(bench, store)
+    looking.look_again(bench, store)
     if verify:
         with bar("reading", _count(bench, account)) as advance:
-            _read(bench, store, account, advance)
+            looking.read(bench, store, looking.pages(bench, _UNREAD, account=account), advance)
     bench.execute(text(_NEVER_FILED), values)
     bench.execute(text("ANALYZE gone"))
     lost_rows.find(bench, account)
@@ -172,6 +179,7 @@ def compare(bench: Connection, store: ObjectStore, account: str | None, *, verif
         refused=lost_claims.find(bench, account),
         unthreaded=lost_rows.unthreaded(bench, account),
         outdated=outdated.find(bench, account),
+        strays=len(strays.find(bench, account)),
         undescribed=undescribed.count(bench),
         **untold.counted(bench, account),
         **bench.execute(_COUNTS).one()._mapping,
@@ -180,74 +188,24 @@ def compare(bench: Connection, store: ObjectStore, account: str | None, *, verif
 
 def look_again(bench: Connection, store: ObjectStore, account: str | None, damage: Damage) -> Damage:
     """What is left of the damage: without what was only on its way, or has been made again."""
-    _look_again(bench, store)
+    looking.look_again(bench, store)
     bench.execute(_FILED_SINCE)
     bench.execute(text("TRUNCATE wanted"))
     _want(bench, store, account)
-    told = untold.counted(bench, account)
-    return replace(damage, **told, outdated=outdated.still(bench, account), **bench.execute(_COUNTS).one()._mapping)
+    told = {**untold.counted(bench, account), **bench.execute(_COUNTS).one()._mapping}
+    return replace(damage, **told, outdated=outdated.still(bench, account), strays=len(strays.find(bench, account)))
 
 
 def _want(bench: Connection, store: ObjectStore, account: str | None) -> None:
     bench.execute(text(_WANTED), {"account": account})
-    with ThreadPoolExecutor(_LOOKS_AT_ONCE) as threads:
-        for page in _pages(bench, taken_over.PLACELESS):
+    with ThreadPoolExecutor(looking.LOOKS_AT_ONCE) as threads:
+        for page in looking.pages(bench, taken_over.PLACELESS):
             taken_over.leave(bench, zip(page, threads.map(partial(taken_over.said, store), page), strict=True))
-
-
-def _look_again(bench: Connection, store: ObjectStore) -> None:
-    """What was filed after its part of the store was listed is not gone; what was read is not looked at again."""
-    with ThreadPoolExecutor(_LOOKS_AT_ONCE) as threads:
-        for page in _pages(bench, "SELECT * FROM gone WHERE key IS NOT NULL AND NOT read"):
-            _fit(bench, _there(threads, store, page))
-
-
-def _there(threads: ThreadPoolExecutor, store: ObjectStore, rows: Sequence[Any]) -> list[Any]:
-    """The rows whose objects are there, and of the right size."""
-    sizes = threads.map(lambda row: _size(store, row.key), rows)
-    return [row for row, size in zip(rows, sizes, strict=True) if size == row.size]
-
-
-def _size(store: ObjectStore, key: str) -> int | None:
-    found = store.stat(key)
-    return found.size if found else None
-
-
-def _fit(bench: Connection, rows: Sequence[Any]) -> None:
-    if rows:
-        bench.execute(_FITS, [{"key": row.key} for row in rows])
-
-
-def _read(bench: Connection, store: ObjectStore, account: str | None, advance: Callable[[], None]) -> None:
-    for page in _pages(bench, _UNREAD, account=account):
-        for row in page:
-            damaged = _is_damaged(store, row.key, row.sha256)
-            if damaged is not None:
-                bench.execute(_READ, {**row._mapping, "damaged": damaged})
-            else:
-                undescribed.look(bench, store, row)
-            advance()
-
-
-def _is_damaged(store: ObjectStore, key: str, sha256: str) -> bool | None:
-    """Whether there are other bytes than these, or none; None when all is well."""
-    try:
-        return None if has_hash(store, key, sha256) else True
-    except KeyError:
-        return False
-
-
-def _pages(bench: Connection, query: str, **values: object) -> Iterator[Sequence[Any]]:
-    """The rows as they are now, some at a time: the server keeps them, on its disk when they are many."""
-    bench.execute(text(f"DECLARE pages NO SCROLL CURSOR WITH HOLD FOR {query}"), values)
-    while page := bench.execute(text(f"FETCH {_PAGE} FROM pages")).all():
-        yield page
-    bench.execute(text("CLOSE pages"))
 
 
 def wanted(bench: Connection) -> Iterator[list[str]]:
     """Of each message to be sent again the keys of its raw objects: one, or more where somebody made copies."""
-    for page in _pages(bench, 'SELECT copies FROM wanted ORDER BY copies[1] COLLATE "C"'):
+    for page in looking.pages(bench, 'SELECT copies FROM wanted ORDER BY copies[1] COLLATE "C"'):
         yield from (row.copies for row in page)
 
 
@@ -257,16 +215,16 @@ def forget(bench: Connection, engine: Engine, store: ObjectStore) -> None:
     Each is looked for once more while nobody else can write its row: what was filed again keeps it. Bytes that were
     read are not read again.
     """
-    with ThreadPoolExecutor(_LOOKS_AT_ONCE) as threads:
-        for page in _pages(bench, "SELECT * FROM gone WHERE key IS NOT NULL ORDER BY account_id, kind, sha256"):
+    with ThreadPoolExecutor(looking.LOOKS_AT_ONCE) as threads:
+        for page in looking.pages(bench, "SELECT * FROM gone WHERE key IS NOT NULL ORDER BY account_id, kind, sha256"):
             read = {_identity(row) for row in page if row.read}
             accounts, kinds, hashes = map(list, zip(*map(_identity, page), strict=True))
             with transaction(engine) as connection:
                 rows = connection.execute(_FORGET, {"accounts": accounts, "kinds": kinds, "hashes": hashes}).all()
-                back = _there(threads, store, [row for row in rows if _identity(row) not in read])
+                back = looking.there(threads, store, [row for row in rows if _identity(row) not in read])
                 if back:
                     connection.execute(objects.insert(), [dict(row._mapping) for row in back])
-            _fit(bench, back)
+            looking.fit(bench, back)
 
 
 def _identity(row: Any) -> Key:
