@@ -100,7 +100,8 @@ def test_a_home_that_cannot_be_used_is_named_with_its_variable(tmp_path: Path) -
         pass
 
 
-def test_ctrl_c_ends_all_processes_of_a_parse_without_a_traceback(tmp_path: Path) -> None:
+@pytest.mark.parametrize("early", [True, False], ids=["while-processes-start", "at-work"])
+def test_ctrl_c_ends_all_processes_of_a_parse_without_a_traceback(tmp_path: Path, early: bool) -> None:
     letter = b"From a@x.example Tue Sep  1 08:00:00 2026\n" + MAIL.encode() + b"\n"
     out, err = tmp_path / "out", tmp_path / "err"
     command = [*COMMAND, "parse", "--json", "--jobs", "2", "-"]
@@ -112,12 +113,16 @@ def test_ctrl_c_ends_all_processes_of_a_parse_without_a_traceback(tmp_path: Path
         assert process.stdin
         process.stdin.write(letter * 300)
         process.stdin.flush()
-        until(lambda: out.stat().st_size)
+        until(lambda: len(children(process.pid)) > 1 if early else out.stat().st_size)
         os.killpg(process.pid, signal.SIGINT)
         process.wait(60)
     assert process.returncode == -signal.SIGINT
     assert (err.read_text().count("\n"), "mailweir: stopped; " in err.read_text()) == (2, True)
-    assert json.loads(out.read_bytes().splitlines()[0])["subject"] == "合同"
+    assert early or json.loads(out.read_bytes().splitlines()[0])["subject"] == "合同"
+
+
+def children(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
 
 
 def test_what_a_terminal_cannot_show_is_replaced(tmp_path: Path) -> None:
