@@ -73,4 +73,6 @@ def _halves(part: list[Event]) -> list[list[Event]]:
 
 def _reason(error: Exception) -> str:
     """Texts of other exceptions may hold mail content; only ours are shown."""
-    return str(error) if isinstance(error, Refused | Malformed) else type(error).__name__
+    if isinstance(error, Refused | Malformed):
+        return str(error)
+    return f"it holds a value that a row cannot ({type(error).__name__})"

@@ -59,7 +59,9 @@ async def test_repeats_in_one_batch_and_later_change_nothing(storer: Storer) -> 
 
 async def test_what_is_no_unicode_is_refused_alone(storer: Storer) -> None:
     outcomes = await storer.take(topics.MAIL_FILED, [filed(1, "a"), filed(2, "\udc80"), filed(3, "c")])
-    assert outcomes == [Rejected(filed(2, "\udc80"), "refused.data", "UnicodeEncodeError")]
+    assert outcomes == [
+        Rejected(filed(2, "\udc80"), "refused.data", "it holds a value that a row cannot (UnicodeEncodeError)")
+    ]
     assert storer.value("SELECT count(*) FROM objects") == 2
 
 
