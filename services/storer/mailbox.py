@@ -60,9 +60,7 @@ def write_mailbox(cursor: Any, events: Sequence[Event]) -> None:
 
 def _write(cursor: Any, event: Event) -> None:
     if isinstance(event, SyncReported):
-        if _upsert(cursor, "email_sync_status", ("account_id", "folder_id"), rows.sync_row(event)):
-            _alone(cursor, {event.folderid})
-            _name_places(cursor, event)  # it may have been renamed before this first report
+        _report(cursor, event)
     elif isinstance(event, AccountReported):
         _upsert(cursor, "account_status", ("account_id",), _account(event))
     elif isinstance(event, FlagsChanged | MessagesVanished | MessagesReturned):
@@ -81,6 +79,16 @@ def _alone(cursor: Any, locks: set[str]) -> None:
         cursor.execute(ALONE, (list(locks),))
 
 
+def _report(cursor: Any, event: SyncReported) -> None:
+    """A folder may have been renamed before its first report, or while the poller had lost its record of it."""
+    known = _known_name(cursor, event)
+    renamed = known != event.folder
+    _alone(cursor, {event.folderid} if renamed else set())
+    _upsert(cursor, "email_sync_status", ("account_id", "folder_id"), rows.sync_row(event))
+    if renamed:
+        _name_places(cursor, event)
+
+
 def _rename(cursor: Any, event: FolderRenamed | FolderGone) -> None:
     state = "gone" if isinstance(event, FolderGone) else "active"
     cursor.execute(
@@ -94,12 +102,16 @@ def _rename(cursor: Any, event: FolderRenamed | FolderGone) -> None:
 
 def _name_places(cursor: Any, event: FolderEvent) -> None:
     """Give the places of a folder the name that it has, some at a time, as a statement may take a minute."""
-    cursor.execute(_NAME, (event.account, event.folderid))
-    known = cursor.fetchone()
-    values = {"folder": event.folderid, "name": known[0] if known else event.folder}
+    values = {"folder": event.folderid, "name": _known_name(cursor, event) or event.folder}
     cursor.execute(_NAMED, values)
     while cursor.rowcount:
         cursor.execute(_NAMED, values)
+
+
+def _known_name(cursor: Any, event: FolderEvent) -> str | None:
+    cursor.execute(_NAME, (event.account, event.folderid))
+    known = cursor.fetchone()
+    return known[0] if known else None
 
 
 def _account(event: AccountReported) -> dict[str, object]:
@@ -108,17 +120,14 @@ def _account(event: AccountReported) -> dict[str, object]:
     return values | {"account_id": event.account, "next_try": event.nexttry, "expires_at": event.expiresat}
 
 
-def _upsert(cursor: Any, table: str, identity: tuple[str, ...], values: dict[str, object]) -> bool:
-    """Whether a row was made: one that was changed has been locked by the statement, which ``xmax`` tells."""
+def _upsert(cursor: Any, table: str, identity: tuple[str, ...], values: dict[str, object]) -> None:
     names = ", ".join(values)
     renewed = ", ".join(f"{name} = excluded.{name}" for name in values if name not in identity)
     cursor.execute(
         f"INSERT INTO {table} ({names}) VALUES ({', '.join(['%s'] * len(values))}) "
-        f"ON CONFLICT ({', '.join(identity)}) DO UPDATE SET {renewed} WHERE {table}.sequence < excluded.sequence "
-        "RETURNING xmax = 0",
+        f"ON CONFLICT ({', '.join(identity)}) DO UPDATE SET {renewed} WHERE {table}.sequence < excluded.sequence",
         tuple(values.values()),
     )
-    return bool(cursor.fetchone() == (True,))
 
 
 def _apply(cursor: Any, event: FlagsChanged | MessagesVanished | MessagesReturned) -> None:

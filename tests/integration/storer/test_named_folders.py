@@ -50,6 +50,16 @@ async def test_a_folder_that_is_renamed_before_its_first_report_has_one_name_aft
     assert storer.rows(NAMES) == [(1, "Letters"), (2, "Letters")]
 
 
+async def test_mail_of_a_folder_that_is_reported_under_another_name_has_that_name(storer: Storer) -> None:
+    """The record of the poller was lost while the folder was renamed: nobody tells of the rename."""
+    await storer.take(topics.MAIL_PARSED, [await mail(1)])
+    again = report(3)
+    await storer.take(
+        topics.MAIL_MAILBOX, [report(1), type(again)(**(_fields(again) | {"folder": "Letters"})), report(2)]
+    )
+    assert storer.rows(NAMES) == [(1, "Letters")]
+
+
 def _fields(event: Any) -> dict[str, Any]:
     return {name: getattr(event, name) for name in event.__struct_fields__}
 
