@@ -21,7 +21,7 @@ _FURTHER = {
     "unlisted": "folders whose list of messages is lost; the next look at them fetches all again",
     "silent": "accounts whose last report is lost; the next look at them reports again",
     "unthreaded": "ids of messages whose threads are forgotten",
-    "outdated": "places with other flags than were told, or visible though gone; the next look at them tells all again",
+    "outdated": "places with other flags than were told, or visible though gone or unlisted; the next look tells again",
     "strays": "folders whose mail is shown, and of which the poller knows nothing, or not with that UIDVALIDITY",
     "undescribed": "raw messages whose objects do not say where they belong, as their rows do",
     "refused": "messages in dead letters, as their raw messages were gone when they were read",
@@ -207,7 +207,7 @@ def _fetch(context: "Context", bench: "Connection", name: str | None, damage: "D
     code = 3 if damage.lost or _resting(bench, active) else 0
     unpublish_pending(bench, name, on_the_way=not context.embedded)
     untold.ask(context, bench, name)
-    outdated.tell_again(context, bench)
+    outdated.tell_again(context, bench, name)
     if not context.embedded:
         click.echo("the poller fetches what is missing at its next pass: mailweir status")
         return 3 if unmade.not_to_come(bench, active) else code

@@ -13,9 +13,9 @@ class Damage(Struct, frozen=True, kw_only=True):
     from them. ``erased``: names of accounts that were erased and have mail again, which a repair does not touch.
     ``untold``: folders whose last report is lost; ``unlisted``: folders whose ledger is; ``silent``: accounts whose
     last report is. ``unthreaded``: ids of messages whose threads are forgotten. ``outdated``: places with other flags
-    or visibility than the poller told. ``strays``: folders, each with a UIDVALIDITY, whose mail is shown though the
-    poller knows nothing of them. ``undescribed``: raw messages, of those that were read, whose objects do not say
-    where they belong; no damage yet.
+    or visibility than the poller told, or shown though it never listed them. ``strays``: folders, each with a
+    UIDVALIDITY, whose mail is shown though the poller knows nothing of them. ``undescribed``: raw messages, of those
+    that were read, whose objects do not say where they belong; no damage yet.
     """
 
     unstored: int

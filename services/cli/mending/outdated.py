@@ -1,5 +1,6 @@
 """Rows that have not the flags, labels and visibility that the poller told: the events were gone before they were read.
 
+And rows that are visible though the poller never listed them, as its ledger was lost and they came back from objects.
 The poller tells only what changes, so the ledger is given what the rows have, and each folder is compared whole again.
 ``outdated`` is a temporary table of the bench of a repair: the places, by folder, UIDVALIDITY and UID.
 """
@@ -42,10 +43,15 @@ _PLACES = """WITH ledgers AS (
 ), listed AS MATERIALIZED (
     SELECT folder_id, uidvalidity, d.uids * l.listed AS uids, d.known
     FROM differing d JOIN ledgers l USING (folder_id, uidvalidity)
+), shown AS (
+    SELECT folder_id, uidvalidity, range_agg(int8range(p.uid, p.uid, '[]')) AS uids
+    FROM ledgers JOIN email_places p USING (folder_id, uidvalidity) WHERE p.visible GROUP BY folder_id, uidvalidity
 )
 SELECT p.folder_id, p.uidvalidity, p.uid FROM listed l JOIN email_places p USING (folder_id, uidvalidity)
 WHERE NOT isempty(l.uids) AND p.uid <@ l.uids
-AND (p.uid <@ l.known OR NOT p.visible OR greatest(p.sequence, p.visible_sequence) > 0)"""
+AND (p.uid <@ l.known OR NOT p.visible OR greatest(p.sequence, p.visible_sequence) > 0)
+UNION SELECT folder_id, uidvalidity, uid FROM shown s JOIN ledgers l USING (folder_id, uidvalidity),
+unnest(s.uids - l.listed) AS span, generate_series(lower(span), upper(span) - 1) AS uid"""
 _FIND = text(f"INSERT INTO outdated {_PLACES}")
 _STILL = text(f"DELETE FROM outdated WHERE (folder_id, uidvalidity, uid) NOT IN ({_PLACES})")  # noqa: S608 (a constant of ours)
 _COUNT = text("SELECT count(*) FROM outdated")
@@ -68,16 +74,18 @@ def still(bench: Connection, account: str | None) -> int:
     return _count(bench)
 
 
-def tell_again(context: Context, bench: Connection) -> None:
+def tell_again(context: Context, bench: Connection, account: str | None) -> None:
     """Let the next pass compare these with the server, and tell what differs; on the stack it begins in two seconds."""
+    if context.embedded:
+        find(bench, account)  # what was sent just now is stored
     ledgers = PostgresLedger(context.engine)
     folders = bench.execute(_FOLDERS).all()
     for folder in folders:
         told = ledgers.ledger(folder.id, folder.epoch, folder.uidvalidity)
         ledgers.save_ledger(folder.id, folder.epoch, _as_stored(bench, folder, told))
         bench.execute(_LOOK, {"id": folder.id})
-    for account in () if context.embedded else sorted({folder.account for folder in folders}):
-        context.accounts.look_now(account)
+    for slug in () if context.embedded else sorted({folder.account for folder in folders}):
+        context.accounts.look_now(slug)
 
 
 def _as_stored(bench: Connection, folder: Row[Any], told: Ledger) -> Ledger:
@@ -87,6 +95,7 @@ def _as_stored(bench: Connection, folder: Row[Any], told: Ledger) -> Ledger:
     invisible = told.invisible - uids
     return replace(
         told,
+        listed=told.listed | uids,
         vanished=(told.vanished - uids) | (rows.vanished & uids),
         invisible=invisible,
         invisible_since=told.invisible_since if invisible else None,

@@ -135,3 +135,25 @@ async def test_a_rebuild_from_objects_alone_shows_what_the_server_has(home: Home
     assert home.value("SELECT folder_id FROM email_places WHERE folder = 'Named anew' LIMIT 1") == before
     assert home.value("SELECT count(*) FROM email_places") == 9
     assert home.run("repair", "--check").exit_code == 0
+
+
+async def test_mail_that_the_poller_lost_and_the_server_deleted_is_hidden(home: Home, server: Dovecot) -> None:
+    """It comes back from its object, and nobody would tell that it is gone: the ledger does not know it."""
+    for number in range(3):
+        server.deliver(message(f"Letter {number}", "x").as_bytes(), f"{number}.mail")
+    assert home.run("sync").exit_code == 0
+    home.change("DELETE FROM email_places WHERE uid = 2")
+    home.change("TRUNCATE folder_ledger")
+    (path,) = server.folder.rglob("1.mail*")
+    path.unlink()
+    assert home.run("sync").exit_code == 0
+    assert home.run("repair").exit_code == 0
+    assert home.value(SHOWN) == "INBOX 1, INBOX 3"
+    assert home.run("repair", "--check").exit_code == 0
+
+
+async def test_shown_mail_that_the_poller_never_listed_is_told(stored: Home, account: str) -> None:
+    stored.change(FOLDER.format("work-INBOX", "active", 1700000000))
+    stored.change("INSERT INTO folder_ledger VALUES ('work-INBOX', 1, 1700000000, '{[1,3),[4,5)}', '{[1,3),[4,5)}')")
+    (found,) = stored.lines("repair", "--check", "--json")
+    assert (account, found["outdated"], found["strays"]) == ("work", 1, 0)
