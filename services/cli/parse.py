@@ -78,7 +78,7 @@ def _outcomes(found: "Iterable[Item]", jobs: int, line_of: "Callable[[Email], by
     from multiprocessing import get_context
 
     waiting: deque[Future[list[Outcome]]] = deque()
-    with ProcessPoolExecutor(jobs, mp_context=get_context("forkserver")) as pool:
+    with _tidied(), ProcessPoolExecutor(jobs, mp_context=get_context("forkserver")) as pool:
         for chunk in chunks(found):
             with _uninterrupted():
                 waiting.append(pool.submit(_work, chunk, line_of))
@@ -86,6 +86,19 @@ def _outcomes(found: "Iterable[Item]", jobs: int, line_of: "Callable[[Email], by
                 yield from waiting.popleft().result()
         while waiting:
             yield from waiting.popleft().result()
+
+
+@contextmanager
+def _tidied() -> Iterator[None]:
+    """An interrupted command dies of its signal: what Python does at its end, it does not, and a folder would stay."""
+    from multiprocessing.util import get_temp_dir
+    from shutil import rmtree
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        rmtree(get_temp_dir(), ignore_errors=True)
+        raise
 
 
 @contextmanager

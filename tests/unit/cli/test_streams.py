@@ -108,8 +108,11 @@ def test_ctrl_c_ends_all_processes_of_a_parse_without_a_traceback(tmp_path: Path
     with (
         out.open("wb") as lines,
         err.open("wb") as told,
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=lines, stderr=told, start_new_session=True) as process,
-    ):
+        subprocess.Popen(
+            command, env={**os.environ, "TMPDIR": str(tmp_path)}, stdin=subprocess.PIPE, stdout=lines, stderr=told,
+            start_new_session=True,
+        ) as process,
+    ):  # fmt: skip
         assert process.stdin
         process.stdin.write(letter * 300)
         process.stdin.flush()
@@ -118,6 +121,7 @@ def test_ctrl_c_ends_all_processes_of_a_parse_without_a_traceback(tmp_path: Path
         process.wait(60)
     assert process.returncode == -signal.SIGINT
     assert (err.read_text().count("\n"), "mailweir: stopped; " in err.read_text()) == (2, True)
+    assert {path.name for path in tmp_path.iterdir()} == {"out", "err"}
     assert early or json.loads(out.read_bytes().splitlines()[0])["subject"] == "合同"
 
 
