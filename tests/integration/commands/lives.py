@@ -35,9 +35,10 @@ COMMANDS = (
     "status",
     "search 合同",
 )
+OBJECTS = {"gone", "cut", "other"}
 _ROWS = ("emails", "email_places", "attachments", "objects", "place_states", "thread_refs", "email_sync_status")
 _RECORDS = ("folders", "folder_ledger", "settled_places")
-_DAMAGES = ("gone", "cut", "other", "rows", "rows", "records", "truncated", "dropped", "all")
+_DAMAGES = ("gone", "cut", "other", "rows", "rows", "rows", "records", "records", "truncated", "dropped", "all")
 
 
 @contextmanager
@@ -64,7 +65,7 @@ def live(client: imaplib.IMAP4_SSL, chance: random.Random, changes: int) -> None
     """Change the mailbox so many times."""
     for _ in range(changes):
         known = folders(client)
-        chance.choices((_arrive, _change, _change_folders), (6, 6, 3))[0](client, chance, known)
+        chance.choices((_arrive, _change, _change_folders), (5, 5, 4))[0](client, chance, known)
 
 
 def _arrive(client: imaplib.IMAP4_SSL, chance: random.Random, known: list[str]) -> None:
@@ -121,10 +122,17 @@ def on_server(client: imaplib.IMAP4_SSL) -> State:
     return state
 
 
-def damage(home: Home, chance: random.Random, there: set[str]) -> str:
-    """Damage something; what. ``there``: hashes of the messages that the server has."""
-    kind = chance.choice(_DAMAGES)
-    if kind in {"gone", "cut", "other"}:
+def damage(home: Home, chance: random.Random, there: set[str]) -> list[str]:
+    """Damage something, up to three times; what. ``there``: hashes of the messages that the server has."""
+    kinds = chance.choices(_DAMAGES, k=chance.randrange(1, 4))
+    last = next((number for number, kind in enumerate(kinds, 1) if kind in {"dropped", "all"}), len(kinds))
+    for kind in kinds[:last]:
+        _damage(home, chance, there, kind)
+    return kinds[:last]
+
+
+def _damage(home: Home, chance: random.Random, there: set[str], kind: str) -> None:
+    if kind in OBJECTS:
         whole = [path for path in home.objects() if path.suffix != ".eml" or path.stem in there]
         for path in chance.sample(whole, min(len(whole), chance.randrange(1, 6))):
             _spoil(path, kind)
@@ -135,7 +143,6 @@ def damage(home: Home, chance: random.Random, there: set[str]) -> str:
         home.change(f"TRUNCATE {', '.join(chance.sample(FILLED, 2))} CASCADE")
     else:
         home.change(f"DROP TABLE {', '.join(FILLED if kind == 'all' else chance.sample(FILLED, 2))} CASCADE")
-    return kind
 
 
 def _spoil(path: Path, kind: str) -> None:

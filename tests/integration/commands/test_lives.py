@@ -87,7 +87,10 @@ def test_after_any_life_all_is_there_and_nothing_else(home: Home, server: Doveco
             assert home.run("sync").exit_code == 0
             lives.live(client, chance, chance.choice((0, 6)))
             there = {sha256 for sha256, _ in lives.on_server(client).values()}
-        happened += [lives.damage(home, chance, there), *lives.killed(home, chance), *lives.commands(home, chance)]
+            damages = lives.damage(home, chance, there)
+            happened += [*damages, *lives.killed(home, chance), *lives.commands(home, chance)]
+            if not lives.OBJECTS & set(damages):
+                lives.live(client, chance, chance.choice((0, 6)))
         mend(home)
         with lives.owner(server) as client:
             assert shown(home) == lives.on_server(client), happened
