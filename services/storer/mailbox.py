@@ -84,8 +84,7 @@ def _report(cursor: Any, event: SyncReported) -> None:
     known = _known_name(cursor, event)
     renamed = known != event.folder
     _alone(cursor, {event.folderid} if renamed else set())
-    _upsert(cursor, "email_sync_status", ("account_id", "folder_id"), rows.sync_row(event))
-    if renamed:
+    if _upsert(cursor, "email_sync_status", ("account_id", "folder_id"), rows.sync_row(event)) and renamed:
         _name_places(cursor, event)
 
 
@@ -120,7 +119,8 @@ def _account(event: AccountReported) -> dict[str, object]:
     return values | {"account_id": event.account, "next_try": event.nexttry, "expires_at": event.expiresat}
 
 
-def _upsert(cursor: Any, table: str, identity: tuple[str, ...], values: dict[str, object]) -> None:
+def _upsert(cursor: Any, table: str, identity: tuple[str, ...], values: dict[str, object]) -> bool:
+    """Whether the row is this now: an older one changes nothing."""
     names = ", ".join(values)
     renewed = ", ".join(f"{name} = excluded.{name}" for name in values if name not in identity)
     cursor.execute(
@@ -128,6 +128,7 @@ def _upsert(cursor: Any, table: str, identity: tuple[str, ...], values: dict[str
         f"ON CONFLICT ({', '.join(identity)}) DO UPDATE SET {renewed} WHERE {table}.sequence < excluded.sequence",
         tuple(values.values()),
     )
+    return bool(cursor.rowcount)
 
 
 def _apply(cursor: Any, event: FlagsChanged | MessagesVanished | MessagesReturned) -> None:
