@@ -236,9 +236,13 @@ class AccountStore:
 
 
 def _next_version(connection: Connection) -> int:
-    """The next marker; its row lock puts changes in one order, so that a reader of the marker never misses one."""
-    bump = update(account_changes).values(marker=account_changes.c.marker + 1).returning(account_changes.c.marker)
-    version: int = connection.execute(bump).scalar_one()
+    """The next marker; its row lock puts changes in one order, so that a reader of the marker never misses one.
+
+    Where somebody emptied the tables it begins anew.
+    """
+    first = insert(account_changes).values(id=1, marker=1)
+    bump = first.on_conflict_do_update(index_elements=["id"], set_={"marker": account_changes.c.marker + 1})
+    version: int = connection.execute(bump.returning(account_changes.c.marker)).scalar_one()
     return version
 
 

@@ -144,6 +144,14 @@ def test_each_change_by_the_owner_moves_the_marker_and_a_renewed_token_does_not(
     assert store.marker() == before == store.get("work").version
 
 
+def test_accounts_are_added_where_somebody_emptied_every_table(store: AccountStore) -> None:
+    with store.engine.begin() as connection:
+        connection.execute(text("DELETE FROM account_changes"))
+    assert store.marker() == 0
+    assert store.add(WORK).version == store.marker() == 1
+    assert store.update(replace(store.get("work"), port=1993))[0].version == store.marker() == 2
+
+
 def test_removing_takes_secrets_and_keys_along(store: AccountStore) -> None:
     store.add(WORK, ("password", CODE))
     store.remove("work")
