@@ -60,10 +60,13 @@ async def test_exactly_the_bad_ones_are_rejected(bad: set[int], parts: Parts | N
     ("failure", "told"),
     [
         (Refused("the database refuses the data"), "the database refuses the data"),
-        (ValueError("Dear Ada"), "ValueError"),
+        (ValueError("Dear Ada"), "it holds a value that a row cannot (ValueError)"),
         (Malformed("uids is no sequence-set"), "uids is no sequence-set"),
-        (UnicodeEncodeError("utf-8", "Dear Ada", 0, 1, "surrogates not allowed"), "UnicodeEncodeError"),
-        (TypeError("Dear Ada"), "TypeError"),
+        (
+            UnicodeEncodeError("utf-8", "Dear Ada", 0, 1, "surrogates not allowed"),
+            "it holds a value that a row cannot (UnicodeEncodeError)",
+        ),
+        (TypeError("Dear Ada"), "it holds a value that a row cannot (TypeError)"),
     ],
 )
 async def test_why_an_event_is_refused_is_told_without_its_content(failure: Exception, told: str) -> None:
