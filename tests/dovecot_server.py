@@ -1,5 +1,7 @@
 """A Dovecot of ``infra.local`` with one user, for the fixtures of several packages: own folder, own ports."""
 
+import imaplib
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,6 +35,18 @@ class Dovecot:
     def token(self, life: float = 3600, user: str | None = None) -> str:
         """A signed access token; a negative life in seconds makes it expired."""
         return dovecot.token(self.folder, user or self.user, life)
+
+
+@contextmanager
+def signed_in(server: Dovecot) -> Iterator[imaplib.IMAP4_SSL]:
+    """Somebody else with the mailbox, who may change it. The password has to be ASCII."""
+    context = ssl.create_default_context(cafile=str(server.ca_file))
+    client = imaplib.IMAP4_SSL("localhost", server.implicit, ssl_context=context)
+    client.login(server.user, server.password)
+    try:
+        yield client
+    finally:
+        client.logout()
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, text
 
 from services.common.database import transaction
 from services.common.events import Event, FolderGone, MessagesVanished
-from services.common.place import wire_octets
+from services.common.place import wire_octets, wire_text
 from services.front.context import Context
 from services.front.publishing import publishing
 from services.front.resending import resending
@@ -40,6 +40,8 @@ _FIND = text(
     GROUP BY account_id, folder_id, uidvalidity
 ), taken AS (SELECT account, name FROM folders WHERE state <> 'gone')
 SELECT account_id AS account, folder_id, uidvalidity, folder, uids::text,
+    (SELECT wire FROM email_sync_status s
+    WHERE (s.account_id, s.folder_id) = (strays.account_id, strays.folder_id)) AS wire,
     NOT EXISTS (SELECT FROM folders f WHERE f.id = folder_id AND f.state <> 'gone') AS unknown,
     EXISTS (SELECT FROM folders f WHERE f.id = folder_id) OR (account_id, folder) IN (SELECT * FROM taken)
     OR row_number() OVER (PARTITION BY account_id, folder ORDER BY uidvalidity DESC, upper(uids) DESC) > 1 AS past
@@ -52,7 +54,6 @@ VALUES (:folder_id, :account, :wire, :folder, 'active', :uidvalidity, coalesce(
     (SELECT epoch FROM email_sync_status WHERE (account_id, folder_id) = (:account, :folder_id)), 1),
     CAST(:samples AS jsonb)) ON CONFLICT (id) DO NOTHING"""
 )
-_WIRE = text("SELECT wire FROM email_sync_status WHERE (account_id, folder_id) = (:account, :folder_id)")
 _ENDS = text(
     """(SELECT uid, content_sha256 FROM email_places WHERE (folder_id, uidvalidity) = (:folder_id, :uidvalidity)
 ORDER BY uid LIMIT :lowest) UNION (SELECT uid, content_sha256 FROM email_places
@@ -87,14 +88,13 @@ def _adopt(connection: Connection, stray: Stray) -> None:
     known = stray._mapping
     ends = connection.execute(_ENDS, {**known, "lowest": LOWEST, "newest": NEWEST})
     samples = keep({}, {row.uid: row.content_sha256 for row in ends})
-    values = {**known, "wire": _wire(connection, stray), "samples": json.encode(samples).decode()}
+    values = {**known, "wire": wire_octets(_wire(stray)), "samples": json.encode(samples).decode()}
     connection.execute(_ADOPT, values)
 
 
-def _wire(connection: Connection, stray: Stray) -> bytes:
+def _wire(stray: Stray) -> str:
     """The raw name, as far as it is known; one under which the server does not list the folder is a rename."""
-    told = connection.execute(_WIRE, {**stray._mapping}).scalar()
-    return encode_utf7(stray.folder).encode() if told is None else wire_octets(told)
+    return stray.wire or wire_text(encode_utf7(stray.folder).encode())
 
 
 async def _publish(context: Context, strays: Sequence[Stray]) -> None:
@@ -107,7 +107,7 @@ def _events(strays: Sequence[Stray]) -> Iterator[Event]:
     numbers = counting(int(time.time() * 1_000))
     for stray in strays:
         names = {"account": stray.account, "folderid": stray.folder_id, "folder": stray.folder}
-        fields = {**names, "wire": encode_utf7(stray.folder), "uidvalidity": stray.uidvalidity}
+        fields = {**names, "wire": _wire(stray), "uidvalidity": stray.uidvalidity}
         for part in UidSet.from_multirange(stray.uids).chunks(MOST_UIDS):
             yield MessagesVanished(**fields, sequence=next(numbers), uids=part.text())
         if stray.unknown:

@@ -22,6 +22,7 @@ from services.common.settings import Settings
 from services.front.context import Context, open_context
 from services.front.embedded import publisher
 from tests.databases import FILLED
+from tests.dovecot_server import Dovecot, running
 from tests.fakes.mail_events import fetched, message, with_file
 
 TABLES = FILLED
@@ -72,6 +73,10 @@ class Home:
         with self.context.engine.connect() as connection:
             return connection.execute(text(query)).scalar()
 
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        with self.context.engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(text(query))]
+
     def change(self, query: str) -> None:
         with self.context.engine.begin() as connection:
             connection.execute(text(query))
@@ -100,6 +105,17 @@ def home(home_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
         made.change(EMPTIED)
         context.store.delete(list(context.store.keys("")))
         yield made
+
+
+@pytest.fixture
+def server(tmp_path: Path, home: Home) -> Iterator[Dovecot]:
+    """A real server with a mailbox, which is the account ``work`` of the home."""
+    with running(tmp_path / "dovecot", "owner@example.com", "canary-9Kq") as made:
+        given = {"login_min_interval": 0.0, "vanish_confirm": 0.0, "backoff_base": 0.01}
+        where = {"host": "localhost", "port": made.implicit, "user": made.user, "ca_file": str(made.ca_file)}
+        home.context.accounts.add(Account(slug="work", **where, given=given), ("password", Secret(made.password)))
+        yield made
+        home.context.accounts.remove("work")
 
 
 @pytest.fixture

@@ -9,16 +9,12 @@ import imaplib
 import random
 import re
 import signal
-import ssl
 import subprocess
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from services.common.errors import MailweirError
 from tests.databases import FILLED
-from tests.dovecot_server import Dovecot
 from tests.fakes.mail_events import message, with_file
 from tests.integration.commands.conftest import Home
 
@@ -39,18 +35,6 @@ OBJECTS = {"gone", "cut", "other"}
 _ROWS = ("emails", "email_places", "attachments", "objects", "place_states", "thread_refs", "email_sync_status")
 _RECORDS = ("folders", "folder_ledger", "settled_places")
 _DAMAGES = ("gone", "cut", "other", "rows", "rows", "rows", "records", "records", "truncated", "dropped", "all")
-
-
-@contextmanager
-def owner(server: Dovecot) -> Iterator[imaplib.IMAP4_SSL]:
-    """Somebody else who is signed in."""
-    context = ssl.create_default_context(cafile=str(server.ca_file))
-    client = imaplib.IMAP4_SSL("localhost", server.implicit, ssl_context=context)
-    client.login(server.user, server.password)
-    try:
-        yield client
-    finally:
-        client.logout()
 
 
 def folders(client: imaplib.IMAP4_SSL) -> list[str]:
@@ -171,5 +155,4 @@ def killed(home: Home, chance: random.Random) -> list[str]:
             process.wait(chance.uniform(0.2, 1.2))
         process.send_signal(chance.choice((signal.SIGKILL, signal.SIGINT)))
         process.wait(60)
-        time.sleep(0.1)  # its second process ends by itself
     return ran

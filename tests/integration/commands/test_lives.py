@@ -6,16 +6,11 @@
 import json
 import os
 import random
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 
-from services.common.accounts.fields import Account
 from services.common.objects import has_hash
-from services.common.secret import Secret
-from tests.dovecot_server import Dovecot, running
+from tests.dovecot_server import Dovecot, signed_in
 from tests.integration.commands import lives
 from tests.integration.commands.conftest import Home
 
@@ -32,24 +27,9 @@ WHERE (f.id, f.name, f.state, f.uidvalidity) = (p.folder_id, p.folder, 'active',
 UNION ALL SELECT error || reason FROM dead_letters"""
 
 
-@pytest.fixture
-def server(tmp_path: Path, home: Home) -> Iterator[Dovecot]:
-    with running(tmp_path / "dovecot", "owner@example.com", "canary-9Kq") as made:
-        given = {"login_min_interval": 0.0, "vanish_confirm": 0.0, "backoff_base": 0.01}
-        where = {"host": "localhost", "port": made.implicit, "user": made.user, "ca_file": str(made.ca_file)}
-        home.context.accounts.add(Account(slug="work", **where, given=given), ("password", Secret(made.password)))
-        yield made
-        home.context.accounts.remove("work")
-
-
-def rows(home: Home, query: str) -> list[tuple[object, ...]]:
-    with home.context.engine.connect() as connection:
-        return [tuple(row) for row in connection.execute(text(query))]
-
-
 def shown(home: Home) -> lives.State:
-    found = rows(home, SHOWN)
-    return {(str(name), int(uid)): (str(sha256), frozenset(flags)) for name, uid, sha256, flags in found}  # type: ignore[call-overload]
+    found = home.rows(SHOWN)
+    return {(name, uid): (sha256, frozenset(flags)) for name, uid, sha256, flags in found}
 
 
 def mend(home: Home) -> None:
@@ -61,10 +41,9 @@ def mend(home: Home) -> None:
 
 
 def all_fits(home: Home) -> None:
-    assert rows(home, WITHOUT) == []
-    assert [
-        key for key, sha256 in rows(home, "SELECT key, sha256 FROM objects") if not _is_whole(home, key, sha256)
-    ] == []
+    assert home.rows(WITHOUT) == []
+    named = home.rows("SELECT key, sha256 FROM objects")
+    assert [key for key, sha256 in named if not has_hash(home.context.store, key, sha256)] == []
     looked = home.run("repair", "--check", "--verify")
     assert looked.exit_code == 0, looked.output
     assert "\n0 messages sent through" in home.run("repair").output
@@ -74,15 +53,11 @@ def all_fits(home: Home) -> None:
         assert folder["listed"] == folder["stored"] + folder["vanished"]
 
 
-def _is_whole(home: Home, key: object, sha256: object) -> bool:
-    return has_hash(home.context.store, str(key), str(sha256))
-
-
 @pytest.mark.parametrize("seed", range(FIRST, LAST))
 def test_after_any_life_all_is_there_and_nothing_else(home: Home, server: Dovecot, seed: int) -> None:
     chance, happened = random.Random(seed), []
     for _ in range(ROUNDS):
-        with lives.owner(server) as client:
+        with signed_in(server) as client:
             lives.live(client, chance, 12)
             assert home.run("sync").exit_code == 0
             lives.live(client, chance, chance.choice((0, 6)))
@@ -92,6 +67,6 @@ def test_after_any_life_all_is_there_and_nothing_else(home: Home, server: Doveco
             if not lives.OBJECTS & set(damages):
                 lives.live(client, chance, chance.choice((0, 6)))
         mend(home)
-        with lives.owner(server) as client:
+        with signed_in(server) as client:
             assert shown(home) == lives.on_server(client), happened
         all_fits(home)

@@ -1,15 +1,11 @@
 """Folders whose mail rows show, and of which the poller knows nothing: after a rebuild from objects alone."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from services.common.accounts.fields import Account
-from services.common.secret import Secret
 from tests.databases import FILLED
-from tests.dovecot_server import Dovecot, running
+from tests.dovecot_server import Dovecot
 from tests.fakes.mail_events import message
 from tests.integration.commands.conftest import Home
 
@@ -98,23 +94,6 @@ async def test_mail_of_other_and_of_removed_accounts_is_left_alone(stored: Home,
     assert (account, strays(stored)) == ("work", 1)
     looked = stored.run("repair", "work-b", "--check", "--json")
     assert json.loads(looked.stdout)["strays"] == 0
-
-
-@pytest.fixture
-def server(tmp_path: Path, home: Home) -> Iterator[Dovecot]:
-    with running(tmp_path / "dovecot") as made:
-        given = {"login_min_interval": 0.0, "vanish_confirm": 0.0}
-        account = Account(
-            slug="work",
-            host="localhost",
-            port=made.implicit,
-            user=made.user,
-            ca_file=str(made.ca_file),
-            given=given,
-        )
-        home.context.accounts.add(account, ("password", Secret(made.password)))
-        yield made
-        home.context.accounts.remove("work")
 
 
 async def test_a_rebuild_from_objects_alone_shows_what_the_server_has(home: Home, server: Dovecot) -> None:

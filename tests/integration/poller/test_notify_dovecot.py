@@ -2,16 +2,14 @@
 
 import asyncio
 import contextlib
-import imaplib
 import random
-import ssl
 from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
 
 from services.common.events import AccountReported, FlagsChanged, MessageFetched
-from tests.dovecot_server import running
+from tests.dovecot_server import running, signed_in
 from tests.fakes.imap_model import PASSWORD, folder, sample
 from tests.integration.poller.conftest import Recorder
 from tests.integration.poller.watching import watched
@@ -30,13 +28,10 @@ def server(tmp_path_factory):
 @pytest.fixture
 def client(server):
     """Somebody else who is signed in: appends, marks, deletes."""
-    context = ssl.create_default_context(cafile=str(server.ca_file))
-    made = imaplib.IMAP4_SSL("localhost", server.implicit, ssl_context=context)
-    made.login(USER, PASSWORD)
-    for name in FOLDERS[1:]:
-        made.create(wire(name))
-    yield made
-    made.logout()
+    with signed_in(server) as made:
+        for name in FOLDERS[1:]:
+            made.create(wire(name))
+        yield made
 
 
 def wire(name: str) -> str:
