@@ -4,17 +4,16 @@ from collections.abc import Sequence
 
 from services.poller.domain.uidset import UidSet
 from services.poller.imap.errors import ConnectionLost
-from services.poller.imap.model import Events, Listing
+from services.poller.imap.model import Events
 from services.poller.imap.notify import News
 from services.poller.imap.responses import Status, natural, status_entry, uid_ranges
 from services.poller.imap.tokens import Part, Unparsable
 
 _EMPTY = UidSet.of(())
-_KEEP = 1000
 
 
 class EventLog:
-    """Collects events of one connection; bounded: beyond 1000 flag changes only the fact remains (``expunged`` + 1)."""
+    """Collects events of one connection. Bounded: of flags that changed only the fact is kept."""
 
     def __init__(self) -> None:
         self.uidvalidity: int | None = None  # of the open folder
@@ -27,7 +26,7 @@ class EventLog:
         self.exists: int | None = None
         self.expunged = 0
         self.vanished = self.since = _EMPTY
-        self.flags: list[Listing] = []
+        self.flagged = False
         self.throttled = False
         self.bye: str | None = None
         self.ignored = 0
@@ -38,7 +37,7 @@ class EventLog:
             exists=self.exists,
             expunged=self.expunged,
             vanished=self.vanished,
-            flags=tuple(self.flags),
+            flagged=self.flagged,
             throttled=self.throttled,
             bye=self.bye,
             ignored=self.ignored,
@@ -56,7 +55,7 @@ class EventLog:
         """Another folder is opened: what was said of the last one is of no use."""
         self.exists, self.expunged, self.vanished, self.since = None, 0, _EMPTY, _EMPTY
         self.uidvalidity = self._opening = None
-        self.flags.clear()
+        self.flagged = False
 
     def opened(self) -> None:
         """The folder is open, read or not: another UIDVALIDITY is none of its opening any more."""
@@ -73,7 +72,7 @@ class EventLog:
         """Whether something about the mailbox or the connection was said."""
         counted = self.exists is not None or self.expunged > 0
         told = self.news is not None and self.news.waits
-        return counted or told or bool(self.vanished or self.flags) or self.bye is not None
+        return counted or told or bool(self.vanished) or self.flagged or self.bye is not None
 
     def count(self, number: int, word: bytes) -> None:
         """``number`` EXISTS or EXPUNGE."""
@@ -109,12 +108,12 @@ class EventLog:
         except Unparsable:
             self.ignored += 1
 
-    def flagged(self, listing: Listing) -> None:
-        """A FETCH that nobody asked for."""
-        if len(self.flags) < _KEEP:
-            self.flags.append(listing)
-        else:
-            self.expunged += 1
+    def fetched(self, line: bytes) -> None:
+        """A FETCH that no command asked for: flags have changed.
+
+        Only with MODSEQ (RFC 7162 section 3.2) a reason to look: without it each look would take those of all messages.
+        """
+        self.flagged = self.flagged or b"MODSEQ" in line.upper()
 
     def said(self, status: Status) -> None:
         """An OK, NO, BAD or BYE, tagged or not. Raises ConnectionLost when the open folder has new UIDs by it."""

@@ -91,7 +91,7 @@ async def bodies(connection: Connection, uids: UidSet, items: Sequence[str]) -> 
                     yield fetched
                 else:
                     discard([found.body])
-                    connection.events.flagged(found.listing)
+                    connection.events.flagged = True
 
 
 async def piece(connection: Connection, uid: int, offset: int, length: int) -> bytes | None:

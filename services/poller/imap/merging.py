@@ -165,7 +165,7 @@ class Merger:
 
     def _unasked(self, frame: list[Part], uid: int | None, items: Items | None) -> None:
         if items is not None and uid is not None and not any(key.startswith("BODY[") for key in items):
-            self._events.flagged(_listing(uid, items))
+            self._events.flagged = True
         else:
             self._events.ignored += 1
             discard(frame)

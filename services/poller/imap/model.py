@@ -191,13 +191,14 @@ class Events:
 
     ``exists``: last count, less what EXPUNGE took since; ``expunged``: number of EXPUNGE responses; ``since``: what of
     ``vanished`` went after that count was told, and may name UIDs that were never there.
+    ``flagged``: flags of messages changed.
     ``ignored`` counts responses that had to be left out (no UID, UID 0 or above 32 bits, body of another UID).
     """
 
     exists: int | None = None
     expunged: int = 0
     vanished: UidSet = field(default_factory=lambda: UidSet.of(()))
-    flags: tuple[Listing, ...] = ()
+    flagged: bool = False
     throttled: bool = False
     bye: str | None = None
     ignored: int = 0
@@ -206,4 +207,4 @@ class Events:
     @property
     def mailbox_changed(self) -> bool:
         """Whether a pass is due."""
-        return self.exists is not None or self.expunged > 0 or bool(self.vanished) or bool(self.flags)
+        return self.exists is not None or self.expunged > 0 or bool(self.vanished) or self.flagged

@@ -170,6 +170,8 @@ class Wire(IMAP4ClientProtocol):  # type: ignore[misc]
             self.events.counted(parts)
         elif number is not None and word in {b"EXISTS", b"EXPUNGE"}:
             self.events.count(number, word)
+        elif number is not None and word == b"FETCH":
+            self.events.fetched(line)
         discard(parts)
 
     def _queue(self, exchange: Exchange, parts: list[Part], size: int) -> None:

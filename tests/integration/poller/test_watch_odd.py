@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from services.common.events import FolderCreated
+from services.common.events import FlagsChanged, FolderCreated
 from services.poller.tasks import watching
 from tests.fakes.imap_model import Command, Mailbox, Message, Reply, Script, messages, on, sample, says
 from tests.integration.poller.conftest import inbox, on_server
@@ -38,11 +38,16 @@ async def test_an_idle_that_never_waits_is_not_hurried(play, action, monkeypatch
         assert p.server.connections == 1
 
 
-def flagged(script: Script) -> Reply:
+def mark(script: Script) -> None:
     """Somebody else marks a message, or takes the mark off."""
     first = inbox(script).messages[0]
     first.flags ^= {"\\Flagged"}
     first.modseq = inbox(script).modseq() + 1
+
+
+def flagged(script: Script) -> Reply:
+    """That, and it is told together with a number of messages."""
+    mark(script)
     return says_at_once(b"* 1 FETCH (UID 1 FLAGS ())\r\n", b"* %d EXISTS\r\n" % len(inbox(script).messages))
 
 
@@ -59,6 +64,19 @@ async def test_flags_that_change_one_by_one_put_off_no_mail(play, monkeypatch):
     async with play(script, poll_interval=3600) as p, watched(p):
         await until(lambda: ("INBOX", 5, 4) in p.stored, 20)
         assert p.server.connections == 1
+
+
+async def test_flags_are_told_at_once_though_the_server_says_nothing_else(play):
+    script = three(capabilities=(*IDLE, "CONDSTORE"))
+
+    def marks(_command: Command, _reply: Reply) -> Reply:
+        mark(script)
+        return says_at_once(b"* 1 FETCH (UID 1 MODSEQ (%d) FLAGS (\\Flagged))\r\n" % inbox(script).modseq())
+
+    script.hooks.append(on("IDLE", marks, times=1))
+    async with play(script, poll_interval=3600) as p, watched(p):
+        await until(lambda: p.recorder.of(FlagsChanged), 20)
+        assert p.server.counts["IDLE"] <= 2
 
 
 async def test_flags_that_change_without_end_are_polled(play, monkeypatch):

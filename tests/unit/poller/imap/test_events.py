@@ -5,8 +5,10 @@ import pytest
 from services.poller.domain.uidset import UidSet
 from services.poller.imap.errors import ConnectionLost
 from services.poller.imap.events import EventLog, numbered
-from services.poller.imap.model import Events, Listing
+from services.poller.imap.model import Events
 from services.poller.imap.responses import status
+
+FLAGGED = b"* 3 FETCH (UID 7 MODSEQ (12) FLAGS (\\Seen))"
 
 
 def log_of(*lines: str) -> EventLog:
@@ -28,7 +30,8 @@ def say(log: EventLog, line: str) -> None:
         lambda log: log.count(5, b"EXISTS"),
         lambda log: log.count(5, b"EXPUNGE"),
         lambda log: log.gone([b"* VANISHED 7"]),
-        lambda log: log.flagged(Listing(3, ())),
+        lambda log: log.fetched(FLAGGED),
+        lambda log: log.fetched(b"* 3 fetch (flags () modseq (12))"),
         lambda log: say(log, "BYE"),
     ],
 )
@@ -44,11 +47,11 @@ def test_what_was_taken_is_not_told_again():
     log.count(5, b"EXISTS")
     log.count(2, b"EXPUNGE")
     log.gone([b"* VANISHED 7:9"])
-    log.flagged(Listing(3, ("\\Seen",)))
+    log.fetched(FLAGGED)
     log.ignored += 1
     assert log.changed
-    gone, flags = UidSet.range(7, 9), (Listing(3, ("\\Seen",)),)
-    assert log.take() == Events(4, 1, gone, flags, throttled=True, bye="done", ignored=1, since=gone)
+    gone = UidSet.range(7, 9)
+    assert log.take() == Events(4, 1, gone, flagged=True, throttled=True, bye="done", ignored=1, since=gone)
     assert not log.changed
     assert log.take() == Events()
 
@@ -90,12 +93,11 @@ def test_what_cannot_be_read_as_vanished_still_means_that_something_went(line):
     assert log.take() == Events(expunged=1)
 
 
-def test_more_flags_than_are_kept_are_still_a_change():
+def test_flags_of_a_folder_without_modseq_wait_for_the_next_look_at_all_of_them():
     log = EventLog()
-    for uid in range(1, 1003):
-        log.flagged(Listing(uid, ()))
-    taken = log.take()
-    assert (len(taken.flags), taken.expunged) == (1000, 2)
+    log.fetched(b"* 3 FETCH (UID 7 FLAGS (\\Seen))")
+    assert not log.changed
+    assert log.take() == Events()
 
 
 @pytest.mark.parametrize(
@@ -137,7 +139,7 @@ def test_another_folder_has_news_of_its_own():
     log.count(5, b"EXISTS")
     log.count(1, b"EXPUNGE")
     log.gone([b"* VANISHED 7"])
-    log.flagged(Listing(3, ()))
+    log.fetched(FLAGGED)
     log.forget_mailbox()
     assert log.take() == Events()
 
