@@ -97,11 +97,11 @@ async def _listen(
 ) -> list[FolderRecord]:
     """As ``news``. Raises as ``Session.examine``."""
     known = await present(work, records) or records
-    await _ask(work, ear, session, known)
+    first = watched(known)
+    await _ask(work, ear, session, known, first)
     told = _told(session, known)
     if told is not None:
         return told
-    first = watched(known)
     if await _changed(ear, session, first) or await _idle(work, ear, session, seconds):
         return [first]
     return _told(session, known) or []
@@ -150,10 +150,14 @@ async def _idle(work: Work, ear: Ear, session: Session, seconds: float) -> bool:
     return events.mailbox_changed
 
 
-async def _ask(work: Work, ear: Ear, session: Session, records: Sequence[FolderRecord]) -> None:
-    """Ask once on a connection for news of the other folders, where that is offered."""
+async def _ask(work: Work, ear: Ear, session: Session, records: Sequence[FolderRecord], first: FolderRecord) -> None:
+    """Ask once on a connection for news of the other folders, where that is offered.
+
+    With the watched folder open, whose counters are compared afterwards: the answer has no STATUS of an open folder.
+    """
     if session.news is not None or not session.has("NOTIFY") or work.clock.monotonic() < ear.notifies.after:
         return
+    await session.examine(first.wire)
     try:
         await session.notify(_heeded(records))
     except _REFUSED as error:

@@ -52,6 +52,14 @@ def live(client: imaplib.IMAP4_SSL, chance: random.Random, changes: int) -> None
         chance.choices((_arrive, _change, _change_folders), (5, 5, 4))[0](client, chance, known)
 
 
+def live_at_once(client: imaplib.IMAP4_SSL, chance: random.Random, changes: int) -> None:
+    """The same, of what a server with IDLE and NOTIFY tells unasked: mail in any folder, and changes of INBOX."""
+    for _ in range(changes):
+        known = folders(client)
+        act, where = chance.choice(((_arrive, known), (_change, ["INBOX"])))
+        act(client, chance, where)
+
+
 def _arrive(client: imaplib.IMAP4_SSL, chance: random.Random, known: list[str]) -> None:
     flags = " ".join(chance.sample(FLAGS, chance.randrange(3)))
     client.append(chance.choice(known), f"({flags})", "", _mail(chance))

@@ -106,6 +106,24 @@ async def test_mail_that_came_before_the_server_was_asked_is_told_by_its_first_a
         assert len([line for line in p.server.commands("EXAMINE") if "Alpha" in line]) == 1
 
 
+@pytest.mark.parametrize("wire", [b"INBOX", b"Alpha", b"Beta"])
+async def test_of_a_folder_that_is_open_the_first_answer_has_no_status(play, wire):
+    script, opened = some(), [b""]
+
+    def opens(command: Command, _reply: Reply) -> None:
+        opened.append(command.arguments.split(b'"')[1])
+
+    def first(_command: Command, _reply: Reply) -> Reply:
+        script.mailboxes[wire].deliver(sample(60))
+        others = [told(name, mailbox) for name, mailbox in script.mailboxes.items() if name != opened[-1]]
+        return Reply([*others, b"* %d EXISTS\r\n" % len(script.mailboxes[opened[-1]].messages)], b"OK from now on")
+
+    script.hooks += [on("EXAMINE", opens), on("NOTIFY", first)]
+    async with play(script, poll_interval=NEVER) as p, watched(p):
+        await until(lambda: len(p.stored) == 7, SOON)
+        assert p.complete()
+
+
 @pytest.mark.parametrize(
     "answer", ["NO [BADEVENT MessageNew] no", "NO [NOTIFICATIONOVERFLOW] too many folders", "BAD what", "NO no"]
 )
@@ -122,7 +140,7 @@ async def test_a_refusal_is_told_once_and_all_is_as_without_it(play, answer, cap
         assert caplog.text.count("does not tell of mail in folders that are not open") == 1
 
 
-@pytest.mark.parametrize(("where", "skip"), [("IDLE", 1), ("NOOP", 3), ("EXAMINE", 4)])
+@pytest.mark.parametrize(("where", "skip"), [("IDLE", 1), ("NOOP", 3), ("EXAMINE", 5)])
 async def test_too_much_to_tell_leads_to_a_connection_that_is_told_of_its_folder_again(play, where, skip, caplog):
     line, script = "* OK [NOTIFICATIONOVERFLOW] too much", some()
     idles(script, b"Alpha", lambda mailbox: told(b"Alpha", mailbox))
