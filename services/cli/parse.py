@@ -39,7 +39,7 @@ def parse(files: tuple[str, ...], as_json: bool, jobs: int) -> None:
     names, out = expanded(files), standard_output()
     line_of = (shown_line if as_json else summary) if is_terminal(sys.stdout) else json_line
     failed = 0
-    with _progress(len(names)) as advance:
+    with _tidied(), _progress(len(names)) as advance:
         found = (item for name in names for item in _counted(name, items(name), advance))
         for line, error in _outcomes(found, jobs, line_of):
             if error is not None:
@@ -78,7 +78,7 @@ def _outcomes(found: "Iterable[Item]", jobs: int, line_of: "Callable[[Email], by
     from multiprocessing import get_context
 
     waiting: deque[Future[list[Outcome]]] = deque()
-    with _tidied(), ProcessPoolExecutor(jobs, mp_context=get_context("forkserver")) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=get_context("forkserver")) as pool:
         for chunk in chunks(found):
             with _uninterrupted():
                 waiting.append(pool.submit(_work, chunk, line_of))
@@ -91,12 +91,12 @@ def _outcomes(found: "Iterable[Item]", jobs: int, line_of: "Callable[[Email], by
 @contextmanager
 def _tidied() -> Iterator[None]:
     """An interrupted command dies of its signal: what Python does at its end, it does not, and a folder would stay."""
-    from multiprocessing.util import get_temp_dir
-    from shutil import rmtree
-
     try:
         yield
     except KeyboardInterrupt:
+        from multiprocessing.util import get_temp_dir
+        from shutil import rmtree
+
         rmtree(get_temp_dir(), ignore_errors=True)
         raise
 

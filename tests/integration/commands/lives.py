@@ -76,7 +76,8 @@ def _mail(chance: random.Random) -> bytes:
 
 
 def _change(client: imaplib.IMAP4_SSL, chance: random.Random, known: list[str]) -> None:
-    client.select(chance.choice(known))
+    if client.select(chance.choice(known))[0] != "OK":  # refused now and then when others read what was just renamed
+        return
     found = client.uid("SEARCH", "ALL")[1][0].split()
     if not found:
         return
